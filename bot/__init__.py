@@ -1,0 +1,1 @@
+"""Checkpoint Membrane: a Slack-native reviewer bot for AI agents."""

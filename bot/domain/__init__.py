@@ -1,0 +1,1 @@
+"""The rules of the membrane: pure, given `now`, importing nothing outward."""

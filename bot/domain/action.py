@@ -1,0 +1,115 @@
+"""What an agent wants to do, and the digest that binds a person's answer to exactly those arguments."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from bot.domain.risk import Risk
+from bot.errors import BadAction
+
+MAX_DEPTH = 32
+"""Nesting of arguments. Deeper ones cannot be read on a card, so they cannot be judged."""
+MAX_BYTES = 64 * 1024
+"""Canonical size of the arguments."""
+MAX_DESCRIPTION = 3000
+"""Characters of the agent's own description: one Slack section."""
+
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9_-]{1,64}){0,7}")
+"""An action kind: dotted words, as `payment.refund`."""
+
+
+def canonical_json(args: Mapping[str, Any]) -> bytes:
+    """Return the one JSON text of these arguments: sorted keys, no white space, UTF-8.
+
+    Raises BadAction for what JSON cannot hold exactly (NaN, infinities, integers beyond 64 bits, lone
+    surrogates, keys that are not strings), and for arguments deeper than MAX_DEPTH or larger than MAX_BYTES.
+    """
+    if not isinstance(args, dict):
+        raise BadAction("args must be a JSON object")
+    _check(args, "args", 1)
+    try:
+        text = orjson.dumps(args, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, ValueError) as error:
+        raise BadAction(f"args cannot be written as JSON: {error}") from error
+    if len(text) > MAX_BYTES:
+        raise BadAction(f"args are {len(text)} bytes of JSON; at most {MAX_BYTES} can be reviewed")
+    return text
+
+
+def _check(value: Any, path: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise BadAction(f"{path[:200]} is nested deeper than {MAX_DEPTH} levels")
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise BadAction(f"{path} has a key that is not a string: {key!r}")
+            if type(item) is not str:
+                _check(item, f"{path}.{key}", depth + 1)
+    elif kind is list or kind is tuple:
+        for index, item in enumerate(value):
+            _check(item, f"{path}[{index}]", depth + 1)
+    elif kind is float:
+        if not math.isfinite(value):
+            raise BadAction(f"{path} is {value}, which JSON cannot hold")
+    elif kind not in (str, int, bool, type(None)):
+        raise BadAction(f"{path} is a {kind.__name__}, which JSON cannot hold")
+
+
+def args_digest(secret: bytes, kind: str, canonical: bytes) -> str:
+    """Return the keyed digest of a kind and its canonical arguments, as 64 hex digits.
+
+    Keyed (HMAC-SHA256 with the bot's own secret) because a plain hash of a small secret can be guessed.
+    """
+    return hmac.new(secret, kind.encode() + b"\n" + canonical, hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What an agent wants to do. Build it with `Action.of`, which checks it.
+
+    `agent` is who proposes, `owner` the Slack user who answers for the agent, `on_behalf_of` the Slack user
+    in whose name it acts. `hint` is the agent's own view of the risk; it can only raise.
+    """
+
+    kind: str
+    args: Mapping[str, Any]
+    canonical: bytes = field(repr=False)
+    agent: str
+    owner: str | None = None
+    on_behalf_of: str | None = None
+    description: str | None = None
+    hint: Risk | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        args: Mapping[str, Any],
+        *,
+        agent: str,
+        owner: str | None = None,
+        on_behalf_of: str | None = None,
+        description: str | None = None,
+        hint: Risk | None = None,
+    ) -> Action:
+        """Check and build an action. Raises BadAction with what is wrong and where."""
+        if not KIND.fullmatch(kind):
+            raise BadAction(f"kind {kind[:80]!r} is not dotted words such as payment.refund")
+        canonical = canonical_json(args)
+        if description is not None and len(description) > MAX_DESCRIPTION:
+            raise BadAction(f"description has {len(description)} characters; at most {MAX_DESCRIPTION} fit")
+        return cls(kind, args, canonical, agent, owner, on_behalf_of, description, hint)
+
+    @property
+    def requesters(self) -> frozenset[str]:
+        """The Slack users who cannot vote on it: whose name it is done in, and who owns the agent."""
+        return frozenset(user for user in (self.owner, self.on_behalf_of) if user)

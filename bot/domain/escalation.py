@@ -1,0 +1,108 @@
+"""Escalation chains and rotations: whom to page next and when, as pure functions of now.
+
+Instants are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Instant = float
+"""Seconds since the epoch, UTC."""
+
+ACK_SHARE_OF_WINDOW = 0.8
+"""An acknowledgement never quiets a chain past this share of the window (DESIGN.md §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """How long after the review opened a step is due: so many seconds, or a share (0..1) of the window."""
+
+    seconds: float | None = None
+    share: float | None = None
+
+    def of(self, window_s: float) -> float:
+        """Return the delay in seconds for a window of `window_s` seconds."""
+        return self.seconds if self.seconds is not None else (self.share or 0.0) * window_s
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a chain: people (names from the policy) to page, and a channel to post to."""
+
+    after: Delay
+    page: tuple[str, ...] = ()
+    post: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """After the last step, page everybody of the chain again every `every_s` seconds, `times` times.
+
+    `times` None is without a bound, which a policy allows for mandated sign-offs only.
+    """
+
+    every_s: float
+    times: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Whom to tell, in what order, while nobody answers.
+
+    `ack_for_s` is for how many seconds an acknowledgement quiets it.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    repeat: Repeat | None = None
+    ack_for_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """What a chain asks for at one position: the people and the channels to reach, and since when."""
+
+    position: int
+    due_at: Instant
+    page: tuple[str, ...]
+    post: tuple[str, ...]
+
+
+def page_at(chain: Chain, position: int, opened_at: Instant, window_s: float) -> DuePage | None:
+    """Return what the chain asks for at a position, or None where it has ended.
+
+    Positions count from 0: first the chain's steps in the order they are due, then its repetitions, each
+    of which goes back to everybody the steps page.
+    """
+    steps = sorted(chain.steps, key=lambda step: step.after.of(window_s))
+    if position < len(steps):
+        step = steps[position]
+        post = (step.post,) if step.post else ()
+        return DuePage(position, opened_at + step.after.of(window_s), step.page, post)
+    repeat = chain.repeat
+    turn = position - len(steps) + 1
+    if repeat is None or not steps or (repeat.times is not None and turn > repeat.times):
+        return None
+    everyone = tuple(dict.fromkeys(name for step in steps for name in step.page))
+    last = opened_at + steps[-1].after.of(window_s)
+    return DuePage(position, last + turn * repeat.every_s, everyone, ())
+
+
+def quiet_until(chain: Chain, acked_at: Instant, opened_at: Instant, window_s: float) -> Instant:
+    """Return until when an acknowledgement quiets the chain: `ack_for_s`, never past 80 % of the window."""
+    return min(acked_at + chain.ack_for_s, opened_at + ACK_SHARE_OF_WINDOW * window_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """People who take turns: each has `every_s` seconds in turn, counted from `start`."""
+
+    users: tuple[str, ...]
+    every_s: float
+    start: Instant
+
+    def on_call(self, now: Instant) -> str:
+        """Return the Slack user whose turn it is. Before `start` it is the first one's."""
+        turn = max(0, int((now - self.start) // self.every_s))
+        return self.users[turn % len(self.users)]

@@ -1,0 +1,141 @@
+"""Every error the membrane raises on purpose.
+
+    MembraneError
+    ├── SettingsError          a setting is missing or wrong; the start stops
+    ├── PolicyError            a policy file does not load; carries every problem with its position
+    ├── BadAction              an action that cannot be ruled or shown safely
+    ├── NotFound               no such action, review, thread, graph or token (or not yours)
+    ├── Conflict               an idempotency key used again for something else
+    ├── TooMany                a cap or a rate was reached; carries when to try again
+    ├── Refused                something that may not be, with a reason
+    │   ├── VoteRefused        a vote or an acknowledgement that does not count
+    │   └── ClaimRefused       an action that may not start now
+    ├── ReportRefused          a report about an action that was not claimed, or that is settled
+    ├── GraphRefused           a graph the host will not run, with what to change
+    └── StoreError             the database cannot be used
+        ├── AlreadyRunning     another bot has this data folder
+        └── WrongVersion       the database was written by a newer bot
+
+They are translated once, at the edge: into an ephemeral Slack message, an HTTP problem, an exit code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MembraneError(Exception):
+    """The base of the tree; its text is one sentence a person can act on."""
+
+
+class SettingsError(MembraneError):
+    """A setting is missing or wrong. The text names it and says how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a policy file. `line` and `column` count from 1; `source` is the line's text."""
+
+    file: str
+    line: int
+    column: int
+    what: str
+    hint: str = ""
+    source: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}:{self.column}: {self.what}"
+        if self.hint:
+            text += f"; {self.hint}"
+        if self.source:
+            text += f"\n    {self.source}\n    {' ' * (self.column - 1)}^"
+        return text
+
+
+class PolicyError(MembraneError):
+    """A policy file that does not load. `problems` holds all of them, in the file's order."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class BadAction(MembraneError):
+    """An action that cannot be ruled or shown safely: not JSON, too deep, too large, a bad kind."""
+
+
+class NotFound(MembraneError):
+    """Nothing there under that name, or nothing that the asker may see."""
+
+
+class Conflict(MembraneError):
+    """An idempotency key came again with another action."""
+
+
+class TooMany(MembraneError):
+    """A cap or a rate was reached. `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Refusal(StrEnum):
+    """Why a vote, an acknowledgement or a claim does not count."""
+
+    DECIDED = "decided"
+    """Somebody, or the window, was first."""
+    EXPIRED = "expired"
+    """The window has passed; the sweep will say so in a moment."""
+    WITHDRAWN = "withdrawn"
+    ARGS_CHANGED = "args_changed"
+    """The card that was clicked showed other arguments."""
+    REQUESTER = "requester"
+    """Nobody approves what is done in their own name or by their own agent."""
+    NOT_APPROVER = "not_approver"
+    NOT_A_MEMBER = "not_a_member"
+    """A bot, a guest, a deactivated user or somebody from another workspace."""
+    UNRESOLVED = "unresolved"
+    """Who may vote cannot be told now, so nobody may."""
+    ALREADY_VOTED = "already_voted"
+    NOT_APPROVED = "not_approved"
+    ALREADY_CLAIMED = "already_claimed"
+    LAPSED = "lapsed"
+    """The approval was good for a time and that time is over; the action is asked again."""
+
+
+class Refused(MembraneError):
+    """Something was asked that may not be. `reason` tells machines why, the text tells people."""
+
+    def __init__(self, reason: Refusal, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class VoteRefused(Refused):
+    """A vote or an acknowledgement that does not count."""
+
+
+class ClaimRefused(Refused):
+    """An action that may not start now."""
+
+
+class ReportRefused(MembraneError):
+    """A report about an action that was never claimed, or whose receipt is final."""
+
+
+class GraphRefused(MembraneError):
+    """A graph that the host will not run. The text says what to change in it."""
+
+
+class StoreError(MembraneError):
+    """The database cannot be used. The text says why and what to do."""
+
+
+class AlreadyRunning(StoreError):
+    """Another bot has this data folder."""
+
+
+class WrongVersion(StoreError):
+    """The database was written by another version of the bot."""
