@@ -1,0 +1,238 @@
+"""One gated action waiting for, or having had, its outcome: transitions as pure functions.
+
+Every function takes a review and what happened, and returns the review as it is then, or raises
+VoteRefused. Nothing here reads a clock: instants are arguments, in seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.domain.escalation import Instant
+from bot.domain.ruling import AbsentDefault, Ruling
+from bot.errors import Refusal, VoteRefused
+
+
+class ReviewState(StrEnum):
+    """Where a review stands. The middle three are its outcomes; `withdrawn` is not one: nobody judged."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class ActionState(StrEnum):
+    """Where an action stands."""
+
+    PASSED = "passed"
+    """Tier 0 or 1: it may start."""
+    WAITING = "waiting"
+    """A review is pending."""
+    HALTED = "halted"
+    """A Tier 2 review expired; the action is parked and its successor review can still be answered."""
+    APPROVED = "approved"
+    """It may start, until the approval lapses."""
+    REJECTED = "rejected"
+    ABORTED = "aborted"
+    """A Tier 3 review expired: fails closed."""
+    WITHDRAWN = "withdrawn"
+    RUNNING = "running"
+    """Claimed; its report is awaited."""
+    EXECUTED = "executed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Claimed and never reported: whether it happened is not known."""
+
+
+class Receipt(StrEnum):
+    """What happened to an action in the end."""
+
+    EXECUTED = "executed"
+    FAILED = "failed"
+    DENIED = "denied"
+    HALTED = "halted"
+    UNKNOWN = "unknown"
+
+
+RECEIPTS = {
+    ActionState.REJECTED: Receipt.DENIED,
+    ActionState.ABORTED: Receipt.DENIED,
+    ActionState.HALTED: Receipt.HALTED,
+    ActionState.EXECUTED: Receipt.EXECUTED,
+    ActionState.FAILED: Receipt.FAILED,
+    ActionState.UNKNOWN: Receipt.UNKNOWN,
+}
+"""The receipt that goes with a state; states that are not here have none (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One reviewer's answer. `voter` is a Slack user id; `args_digest` is of what their card showed."""
+
+    voter: str
+    approve: bool
+    args_digest: str
+    at: Instant
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One gated action and the question asked about it.
+
+    `expires_at` is None for a successor: it has no window. `requesters` cannot vote. `interrupt_id` names
+    the parked interrupt that this review's outcome answers, where there is one.
+    """
+
+    id: str
+    action_id: str
+    ruling: Ruling
+    args_digest: str
+    requesters: frozenset[str]
+    opened_at: Instant
+    expires_at: Instant | None
+    state: ReviewState = ReviewState.PENDING
+    votes: tuple[Vote, ...] = ()
+    predecessor_id: str | None = None
+    interrupt_id: str | None = None
+    overdue_at: Instant | None = None
+    acked_by: str | None = None
+    quiet_until: Instant | None = None
+    closed_at: Instant | None = None
+    note: str | None = None
+    position: int = 0
+    """How many positions of its escalation chain have come due."""
+    next_page_at: Instant | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still waits."""
+        return self.state is ReviewState.PENDING
+
+    @property
+    def approvals(self) -> tuple[Vote, ...]:
+        """The votes in favour, in the order they came."""
+        return tuple(vote for vote in self.votes if vote.approve)
+
+    @property
+    def approvals_missing(self) -> int:
+        """How many more approvers the quorum needs."""
+        return max(0, self.ruling.quorum - len(self.approvals))
+
+    @property
+    def decided_by(self) -> tuple[str, ...]:
+        """The people who made the outcome: the approvers, or the one who rejected. Nobody, if it expired."""
+        if self.state is ReviewState.APPROVED:
+            return tuple(vote.voter for vote in self.approvals)
+        if self.state is ReviewState.REJECTED:
+            return tuple(vote.voter for vote in self.votes if not vote.approve)
+        return ()
+
+    @property
+    def valid_until(self) -> Instant | None:
+        """Until when an approval is good; None unless approved."""
+        if self.state is not ReviewState.APPROVED or self.closed_at is None:
+            return None
+        return self.closed_at + self.ruling.valid_for_s
+
+
+def entitled(
+    voter: str, approvers: frozenset[str] | None, requesters: frozenset[str], *, full_member: bool
+) -> None:
+    """Raise VoteRefused unless this person may vote.
+
+    `approvers` are the Slack user ids that the policy in force names, None where that cannot be told now.
+    `full_member` is False for a bot, a guest, a deactivated user or somebody from another workspace.
+    """
+    if not full_member:
+        raise VoteRefused(
+            Refusal.NOT_A_MEMBER, "Only full members of this workspace can vote; bots and guests cannot."
+        )
+    if voter in requesters:
+        raise VoteRefused(
+            Refusal.REQUESTER,
+            "This is done in your name or by your agent, so somebody else has to decide it.",
+        )
+    if approvers is None:
+        raise VoteRefused(
+            Refusal.UNRESOLVED,
+            "Who may vote on this cannot be told right now, so no vote counts. Try again in a minute; "
+            "the admins have been told.",
+        )
+    if voter not in approvers:
+        raise VoteRefused(
+            Refusal.NOT_APPROVER, "You are not one of the approvers of this action, so nothing was changed."
+        )
+
+
+def cast(review: Review, vote: Vote) -> Review:
+    """Return the review after a vote; it may have an outcome then. Raises VoteRefused.
+
+    One rejection ends it; approvals count until the quorum. The window counts here as well: a vote after
+    `expires_at` is late even if no sweep has run yet, except on a mandated sign-off, which never expires.
+    """
+    if review.state is ReviewState.WITHDRAWN:
+        raise VoteRefused(Refusal.WITHDRAWN, "This was withdrawn: its action is moot.")
+    if not review.pending:
+        raise VoteRefused(Refusal.DECIDED, f"This is already {review.state}.")
+    if due(review, vote.at) and not review.ruling.mandated:
+        raise VoteRefused(Refusal.EXPIRED, "The window for this has passed, so the vote came too late.")
+    if vote.args_digest != review.args_digest:
+        raise VoteRefused(
+            Refusal.ARGS_CHANGED,
+            "The arguments changed after that card was drawn. Look at the card again, then decide.",
+        )
+    if any(earlier.voter == vote.voter for earlier in review.votes) and vote.approve:
+        raise VoteRefused(Refusal.ALREADY_VOTED, "Your approval is already counted.")
+    others = tuple(earlier for earlier in review.votes if earlier.voter != vote.voter)
+    voted = replace(review, votes=(*others, vote))
+    if not vote.approve:
+        return replace(
+            voted, state=ReviewState.REJECTED, closed_at=vote.at, note=vote.note, next_page_at=None
+        )
+    if voted.approvals_missing == 0:
+        return replace(
+            voted, state=ReviewState.APPROVED, closed_at=vote.at, note=vote.note, next_page_at=None
+        )
+    return voted
+
+
+def due(review: Review, now: Instant) -> bool:
+    """Whether the window has passed."""
+    return review.expires_at is not None and now >= review.expires_at
+
+
+def expire(review: Review, now: Instant) -> Review:
+    """Return the review after its window: expired, or overdue where the sign-off is mandated.
+
+    A review that is not pending or not due is returned as it is.
+    """
+    if not review.pending or not due(review, now):
+        return review
+    if review.ruling.default is AbsentDefault.ESCALATE:
+        return replace(review, overdue_at=review.overdue_at or now)
+    return replace(review, state=ReviewState.EXPIRED, closed_at=now, next_page_at=None)
+
+
+def successor(review: Review, review_id: str, now: Instant) -> Review:
+    """Return the review that follows a safe-halt: the same question, no votes, no window, the chain anew."""
+    return Review(
+        id=review_id,
+        action_id=review.action_id,
+        ruling=review.ruling,
+        args_digest=review.args_digest,
+        requesters=review.requesters,
+        opened_at=now,
+        expires_at=None,
+        predecessor_id=review.id,
+    )
+
+
+def withdraw(review: Review, now: Instant, why: str) -> Review:
+    """Return the review closed without an outcome. One that is not pending is returned as it is."""
+    if not review.pending:
+        return review
+    return replace(review, state=ReviewState.WITHDRAWN, closed_at=now, note=why, next_page_at=None)
