@@ -1,0 +1,10 @@
+"""The settings: from the environment and from `.env`, frozen, checked at start.
+
+Each setting is documented once, in its field's description; `membrane settings` prints them. The
+environment wins over `.env`. An empty variable counts as not set.
+"""
+
+from bot.settings.loading import ENV_FILE, SettingRow, load, rows
+from bot.settings.model import Delivery, LogFormat, LogLevel, Settings
+
+__all__ = ["ENV_FILE", "Delivery", "LogFormat", "LogLevel", "SettingRow", "Settings", "load", "rows"]

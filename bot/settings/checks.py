@@ -1,0 +1,74 @@
+"""What a setting's value must look like. Each check returns the value, mended where that is safe.
+
+A message goes on from the setting's name ("SLACK_BOT_TOKEN is no token …") and never repeats a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import AfterValidator, SecretStr
+
+SECRET_LENGTH = 32
+"""Characters; below this a digest of guessable arguments could be tried out."""
+LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(/|$)")
+
+
+def token(prefix: str, page: str) -> AfterValidator:
+    """Return a check of a Slack token's shape; `page` is where Slack shows it."""
+    shape = re.compile(rf"{prefix}-[0-9A-Za-z-]{{8,}}")
+
+    def check(value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if text.startswith("xoxe."):
+            raise ValueError("is a rotating token; turn token rotation off in the Slack app's settings")
+        if not shape.fullmatch(text):
+            raise ValueError(f"is no token that starts with {prefix}-; copy it from {page}")
+        return SecretStr(text)
+
+    return AfterValidator(check)
+
+
+def long_enough(value: SecretStr) -> SecretStr:
+    """Refuse a secret that could be guessed."""
+    text = value.get_secret_value().strip()
+    if len(text) < SECRET_LENGTH:
+        raise ValueError(f"has {len(text)} characters, and at least {SECRET_LENGTH} are needed")
+    return SecretStr(text)
+
+
+def slack_url(value: str) -> str:
+    """Refuse a URL to which a token may not be sent; end it in a slash, as slack-sdk needs it."""
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("https", "http") or not rest:
+        raise ValueError("is no URL that starts with https://")
+    if scheme == "http" and not LOOPBACK.match(rest):
+        raise ValueError("is http:// to another machine, so the token would cross the network in clear")
+    return value if value.endswith("/") else value + "/"
+
+
+def lower(value: Any) -> Any:
+    """Let INFO mean info."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def split(value: Any) -> Any:
+    """Split at the commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def graph_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what names no graph, and two graphs of one name."""
+    names = []
+    for spec in value:
+        name, equals, source = spec.partition("=")
+        if equals and name and ":" in source:
+            names.append(name)
+        elif not spec.endswith(".json"):
+            raise ValueError(f"has {spec!r}, which is neither name=path/file.py:graph nor a langgraph.json")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"names the graph {twice!r} twice")
+    return value

@@ -1,0 +1,134 @@
+"""Reading the settings, and saying in whole sentences what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+
+from bot.errors import SettingsError
+from bot.settings.model import PREFIX, Delivery, Settings
+
+ENV_FILE = Path(".env")
+KUBERNETES = re.compile(r"MEMBRANE_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
+"""What Kubernetes sets by itself for a service named "membrane"."""
+
+
+def load(*, slack: bool = True, env_file: Path | None = ENV_FILE) -> Settings:
+    """Read and check the settings. Raises SettingsError with one line for each that is wrong.
+
+    `slack` False leaves out the demand for Slack's tokens, for commands that do not talk to Slack.
+    """
+    try:
+        problems = _strangers(_given(env_file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{env_file} cannot be read: {error}") from error
+    settings = None
+    try:
+        settings = Settings(_env_file=env_file)
+    except ValidationError as error:
+        problems += [_sentence(detail) for detail in error.errors(include_url=False)]
+    if settings is not None and slack:
+        problems += missing(settings)
+    if problems or settings is None:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def missing(settings: Settings) -> list[str]:
+    """Say what running needs and is not set, one sentence each."""
+    by_socket = settings.delivery is Delivery.SOCKET
+    needed = [("SLACK_BOT_TOKEN", settings.slack_bot_token)]
+    if by_socket:
+        needed.append(("SLACK_APP_TOKEN", settings.slack_app_token))
+    else:
+        needed.append(("SLACK_SIGNING_SECRET", settings.slack_signing_secret))
+    return [
+        f"{name} is not set; set it in the environment or in {ENV_FILE} ({_fields()[name].description})"
+        for name, value in needed
+        if value is None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One line of `membrane settings`. `value` is what was given (masked if secret), from `source`."""
+
+    name: str
+    value: str | None
+    source: str | None
+    default: str | None
+    description: str
+
+
+def rows(env_file: Path | None = ENV_FILE) -> list[SettingRow]:
+    """Return every setting with what is given for it, wrong ones included; secrets are masked."""
+    values = _given(env_file)
+    return [_row(name, info, *values.get(name, (None, None))) for name, info in _fields().items()]
+
+
+def _row(name: str, info: FieldInfo, value: str | None, source: str | None) -> SettingRow:
+    if value is not None and _is_secret(info):
+        value = "(set)"
+    default = str(info.default) if info.default not in (None, ()) else None
+    return SettingRow(name, value, source, default, info.description or "")
+
+
+def _given(env_file: Path | None) -> dict[str, tuple[str, str]]:
+    """Return what the environment and `.env` hold for us: name → (value, where from)."""
+    known = _fields()
+    sources: tuple[tuple[str, Mapping[str, str | None]], ...] = (
+        (str(env_file), DotEnvSettingsSource(Settings, env_file=env_file).env_vars),
+        ("environment", EnvSettingsSource(Settings).env_vars),
+    )
+    return {
+        name.upper(): (value, source)
+        for source, variables in sources
+        for name, value in variables.items()
+        if value is not None and (name.upper().startswith(PREFIX) or name.upper() in known)
+    }
+
+
+def _fields() -> dict[str, FieldInfo]:
+    fields = Settings.model_fields.items()
+    return {str(info.validation_alias or PREFIX + name.upper()): info for name, info in fields}
+
+
+def _is_secret(info: FieldInfo) -> bool:
+    return "SecretStr" in str(info.annotation)
+
+
+def _strangers(values: Mapping[str, Any]) -> list[str]:
+    """A misspelt name would otherwise be a setting that silently does nothing."""
+    known = _fields()
+    sentences = []
+    for name in values:
+        if name in known or KUBERNETES.fullmatch(name):
+            continue
+        # Without the prefix, which would make every pair of names look alike.
+        ours = [other.removeprefix(PREFIX) for other in known if other.startswith(PREFIX)]
+        close = get_close_matches(name.removeprefix(PREFIX), ours, n=1)
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else "`membrane settings` lists those there are"
+        sentences.append(f"{name} is no setting; {hint}")
+    return sentences
+
+
+def _sentence(detail: Mapping[str, Any]) -> str:
+    known = _fields()
+    field = str(detail["loc"][0])
+    name = field if field in known else PREFIX + field.upper()
+    value = str(detail["input"])
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] != "value_error":
+        message = f"is wrong: {message[0].lower()}{message[1:]}"
+    if name == "MEMBRANE_PORT" and value.startswith("tcp://"):
+        message = "was set by Kubernetes; set enableServiceLinks: false or rename the service"
+    what = name if _is_secret(known[name]) else f"{name}={value[:80]}"
+    return f"{what} {message} ({known[name].description})"

@@ -1,0 +1,120 @@
+"""What an operator can set, and what each setting means."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.settings import keyfile
+from bot.settings.checks import SECRET_LENGTH, graph_names, long_enough, lower, slack_url, split, token
+
+PREFIX = "MEMBRANE_"
+
+
+class Delivery(StrEnum):
+    """How Slack's events and clicks reach the bot."""
+
+    SOCKET = "socket"
+    HTTP = "http"
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """The settings. Use `bot.settings.load`, which says everything that is wrong at once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    slack_bot_token: Annotated[SecretStr, token("xoxb", "the app's page OAuth & Permissions")] | None = Field(
+        None, validation_alias="SLACK_BOT_TOKEN", description="the bot's token (xoxb-…), needed to run"
+    )
+    slack_app_token: Annotated[SecretStr, token("xapp", "the app's page Basic Information")] | None = Field(
+        None,
+        validation_alias="SLACK_APP_TOKEN",
+        description="the app-level token (xapp-…) with connections:write, needed for delivery by socket",
+    )
+    slack_signing_secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = Field(
+        None,
+        validation_alias="SLACK_SIGNING_SECRET",
+        description="the app's signing secret, needed for delivery by http",
+    )
+    slack_api_url: Annotated[str, AfterValidator(slack_url)] = Field(
+        "https://slack.com/api/", description="where Slack's Web API is; a local workspace has its own"
+    )
+    delivery: Annotated[Delivery, BeforeValidator(lower)] = Field(
+        Delivery.SOCKET,
+        description="how clicks arrive: socket (no public address needed) or http (POST /slack/events)",
+    )
+    data: Path = Field(Path(".membrane"), description="the folder of the databases and the generated secret")
+    policy: Path = Field(Path("policies/default.yaml"), description="the policy file")
+    secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = Field(
+        None,
+        description=f"the key of the args digests, at least {SECRET_LENGTH} characters; where it is not set, "
+        "one is generated into the data folder",
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="the address that the HTTP API listens on")
+    port: int = Field(
+        8484, ge=0, le=65535, description="the port of the HTTP API, 1 to 65535; 0 takes a free one"
+    )
+    rate: float = Field(
+        200.0, ge=0, description="requests a second for one agent's token, on average; 0 is no limit"
+    )
+    graphs: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(graph_names)] = Field(
+        (), description="graphs to host: name=path/file.py:graph, separated by commas, or a langgraph.json"
+    )
+    retain_days: float = Field(
+        7.0, ge=0, description="days for which a finished thread's saved state is kept; its record stays"
+    )
+    sweep_s: float = Field(
+        1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(lower)] = Field(
+        LogLevel.INFO, description="the least that is logged: debug, info, warning or error"
+    )
+    log_format: Annotated[LogFormat, BeforeValidator(lower)] = Field(
+        LogFormat.CONSOLE, description="console (for people) or json (one object a line)"
+    )
+
+    @property
+    def database(self) -> Path:
+        """The file of the membrane's own store."""
+        return self.data / "membrane.db"
+
+    @property
+    def threads_database(self) -> Path:
+        """The file of LangGraph's saved state."""
+        return self.data / "threads.db"
+
+    @property
+    def retain_s(self) -> float:
+        """For how long a finished thread's saved state is kept, in seconds."""
+        return self.retain_days * 86400
+
+    def digest_key(self) -> bytes:
+        """Return the key of the args digests; generate it into the data folder where none is set.
+
+        Raises SettingsError if its file cannot be used.
+        """
+        if self.secret is not None:
+            return self.secret.get_secret_value().encode()
+        return keyfile.read_or_generate(self.data / "secret")
