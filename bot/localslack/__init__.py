@@ -1,0 +1,28 @@
+"""A Slack workspace on this machine: its API, its Socket Mode, its people and a page to be them.
+
+It knows nothing of the bot that it serves, and a bot made with slack-bolt cannot tell it from Slack. It
+listens on loopback only and keeps everything in memory.
+"""
+
+from bot.localslack.calls import ApiCall
+from bot.localslack.credentials import Credentials
+from bot.localslack.faults import Fault
+from bot.localslack.person import Clicked, Person, PersonError
+from bot.localslack.server import LocalSlack
+from bot.localslack.workspace import Bot, Channel, RequestUrls, User, UserGroup, Workspace
+
+__all__ = [
+    "ApiCall",
+    "Bot",
+    "Channel",
+    "Clicked",
+    "Credentials",
+    "Fault",
+    "LocalSlack",
+    "Person",
+    "PersonError",
+    "RequestUrls",
+    "User",
+    "UserGroup",
+    "Workspace",
+]

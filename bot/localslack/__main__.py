@@ -1,0 +1,48 @@
+"""``python -m bot.localslack``: a workspace to try a bot against."""
+
+import argparse
+import asyncio
+import contextlib
+from pathlib import Path
+
+from bot.localslack.server import LocalSlack
+from bot.localslack.workspace import RequestUrls, Workspace
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bot.localslack", description="A Slack workspace on this machine."
+    )
+    parser.add_argument("--port", type=int, default=8065, help="0 picks a free one (default: %(default)s)")
+    parser.add_argument("--seed", type=Path, help="people and channels as JSON; a small company unless given")
+    parser.add_argument("--request-url", help="deliver over HTTP to this URL instead of by Socket Mode")
+    parser.add_argument("--no-rate-limits", action="store_true", help="answer any number of calls")
+    return parser.parse_args()
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    seed = (
+        Workspace.from_json(options.seed.read_text(encoding="utf-8")) if options.seed else Workspace.sample()
+    )
+    target: str | RequestUrls = options.request_url or seed.delivery
+    slack = LocalSlack(seed, port=options.port, rate_scale=None if options.no_rate_limits else 1.0)
+    slack.deliver_to(target)
+    async with slack:
+        print(_welcome(slack), flush=True)  # noqa: T201  (a command talks to whoever started it)
+        await asyncio.Event().wait()
+
+
+def _welcome(slack: LocalSlack) -> str:
+    return f"""\
+The workspace is at {slack.base_url} (Ctrl-C ends it). A bot reaches it with:
+
+SLACK_API_URL={slack.api_url}
+SLACK_BOT_TOKEN={slack.bot_token}
+SLACK_APP_TOKEN={slack.app_token}
+SLACK_SIGNING_SECRET={slack.signing_secret}
+"""
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(_options()))

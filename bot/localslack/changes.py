@@ -1,0 +1,29 @@
+"""Tells whoever looks at the workspace that something in it changed."""
+
+import asyncio
+
+
+class Changes:
+    """A counter that can be waited on; each change of the workspace raises it by one."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def note(self) -> None:
+        """Something changed."""
+        self.version += 1
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def after(self, version: int, *, timeout: float) -> int:  # noqa: ASYNC109  (a quiet wait is an answer, not an error)
+        """Wait until the counter is above `version` or `timeout` seconds passed; returns the counter."""
+        if self.version <= version and timeout > 0:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                await asyncio.wait([waiter], timeout=timeout)
+            finally:
+                self._waiters.discard(waiter)
+        return self.version

@@ -1,0 +1,79 @@
+"""Channels and direct messages with what was said in them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.localslack.workspace import Json
+
+Kind = Literal["channel", "im", "mpim"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Message:
+    """One message. `ts` is its id within the conversation; `ephemeral_to` is set if one person sees it."""
+
+    ts: str
+    user: str
+    text: str = ""
+    blocks: list[Json] | None = None
+    attachments: list[Json] | None = None
+    metadata: Json | None = None
+    bot_id: str | None = None
+    username: str | None = None
+    thread_ts: str | None = None
+    edited: Json | None = None
+    ephemeral_to: str | None = None
+    revision: int = 0
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Only one person sees it, and no API method finds it again."""
+        return self.ephemeral_to is not None
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """A channel (``C…``), a direct message (``D…``) or a group of them (``G…``)."""
+
+    id: str
+    kind: Kind
+    created: int
+    name: str = ""
+    members: list[str] = field(default_factory=list)
+    is_private: bool = False
+    is_archived: bool = False
+    topic: str = ""
+    purpose: str = ""
+    messages: dict[str, Message] = field(default_factory=dict)
+    ephemerals: dict[str, Message] = field(default_factory=dict)
+    read_until: dict[str, str] = field(default_factory=dict)
+
+    def newest_first(self) -> Iterator[Message]:
+        """All lasting messages, newest first."""
+        return reversed(self.messages.values())
+
+    def unread(self, user_id: str) -> int:
+        """How many messages of others came after the person last looked."""
+        read = self.read_until.get(user_id, "")
+        count = 0
+        for message in self.newest_first():
+            if message.ts <= read:
+                break
+            count += message.user != user_id
+        return count + sum(m.ephemeral_to == user_id and m.ts > read for m in self.ephemerals.values())
+
+    def seen_by(self, user_id: str, *, before: str = "", limit: int = 200) -> list[Message]:
+        """The newest `limit` messages that a person sees, oldest first, ephemerals at their place."""
+        lasting: list[Message] = []
+        for message in self.newest_first():
+            if before and message.ts >= before:
+                continue
+            lasting.append(message)
+            if len(lasting) == limit:
+                break
+        oldest = lasting[-1].ts if len(lasting) == limit else ""
+        own = [m for m in self.ephemerals.values() if m.ephemeral_to == user_id and m.ts >= oldest]
+        if before:
+            own = [m for m in own if m.ts < before]
+        return sorted([*lasting, *own], key=lambda m: m.ts)

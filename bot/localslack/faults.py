@@ -1,0 +1,112 @@
+"""A switch for what goes wrong between a bot and Slack, for tests.
+
+Web API methods are named as they are (``chat.update``, ``chat.*``, ``*``). Beside them there are
+``sockets`` (the WebSocket handshake), ``interactions`` and ``events`` (what is delivered to the bot) and
+``response_url``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal, get_args
+
+from bot.localslack.workspace import Json
+
+ApiKind = Literal["rate_limit", "http", "error", "drop", "delay", "lands_late"]
+DeliveryKind = Literal["lost", "late", "twice"]
+Kind = ApiKind | DeliveryKind | Literal["refuse"]
+
+_KINDS: dict[str, tuple[str, ...]] = {
+    "sockets": ("refuse",),
+    "interactions": get_args(DeliveryKind),
+    "events": get_args(DeliveryKind),
+}
+_API_KINDS = get_args(ApiKind)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong the next `times` times.
+
+    Attributes:
+        method: a method's name or a pattern.
+        kind: ``rate_limit`` (429 with `retry_after`), ``http`` (an answer with `status` that is no JSON),
+            ``error`` (``ok: false`` with `error`), ``drop`` (the connection breaks without an answer),
+            ``delay`` (`seconds`), ``lands_late`` (the connection breaks at once, the call takes effect
+            after `seconds`); for deliveries ``lost``, ``late`` (`seconds`) and ``twice``; for the sockets'
+            handshake ``refuse``.
+        after: for ``http``, ``error``, ``drop`` and ``delay``: the call takes effect before it goes wrong.
+        retry_after: seconds.
+        when: looks at the call's arguments; only calls it says True to are hit.
+        hits: how often it has gone wrong so far.
+    """
+
+    method: str
+    kind: Kind
+    times: int = 1
+    after: bool = False
+    retry_after: int = 1
+    status: int = 502
+    error: str = "internal_error"
+    seconds: float = 0.0
+    when: Callable[[Json], bool] | None = None
+    hits: int = 0
+
+    def applies(self, method: str, args: Json) -> bool:
+        """Whether it is still armed for this call."""
+        armed = self.hits < self.times and (fnmatchcase(method, self.method) or method == self.method)
+        return armed and (self.when is None or self.when(args))
+
+
+class Faults:
+    """All faults that tests armed, first armed first hit."""
+
+    def __init__(self) -> None:
+        self._armed: list[Fault] = []
+
+    def arm(
+        self,
+        *,
+        method: str,
+        kind: Kind,
+        times: int = 1,
+        after: bool = False,
+        retry_after: int = 1,
+        status: int = 502,
+        error: str = "internal_error",
+        seconds: float = 0.0,
+        when: Callable[[Json], bool] | None = None,
+    ) -> Fault:
+        """Let the next `times` calls of `method` go wrong; see `Fault`.
+
+        Raises:
+            ValueError: the kind cannot happen to what `method` names.
+        """
+        known = _KINDS.get(method, _API_KINDS)
+        if kind not in known:
+            raise ValueError(f"{kind!r} cannot happen to {method!r}; one of {', '.join(known)} can")
+        fault = Fault(
+            method=method,
+            kind=kind,
+            times=times,
+            after=after,
+            retry_after=retry_after,
+            status=status,
+            error=error,
+            seconds=seconds,
+            when=when,
+        )
+        self._armed.append(fault)
+        return fault
+
+    def take(self, method: str, args: Json) -> Fault | None:
+        """The fault that hits this call, counted."""
+        for fault in self._armed:
+            if fault.applies(method, args) and fault.kind in _KINDS.get(method, _API_KINDS):
+                fault.hits += 1
+                return fault
+        return None
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        self._armed.clear()

@@ -1,0 +1,16 @@
+"""The Web API methods of the local workspace, by noun."""
+
+from bot.localslack.method import Method
+from bot.localslack.methods.basics import METHODS as BASICS
+from bot.localslack.methods.chat import METHODS as CHAT
+from bot.localslack.methods.conversations import METHODS as CONVERSATIONS
+from bot.localslack.methods.users import METHODS as USERS
+from bot.localslack.methods.views import METHODS as VIEWS
+
+METHODS: dict[str, Method] = {**BASICS, **CHAT, **CONVERSATIONS, **USERS, **VIEWS}
+
+#: Every scope that some method asks for, without those that loosen a rule.
+ALL_SCOPES = frozenset(scope for method in METHODS.values() for scope in method.scopes)
+
+#: Scopes that let a bot do more than the methods need: post without being a member, under another name.
+LOOSENING_SCOPES = frozenset({"chat:write.public", "chat:write.customize"})

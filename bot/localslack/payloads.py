@@ -1,0 +1,85 @@
+"""The payloads of interactions and events: https://docs.slack.dev/reference/interaction-payloads"""
+
+from typing import Any
+
+from bot.localslack.conversation import Conversation, Message
+from bot.localslack.inputs import value_of
+from bot.localslack.messages import as_json
+from bot.localslack.state import State
+from bot.localslack.views import View
+from bot.localslack.workspace import Json
+
+VERIFICATION_TOKEN = "local-verification-token"  # noqa: S105  (deprecated by Slack, and still in every payload)
+
+
+def interaction(state: State, user_id: str, kind: str) -> Json:
+    """What every interaction payload carries."""
+    seed, user = state.seed, state.users[user_id]
+    return {
+        "type": kind,
+        "team": {"id": seed.team_id, "domain": seed.domain},
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": state.team_of(user)},
+        "api_app_id": seed.bot.app_id,
+        "token": VERIFICATION_TOKEN,
+        "trigger_id": state.triggers.issue(user_id),
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+
+
+def message_context(
+    state: State, user_id: str, conversation: Conversation, message: Message, base: str
+) -> Json:
+    """Where an interaction on a message happened, and the URL that answers it."""
+    names = {"im": "directmessage", "mpim": "mpdm"}
+    name = names.get(conversation.kind) or ("privategroup" if conversation.is_private else conversation.name)
+    container = {"type": "message", "message_ts": message.ts, "channel_id": conversation.id}
+    secret = state.response_urls.issue(user_id, conversation.id, message.ts)
+    context: Json = {
+        "container": {**container, "is_ephemeral": message.is_ephemeral},
+        "channel": {"id": conversation.id, "name": name},
+        "response_url": f"{base}/actions/{state.seed.team_id}/{secret}",
+    }
+    if not message.is_ephemeral:
+        context["message"] = as_json(message, state.seed.bot, state.seed.team_id)
+    return context
+
+
+def view_context(state: State, view: View, values: Json) -> Json:
+    """Where an interaction on a modal or Home tab happened."""
+    return {"container": {"type": "view", "view_id": view.id}, "view": state.views.as_json(view, values)}
+
+
+def action(state: State, block: Json, element: Json, chosen: Any) -> Json:
+    """One entry of ``actions``: which element, and what was chosen in it."""
+    entry: Json = {
+        "type": element["type"],
+        "action_id": element["action_id"],
+        "block_id": block["block_id"],
+        "action_ts": state.next_ts(),
+    }
+    if element["type"] == "button":
+        return {**entry, **{name: element[name] for name in ("text", "value", "style") if name in element}}
+    return {**entry, **value_of(element, chosen)}
+
+
+def event(state: State, body: Json) -> Json:
+    """The envelope of an event."""
+    seed = state.seed
+    who = {
+        "team_id": seed.team_id,
+        "user_id": seed.bot.user_id,
+        "is_bot": True,
+        "is_enterprise_install": False,
+    }
+    return {
+        "token": VERIFICATION_TOKEN,
+        "team_id": seed.team_id,
+        "api_app_id": seed.bot.app_id,
+        "event": body,
+        "type": "event_callback",
+        "event_id": state.new_id("Ev"),
+        "event_time": int(state.clock()),
+        "authorizations": [{"enterprise_id": None, **who}],
+        "is_ext_shared_channel": False,
+    }

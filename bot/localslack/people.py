@@ -1,0 +1,249 @@
+"""What a person does in their client, and what the bot gets to hear of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.localslack import payloads
+from bot.localslack.conversation import Conversation, Message
+from bot.localslack.delivery import Delivery
+from bot.localslack.errors import PersonRefusal, SlackRefusal
+from bot.localslack.inputs import entry_errors, find, state_values
+from bot.localslack.messages import with_ids
+from bot.localslack.sockets import Reply
+from bot.localslack.state import State
+from bot.localslack.viewcheck import checked_view
+from bot.localslack.views import View
+from bot.localslack.workspace import Json
+
+NOT_SENT = Reply(acked=True, reason="not_sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission: the bot's answer, and the messages under the inputs."""
+
+    reply: Reply
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class People:
+    """The acts of people. Whoever is named acts: there are no passwords on this machine.
+
+    A deactivated person's click is delivered too: it may have been on its way when the account was closed.
+
+    Attributes:
+        subscriptions: event names that the app asked for; others are not delivered.
+    """
+
+    def __init__(
+        self, *, state: State, delivery: Delivery, base_url: Callable[[], str], subscriptions: frozenset[str]
+    ) -> None:
+        self.subscriptions = subscriptions
+        self._state = state
+        self._delivery = delivery
+        self._base_url = base_url
+
+    # Messages
+
+    def conversation(self, user_id: str, channel_id: str) -> Conversation:
+        """A conversation that the person is in.
+
+        Raises:
+            PersonRefusal: they are not, or there is none.
+        """
+        self._known(user_id)
+        found = self._state.conversations.get(channel_id)
+        if found is None or user_id not in found.members:
+            raise PersonRefusal(f"{user_id} is in no conversation {channel_id}", 404)
+        return found
+
+    async def click(
+        self,
+        user_id: str,
+        channel_id: str,
+        ts: str,
+        action_id: str,
+        *,
+        block_id: str = "",
+        chosen: Any = None,
+        entered: Json | None = None,
+    ) -> Reply:
+        """Use an element of a message.
+
+        `chosen` is the option's value for a select, and nothing for a button; `entered` is what else was
+        entered in the message's inputs, by action id.
+
+        Raises:
+            PersonRefusal: the message or element is not there.
+        """
+        conversation = self.conversation(user_id, channel_id)
+        message = self._message(user_id, conversation, ts)
+        block, element = self._element(message.blocks or [], action_id, block_id)
+        payload = {
+            **payloads.interaction(self._state, user_id, "block_actions"),
+            **payloads.message_context(self._state, user_id, conversation, message, self._base_url()),
+            "state": {"values": state_values(message.blocks or [], {**(entered or {}), action_id: chosen})},
+            "actions": [payloads.action(self._state, block, element, chosen)],
+        }
+        return await self._delivery.interaction(payload)
+
+    def post(self, user_id: str, channel_id: str, text: str) -> Message:
+        """Say something.
+
+        Raises:
+            PersonRefusal: nothing to say, or not there.
+        """
+        conversation = self.conversation(user_id, channel_id)
+        if not text.strip() or conversation.is_archived:
+            raise PersonRefusal("nothing can be said here")
+        message = Message(ts=self._state.next_ts(), user=user_id, text=text)
+        self._state.add_message(conversation, message)
+        kind = conversation.kind if conversation.kind != "channel" else "channels"
+        if f"message.{kind}" in self.subscriptions and self._state.bot_user_id in conversation.members:
+            said = {
+                "type": "message",
+                "user": user_id,
+                "text": text,
+                "ts": message.ts,
+                "event_ts": message.ts,
+            }
+            where = {"channel": conversation.id, "channel_type": conversation.kind}
+            self._delivery.event(payloads.event(self._state, {**said, **where}))
+        return message
+
+    def open_dm(self, user_id: str) -> Conversation:
+        """The person's direct message with the bot, opened if need be."""
+        self._known(user_id)
+        return self._state.open_dm(user_id)
+
+    def read(self, user_id: str, channel_id: str, ts: str) -> None:
+        """Mark everything up to `ts` as seen."""
+        conversation = self.conversation(user_id, channel_id)
+        if ts > conversation.read_until.get(user_id, ""):
+            conversation.read_until[user_id] = ts
+            self._state.changes.note()
+
+    def dismiss(self, user_id: str, channel_id: str, ts: str) -> None:
+        """Put an ephemeral message away."""
+        conversation = self.conversation(user_id, channel_id)
+        message = conversation.ephemerals.get(ts)
+        if message is None or message.ephemeral_to != user_id:
+            raise PersonRefusal("no such message for your eyes only", 404)
+        self._state.remove_message(conversation, ts)
+
+    # Modals and Home
+
+    async def click_view(
+        self,
+        user_id: str,
+        view_id: str,
+        action_id: str,
+        *,
+        block_id: str = "",
+        chosen: Any = None,
+        entered: Json | None = None,
+    ) -> Reply:
+        """Use an element of a modal or Home tab; see `click`."""
+        view = self._view(user_id, view_id)
+        block, element = self._element(view.body["blocks"], action_id, block_id)
+        values = state_values(view.body["blocks"], {**(entered or {}), action_id: chosen})
+        payload = {
+            **payloads.interaction(self._state, user_id, "block_actions"),
+            **payloads.view_context(self._state, view, values),
+            "actions": [payloads.action(self._state, block, element, chosen)],
+        }
+        return await self._delivery.interaction(payload)
+
+    async def submit(self, user_id: str, view_id: str, entered: Json) -> Submitted:
+        """Press a modal's submit button; `entered` is by action id or block id, see `inputs.state_values`."""
+        view = self._view(user_id, view_id)
+        blocks = view.body["blocks"]
+        values = state_values(blocks, entered)
+        errors = entry_errors(blocks, values)
+        if errors:
+            self._state.views.show_errors(view, errors)
+            return Submitted(NOT_SENT, errors)
+        payload = {
+            **payloads.interaction(self._state, user_id, "view_submission"),
+            "view": self._state.views.as_json(view, values),
+            "response_urls": [],
+        }
+        reply = await self._delivery.interaction(payload, wants_response=True)
+        if not reply.acked:
+            return Submitted(reply)
+        return self._after_submission(user_id, view, reply)
+
+    async def close(self, user_id: str, view_id: str, *, everything: bool = False) -> Reply:
+        """Close a modal (and with it those below, if `everything`); the bot hears of it if it asked to."""
+        view = self._view(user_id, view_id)
+        closed = self._state.views.close(
+            user_id, everything=everything or bool(view.body.get("clear_on_close"))
+        )
+        reply = NOT_SENT
+        for gone in closed:
+            if gone.body.get("notify_on_close"):
+                payload = payloads.interaction(self._state, user_id, "view_closed")
+                payload["view"] = self._state.views.as_json(gone)
+                reply = await self._delivery.interaction({**payload, "is_cleared": len(closed) > 1})
+        return reply
+
+    def open_home(self, user_id: str) -> None:
+        """Look at the app's Home tab."""
+        self._known(user_id)
+        if "app_home_opened" not in self.subscriptions:
+            return
+        channel = self._state.open_dm(user_id).id
+        body: Json = {"type": "app_home_opened", "user": user_id, "channel": channel, "tab": "home"}
+        home = self._state.views.homes.get(user_id)
+        if home is not None:
+            body["view"] = self._state.views.as_json(home)
+        self._delivery.event(payloads.event(self._state, {**body, "event_ts": self._state.next_ts()}))
+
+    def _after_submission(self, user_id: str, view: View, reply: Reply) -> Submitted:
+        """Do what the bot answered to a submission; no word from it closes the modal."""
+        response = reply.response or {}
+        act = response.get("response_action")
+        views = self._state.views
+        if act == "errors":
+            errors = {str(key): str(text) for key, text in (response.get("errors") or {}).items()}
+            views.show_errors(view, errors)
+            return Submitted(reply, errors)
+        try:
+            if act in ("update", "push"):
+                body = checked_view(response.get("view"), ("modal",))
+                body = {**body, "blocks": with_ids(body["blocks"])}
+                views.update(view, body) if act == "update" else views.push(user_id, body)
+            elif views.top(user_id) is view or act == "clear":
+                views.close(user_id, everything=act == "clear")
+        except SlackRefusal as refusal:
+            return Submitted(Reply(acked=False, reason=f"bad_view: {refusal.error} {refusal.extra}"))
+        return Submitted(reply)
+
+    def _known(self, user_id: str) -> None:
+        if user_id not in self._state.users:
+            raise PersonRefusal(f"there is nobody with the id {user_id}", 404)
+
+    def _view(self, user_id: str, view_id: str) -> View:
+        self._known(user_id)
+        try:
+            view = self._state.views.find(view_id=view_id)
+        except SlackRefusal:
+            raise PersonRefusal(f"no view {view_id} is open", 404) from None
+        if view.user_id != user_id:
+            raise PersonRefusal(f"the view {view_id} is not open for {user_id}", 404)
+        return view
+
+    @staticmethod
+    def _message(user_id: str, conversation: Conversation, ts: str) -> Message:
+        message = conversation.messages.get(ts) or conversation.ephemerals.get(ts)
+        if message is None or message.ephemeral_to not in (None, user_id):
+            raise PersonRefusal(f"no message {ts} in {conversation.id}", 404)
+        return message
+
+    @staticmethod
+    def _element(blocks: list[Json], action_id: str, block_id: str) -> tuple[Json, Json]:
+        found = find(blocks, action_id, block_id)
+        if found is None:
+            raise PersonRefusal(f"nothing with the action id {action_id} is there", 404)
+        return found

@@ -1,0 +1,164 @@
+"""Socket Mode: WebSockets on which the bot gets what would else be POSTed to it."""
+
+import asyncio
+import json
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import WSMsgType, web
+
+from bot.localslack.faults import Faults
+from bot.localslack.workspace import Json
+
+MOST_CONNECTIONS = 10
+CONNECTION_LIVES = 18_060  # seconds, as Slack says in its hello; here a socket lives until it is closed
+
+EnvelopeType = Literal["interactive", "events_api"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of something delivered to the bot.
+
+    Attributes:
+        acked: the bot answered in time.
+        reason: ``ok``, ``timeout``, ``not_connected``, ``connection_failed``, ``lost`` or ``http_404`` and
+            the like.
+        response: what the bot put into its acknowledgement.
+    """
+
+    acked: bool
+    reason: str = "ok"
+    response: Json | None = None
+
+
+class Sockets:
+    """The open connections of the bot, used in turn."""
+
+    def __init__(self, *, app_id: str, host: str, faults: Faults, ack_timeout: float) -> None:
+        self.ack_timeout = ack_timeout
+        self._app_id = app_id
+        self._host = host
+        self._faults = faults
+        self._tickets: set[str] = set()
+        self._open: list[web.WebSocketResponse] = []
+        self._requests: dict[web.WebSocketResponse, web.Request] = {}
+        self._waiting: dict[str, asyncio.Future[Json]] = {}
+
+    @property
+    def count(self) -> int:
+        """How many connections the bot holds."""
+        return len(self._open)
+
+    def url(self, base: str) -> str:
+        """A URL for one connection; `base` is the server's ``ws://`` address."""
+        ticket = secrets.token_urlsafe(18)
+        self._tickets.add(ticket)
+        return f"{base}/link/?ticket={ticket}&app_id={self._app_id}"
+
+    async def accept(self, request: web.Request) -> web.StreamResponse:
+        """Serve one connection until it ends. A spent ticket is answered 408, as Slack does."""
+        if self._faults.take("sockets", {}) is not None:
+            return web.Response(status=503)
+        ticket = request.query.get("ticket", "")
+        if ticket not in self._tickets:
+            return web.Response(status=408)
+        self._tickets.discard(ticket)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if len(self._open) >= MOST_CONNECTIONS:
+            await socket.send_json(self._goodbye("too_many_websockets"))
+            await socket.close()
+            return socket
+        self._open.append(socket)
+        self._requests[socket] = request
+        try:
+            await socket.send_json(self._hello())
+            await self._listen(socket)
+        finally:
+            self._forget(socket)
+        return socket
+
+    async def deliver(self, kind: EnvelopeType, payload: Json, *, wants_response: bool, extra: Json) -> Reply:
+        """Send one payload down one of the connections and wait for its acknowledgement."""
+        envelope_id = str(uuid.uuid4())
+        envelope = {"envelope_id": envelope_id, "payload": payload, "type": kind, **extra}
+        envelope["accepts_response_payload"] = wants_response
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._waiting[envelope_id] = future
+        try:
+            if not await self._send(envelope):
+                return Reply(acked=False, reason="not_connected")
+            ack = await asyncio.wait_for(future, self.ack_timeout)
+        except TimeoutError:
+            return Reply(acked=False, reason="timeout")
+        finally:
+            self._waiting.pop(envelope_id, None)
+        response = ack.get("payload") if wants_response else None
+        return Reply(acked=True, response=response or None)
+
+    async def announce(self, reason: Literal["warning", "refresh_requested"]) -> None:
+        """Tell every connection that it is about to end, or (``refresh_requested``) end it after telling."""
+        for socket in list(self._open):
+            await socket.send_json(self._goodbye(reason))
+            if reason == "refresh_requested":
+                await socket.close()
+
+    async def close(self) -> None:
+        """End every connection in an orderly way."""
+        for socket in list(self._open):
+            await socket.close()
+
+    def drop(self) -> None:
+        """Break every connection without a word."""
+        for socket in list(self._open):
+            transport = self._requests[socket].transport
+            self._forget(socket)
+            if transport is not None:
+                transport.abort()
+
+    async def _send(self, envelope: Json) -> bool:
+        while self._open:
+            socket = self._open.pop(0)
+            self._open.append(socket)  # the next payload goes down the next connection
+            try:
+                await socket.send_json(envelope)
+            except ConnectionError:
+                self._forget(socket)
+            else:
+                return True
+        return False
+
+    async def _listen(self, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            try:
+                ack = json.loads(message.data)
+            except ValueError:
+                continue  # Slack ignores what it cannot read
+            future = self._waiting.get(ack.get("envelope_id", "")) if isinstance(ack, dict) else None
+            if future is not None and not future.done():
+                future.set_result(ack)
+
+    def _forget(self, socket: web.WebSocketResponse) -> None:
+        if socket in self._open:
+            self._open.remove(socket)
+        self._requests.pop(socket, None)
+
+    def _hello(self) -> Json:
+        return {
+            "type": "hello",
+            "num_connections": len(self._open),
+            "debug_info": {
+                "host": self._host,
+                "build_number": 1,
+                "approximate_connection_time": CONNECTION_LIVES,
+            },
+            "connection_info": {"app_id": self._app_id},
+        }
+
+    def _goodbye(self, reason: str) -> Json:
+        return {"type": "disconnect", "reason": reason, "debug_info": {"host": self._host}}

@@ -1,0 +1,147 @@
+"""The seed of a local workspace: who is in it, and where they talk."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+STRANGERS_TEAM = "T0STRANGER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person, or another app's bot.
+
+    Attributes:
+        id: ``U…``; fixed ids are fine and make tests readable.
+        is_restricted: a guest.
+        deleted: a deactivated account.
+        is_stranger: belongs to another workspace and is here through a shared channel.
+    """
+
+    id: str
+    name: str
+    real_name: str = ""
+    title: str = ""
+    tz: str = "Etc/UTC"
+    is_admin: bool = False
+    is_bot: bool = False
+    is_restricted: bool = False
+    deleted: bool = False
+    is_stranger: bool = False
+
+    @property
+    def shown_name(self) -> str:
+        """What others see."""
+        return self.real_name or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A channel. ``has_bot`` says whether the bot under test is a member; `members` are the people."""
+
+    id: str
+    name: str
+    members: tuple[str, ...] = ()
+    has_bot: bool = True
+    is_private: bool = False
+    is_archived: bool = False
+    topic: str = ""
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserGroup:
+    """A user group such as ``@finance``."""
+
+    id: str
+    handle: str
+    name: str = ""
+    members: tuple[str, ...] = ()
+    is_disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """The app that is installed in the workspace: the bot under test."""
+
+    user_id: str = "U0CHECKPOINT"
+    bot_id: str = "B0CHECKPOINT"
+    app_id: str = "A0CHECKPOINT"
+    name: str = "checkpoint"
+    real_name: str = "Checkpoint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestUrls:
+    """Where the bot listens when Slack delivers over HTTP."""
+
+    interactivity: str
+    events: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """What a `LocalSlack` starts with.
+
+    Attributes:
+        delivery: ``"socket"`` for Socket Mode, or the request URL(s) for HTTP delivery.
+        paid: user groups need a paid plan; without one their methods answer ``plan_upgrade_required``.
+    """
+
+    users: tuple[User, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    usergroups: tuple[UserGroup, ...] = ()
+    bot: Bot = field(default_factory=Bot)
+    team_id: str = "T0LOCAL"
+    name: str = "Local workspace"
+    domain: str = "local"
+    delivery: str | RequestUrls = "socket"
+    paid: bool = True
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a seed written as JSON, with the field names of these classes."""
+        seed: Json = json.loads(text)
+        kinds = {"users": User, "channels": Channel, "usergroups": UserGroup}
+        for key, kind in kinds.items():
+            seed[key] = tuple(kind(**_with_tuples(item)) for item in seed.get(key, ()))
+        if "bot" in seed:
+            seed["bot"] = Bot(**seed["bot"])
+        if isinstance(seed.get("delivery"), dict):
+            seed["delivery"] = RequestUrls(**seed["delivery"])
+        return cls(**seed)
+
+    @classmethod
+    def sample(cls) -> Self:
+        """A small company with the ids that the example policy names."""
+        people = (
+            User(id="U0AAA", name="ada", real_name="Ada Okafor", title="Platform on-call", tz="Africa/Lagos"),
+            User(id="U0BBB", name="ben", real_name="Ben Sato", title="Platform on-call", tz="Asia/Tokyo"),
+            User(id="U0CCC", name="carla", real_name="Carla Díaz", title="Release lead", is_admin=True),
+            User(id="U0DDD", name="dev", real_name="Dev Patel", title="Release lead", tz="Europe/London"),
+            User(id="U0EEE", name="elin", real_name="Elin Berg", title="Finance", tz="Europe/Stockholm"),
+            User(id="U0FFF", name="farid", real_name="Farid Haddad", title="Agent developer"),
+        )
+        everyone = tuple(person.id for person in people)
+        return cls(
+            users=people,
+            channels=(
+                Channel(
+                    id="C0APPROVALS",
+                    name="agent-approvals",
+                    members=everyone,
+                    topic="What waits for a person",
+                ),
+                Channel(
+                    id="C0DIGEST", name="agent-digest", members=everyone, topic="What passed, to look over"
+                ),
+                Channel(id="C0INCIDENTS", name="incidents", members=everyone, topic="When something burns"),
+            ),
+            usergroups=(UserGroup(id="S0FIN", handle="finance", name="Finance", members=("U0EEE", "U0DDD")),),
+        )
+
+
+def _with_tuples(item: Json) -> Json:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
