@@ -1,0 +1,90 @@
+"""Logs: one line per event on stderr, for people or as JSON, and no secret in any of them.
+
+Events of other libraries (uvicorn, slack-bolt, APScheduler) go the same way. What an agent wrote never
+becomes a second line or a terminal escape: values are quoted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import orjson
+import structlog
+
+SECRETS = re.compile(
+    r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|mbr_[\w-]+"
+    r"|(?<=wss-primary\.slack\.com/)\S+|(?<=[?&]ticket=)[\w-]+|(?i:(?<=bearer ))[\w.-]+"
+)
+"""Slack's tokens, agents' tokens, and the tickets in Socket Mode's addresses."""
+MASK = "(secret)"
+QUIETER = ("slack_bolt", "slack_sdk", "apscheduler", "aiohttp", "uvicorn.access", "httpx2", "httpcore2")
+"""Libraries that tell at INFO what ours tell better."""
+
+
+class _Masked(structlog.stdlib.ProcessorFormatter):
+    """Masks after rendering, so that tracebacks and other libraries' messages are covered too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return SECRETS.sub(MASK, super().format(record))
+
+
+def configure(level: str = "info", form: str = "console", *, stream: TextIO | None = None) -> None:
+    """Send every log event of this process to `stream` (stderr). Call it once, from the entry point.
+
+    `level` is debug, info, warning or error; `form` is console or json.
+    """
+    out = stream if stream is not None else sys.stderr
+    before: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        _Masked(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(form, out)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in QUIETER:
+        logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
+
+
+def _renderers(form: str, out: TextIO) -> list[structlog.typing.Processor]:
+    # Neither shows a frame's local variables: those of ours hold arguments and secrets.
+    if form == "json":
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(_json)]
+    plain = structlog.dev.plain_traceback
+    return [_one_line, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]
+
+
+def _json(event: Any, **_: Any) -> str:
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # numbers beyond 64 bits, lone surrogates: an event is never lost to its form
+        return json.dumps(event, default=repr)
+
+
+def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make control characters visible, in the event's text; ConsoleRenderer quotes the other values."""
+    text = str(event.get("event", ""))
+    event["event"] = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return event
