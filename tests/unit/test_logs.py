@@ -40,7 +40,7 @@ def fail(why: str, password: str = "") -> None:
 def test_secrets_are_masked_wherever_they_stand(form: str) -> None:
     stream = logged(form)
     log = structlog.get_logger("bot.test")
-    log.info("with " + BOT, app=APP, nested={"authorization": f"Bearer {AGENT}"})
+    log.info("with", bot=f"<{BOT}>", app=APP, nested={"authorization": f"Bearer {AGENT}"})
     logging.getLogger("uvicorn.error").info("GET /?ticket=%s", "t1cket-t1cket")
     logging.getLogger("aiohttp").warning("wss://wss-primary.slack.com/link/?ticket=abc&app_id=def")
     try:
