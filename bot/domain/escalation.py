@@ -5,10 +5,13 @@ Instants are seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Instant = float
 """Seconds since the epoch, UTC."""
+
+MANDATED_REPEAT_S = 3600.0
+"""How often a mandated sign-off whose chain does not repeat goes back to everybody it pages."""
 
 ACK_SHARE_OF_WINDOW = 0.8
 """An acknowledgement never quiets a chain past this share of the window (DESIGN.md §4)."""
@@ -58,6 +61,11 @@ class Chain:
     repeat: Repeat | None = None
     ack_for_s: float = 1800.0
 
+    def without_end(self) -> Chain:
+        """Return this chain repeating until a person acts, as a mandated sign-off does whatever it says."""
+        every = self.repeat.every_s if self.repeat else MANDATED_REPEAT_S
+        return replace(self, repeat=Repeat(every, times=None))
+
 
 @dataclass(frozen=True, slots=True)
 class DuePage:
@@ -89,9 +97,13 @@ def page_at(chain: Chain, position: int, opened_at: Instant, window_s: float) ->
     return DuePage(position, last + turn * repeat.every_s, everyone, ())
 
 
-def quiet_until(chain: Chain, acked_at: Instant, opened_at: Instant, window_s: float) -> Instant:
-    """Return until when an acknowledgement quiets the chain: `ack_for_s`, never past 80 % of the window."""
-    return min(acked_at + chain.ack_for_s, opened_at + ACK_SHARE_OF_WINDOW * window_s)
+def quiet_until(chain: Chain, acked_at: Instant, opened_at: Instant, window_s: float | None) -> Instant:
+    """Return until when an acknowledgement quiets the chain: for `ack_for_s`, never past 80 % of the window.
+
+    `window_s` is None where no window closes the review.
+    """
+    until = acked_at + chain.ack_for_s
+    return until if window_s is None else min(until, opened_at + ACK_SHARE_OF_WINDOW * window_s)
 
 
 @dataclass(frozen=True, slots=True)

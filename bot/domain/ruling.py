@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+import orjson
 
 from bot.domain.escalation import Chain, Delay, Repeat, Step
 from bot.domain.risk import Tier
@@ -62,13 +64,22 @@ class Ruling:
         """Whether a law or a contract demands this sign-off: it never expires into anything."""
         return self.default is AbsentDefault.ESCALATE
 
+    def to_json(self) -> bytes:
+        """Return its JSON for the store; `Ruling.from_dict` reads it back."""
+        return orjson.dumps(self)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON for the store; `Ruling.from_dict` reads it back."""
-        return asdict(self)
+        """Return plain JSON values; `Ruling.from_dict` reads them back."""
+        data: dict[str, Any] = orjson.loads(self.to_json())
+        return data
+
+    def brief(self) -> Ruling:
+        """Return it without its trace."""
+        return replace(self, trace=())
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Ruling:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` or `to_json` wrote."""
         chain = data.get("chain")
         default = data.get("default")
         return cls(

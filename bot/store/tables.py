@@ -67,6 +67,7 @@ actions = Table(
     Column("place", Integer),  # which of the calls that one interrupt batches, from 0
     Column("call_id", String),  # the tool call, where there is one
     Column("digest_id", String),  # the digest that named it; tier 1 only
+    Column("remembers", String),  # the earlier rejection that this one was answered with, unasked
     Index("actions_idempotency", "agent", "idempotency_key", unique=True,
           sqlite_where=text("idempotency_key IS NOT NULL"),
           postgresql_where=text("idempotency_key IS NOT NULL")),
@@ -77,7 +78,8 @@ actions = Table(
     Index("actions_halted", "settled_at", sqlite_where=text("state = 'halted'"),
           postgresql_where=text("state = 'halted'")),
     Index("actions_rejected", "agent", "args_digest", "settled_at",
-          sqlite_where=text("state = 'rejected'"), postgresql_where=text("state = 'rejected'")),
+          sqlite_where=text("state = 'rejected' AND remembers IS NULL"),
+          postgresql_where=text("state = 'rejected' AND remembers IS NULL")),
 )  # fmt: skip
 
 reviews = Table(
@@ -144,7 +146,7 @@ messages = Table(
     Column("kind", String, nullable=False),  # card | page | post | told | digest | notice
     Column("recipient", String, nullable=False),  # "#channel", a channel id, or a Slack user id
     Column("review_id", String, ForeignKey("reviews.id")),
-    Column("digest_id", String),
+    Column("digest_id", String, unique=True),
     Column("position", Integer, nullable=False, server_default="0"),  # of the chain, for page and post
     Column("body", Text),  # the text of a notice
     Column("wanted", Integer, nullable=False),
@@ -158,6 +160,7 @@ messages = Table(
     Column("ts", String),
     Column("created_at", Float, nullable=False),
     Column("posted_at", Float),
+    Column("given_up_at", Float),
     Column("leased_by", String),
     Column("leased_until", Float),
     Index("messages_due", "priority", "due_at", sqlite_where=text("due_at IS NOT NULL"),

@@ -1,0 +1,164 @@
+"""What the store keeps, read back: rows as values. Instants are seconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.escalation import Instant
+from bot.domain.review import RECEIPTS, ActionState, Receipt, Review
+from bot.domain.risk import Tier
+from bot.domain.ruling import Ruling
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """An action as it was proposed, its ruling and where it stands.
+
+    `remembers` is the earlier action whose rejection answered this one, unasked.
+    """
+
+    id: str
+    kind: str
+    args: dict[str, Any]
+    args_digest: str
+    agent: str
+    owner: str | None
+    on_behalf_of: str | None
+    description: str | None
+    tier: Tier
+    ruling: Ruling
+    state: ActionState
+    proposed_at: Instant
+    settled_at: Instant | None = None
+    detail: str | None = None
+    result: Any = None
+    thread_id: str | None = None
+    interrupt_id: str | None = None
+    place: int | None = None
+    call_id: str | None = None
+    digest_id: str | None = None
+    remembers: str | None = None
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What happened to it in the end; None while that is open, and for a withdrawn one."""
+        return RECEIPTS.get(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An action with its reviews, oldest first. A second one is a successor, or it was asked again."""
+
+    action: ActionRecord
+    reviews: tuple[Review, ...] = ()
+
+    @property
+    def review(self) -> Review | None:
+        """The latest review."""
+        return self.reviews[-1] if self.reviews else None
+
+    @property
+    def decided(self) -> Review | None:
+        """The latest review that is closed."""
+        return next((review for review in reversed(self.reviews) if not review.pending), None)
+
+    @property
+    def valid_until(self) -> Instant | None:
+        """Until when it may be claimed; None where it may not."""
+        if self.action.state is ActionState.APPROVED and self.review is not None:
+            return self.review.valid_until
+        if self.action.state is ActionState.PASSED:
+            return self.action.proposed_at + self.action.ruling.valid_for_s
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run an action once.
+
+    `key` is the idempotency key of the effect; `attempt` counts from 1.
+    """
+
+    key: str
+    attempt: int
+    action: ActionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRecord:
+    """A hosted LangGraph thread. `state`: wanted, running, parked, finished, failed or gone."""
+
+    id: str
+    graph: str
+    graph_version: str
+    agent: str
+    owner: str | None
+    on_behalf_of: str | None
+    input: dict[str, Any]
+    state: str
+    error: str | None
+    wanted_at: Instant
+    settled_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRecord:
+    """One interrupt of a parked thread. `state`: waiting, answered, delivered or vanished."""
+
+    id: str
+    thread_id: str
+    shape: str
+    payload: dict[str, Any]
+    state: str
+    opened_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message that Slack should show. It is due while `shown` is behind `wanted`."""
+
+    id: str
+    kind: str
+    recipient: str
+    review_id: str | None
+    digest_id: str | None
+    position: int
+    body: str | None
+    wanted: int
+    shown: int
+    priority: int
+    due_at: Instant | None
+    attempts: int
+    attempt_at: Instant | None
+    error: str | None
+    channel_id: str | None
+    ts: str | None
+    created_at: Instant
+    posted_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """An agent's token: which agent it is and which Slack user answers for it. Never the token itself."""
+
+    id: str
+    agent: str
+    owner: str
+    created_at: Instant
+    revoked_at: Instant | None = None
+    last_used_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of a writer's chain. `body` is canonical JSON, as it was hashed."""
+
+    writer: str
+    seq: int
+    at: Instant
+    event: str
+    action_id: str | None
+    review_id: str | None
+    body: bytes
+    hash: str

@@ -1,0 +1,37 @@
+"""The use cases of the membrane, and the only owner of transactions.
+
+Each module holds the use cases of one actor; `Membrane` is all of them behind one name.
+"""
+
+from bot.membrane.bells import Bells, wait_for
+from bot.membrane.core import Core, Directory, Resolved, new_id
+from bot.membrane.executing import Executing
+from bot.membrane.facade import Membrane
+from bot.membrane.hosting import Call, Hosting, Parked
+from bot.membrane.judging import Judging
+from bot.membrane.outbox import CardFacts, DigestFacts, NoticeFacts, Outbox
+from bot.membrane.proposals import Proposals
+from bot.membrane.sweeping import Sweeping
+from bot.membrane.tokens import Tokens
+
+__all__ = [
+    "Bells",
+    "Call",
+    "CardFacts",
+    "Core",
+    "DigestFacts",
+    "Directory",
+    "Executing",
+    "Hosting",
+    "Judging",
+    "Membrane",
+    "NoticeFacts",
+    "Outbox",
+    "Parked",
+    "Proposals",
+    "Resolved",
+    "Sweeping",
+    "Tokens",
+    "new_id",
+    "wait_for",
+]

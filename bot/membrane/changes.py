@@ -1,0 +1,142 @@
+"""The changes that several use cases make, each inside a transaction that its caller owns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.domain import review as transitions
+from bot.domain.escalation import page_at
+from bot.domain.record import ActionRecord
+from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.risk import Tier
+from bot.domain.ruling import AbsentDefault, Ruling
+from bot.errors import MembraneError
+from bot.membrane.core import Core
+from bot.store import actions, messages, reviews, threads
+from bot.store.database import Transaction
+
+GATE = "gate"
+"""The shape of the membrane's own interrupt; the others are LangChain's."""
+
+
+def open_review(
+    core: Core,
+    tx: Transaction,
+    action: ActionRecord,
+    ruling: Ruling,
+    now: float,
+    *,
+    follows: Review | None = None,
+    interrupt_id: str | None = None,
+) -> Review:
+    """Open a review of an action, want its card and schedule its first page.
+
+    `follows` is the review whose safe-halt opened this one: it has no window then.
+    """
+    if ruling.window_s is None or ruling.default is None or not ruling.approvers or ruling.channel is None:
+        raise MembraneError(f"the ruling of {action.kind} waits, but lacks approvers, a window or a default")
+    review_id = core.new_id("rev")
+    if follows is not None:
+        review = transitions.successor(follows, review_id, now)
+    else:
+        review = Review(
+            id=review_id,
+            action_id=action.id,
+            ruling=ruling,
+            args_digest=action.args_digest,
+            requesters=frozenset(user for user in (action.owner, action.on_behalf_of) if user),
+            opened_at=now,
+            expires_at=now + ruling.window_s,
+        )
+    first = page_at(ruling.chain, 0, now, ruling.window_s) if ruling.chain else None
+    review = replace(review, interrupt_id=interrupt_id, next_page_at=first.due_at if first else None)
+    reviews.insert(tx.connection, review, action.agent)
+    urgency = messages.CARD_3 if ruling.tier is Tier.SYNC_APPROVAL else messages.CARD_2
+    card = core.new_id("msg")
+    messages.want(tx.connection, card, "card", ruling.channel, now=now, priority=urgency, review_id=review.id)
+    body = {
+        "tier": int(ruling.tier),
+        "rule": ruling.rule,
+        "policy": ruling.policy_version,
+        "quorum": ruling.quorum,
+        "default": ruling.default,
+        "expires_at": review.expires_at,
+        "predecessor": review.predecessor_id,
+        "args_digest": review.args_digest,
+    }
+    tx.journal(now, "review.opened", body, action_id=action.id, review_id=review.id)
+    return review
+
+
+def close_review(
+    core: Core, tx: Transaction, closed: Review, action: ActionRecord, *, clicked: bool = False
+) -> bool:
+    """Write a review's end and what follows from it. False: somebody, or the window, was first."""
+    now = closed.closed_at or core.clock()
+    if not reviews.close(tx.connection, closed):
+        return False
+    body = {"state": closed.state, "decided_by": closed.decided_by, "note": closed.note}
+    tx.journal(now, "review.closed", body, action_id=action.id, review_id=closed.id)
+    messages.touch(tx.connection, closed.id, now=now, clicked=clicked)
+    messages.drop_unsent(tx.connection, closed.id, now)
+    state, detail = _follows(closed)
+    actions.move(tx.connection, action, state, at=now, detail=detail)
+    if state is ActionState.HALTED:
+        hosted = closed.interrupt_id if not _in_gate(tx, closed.interrupt_id) else None
+        open_review(core, tx, action, closed.ruling, now, follows=closed, interrupt_id=hosted)
+    if closed.interrupt_id is not None:
+        settle_interrupt(tx, closed.interrupt_id, now)
+    if action.on_behalf_of:
+        told = core.new_id("msg")
+        messages.want(
+            tx.connection,
+            told,
+            "told",
+            action.on_behalf_of,
+            now=now,
+            priority=messages.REDRAW,
+            review_id=closed.id,
+        )
+    return True
+
+
+def _follows(closed: Review) -> tuple[ActionState, str | None]:
+    if closed.state is ReviewState.APPROVED:
+        return ActionState.APPROVED, closed.note
+    if closed.state is ReviewState.REJECTED:
+        return ActionState.REJECTED, closed.note
+    if closed.state is ReviewState.WITHDRAWN:
+        return ActionState.WITHDRAWN, closed.note
+    if closed.ruling.default is AbsentDefault.SAFE_HALT:
+        return ActionState.HALTED, "nobody answered within the window"
+    return ActionState.ABORTED, "nobody answered within the window"
+
+
+def _in_gate(tx: Transaction, interrupt_id: str | None) -> bool:
+    record = threads.interrupt(tx.connection, interrupt_id) if interrupt_id else None
+    return record is not None and record.shape == GATE
+
+
+def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
+    """Mark an interrupt as answered once nothing that it asked is open: its thread is owed a resume.
+
+    A gate is answered by the review it parked for, so an expiry answers it. The interrupts of stock agents
+    know only approve and reject: there a halted call keeps the interrupt open.
+    """
+    record = threads.interrupt(tx.connection, interrupt_id)
+    if record is None or record.state != "waiting":
+        return
+    if record.shape == GATE:
+        asked = reviews.of_interrupt(tx.connection, interrupt_id)
+        still_open = any(review.pending for review in asked)
+    else:
+        calls = actions.of_interrupt(tx.connection, interrupt_id)
+        still_open = any(call.state in {ActionState.WAITING, ActionState.HALTED} for call in calls)
+    if not still_open:
+        threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
+
+
+def redraw(tx: Transaction, action_id: str, now: float) -> None:
+    """Want every message about an action drawn again."""
+    for review in reviews.of_action(tx.connection, action_id):
+        messages.touch(tx.connection, review.id, now=now)

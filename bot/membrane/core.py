@@ -1,0 +1,87 @@
+"""What every use case shares: the database, the policy in force, the people, the clock."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from bot.domain.action import Action, args_digest
+from bot.domain.policy import Policy
+from bot.domain.record import ActionRecord, Standing
+from bot.domain.review import Review
+from bot.errors import NotFound
+from bot.membrane.bells import Bells
+from bot.store import actions, reviews
+from bot.store.database import Database
+
+
+def new_id(prefix: str) -> str:
+    """Return a new id that sorts by its time: `rev_…`, milliseconds and 64 random bits."""
+    return f"{prefix}_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(8)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Who some names of the policy are now: Slack user ids, and the names that cannot be told."""
+
+    users: frozenset[str]
+    unresolved: tuple[str, ...] = ()
+
+
+class Directory(Protocol):
+    """Who people are. Slack's implementation is `bot.slack.people`."""
+
+    async def resolve(self, names: Sequence[str]) -> Resolved:
+        """Resolve names of the policy in force, now."""
+        ...
+
+    async def full_member(self, user: str, team: str | None = None) -> bool:
+        """Whether somebody is a full, active, human member of this workspace.
+
+        Raises MembraneError where that cannot be told now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """`secret` keys the args digests; `worker` names this process in leases."""
+
+    db: Database
+    policy: Callable[[], Policy]
+    people: Directory
+    secret: bytes
+    bells: Bells
+    clock: Callable[[], float] = time.time
+    new_id: Callable[[str], str] = new_id
+    worker: str = field(default_factory=lambda: new_id("bot"))
+
+    def digest_of(self, action: Action) -> str:
+        """Return the keyed args digest of an action."""
+        return args_digest(self.secret, action.kind, action.canonical)
+
+
+def the_action(connection: Connection, action_id: str, agent: str | None = None) -> ActionRecord:
+    """Return the action. Raises NotFound, also where it is not this agent's."""
+    action = actions.get(connection, action_id)
+    if action is None or (agent is not None and action.agent != agent):
+        raise NotFound(f"there is no action {action_id}")
+    return action
+
+
+def the_review(connection: Connection, review_id: str) -> Review:
+    """Return the review. Raises NotFound."""
+    review = reviews.get(connection, review_id)
+    if review is None:
+        raise NotFound(f"there is no review {review_id}")
+    return review
+
+
+def standing_of(connection: Connection, action_id: str, agent: str | None = None) -> Standing:
+    """Return the action with its reviews. Raises NotFound."""
+    return Standing(the_action(connection, action_id, agent), reviews.of_action(connection, action_id))

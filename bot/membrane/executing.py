@@ -1,0 +1,148 @@
+"""Claim and report: the moment an action starts, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.record import ActionRecord, Claim, Standing
+from bot.domain.review import ActionState
+from bot.errors import ClaimRefused, Refusal, ReportRefused
+from bot.membrane.changes import GATE, open_review, redraw
+from bot.membrane.core import Core, standing_of, the_action
+from bot.store import actions, executions, reviews, threads
+from bot.store.database import Transaction
+
+MAX_DETAIL = 2000
+"""Characters of an error that are kept."""
+
+
+class Executing:
+    """The use cases around an effect."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def claim(
+        self, action_id: str, args_digest: str, *, agent: str | None = None, rerun: bool = False
+    ) -> Claim:
+        """Claim an action's effect: once, for those arguments, while the approval is good.
+
+        With `rerun` an effect that was claimed and never reported may be claimed once more under the same
+        key, if its kind is idempotent. Raises NotFound, or ClaimRefused with the reason; one that lapsed
+        is asked again, under a new review.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> Claim | ClaimRefused:
+            action = the_action(tx.connection, action_id, agent)
+            return self._claim(tx, action, args_digest, rerun=rerun)
+
+        claimed = await core.db.write(work)
+        core.bells.ring(action_id)
+        if isinstance(claimed, ClaimRefused):
+            raise claimed
+        return claimed
+
+    def _claim(
+        self, tx: Transaction, action: ActionRecord, args_digest: str, *, rerun: bool
+    ) -> Claim | ClaimRefused:
+        now = self._core.clock()
+        if args_digest != action.args_digest:
+            raise ClaimRefused(
+                Refusal.ARGS_CHANGED, "the args digest is not of the arguments that were ruled"
+            )
+        if action.state in {ActionState.RUNNING, ActionState.UNKNOWN}:
+            return self._claim_again(tx, action, now, rerun=rerun)
+        standing = standing_of(tx.connection, action.id)
+        if action.state not in {ActionState.PASSED, ActionState.APPROVED}:
+            raise _not_claimable(action)
+        if standing.valid_until is not None and now > standing.valid_until and not _passed_in_thread(action):
+            return self._lapse(tx, action, now)
+        review = standing.review
+        key = f"{review.id if review else action.id}:{action.args_digest}"
+        report_by = now + action.ruling.report_within_s
+        if not executions.claim(
+            tx.connection, key, action.id, action.args_digest, now=now, report_by=report_by
+        ):
+            raise _already_claimed()
+        actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
+        redraw(tx, action.id, now)
+        tx.journal(now, "action.claimed", {"key": key, "attempt": 1}, action_id=action.id)
+        return Claim(key, 1, the_action(tx.connection, action.id))
+
+    def _claim_again(self, tx: Transaction, action: ActionRecord, now: float, *, rerun: bool) -> Claim:
+        earlier = executions.of_action(tx.connection, action.id)[-1]
+        report_by = now + action.ruling.report_within_s
+        if not (rerun and action.ruling.idempotent) or not executions.claim_again(
+            tx.connection, earlier, now=now, report_by=report_by
+        ):
+            raise _already_claimed()
+        actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
+        attempt = earlier.attempt + 1
+        tx.journal(now, "action.claimed", {"key": earlier.key, "attempt": attempt}, action_id=action.id)
+        return Claim(earlier.key, attempt, action)
+
+    def _lapse(self, tx: Transaction, action: ActionRecord, now: float) -> ClaimRefused:
+        """Ask again: an approval does not keep. Returned, not raised, because the new review is to stay."""
+        if action.state is ActionState.PASSED:
+            raise ClaimRefused(Refusal.LAPSED, "this passed too long ago; propose the action again")
+        interrupt = threads.interrupt(tx.connection, action.interrupt_id) if action.interrupt_id else None
+        held = interrupt.id if interrupt and interrupt.shape != GATE else None
+        actions.move(tx.connection, action, ActionState.WAITING, at=None)
+        ruling = reviews.of_action(tx.connection, action.id)[-1].ruling
+        open_review(self._core, tx, action, ruling, now, interrupt_id=held)
+        if held is not None:
+            threads.move_interrupt(tx.connection, held, "answered", "waiting", now)
+        redraw(tx, action.id, now)
+        tx.journal(now, "action.lapsed", {}, action_id=action.id)
+        return ClaimRefused(Refusal.LAPSED, "the approval lapsed before it was used, so it is asked again")
+
+    async def report(
+        self,
+        action_id: str,
+        *,
+        executed: bool,
+        detail: str | None = None,
+        result: Any = None,
+        agent: str | None = None,
+    ) -> Standing:
+        """Write what became of a claimed action. Reporting the same again changes nothing.
+
+        `detail` is the error where it failed; `result` is plain JSON. A late report settles an unknown
+        receipt. Raises ReportRefused where it was never claimed, or its receipt says otherwise.
+        """
+        core = self._core
+        becomes = ActionState.EXECUTED if executed else ActionState.FAILED
+
+        def work(tx: Transaction) -> Standing:
+            now = core.clock()
+            action = the_action(tx.connection, action_id, agent)
+            if action.state is becomes:
+                return standing_of(tx.connection, action_id)
+            if action.state not in {ActionState.RUNNING, ActionState.UNKNOWN}:
+                raise ReportRefused(f"this action is {action.state}; only a claimed one can be reported on")
+            why = detail[:MAX_DETAIL] if detail else None
+            actions.move(tx.connection, action, becomes, at=now, detail=why, result=result)
+            executions.reported(tx.connection, action_id, now)
+            redraw(tx, action_id, now)
+            tx.journal(now, f"action.{becomes}", {"detail": why}, action_id=action_id)
+            return standing_of(tx.connection, action_id)
+
+        standing = await core.db.write(work)
+        core.bells.ring(action_id)
+        return standing
+
+
+def _passed_in_thread(action: ActionRecord) -> bool:
+    """What passes inside a batch waits for its siblings, through no fault of its own."""
+    return action.state is ActionState.PASSED and action.thread_id is not None
+
+
+def _already_claimed() -> ClaimRefused:
+    return ClaimRefused(Refusal.ALREADY_CLAIMED, "this action was started already; it runs once")
+
+
+def _not_claimable(action: ActionRecord) -> ClaimRefused:
+    if action.state in {ActionState.EXECUTED, ActionState.FAILED}:
+        return _already_claimed()
+    return ClaimRefused(Refusal.NOT_APPROVED, f"this action is {action.state}, so it may not start")

@@ -1,0 +1,111 @@
+"""The membrane: every use case behind one name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bot.domain.action import Action
+from bot.domain.policy import Policy
+from bot.domain.ruling import Ruling
+from bot.membrane.bells import Bells
+from bot.membrane.core import Core, Directory, new_id
+from bot.membrane.executing import Executing
+from bot.membrane.hosting import Hosting
+from bot.membrane.judging import Judging
+from bot.membrane.outbox import Outbox
+from bot.membrane.proposals import Proposals
+from bot.membrane.sweeping import Sweeping
+from bot.membrane.tokens import Tokens
+from bot.store import digests, reviews
+from bot.store.database import Database, Transaction
+
+
+class Membrane:
+    """What agents, reviewers, the clock, the graph host and the courier ask, each in an object of its own.
+
+    `policy` returns the policy in force. `secret` keys the args digests. `clock` returns seconds since the
+    epoch, UTC.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        policy: Callable[[], Policy],
+        people: Directory,
+        *,
+        secret: bytes,
+        bells: Bells | None = None,
+        clock: Callable[[], float] = time.time,
+        ids: Callable[[str], str] = new_id,
+    ) -> None:
+        self._core = core = Core(db, policy, people, secret, bells or Bells(), clock, ids)
+        self.bells = core.bells
+        self.outbox = Outbox(core)
+        self.tokens = Tokens(db, clock)
+
+        proposals = Proposals(core)
+        self.propose = proposals.propose
+        self.standing = proposals.standing
+        self.listed = proposals.listed
+        self.wait = proposals.wait
+        self.withdraw = proposals.withdraw
+
+        judging = Judging(core)
+        self.vote = judging.vote
+        self.acknowledge = judging.acknowledge
+        self.saw = judging.saw
+
+        executing = Executing(core)
+        self.claim = executing.claim
+        self.report = executing.report
+
+        sweeping = Sweeping(core)
+        self.expire_due = sweeping.expire_due
+        self.page_due = sweeping.page_due
+        self.digest_due = sweeping.digest_due
+        self.unknown_due = sweeping.unknown_due
+
+        hosting = Hosting(core)
+        self.start_thread = hosting.start_thread
+        self.thread = hosting.thread
+        self.unsettled_threads = hosting.unsettled_threads
+        self.thread_state = hosting.thread_state
+        self.due_threads = hosting.due_threads
+        self.due_interrupts = hosting.due_interrupts
+        self.release = hosting.release
+        self.park = hosting.park
+        self.interrupts_of = hosting.interrupts_of
+        self.actions_of = hosting.actions_of
+        self.answer_of = hosting.answer_of
+        self.review_of = hosting.review_of
+        self.delivered = hosting.delivered
+        self.vanished = hosting.vanished
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._core.policy()
+
+    def rule(self, action: Action) -> Ruling:
+        """Return what the policy in force says of an action. Records nothing."""
+        return self._core.policy().rule(action)
+
+    def digest_of(self, action: Action) -> str:
+        """Return the keyed args digest of an action."""
+        return self._core.digest_of(action)
+
+    async def open_reviews(self) -> int:
+        """Return how many reviews are pending."""
+        return await self._core.db.read(reviews.open_count)
+
+    async def policy_in_force(self, version: str, source: str) -> None:
+        """Keep the text of a policy that came into force, and say so in the journal."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            digests.keep_policy(tx.connection, version, source, now)
+            tx.journal(now, "policy.in_force", {"version": version})
+
+        await core.db.write(work)

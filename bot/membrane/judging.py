@@ -1,0 +1,137 @@
+"""Vote, acknowledge, open: what a person does to a review."""
+
+from __future__ import annotations
+
+from bot.domain import review as transitions
+from bot.domain.escalation import page_at, quiet_until
+from bot.domain.record import Standing
+from bot.domain.review import Review, Vote
+from bot.errors import MembraneError, Refusal, VoteRefused
+from bot.membrane.changes import close_review
+from bot.membrane.core import Core, Resolved, standing_of, the_action, the_review
+from bot.store import messages, reviews
+from bot.store.database import Transaction
+
+
+class Judging:
+    """The use cases of a reviewer. Who may do what is checked when the click arrives."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def vote(
+        self,
+        review_id: str,
+        voter: str,
+        *,
+        approve: bool,
+        args_digest: str,
+        note: str | None = None,
+        team: str | None = None,
+    ) -> Standing:
+        """Count a vote; it may make the outcome. Raises VoteRefused with the reason, or NotFound.
+
+        `args_digest` is of the arguments that the voter's card showed.
+        """
+        core = self._core
+        asked = await core.db.read(lambda connection: the_review(connection, review_id))
+        try:
+            await self._entitle(asked, voter, team)
+            standing = await core.db.write(
+                lambda tx: self._cast(tx, review_id, Vote(voter, approve, args_digest, core.clock(), note))
+            )
+        except VoteRefused as refused:
+            await self._refused(asked, voter, refused)
+            raise
+        core.bells.ring(asked.action_id)
+        return standing
+
+    async def _entitle(self, asked: Review, voter: str, team: str | None) -> None:
+        if not asked.pending:
+            return  # `cast` says who was first, whoever asks
+        try:
+            member = await self._core.people.full_member(voter, team)
+            found = await self._core.people.resolve(asked.ruling.approvers)
+        except MembraneError:
+            member, found = True, Resolved(frozenset(), asked.ruling.approvers)
+        certain = voter in found.users or not found.unresolved
+        transitions.entitled(voter, found.users if certain else None, asked.requesters, full_member=member)
+
+    def _cast(self, tx: Transaction, review_id: str, vote: Vote) -> Standing:
+        core, now = self._core, vote.at
+        review = the_review(tx.connection, review_id)
+        voted = transitions.cast(review, vote)
+        reviews.record_vote(tx.connection, review_id, vote)
+        reviews.saw(tx.connection, review_id, vote.voter, "answered", now)
+        body = {
+            "voter": vote.voter,
+            "approve": vote.approve,
+            "args_digest": vote.args_digest,
+            "note": vote.note,
+        }
+        tx.journal(now, "review.vote", body, action_id=review.action_id, review_id=review_id)
+        if voted.pending:
+            messages.touch(tx.connection, review_id, now=now, clicked=True)
+        else:
+            action = the_action(tx.connection, review.action_id)
+            if not close_review(core, tx, voted, action, clicked=True):
+                raise VoteRefused(Refusal.DECIDED, "Somebody else was first.")
+        return standing_of(tx.connection, review.action_id)
+
+    async def _refused(self, asked: Review, voter: str, refused: VoteRefused) -> None:
+        """Keep who was refused and why; a card that shows other arguments is drawn again."""
+        now = self._core.clock()
+
+        def work(tx: Transaction) -> None:
+            body = {"voter": voter, "reason": refused.reason}
+            tx.journal(now, "review.vote_refused", body, action_id=asked.action_id, review_id=asked.id)
+            if refused.reason is Refusal.ARGS_CHANGED:
+                messages.touch(tx.connection, asked.id, now=now, clicked=True)
+
+        await self._core.db.write(work)
+        self._core.bells.ring()
+
+    async def acknowledge(self, review_id: str, user: str) -> Review:
+        """Note that somebody is on it, which quiets the chain for a time. Raises VoteRefused or NotFound.
+
+        Only somebody who was paged about it, or who may vote on it, can quiet its chain.
+        """
+        core = self._core
+        asked = await core.db.read(lambda connection: the_review(connection, review_id))
+        found = await core.people.resolve(asked.ruling.approvers)
+
+        def work(tx: Transaction) -> Review:
+            review = the_review(tx.connection, review_id)
+            if not review.pending:
+                raise VoteRefused(Refusal.DECIDED, f"This is already {review.state}; no more pages come.")
+            if user not in found.users and not messages.was_paged(tx.connection, review_id, user):
+                raise VoteRefused(Refusal.NOT_APPROVER, "You were not paged about this, so its pages go on.")
+            return self._quiet(tx, review, user)
+
+        review = await core.db.write(work)
+        core.bells.ring(review.action_id)
+        return review
+
+    def _quiet(self, tx: Transaction, review: Review, user: str) -> Review:
+        now, chain, window = self._core.clock(), review.ruling.chain, review.ruling.window_s
+        if chain is None or window is None:
+            return review
+        closes = review.expires_at is not None and not review.ruling.mandated
+        until = quiet_until(chain, now, review.opened_at, window if closes else None)
+        following = page_at(chain, review.position, review.opened_at, window)
+        then = max(following.due_at, until) if following else None
+        reviews.acknowledge(tx.connection, review.id, user, until, then)
+        messages.touch(tx.connection, review.id, now=now, clicked=True)
+        body = {"by": user, "quiet_until": until}
+        tx.journal(now, "review.acknowledged", body, action_id=review.action_id, review_id=review.id)
+        return the_review(tx.connection, review.id)
+
+    async def saw(self, review_id: str, viewer: str, what: str = "opened") -> None:
+        """Keep when a reviewer opened a review: what tells judging from clicking is in those times."""
+        now = self._core.clock()
+
+        def work(tx: Transaction) -> None:
+            the_review(tx.connection, review_id)
+            reviews.saw(tx.connection, review_id, viewer, what, now)
+
+        await self._core.db.write(work)

@@ -1,0 +1,203 @@
+"""What Slack should show, for the courier: due messages, the facts to draw them from, what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bot.domain.record import ActionRecord, Message, Standing
+from bot.domain.review import Review
+from bot.errors import NotFound
+from bot.membrane.core import Core, standing_of, the_review
+from bot.store import actions, digests, messages, reviews
+from bot.store.database import Transaction
+
+LEASE_S = 60.0
+"""How long a message belongs to the courier that took it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What a card, a page, a post or a notice to the requester is drawn from, as it is now."""
+
+    message: Message
+    standing: Standing
+    review: Review
+    successor_id: str | None
+    card: Message | None
+    """The card of this review, where a page or a post points to; None until it was wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestFacts:
+    """What a digest is drawn from: the Tier 1 actions it names, and what is parked after a safe-halt."""
+
+    message: Message
+    actions: tuple[ActionRecord, ...]
+    halted: tuple[Standing, ...]
+    since: float | None
+    made_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeFacts:
+    """A message that is only its text."""
+
+    message: Message
+    text: str
+
+
+class Outbox:
+    """The use cases of the courier."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def lease(self, limit: int) -> list[Message]:
+        """Take due messages, the most urgent first."""
+        core = self._core
+        now = core.clock()
+        until = now + LEASE_S
+        return await core.db.write(
+            lambda tx: messages.lease(tx.connection, by=core.worker, now=now, until=until, most=limit)
+        )
+
+    async def facts(self, message: Message) -> CardFacts | DigestFacts | NoticeFacts:
+        """Return what a message is drawn from, as it is now, with the message itself read again."""
+        return await self._core.db.read(lambda connection: _facts(connection, message.id))
+
+    async def attempting(self, message_id: str) -> bool:
+        """Note that a post is about to be tried. False: it is moot, was dropped, and must not be sent.
+
+        A page is moot once its review is closed. The note and that check are one transaction.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> bool:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            if message.kind in {"page", "post"} and message.review_id is not None:
+                review = the_review(tx.connection, message.review_id)
+                if not review.pending:
+                    why = "the review was closed before it was sent"
+                    messages.give_up(tx.connection, message_id, now, why)
+                    return False
+            messages.attempt(tx.connection, message_id, now)
+            return True
+
+        return await core.db.write(work)
+
+    async def posted(
+        self,
+        message_id: str,
+        *,
+        version: int,
+        channel_id: str,
+        ts: str,
+        shows: str = "",
+    ) -> None:
+        """Note where a message is and which version it shows. `shows` is a digest of what was rendered."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            messages.placed(tx.connection, message_id, channel_id, ts, now)
+            messages.shown(tx.connection, message_id, version, now)
+            body = {"message": message_id, "kind": message.kind, "to": message.recipient, "shows": shows}
+            tx.journal(now, "message.posted", body, review_id=message.review_id)
+
+        await core.db.write(work)
+
+    async def updated(self, message_id: str, *, version: int, shows: str = "") -> None:
+        """Note which version a message shows. It stays due if more was wanted meanwhile."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            messages.shown(tx.connection, message_id, version, now)
+            body = {"message": message_id, "kind": message.kind, "shows": shows}
+            tx.journal(now, "message.updated", body, review_id=message.review_id)
+
+        await core.db.write(work)
+
+    async def lost(self, message_id: str) -> None:
+        """Note that a message is not there any more: it is to be posted again."""
+        core = self._core
+        await core.db.write(lambda tx: messages.lost(tx.connection, message_id, core.clock()))
+
+    async def later(self, message_id: str, *, at: float, error: str) -> None:
+        """Try again then."""
+        await self._core.db.write(lambda tx: messages.later(tx.connection, message_id, at, error))
+
+    async def gave_up(self, message_id: str, error: str) -> None:
+        """Never try again. The caller has told the right people some other way."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            messages.give_up(tx.connection, message_id, now, error)
+            body = {"message": message_id, "kind": message.kind, "error": error}
+            tx.journal(now, "message.given_up", body, review_id=message.review_id)
+
+        await core.db.write(work)
+
+    async def readdress(self, message_id: str, recipient: str) -> None:
+        """Send a message elsewhere."""
+        core = self._core
+        await core.db.write(lambda tx: messages.readdress(tx.connection, message_id, recipient, core.clock()))
+
+    async def notice(self, recipient: str, text: str, *, key: str) -> bool:
+        """Want a message that is only its text, once per `key`. False: it is wanted already."""
+        core = self._core
+
+        def work(tx: Transaction) -> bool:
+            return messages.want(
+                tx.connection,
+                f"msg_{key}",
+                "notice",
+                recipient,
+                now=core.clock(),
+                priority=messages.REST,
+                body=text,
+            )
+
+        wanted = await core.db.write(work)
+        core.bells.ring()
+        return wanted
+
+    async def behind_s(self) -> float:
+        """Return for how many seconds the longest waiting message has been due; 0 if none is."""
+        now = self._core.clock()
+        oldest = await self._core.db.read(lambda connection: messages.oldest_due(connection, now))
+        return max(0.0, now - oldest) if oldest is not None else 0.0
+
+
+def _the_message(connection: Connection, message_id: str) -> Message:
+    message = messages.get(connection, message_id)
+    if message is None:
+        raise NotFound(f"there is no message {message_id}")
+    return message
+
+
+def _facts(connection: Connection, message_id: str) -> CardFacts | DigestFacts | NoticeFacts:
+    message = _the_message(connection, message_id)
+    if message.review_id is not None:
+        review = the_review(connection, message.review_id)
+        about = messages.of_review(connection, review.id)
+        return CardFacts(
+            message,
+            standing_of(connection, review.action_id),
+            review,
+            reviews.successor_of(connection, review.id),
+            next((other for other in about if other.kind == "card"), None),
+        )
+    if message.digest_id is not None:
+        named = actions.of_digest(connection, message.digest_id)
+        parked = [standing_of(connection, action.id) for action in actions.halted(connection)]
+        since = digests.made_before(connection, message.digest_id)
+        return DigestFacts(message, tuple(named), tuple(parked), since, message.created_at)
+    return NoticeFacts(message, message.body or "")

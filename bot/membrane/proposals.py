@@ -1,0 +1,120 @@
+"""Propose, look, wait, withdraw: an action's way in."""
+
+from __future__ import annotations
+
+from bot.domain import review as transitions
+from bot.domain.action import Action
+from bot.domain.record import ActionRecord, Standing
+from bot.domain.review import ActionState
+from bot.domain.ruling import Ruling
+from bot.errors import Conflict
+from bot.membrane.bells import wait_for
+from bot.membrane.changes import close_review, redraw
+from bot.membrane.core import Core, standing_of, the_action
+from bot.membrane.recording import record, record_passed
+from bot.store import actions, reviews
+from bot.store.database import Transaction
+
+LOOK_AGAIN_S = 5.0
+"""How often a long poll looks by itself, as a net under the bell."""
+MOVING = {ActionState.WAITING, ActionState.HALTED}
+"""States that a caller waits to see the end of."""
+
+
+class Proposals:
+    """The use cases of an action before anybody judged it."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def propose(
+        self,
+        action: Action,
+        *,
+        idempotency_key: str | None = None,
+        thread_id: str | None = None,
+        call_id: str | None = None,
+    ) -> Standing:
+        """Rule an action and record it; open a review if it waits. Returns when that is durable.
+
+        Proposing again under the same `idempotency_key` returns what the first did. Raises Conflict where
+        that was another action, TooMany where the agent has too many open reviews.
+        """
+        core = self._core
+        ruling = core.policy().rule(action)
+        place = {"idempotency_key": idempotency_key, "thread_id": thread_id, "call_id": call_id}
+        if not ruling.tier.waits and idempotency_key is None:
+            return await core.db.append(lambda tx: record_passed(core, tx, action, ruling, **place))
+        standing = await core.db.write(lambda tx: self._propose(tx, action, ruling, **place))
+        if ruling.tier.waits:
+            core.bells.ring(standing.action.id)
+        return standing
+
+    def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: str | None) -> Standing:
+        key = place["idempotency_key"]
+        earlier = actions.by_key(tx.connection, action.agent, key) if key else None
+        if earlier is not None:
+            if earlier.args_digest != self._core.digest_of(action):
+                raise Conflict(f"the idempotency key {key!r} was used for another action, {earlier.id}")
+            return standing_of(tx.connection, earlier.id)
+        return record(self._core, tx, action, ruling, **place)
+
+    async def standing(self, action_id: str, *, agent: str | None = None) -> Standing:
+        """Return where an action stands. Raises NotFound, also where it is another agent's."""
+        return await self._core.db.read(lambda connection: standing_of(connection, action_id, agent))
+
+    async def listed(self, agent: str | None, *, most: int, before: str | None = None) -> list[ActionRecord]:
+        """Return the newest actions of an agent (of all, if None), older than the id `before`."""
+        return await self._core.db.read(
+            lambda connection: actions.of_agent(connection, agent, most=most, before=before)
+        )
+
+    async def wait(self, action_id: str, timeout_s: float, *, agent: str | None = None) -> Standing:
+        """Return where an action stands once it changes, or after `timeout_s` seconds.
+
+        One that does not wait for anybody is returned at once.
+        """
+        ends = self._core.clock() + timeout_s
+        with self._core.bells.watch(action_id) as changed:
+            first = standing = await self.standing(action_id, agent=agent)
+            while standing.action.state in MOVING and standing.action.state is first.action.state:
+                left = ends - self._core.clock()
+                if left <= 0:
+                    break
+                await wait_for(changed, min(left, LOOK_AGAIN_S))
+                standing = await self.standing(action_id, agent=agent)
+        return standing
+
+    async def withdraw(self, action_id: str, *, why: str, agent: str | None = None) -> Standing:
+        """Take an action back. Withdrawing it again changes nothing.
+
+        Raises NotFound, or Conflict where it has started or ended, or a hosted thread waits for it.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> Standing:
+            now = core.clock()
+            action = the_action(tx.connection, action_id, agent)
+            if action.state is ActionState.WITHDRAWN:
+                return standing_of(tx.connection, action_id)
+            if action.thread_id is not None:
+                raise Conflict("a hosted thread waits for this action; end or re-invoke the thread instead")
+            if action.state not in {*MOVING, ActionState.APPROVED, ActionState.PASSED}:
+                raise Conflict(f"this action is {action.state} already and cannot be withdrawn")
+            withdraw_action(core, tx, action, why, now)
+            return standing_of(tx.connection, action_id)
+
+        standing = await core.db.write(work)
+        core.bells.ring(action_id)
+        return standing
+
+
+def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str, now: float) -> None:
+    """Close the action's open review, if it has one, and the action itself."""
+    pending = [review for review in reviews.of_action(tx.connection, action.id) if review.pending]
+    for review in pending:
+        close_review(core, tx, transitions.withdraw(review, now, why), action)
+    if not pending:
+        actions.move(tx.connection, action, ActionState.WITHDRAWN, at=now, detail=why)
+        redraw(tx, action.id, now)
+    tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id)

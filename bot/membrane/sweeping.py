@@ -1,0 +1,206 @@
+"""Expire, page, digest, give up on reports: what the clock does. Each sweep takes what is due, by index."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from bot.domain import review as transitions
+from bot.domain.escalation import Chain, page_at
+from bot.domain.review import ActionState, Review
+from bot.membrane.changes import close_review, redraw
+from bot.membrane.core import Core, the_action, the_review
+from bot.store import actions, digests, executions, messages, reviews
+from bot.store.database import Transaction
+
+BATCH = 500
+"""At most so many rows a pass; the next pass takes the rest."""
+MOST_TURNS = 1000
+"""At most so many positions of one chain are caught up with at once, after a long absence."""
+PATIENCE_S = 60.0
+"""How long a page whose people cannot be told now is tried again before the chain goes on without it."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """What has come due of one chain: everybody to reach once, and where the chain goes on."""
+
+    position: int
+    then: float | None = None
+    people: dict[str, int] = field(default_factory=dict)
+    channels: dict[str, int] = field(default_factory=dict)
+
+
+def _due_round(chain: Chain, review: Review, now: float) -> _Round:
+    """Collect every position that is due, so that somebody who is owed three pages gets one."""
+    window = review.ruling.window_s or 0.0
+    due = _Round(review.position)
+    for _ in range(MOST_TURNS):
+        step = page_at(chain, due.position, review.opened_at, window)
+        if step is None:
+            return due
+        if step.due_at > now and due.position > review.position:
+            due.then = step.due_at
+            return due
+        due.people.update(dict.fromkeys(step.page, due.position))
+        due.channels.update(dict.fromkeys(step.post, due.position))
+        due.position += 1
+    due.then = now
+    return due
+
+
+class Sweeping:
+    """The use cases of the clock. Each returns how many rows it settled."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def expire_due(self) -> int:
+        """Close the reviews whose window has passed, and mark overdue the sign-offs that are mandated."""
+        core = self._core
+        now = core.clock()
+        due = await core.db.read(lambda connection: reviews.due_to_expire(connection, now, BATCH))
+        done = await asyncio.gather(*(self._expire(review) for review in due))
+        return sum(done)
+
+    async def _expire(self, due: Review) -> bool:
+        core = self._core
+
+        def work(tx: Transaction) -> bool:
+            now = core.clock()
+            review = the_review(tx.connection, due.id)
+            expired = transitions.expire(review, now)
+            if expired is review:
+                return False
+            if expired.pending:
+                messages.touch(tx.connection, review.id, now=now)
+                body = {"expires_at": review.expires_at}
+                tx.journal(now, "review.overdue", body, action_id=review.action_id, review_id=review.id)
+                return reviews.mark_overdue(tx.connection, expired)
+            action = the_action(tx.connection, review.action_id)
+            return close_review(core, tx, expired, action)
+
+        done = await core.db.write(work)
+        core.bells.ring(due.action_id)
+        return done
+
+    async def page_due(self) -> int:
+        """Want the pages that escalation chains have come due for."""
+        core = self._core
+        now = core.clock()
+        due = await core.db.read(lambda connection: reviews.due_to_page(connection, now, BATCH))
+        done = await asyncio.gather(*(self._page(review, now) for review in due))
+        if due:
+            core.bells.ring()
+        return sum(done)
+
+    async def _page(self, review: Review, now: float) -> bool:
+        chain = review.ruling.chain
+        if chain is None or review.next_page_at is None:
+            return False
+        due = _due_round(chain, review, now)
+        users: dict[str, int] = {}
+        missing: list[str] = []
+        for name, position in due.people.items():
+            found = await self._core.people.resolve([name])
+            users.update(dict.fromkeys(sorted(found.users), position))
+            missing.extend(found.unresolved)
+        if missing and not users and now - review.next_page_at < PATIENCE_S:
+            return False
+        return await self._core.db.write(lambda tx: self._want_pages(tx, review, due, users, missing))
+
+    def _want_pages(
+        self, tx: Transaction, review: Review, due: _Round, users: dict[str, int], missing: list[str]
+    ) -> bool:
+        """Fenced: nothing is wanted if the review closed, or the chain moved, since this round was due."""
+        core = self._core
+        now = core.clock()
+        if not reviews.advance(tx.connection, review, due.position, due.then):
+            return False
+        wanted = [("page", user, position) for user, position in users.items()]
+        wanted += [("post", channel, position) for channel, position in due.channels.items()]
+        for kind, recipient, position in wanted:
+            messages.want(
+                tx.connection,
+                core.new_id("msg"),
+                kind,
+                recipient,
+                now=now,
+                priority=messages.PAGE,
+                review_id=review.id,
+                position=position,
+            )
+        body = {"to": sorted(users), "posts": sorted(due.channels), "step": due.position, "missing": missing}
+        tx.journal(now, "review.paged", body, action_id=review.action_id, review_id=review.id)
+        if missing:
+            self._tell_missing(tx, review, missing, now)
+        return True
+
+    def _tell_missing(self, tx: Transaction, review: Review, missing: list[str], now: float) -> None:
+        channel = self._core.policy().admin_channel
+        if channel is None:
+            return
+        text = (
+            f"A page about {review.id} did not reach everybody: who {', '.join(missing)} is cannot be told "
+            "right now. Check the policy's people and the bot's access to user groups."
+        )
+        notice = f"msg_missing_{review.id}_{'_'.join(missing)}"
+        messages.want(tx.connection, notice, "notice", channel, now=now, priority=messages.PAGE, body=text)
+
+    async def digest_due(self) -> int:
+        """Make a digest if its time has come and there is something to say. Returns 1 or 0."""
+        core = self._core
+        policy, now = core.policy(), core.clock()
+
+        def work(tx: Transaction) -> int:
+            oldest = actions.oldest_undigested(tx.connection)
+            halted = actions.halted(tx.connection, 1)
+            if oldest is None and not halted:
+                return 0
+            last = digests.last_made(tx.connection) or 0.0
+            waits = [oldest] if oldest is not None else []
+            waits += [max(last, action.settled_at or 0.0) for action in halted]
+            if now < min(waits) + policy.digest_every_s:
+                return 0
+            digest_id = core.new_id("dig")
+            digests.insert(tx.connection, digest_id, policy.digest_channel, now)
+            named = actions.put_in_digest(tx.connection, digest_id)
+            messages.want(
+                tx.connection,
+                core.new_id("msg"),
+                "digest",
+                policy.digest_channel,
+                now=now,
+                priority=messages.REST,
+                digest_id=digest_id,
+            )
+            tx.journal(now, "digest.made", {"digest": digest_id, "actions": named})
+            return 1
+
+        made = await core.db.write(work)
+        if made:
+            core.bells.ring()
+        return made
+
+    async def unknown_due(self) -> int:
+        """Write *unknown* for effects that were claimed and never reported within their time."""
+        core = self._core
+        now = core.clock()
+        due = await core.db.read(lambda connection: executions.unreported(connection, now, BATCH))
+
+        def work(tx: Transaction, execution: executions.Execution) -> bool:
+            action = the_action(tx.connection, execution.action_id)
+            executions.give_up(tx.connection, execution.key)
+            if action.state is not ActionState.RUNNING:
+                return False
+            why = "started, and never reported back: whether it happened is not known"
+            actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)
+            redraw(tx, action.id, now)
+            tx.journal(now, "action.unknown", {"key": execution.key}, action_id=action.id)
+            return True
+
+        done = 0
+        for execution in due:
+            done += await core.db.write(lambda tx, execution=execution: work(tx, execution))  # type: ignore[misc]
+            core.bells.ring(execution.action_id)
+        return done

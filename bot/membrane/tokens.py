@@ -1,0 +1,88 @@
+"""Agents' tokens: who an agent is and who answers for it. Only hashes are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from bot.domain.people import USER_ID
+from bot.domain.record import TokenRecord
+from bot.errors import BadAction, NotFound
+from bot.membrane.core import new_id
+from bot.store import tokens
+from bot.store.database import Database, Transaction
+
+PREFIX = "mbr_"
+CACHE_S = 5.0
+"""How long a token is believed without asking the store: a revoked one is refused within this time."""
+MOST_CACHED = 10_000
+AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def hash_of(token: str) -> str:
+    """Return what is kept of a token. It has 256 random bits, so a plain SHA-256 needs no salt."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Tokens:
+    """The use cases of agents' tokens. The store is looked up by hash, so no comparison leaks a token."""
+
+    def __init__(self, db: Database, clock: Callable[[], float] = time.time) -> None:
+        self._db = db
+        self._clock = clock
+        self._cache: dict[str, tuple[float, TokenRecord]] = {}
+
+    async def create(self, agent: str, owner: str) -> tuple[TokenRecord, str]:
+        """Make a token for an agent, answered for by a Slack user. Returns it this once.
+
+        Raises BadAction where a name has the wrong shape.
+        """
+        if not AGENT.fullmatch(agent):
+            raise BadAction(f"agent {agent[:80]!r} is not letters, digits, dots, dashes (at most 64)")
+        if not USER_ID.fullmatch(owner):
+            raise BadAction(f"owner {owner[:80]!r} is not a Slack user id such as U012ABCDEF")
+        now = self._clock()
+        record = TokenRecord(new_id("tok"), agent, owner, now)
+        token = PREFIX + secrets.token_urlsafe(32)
+
+        def work(tx: Transaction) -> None:
+            tokens.insert(tx.connection, record, hash_of(token))
+            tx.journal(now, "token.created", {"token": record.id, "agent": agent, "owner": owner})
+
+        await self._db.write(work)
+        return record, token
+
+    async def authenticate(self, token: str) -> TokenRecord | None:
+        """Return whose token this is, or None. A revoked one is refused after CACHE_S seconds at most."""
+        digest, now = hash_of(token), self._clock()
+        known = self._cache.get(digest)
+        if known is not None and 0 <= now - known[0] < CACHE_S:
+            return known[1]
+        record = await self._db.read(lambda connection: tokens.by_hash(connection, digest))
+        if record is None:
+            self._cache.pop(digest, None)
+            return None
+        if len(self._cache) >= MOST_CACHED:
+            self._cache.clear()
+        self._cache[digest] = (now, record)
+        await self._db.write(lambda tx: tokens.used(tx.connection, record.id, now))
+        return record
+
+    async def revoke(self, token_id: str) -> None:
+        """Refuse a token from now on. Raises NotFound where there is no such live token."""
+        now = self._clock()
+
+        def work(tx: Transaction) -> None:
+            if not tokens.revoke(tx.connection, token_id, now):
+                raise NotFound(f"there is no live token {token_id}")
+            tx.journal(now, "token.revoked", {"token": token_id})
+
+        await self._db.write(work)
+        self._cache.clear()
+
+    async def listed(self) -> list[TokenRecord]:
+        """Return all tokens, revoked ones too."""
+        return await self._db.read(tokens.listed)

@@ -1,0 +1,204 @@
+"""Queries on actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+
+from bot.domain.action import Action
+from bot.domain.record import ActionRecord
+from bot.domain.review import ActionState
+from bot.domain.risk import Tier
+from bot.domain.ruling import Ruling
+from bot.store.tables import actions
+
+INSERT = actions.insert()
+_BY_ID = select(actions).where(actions.c.id == bindparam("action_id"))
+_BY_KEY = select(actions).where(
+    and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key"))
+)
+_OF_INTERRUPT = select(actions).where(actions.c.interrupt_id == bindparam("interrupt_id"))
+_OF_THREAD = select(actions).where(actions.c.thread_id == bindparam("thread_id")).order_by(actions.c.id)
+_MOVE = (
+    update(actions)
+    .where(and_(actions.c.id == bindparam("action_id"), actions.c.state == bindparam("was")))
+    .values(
+        state=bindparam("becomes"),
+        settled_at=bindparam("at"),
+        detail=bindparam("why"),
+        result=bindparam("outcome"),
+    )
+)
+_LINK = update(actions).where(actions.c.id == bindparam("action_id")).values(interrupt_id=bindparam("to"))
+_REJECTED = (
+    select(actions)
+    .where(
+        and_(
+            actions.c.agent == bindparam("agent"),
+            actions.c.args_digest == bindparam("digest"),
+            actions.c.state == ActionState.REJECTED.value,
+            actions.c.remembers.is_(None),
+            actions.c.settled_at >= bindparam("since"),
+        )
+    )
+    .order_by(actions.c.settled_at.desc())
+    .limit(1)
+)
+_UNDIGESTED = and_(actions.c.tier == int(Tier.ASYNC_REVIEW), actions.c.digest_id.is_(None))
+_OLDEST_UNDIGESTED = select(func.min(actions.c.proposed_at)).where(_UNDIGESTED)
+_TO_DIGEST = update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest"))
+_OF_DIGEST = select(actions).where(actions.c.digest_id == bindparam("digest")).order_by(actions.c.id)
+_HALTED = (
+    select(actions)
+    .where(actions.c.state == ActionState.HALTED.value)
+    .order_by(actions.c.settled_at)
+    .limit(bindparam("most"))
+)
+
+
+def row_of(
+    action_id: str, action: Action, digest: str, ruling: Ruling, at: float, **more: Any
+) -> dict[str, Any]:
+    """Return the row of a new action; `more` are further columns."""
+    hint = action.hint
+    return {
+        "id": action_id,
+        "kind": action.kind,
+        "args": action.canonical,
+        "args_digest": digest,
+        "agent": action.agent,
+        "owner": action.owner,
+        "on_behalf_of": action.on_behalf_of,
+        "description": action.description,
+        "hint": orjson.dumps([hint.reversible, hint.blast_radius, hint.cost_usd]).decode() if hint else None,
+        "tier": int(ruling.tier),
+        "ruling": ruling.to_json().decode(),
+        "state": more.get("state", ActionState.WAITING if ruling.tier.waits else ActionState.PASSED).value,
+        "proposed_at": at,
+        "settled_at": more.get("settled_at"),
+        "detail": more.get("detail"),
+        "idempotency_key": more.get("idempotency_key"),
+        "thread_id": more.get("thread_id"),
+        "interrupt_id": more.get("interrupt_id"),
+        "place": more.get("place"),
+        "call_id": more.get("call_id"),
+        "remembers": more.get("remembers"),
+    }
+
+
+def record_of(row: Row[Any]) -> ActionRecord:
+    """Read a row back."""
+    return ActionRecord(
+        id=row.id,
+        kind=row.kind,
+        args=orjson.loads(row.args),
+        args_digest=row.args_digest,
+        agent=row.agent,
+        owner=row.owner,
+        on_behalf_of=row.on_behalf_of,
+        description=row.description,
+        tier=Tier(row.tier),
+        ruling=Ruling.from_dict(orjson.loads(row.ruling)),
+        state=ActionState(row.state),
+        proposed_at=row.proposed_at,
+        settled_at=row.settled_at,
+        detail=row.detail,
+        result=orjson.loads(row.result) if row.result else None,
+        thread_id=row.thread_id,
+        interrupt_id=row.interrupt_id,
+        place=row.place,
+        call_id=row.call_id,
+        digest_id=row.digest_id,
+        remembers=row.remembers,
+    )
+
+
+def _one(row: Row[Any] | None) -> ActionRecord | None:
+    return record_of(row) if row is not None else None
+
+
+def get(connection: Connection, action_id: str) -> ActionRecord | None:
+    """Return the action, or None."""
+    return _one(connection.execute(_BY_ID, {"action_id": action_id}).first())
+
+
+def by_key(connection: Connection, agent: str, key: str) -> ActionRecord | None:
+    """Return what the agent proposed under an idempotency key, or None."""
+    return _one(connection.execute(_BY_KEY, {"agent": agent, "key": key}).first())
+
+
+def of_interrupt(connection: Connection, interrupt_id: str) -> list[ActionRecord]:
+    """Return the actions of an interrupt, in its order."""
+    rows = connection.execute(_OF_INTERRUPT, {"interrupt_id": interrupt_id})
+    return sorted((record_of(row) for row in rows), key=lambda record: record.place or 0)
+
+
+def of_thread(connection: Connection, thread_id: str) -> list[ActionRecord]:
+    """Return the actions of a thread, in the order they were proposed."""
+    return [record_of(row) for row in connection.execute(_OF_THREAD, {"thread_id": thread_id})]
+
+
+def of_agent(
+    connection: Connection, agent: str | None, *, most: int, before: str | None = None
+) -> list[ActionRecord]:
+    """Return the newest actions of an agent (of all, if None), older than the id `before`."""
+    query = select(actions).order_by(actions.c.id.desc()).limit(most)
+    if agent is not None:
+        query = query.where(actions.c.agent == agent)
+    if before is not None:
+        query = query.where(actions.c.id < before)
+    return [record_of(row) for row in connection.execute(query)]
+
+
+def move(
+    connection: Connection,
+    action: ActionRecord,
+    state: ActionState,
+    *,
+    at: float | None,
+    detail: str | None = None,
+    result: Any = None,
+) -> bool:
+    """Change an action's state if it is still what `action` says. False: somebody was first."""
+    values = {
+        "action_id": action.id,
+        "was": action.state.value,
+        "becomes": state.value,
+        "at": at,
+        "why": detail,
+        "outcome": None if result is None else orjson.dumps(result).decode(),
+    }
+    return connection.execute(_MOVE, values).rowcount == 1
+
+
+def link(connection: Connection, action_id: str, interrupt_id: str) -> None:
+    """Say which interrupt the action waits in now."""
+    connection.execute(_LINK, {"action_id": action_id, "to": interrupt_id})
+
+
+def rejected_since(connection: Connection, agent: str, digest: str, since: float) -> ActionRecord | None:
+    """Return the latest rejection by a person of the same action of the same agent, or None."""
+    return _one(connection.execute(_REJECTED, {"agent": agent, "digest": digest, "since": since}).first())
+
+
+def oldest_undigested(connection: Connection) -> float | None:
+    """Return since when a Tier 1 action waits for a digest, or None."""
+    at: float | None = connection.execute(_OLDEST_UNDIGESTED).scalar()
+    return at
+
+
+def put_in_digest(connection: Connection, digest_id: str) -> int:
+    """Put every Tier 1 action that no digest has named into this one. Returns how many."""
+    return connection.execute(_TO_DIGEST, {"digest": digest_id}).rowcount
+
+
+def of_digest(connection: Connection, digest_id: str) -> list[ActionRecord]:
+    """Return the actions that a digest names."""
+    return [record_of(row) for row in connection.execute(_OF_DIGEST, {"digest": digest_id})]
+
+
+def halted(connection: Connection, most: int = 50) -> list[ActionRecord]:
+    """Return the actions that are parked after a safe-halt, the longest first."""
+    return [record_of(row) for row in connection.execute(_HALTED, {"most": most})]

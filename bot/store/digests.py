@@ -1,0 +1,57 @@
+"""Queries on digests, on the policies that were in force, and on facts about the database itself."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from bot.store.sqlite import insert_new
+from bot.store.tables import digests, meta, policies
+
+_INSERT = digests.insert()
+_LAST = select(func.max(digests.c.made_at))
+_BEFORE = select(func.max(digests.c.made_at)).where(
+    digests.c.made_at < select(digests.c.made_at).where(digests.c.id == bindparam("digest")).scalar_subquery()
+)
+_COUNT = select(func.count()).select_from(digests)
+_INSERT_POLICY = insert_new(policies)
+_META = select(meta.c.value).where(meta.c.name == bindparam("of"))
+_INSERT_META = meta.insert()
+
+
+def insert(connection: Connection, digest_id: str, channel: str, made_at: float) -> None:
+    """Write a new digest."""
+    connection.execute(_INSERT, {"id": digest_id, "channel": channel, "made_at": made_at})
+
+
+def last_made(connection: Connection) -> float | None:
+    """Return when the latest digest was made, or None."""
+    at: float | None = connection.execute(_LAST).scalar()
+    return at
+
+
+def made_before(connection: Connection, digest_id: str) -> float | None:
+    """Return when the digest before this one was made, or None."""
+    at: float | None = connection.execute(_BEFORE, {"digest": digest_id}).scalar()
+    return at
+
+
+def count(connection: Connection) -> int:
+    """Return how many digests there were."""
+    return connection.execute(_COUNT).scalar_one()
+
+
+def keep_policy(connection: Connection, version: str, source: str, loaded_at: float) -> bool:
+    """Keep the text of a policy that came into force. False: it is kept already."""
+    row = {"version": version, "source": source, "loaded_at": loaded_at}
+    return connection.execute(_INSERT_POLICY, row).rowcount == 1
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    """Return a fact about the database, or None."""
+    value: str | None = connection.execute(_META, {"of": name}).scalar()
+    return value
+
+
+def keep_fact(connection: Connection, name: str, value: str) -> None:
+    """Write a fact about the database for the first time."""
+    connection.execute(_INSERT_META, {"name": name, "value": value})

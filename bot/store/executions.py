@@ -1,0 +1,101 @@
+"""Queries on executions: the ledger that an effect is claimed in before it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
+
+from bot.store.sqlite import insert_new
+from bot.store.tables import executions
+
+_KEY = executions.c.key == bindparam("of")
+_INSERT = insert_new(executions)
+_BY_KEY = select(executions).where(_KEY)
+_OF_ACTION = (
+    select(executions).where(executions.c.action_id == bindparam("action")).order_by(executions.c.claimed_at)
+)
+_AGAIN = (
+    update(executions)
+    .where(and_(_KEY, executions.c.reported_at.is_(None), executions.c.attempt == bindparam("was")))
+    .values(attempt=executions.c.attempt + 1, claimed_at=bindparam("now"), report_by=bindparam("by"))
+)
+_REPORTED = (
+    update(executions)
+    .where(and_(executions.c.action_id == bindparam("action"), executions.c.reported_at.is_(None)))
+    .values(reported_at=bindparam("now"), report_by=None)
+)
+_UNKNOWN = update(executions).where(_KEY).values(report_by=None)
+_DUE = (
+    select(executions)
+    .where(executions.c.report_by <= bindparam("now"))
+    .order_by(executions.c.report_by)
+    .limit(bindparam("most"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One claimed effect. `report_by` is None once it was reported, or is known to be unknown."""
+
+    key: str
+    action_id: str
+    args_digest: str
+    attempt: int
+    claimed_at: float
+    report_by: float | None
+    reported_at: float | None
+
+
+def _read(row: Row[Any]) -> Execution:
+    return Execution(
+        row.key, row.action_id, row.args_digest, row.attempt, row.claimed_at, row.report_by, row.reported_at
+    )
+
+
+def claim(
+    connection: Connection, key: str, action_id: str, args_digest: str, *, now: float, report_by: float
+) -> bool:
+    """Claim an effect. False: it is claimed already."""
+    row = {
+        "key": key,
+        "action_id": action_id,
+        "args_digest": args_digest,
+        "attempt": 1,
+        "claimed_at": now,
+        "report_by": report_by,
+    }
+    return connection.execute(_INSERT, row).rowcount == 1
+
+
+def claim_again(connection: Connection, earlier: Execution, *, now: float, report_by: float) -> bool:
+    """Claim an unreported effect once more under the same key. False: it was reported, or taken."""
+    values = {"of": earlier.key, "was": earlier.attempt, "now": now, "by": report_by}
+    return connection.execute(_AGAIN, values).rowcount == 1
+
+
+def get(connection: Connection, key: str) -> Execution | None:
+    """Return the execution, or None."""
+    row = connection.execute(_BY_KEY, {"of": key}).first()
+    return _read(row) if row is not None else None
+
+
+def of_action(connection: Connection, action_id: str) -> list[Execution]:
+    """Return an action's executions, oldest first."""
+    return [_read(row) for row in connection.execute(_OF_ACTION, {"action": action_id})]
+
+
+def reported(connection: Connection, action_id: str, now: float) -> bool:
+    """Note that an action's effect was reported. False: there is none that waits for a report."""
+    return connection.execute(_REPORTED, {"action": action_id, "now": now}).rowcount > 0
+
+
+def unreported(connection: Connection, now: float, most: int) -> list[Execution]:
+    """Return claims whose report is overdue."""
+    return [_read(row) for row in connection.execute(_DUE, {"now": now, "most": most})]
+
+
+def give_up(connection: Connection, key: str) -> None:
+    """Wait no longer for a report."""
+    connection.execute(_UNKNOWN, {"of": key})

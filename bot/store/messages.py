@@ -1,0 +1,249 @@
+"""Queries on messages: what Slack should show, and what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
+
+from bot.domain.record import Message
+from bot.store.sqlite import insert_new
+from bot.store.tables import messages
+
+CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
+"""Priorities, most urgent first: the redraw of a card that somebody just clicked, pages, new cards of Tier 3,
+of Tier 2, other redraws, and the rest (digests, notices, posts)."""
+
+_ID = messages.c.id == bindparam("message_id")
+_INSERT = insert_new(messages)
+_BY_ID = select(messages).where(_ID)
+_OF_REVIEW = select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
+_DUE = (
+    select(messages)
+    .where(
+        and_(
+            messages.c.due_at <= bindparam("now"),
+            or_(messages.c.leased_until.is_(None), messages.c.leased_until <= bindparam("now")),
+        )
+    )
+    .order_by(messages.c.priority, messages.c.due_at)
+    .limit(bindparam("most"))
+)
+_LEASE = (
+    update(messages)
+    .where(
+        and_(
+            _ID,
+            messages.c.due_at.is_not(None),
+            or_(messages.c.leased_until.is_(None), messages.c.leased_until <= bindparam("now")),
+        )
+    )
+    .values(leased_by=bindparam("by"), leased_until=bindparam("until"))
+)
+_TOUCH = (
+    update(messages)
+    .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
+    .values(
+        wanted=messages.c.wanted + 1,
+        due_at=func.coalesce(messages.c.due_at, bindparam("now")),
+        priority=case((messages.c.shown == 0, messages.c.priority), else_=bindparam("urgency")),
+    )
+)
+_MOOT = (
+    update(messages)
+    .where(
+        and_(
+            messages.c.review_id == bindparam("review"),
+            messages.c.kind.in_(("page", "post")),
+            messages.c.shown == 0,
+            messages.c.attempt_at.is_(None),
+        )
+    )
+    .values(due_at=None, given_up_at=bindparam("now"), error="the review was closed before it was sent")
+)
+_ATTEMPT = update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
+_SHOWN = (
+    update(messages)
+    .where(_ID)
+    .values(
+        shown=bindparam("version"),
+        due_at=case((messages.c.wanted > bindparam("version"), bindparam("now")), else_=None),
+        error=None,
+        leased_until=None,
+        attempts=0,
+    )
+)
+_PLACE = (
+    update(messages)
+    .where(_ID)
+    .values(
+        channel_id=bindparam("channel"),
+        ts=bindparam("stamp"),
+        posted_at=func.coalesce(messages.c.posted_at, bindparam("now")),
+        attempt_at=None,
+    )
+)
+_LOST = update(messages).where(_ID).values(channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"))
+_LATER = (
+    update(messages).where(_ID).values(due_at=bindparam("then"), error=bindparam("why"), leased_until=None)
+)
+_GIVE_UP = (
+    update(messages)
+    .where(_ID)
+    .values(due_at=None, given_up_at=bindparam("now"), error=bindparam("why"), leased_until=None)
+)
+_READDRESS = (
+    update(messages)
+    .where(_ID)
+    .values(recipient=bindparam("to"), channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"),
+            leased_until=None)
+)  # fmt: skip
+_OLDEST_DUE = select(func.min(messages.c.due_at)).where(messages.c.due_at <= bindparam("now"))
+_PAGED = select(func.count()).where(
+    and_(
+        messages.c.review_id == bindparam("review"),
+        messages.c.kind == "page",
+        messages.c.recipient == bindparam("user"),
+    )
+)
+
+
+def want(
+    connection: Connection,
+    message_id: str,
+    kind: str,
+    recipient: str,
+    *,
+    now: float,
+    priority: int,
+    review_id: str | None = None,
+    digest_id: str | None = None,
+    position: int = 0,
+    body: str | None = None,
+) -> bool:
+    """Want a new message. False: the same one (or this id) is wanted already."""
+    row = {
+        "id": message_id,
+        "kind": kind,
+        "recipient": recipient,
+        "review_id": review_id,
+        "digest_id": digest_id,
+        "position": position,
+        "body": body,
+        "wanted": 1,
+        "priority": priority,
+        "due_at": now,
+        "created_at": now,
+    }
+    return connection.execute(_INSERT, row).rowcount == 1
+
+
+def touch(connection: Connection, review_id: str, *, now: float, clicked: bool = False) -> None:
+    """Want every message about a review drawn again, soon if somebody just clicked it."""
+    values = {"review": review_id, "now": now, "urgency": CLICKED if clicked else REDRAW}
+    connection.execute(_TOUCH, values)
+
+
+def drop_unsent(connection: Connection, review_id: str, now: float) -> None:
+    """Drop pages that were never tried: their review is closed."""
+    connection.execute(_MOOT, {"review": review_id, "now": now})
+
+
+def record_of(row: Row[Any]) -> Message:
+    """Read a row back."""
+    return Message(
+        id=row.id,
+        kind=row.kind,
+        recipient=row.recipient,
+        review_id=row.review_id,
+        digest_id=row.digest_id,
+        position=row.position,
+        body=row.body,
+        wanted=row.wanted,
+        shown=row.shown,
+        priority=row.priority,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        attempt_at=row.attempt_at,
+        error=row.error,
+        channel_id=row.channel_id,
+        ts=row.ts,
+        created_at=row.created_at,
+        posted_at=row.posted_at,
+    )
+
+
+def get(connection: Connection, message_id: str) -> Message | None:
+    """Return the message, or None."""
+    row = connection.execute(_BY_ID, {"message_id": message_id}).first()
+    return record_of(row) if row is not None else None
+
+
+def of_review(connection: Connection, review_id: str) -> list[Message]:
+    """Return every message about a review."""
+    return [record_of(row) for row in connection.execute(_OF_REVIEW, {"review": review_id})]
+
+
+def lease(connection: Connection, *, by: str, now: float, until: float, most: int) -> list[Message]:
+    """Take due messages for one worker, the most urgent first."""
+    due = connection.execute(_DUE, {"now": now, "most": most}).all()
+    taken = []
+    for row in due:
+        values = {"message_id": row.id, "by": by, "now": now, "until": until}
+        if connection.execute(_LEASE, values).rowcount == 1:
+            taken.append(record_of(row))
+    return taken
+
+
+def attempt(connection: Connection, message_id: str, now: float) -> None:
+    """Note that a post is about to be tried."""
+    connection.execute(_ATTEMPT, {"message_id": message_id, "now": now})
+
+
+def placed(connection: Connection, message_id: str, channel_id: str, ts: str, now: float) -> None:
+    """Note where a message is."""
+    connection.execute(_PLACE, {"message_id": message_id, "channel": channel_id, "stamp": ts, "now": now})
+
+
+def shown(connection: Connection, message_id: str, version: int, now: float) -> None:
+    """Note which version is shown. It stays due if more was wanted meanwhile."""
+    connection.execute(_SHOWN, {"message_id": message_id, "version": version, "now": now})
+
+
+def lost(connection: Connection, message_id: str, now: float) -> None:
+    """Note that the message is not there any more: it is to be posted again."""
+    connection.execute(_LOST, {"message_id": message_id, "now": now})
+
+
+def later(connection: Connection, message_id: str, at: float, error: str) -> None:
+    """Try again then."""
+    connection.execute(_LATER, {"message_id": message_id, "then": at, "why": error})
+
+
+def give_up(connection: Connection, message_id: str, now: float, error: str) -> None:
+    """Never try again; the row says why."""
+    connection.execute(_GIVE_UP, {"message_id": message_id, "now": now, "why": error})
+
+
+def readdress(connection: Connection, message_id: str, recipient: str, now: float) -> None:
+    """Send it elsewhere."""
+    connection.execute(_READDRESS, {"message_id": message_id, "to": recipient, "now": now})
+
+
+def oldest_due(connection: Connection, now: float) -> float | None:
+    """Return since when the longest waiting message is due, or None."""
+    at: float | None = connection.execute(_OLDEST_DUE, {"now": now}).scalar()
+    return at
+
+
+def was_paged(connection: Connection, review_id: str, user: str) -> bool:
+    """Whether this person was paged about the review."""
+    return connection.execute(_PAGED, {"review": review_id, "user": user}).scalar_one() > 0
+
+
+def pages(connection: Connection) -> list[Message]:
+    """Return every page there was, in the order they came due."""
+    rows = connection.execute(
+        select(messages).where(messages.c.kind == "page").order_by(messages.c.created_at)
+    )
+    return [record_of(row) for row in rows]

@@ -1,0 +1,235 @@
+"""Queries on reviews and votes. `close` is the one conditional update that decides a review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+
+from bot.domain.review import Review, ReviewState, Vote
+from bot.domain.ruling import Ruling
+from bot.store.tables import reviews, sightings, votes
+
+_PENDING = reviews.c.state == ReviewState.PENDING.value
+_ID = reviews.c.id == bindparam("review_id")
+_INSERT = reviews.insert()
+_INSERT_VOTE = votes.insert()
+_INSERT_SIGHTING = sightings.insert()
+_BY_ID = select(reviews).where(_ID)
+_OF_ACTION = select(reviews).where(reviews.c.action_id == bindparam("action_id")).order_by(reviews.c.id)
+_OF_INTERRUPT = (
+    select(reviews).where(reviews.c.interrupt_id == bindparam("interrupt_id")).order_by(reviews.c.id)
+)
+_SUCCESSOR = select(reviews.c.id).where(reviews.c.predecessor_id == bindparam("review_id"))
+_VOTES = select(votes).where(votes.c.review_id == bindparam("review_id")).order_by(votes.c.at)
+_DROP_VOTE = votes.delete().where(
+    and_(votes.c.review_id == bindparam("on"), votes.c.voter == bindparam("by"))
+)
+_CLOSE = (
+    update(reviews)
+    .where(and_(_ID, _PENDING))
+    .values(
+        state=bindparam("becomes"),
+        closed_at=bindparam("at"),
+        note=bindparam("why"),
+        next_page_at=None,
+        expiry_due_at=None,
+    )
+)
+_OVERDUE = (
+    update(reviews)
+    .where(and_(_ID, _PENDING, reviews.c.overdue_at.is_(None)))
+    .values(overdue_at=bindparam("at"), expiry_due_at=None)
+)
+_LINK = update(reviews).where(_ID).values(interrupt_id=bindparam("to"))
+_PAGED = (
+    update(reviews)
+    .where(
+        and_(
+            _ID,
+            _PENDING,
+            reviews.c.position == bindparam("was"),
+            reviews.c.next_page_at == bindparam("scheduled"),
+        )
+    )
+    .values(position=bindparam("becomes"), next_page_at=bindparam("then"))
+)
+_ACK = (
+    update(reviews)
+    .where(and_(_ID, _PENDING))
+    .values(acked_by=bindparam("by"), quiet_until=bindparam("until"), next_page_at=bindparam("then"))
+)
+_OPEN_OF_AGENT = select(func.count()).where(and_(_PENDING, reviews.c.agent == bindparam("who")))
+_OPEN = select(func.count()).where(_PENDING)
+_DUE_EXPIRY = (
+    select(reviews)
+    .where(reviews.c.expiry_due_at <= bindparam("now"))
+    .order_by(reviews.c.expiry_due_at)
+    .limit(bindparam("most"))
+)
+_DUE_PAGES = (
+    select(reviews)
+    .where(reviews.c.next_page_at <= bindparam("now"))
+    .order_by(reviews.c.next_page_at)
+    .limit(bindparam("most"))
+)
+
+
+def insert(connection: Connection, review: Review, agent: str) -> None:
+    """Write a new review."""
+    row = {
+        "id": review.id,
+        "action_id": review.action_id,
+        "agent": agent,
+        "state": review.state.value,
+        "ruling": review.ruling.to_json().decode(),
+        "args_digest": review.args_digest,
+        "requesters": orjson.dumps(sorted(review.requesters)).decode(),
+        "opened_at": review.opened_at,
+        "expires_at": review.expires_at,
+        "expiry_due_at": review.expires_at,
+        "predecessor_id": review.predecessor_id,
+        "interrupt_id": review.interrupt_id,
+        "position": review.position,
+        "next_page_at": review.next_page_at,
+    }
+    connection.execute(_INSERT, row)
+
+
+def _read(connection: Connection, row: Row[Any]) -> Review:
+    cast = connection.execute(_VOTES, {"review_id": row.id})
+    return Review(
+        id=row.id,
+        action_id=row.action_id,
+        ruling=Ruling.from_dict(orjson.loads(row.ruling)),
+        args_digest=row.args_digest,
+        requesters=frozenset(orjson.loads(row.requesters)),
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        state=ReviewState(row.state),
+        votes=tuple(Vote(v.voter, v.approve, v.args_digest, v.at, v.note) for v in cast),
+        predecessor_id=row.predecessor_id,
+        interrupt_id=row.interrupt_id,
+        overdue_at=row.overdue_at,
+        acked_by=row.acked_by,
+        quiet_until=row.quiet_until,
+        closed_at=row.closed_at,
+        note=row.note,
+        position=row.position,
+        next_page_at=row.next_page_at,
+    )
+
+
+def _all(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:
+    return [_read(connection, row) for row in list(rows)]
+
+
+def get(connection: Connection, review_id: str) -> Review | None:
+    """Return the review with its votes, or None."""
+    row = connection.execute(_BY_ID, {"review_id": review_id}).first()
+    return _read(connection, row) if row is not None else None
+
+
+def of_action(connection: Connection, action_id: str) -> tuple[Review, ...]:
+    """Return an action's reviews, oldest first."""
+    return tuple(_all(connection, connection.execute(_OF_ACTION, {"action_id": action_id})))
+
+
+def of_interrupt(connection: Connection, interrupt_id: str) -> list[Review]:
+    """Return the reviews whose outcome answers an interrupt, oldest first."""
+    return _all(connection, connection.execute(_OF_INTERRUPT, {"interrupt_id": interrupt_id}))
+
+
+def successor_of(connection: Connection, review_id: str) -> str | None:
+    """Return the id of the review that follows this one after a safe-halt, or None."""
+    found: str | None = connection.execute(_SUCCESSOR, {"review_id": review_id}).scalar()
+    return found
+
+
+def listed(
+    connection: Connection, *, state: ReviewState | None, agent: str | None = None, most: int = 100
+) -> list[Review]:
+    """Return the newest reviews, in one state and of one agent if those are given."""
+    query = select(reviews).order_by(reviews.c.id.desc()).limit(most)
+    if state is not None:
+        query = query.where(reviews.c.state == state.value)
+    if agent is not None:
+        query = query.where(reviews.c.agent == agent)
+    return _all(connection, connection.execute(query))
+
+
+def record_vote(connection: Connection, review_id: str, vote: Vote) -> None:
+    """Keep a vote; it takes the place of an earlier one of the same voter."""
+    connection.execute(_DROP_VOTE, {"on": review_id, "by": vote.voter})
+    row = {
+        "review_id": review_id,
+        "voter": vote.voter,
+        "approve": vote.approve,
+        "args_digest": vote.args_digest,
+        "at": vote.at,
+        "note": vote.note,
+    }
+    connection.execute(_INSERT_VOTE, row)
+
+
+def close(connection: Connection, review: Review) -> bool:
+    """Write a review's end if it is still pending. False: somebody, or the window, was first."""
+    values = {
+        "review_id": review.id,
+        "becomes": review.state.value,
+        "at": review.closed_at,
+        "why": review.note,
+    }
+    return connection.execute(_CLOSE, values).rowcount == 1
+
+
+def mark_overdue(connection: Connection, review: Review) -> bool:
+    """Write that a mandated sign-off's window has passed. False: it was, or it is decided."""
+    return connection.execute(_OVERDUE, {"review_id": review.id, "at": review.overdue_at}).rowcount == 1
+
+
+def link(connection: Connection, review_id: str, interrupt_id: str) -> None:
+    """Say which interrupt the review's outcome answers."""
+    connection.execute(_LINK, {"review_id": review_id, "to": interrupt_id})
+
+
+def advance(connection: Connection, review: Review, position: int, then: float | None) -> bool:
+    """Move a chain on, if the review still waits and the chain is still where `review` says."""
+    values = {
+        "review_id": review.id,
+        "was": review.position,
+        "scheduled": review.next_page_at,
+        "becomes": position,
+        "then": then,
+    }
+    return connection.execute(_PAGED, values).rowcount == 1
+
+
+def acknowledge(connection: Connection, review_id: str, by: str, until: float, then: float | None) -> bool:
+    """Quiet a chain until an instant. False: the review is closed."""
+    values = {"review_id": review_id, "by": by, "until": until, "then": then}
+    return connection.execute(_ACK, values).rowcount == 1
+
+
+def open_count(connection: Connection, agent: str | None = None) -> int:
+    """Return how many reviews are pending, of one agent or of all."""
+    if agent is None:
+        return connection.execute(_OPEN).scalar_one()
+    return connection.execute(_OPEN_OF_AGENT, {"who": agent}).scalar_one()
+
+
+def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]:
+    """Return pending reviews whose window has passed, the longest ago first."""
+    return _all(connection, connection.execute(_DUE_EXPIRY, {"now": now, "most": most}))
+
+
+def due_to_page(connection: Connection, now: float, most: int) -> list[Review]:
+    """Return pending reviews whose chain has come due, the longest ago first."""
+    return _all(connection, connection.execute(_DUE_PAGES, {"now": now, "most": most}))
+
+
+def saw(connection: Connection, review_id: str, viewer: str, what: str, at: float) -> None:
+    """Keep when somebody opened or answered a review."""
+    connection.execute(_INSERT_SIGHTING, {"review_id": review_id, "viewer": viewer, "what": what, "at": at})

@@ -1,0 +1,182 @@
+"""Queries on hosted threads and the interrupts they are parked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+
+from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.store.tables import interrupts, threads
+
+_ID = threads.c.id == bindparam("thread")
+_FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
+_INSERT = threads.insert()
+_BY_ID = select(threads).where(_ID)
+_BY_KEY = select(threads).where(
+    and_(threads.c.agent == bindparam("agent"), threads.c.idempotency_key == bindparam("key"))
+)
+_UNSETTLED = select(threads).where(threads.c.settled_at.is_(None)).order_by(threads.c.id)
+_SET = (
+    update(threads)
+    .where(_ID)
+    .values(state=bindparam("becomes"), error=bindparam("why"), settled_at=bindparam("at"), leased_until=None)
+)
+_DUE = (
+    select(threads)
+    .where(and_(threads.c.settled_at.is_(None), threads.c.state == "wanted", _FREE))
+    .order_by(threads.c.wanted_at)
+    .limit(bindparam("most"))
+)
+_LEASE = (
+    update(threads).where(and_(_ID, _FREE)).values(leased_by=bindparam("by"), leased_until=bindparam("until"))
+)
+_RELEASE = update(threads).where(_ID).values(leased_until=None)
+_INSERT_INTERRUPT = interrupts.insert()
+_INTERRUPT = select(interrupts).where(interrupts.c.id == bindparam("interrupt"))
+_OF_THREAD = select(interrupts).where(interrupts.c.thread_id == bindparam("thread"))
+_MOVE = (
+    update(interrupts)
+    .where(and_(interrupts.c.id == bindparam("interrupt"), interrupts.c.state == bindparam("was")))
+    .values(
+        state=bindparam("becomes"), answered_at=bindparam("answered"), delivered_at=bindparam("delivered")
+    )
+)
+_ANSWERED = (
+    select(interrupts)
+    .join(threads, threads.c.id == interrupts.c.thread_id)
+    .where(and_(interrupts.c.state == "answered", _FREE))
+    .order_by(interrupts.c.answered_at)
+    .limit(bindparam("most"))
+)
+
+
+def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str | None = None) -> None:
+    """Write a thread that is to be started."""
+    row = {
+        "id": record.id,
+        "graph": record.graph,
+        "graph_version": record.graph_version,
+        "agent": record.agent,
+        "owner": record.owner,
+        "on_behalf_of": record.on_behalf_of,
+        "input": orjson.dumps(record.input).decode(),
+        "state": record.state,
+        "wanted_at": record.wanted_at,
+        "idempotency_key": idempotency_key,
+    }
+    connection.execute(_INSERT, row)
+
+
+def _thread(row: Row[Any]) -> ThreadRecord:
+    return ThreadRecord(
+        id=row.id,
+        graph=row.graph,
+        graph_version=row.graph_version,
+        agent=row.agent,
+        owner=row.owner,
+        on_behalf_of=row.on_behalf_of,
+        input=orjson.loads(row.input),
+        state=row.state,
+        error=row.error,
+        wanted_at=row.wanted_at,
+        settled_at=row.settled_at,
+    )
+
+
+def _interrupt(row: Row[Any]) -> InterruptRecord:
+    return InterruptRecord(
+        row.id, row.thread_id, row.shape, orjson.loads(row.payload), row.state, row.opened_at
+    )
+
+
+def get(connection: Connection, thread_id: str) -> ThreadRecord | None:
+    """Return the thread, or None."""
+    row = connection.execute(_BY_ID, {"thread": thread_id}).first()
+    return _thread(row) if row is not None else None
+
+
+def by_key(connection: Connection, agent: str, key: str) -> ThreadRecord | None:
+    """Return what the agent started under an idempotency key, or None."""
+    row = connection.execute(_BY_KEY, {"agent": agent, "key": key}).first()
+    return _thread(row) if row is not None else None
+
+
+def unsettled(connection: Connection) -> list[ThreadRecord]:
+    """Return every thread that is not final."""
+    return [_thread(row) for row in connection.execute(_UNSETTLED)]
+
+
+def set_state(
+    connection: Connection, thread_id: str, state: str, error: str | None, settled_at: float | None
+) -> bool:
+    """Write where a thread stands, and let go of it."""
+    values = {"thread": thread_id, "becomes": state, "why": error, "at": settled_at}
+    return connection.execute(_SET, values).rowcount == 1
+
+
+def lease_wanted(
+    connection: Connection, *, by: str, now: float, until: float, most: int
+) -> list[ThreadRecord]:
+    """Take threads that are to be started for one worker."""
+    due = connection.execute(_DUE, {"now": now, "most": most}).all()
+    return [_thread(row) for row in due if _take(connection, row.id, by, now, until)]
+
+
+def lease_answered(
+    connection: Connection, *, by: str, now: float, until: float, most: int
+) -> list[InterruptRecord]:
+    """Take answered interrupts, and their threads, for one worker: a thread is owed a resume."""
+    due = connection.execute(_ANSWERED, {"now": now, "most": most}).all()
+    taken: dict[str, bool] = {}
+    for row in due:
+        if row.thread_id not in taken:
+            taken[row.thread_id] = _take(connection, row.thread_id, by, now, until)
+    return [_interrupt(row) for row in due if taken[row.thread_id]]
+
+
+def _take(connection: Connection, thread_id: str, by: str, now: float, until: float) -> bool:
+    values = {"thread": thread_id, "by": by, "now": now, "until": until}
+    return connection.execute(_LEASE, values).rowcount == 1
+
+
+def release(connection: Connection, thread_id: str) -> None:
+    """Let go of a thread without changing where it stands."""
+    connection.execute(_RELEASE, {"thread": thread_id})
+
+
+def insert_interrupt(connection: Connection, record: InterruptRecord) -> None:
+    """Write an interrupt that a thread is parked at."""
+    row = {
+        "id": record.id,
+        "thread_id": record.thread_id,
+        "shape": record.shape,
+        "payload": orjson.dumps(record.payload).decode(),
+        "state": record.state,
+        "opened_at": record.opened_at,
+    }
+    connection.execute(_INSERT_INTERRUPT, row)
+
+
+def interrupt(connection: Connection, interrupt_id: str) -> InterruptRecord | None:
+    """Return the interrupt, or None."""
+    row = connection.execute(_INTERRUPT, {"interrupt": interrupt_id}).first()
+    return _interrupt(row) if row is not None else None
+
+
+def interrupts_of(connection: Connection, thread_id: str) -> list[InterruptRecord]:
+    """Return every interrupt a thread has had."""
+    return [_interrupt(row) for row in connection.execute(_OF_THREAD, {"thread": thread_id})]
+
+
+def move_interrupt(connection: Connection, interrupt_id: str, was: str, becomes: str, now: float) -> bool:
+    """Change an interrupt's state if it is still `was`. False: somebody was first."""
+    values = {
+        "interrupt": interrupt_id,
+        "was": was,
+        "becomes": becomes,
+        "answered": now if becomes == "answered" else None,
+        "delivered": now if becomes == "delivered" else None,
+    }
+    return connection.execute(_MOVE, values).rowcount == 1
