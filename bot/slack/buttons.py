@@ -1,0 +1,86 @@
+"""The buttons of cards: what they are called, what each carries, and how that is read back.
+
+A button carries the id of its review and the digest of the arguments that its card showed, so a vote is for
+those arguments and no others (DESIGN.md §2, invariant 9).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.review import Review
+from bot.errors import MembraneError
+
+Json = dict[str, Any]
+
+APPROVE = "approve"
+REJECT = "reject"
+REJECT_WITH_NOTE = "reject_with_note"
+ACKNOWLEDGE = "acknowledge"
+VIEW_ALL = "view_all"
+VIEW_PAGE = "view_page"
+BLOCK = "review"
+
+_REVIEW_ID = re.compile(r"rev_[A-Za-z0-9_-]{1,64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class BadButton(MembraneError):
+    """A click whose value we never wrote. Nothing follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What a button carried: the review, the digest of the arguments shown, and a page of them."""
+
+    review_id: str
+    args_digest: str
+    page: int = 0
+
+    def encode(self) -> str:
+        """Return the button's value."""
+        value: Json = {"r": self.review_id, "d": self.args_digest}
+        return json.dumps({**value, "p": self.page} if self.page else value, separators=(",", ":"))
+
+
+def decode(value: Any) -> Pressed:
+    """Read a button's value. Raises BadButton for anything that `encode` does not write."""
+    try:
+        data = json.loads(value)
+        pressed = Pressed(data["r"], data["d"], data.get("p", 0))
+        sound = _REVIEW_ID.fullmatch(pressed.review_id) and _DIGEST.fullmatch(pressed.args_digest)
+        if not sound or type(pressed.page) is not int or not 0 <= pressed.page < 1000:
+            raise BadButton("That button is not one of ours, so nothing was changed.")
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        raise BadButton("That button is not one of ours, so nothing was changed.") from None
+    return pressed
+
+
+def button(action_id: str, words: str, value: str, style: str | None = None) -> Json:
+    """Return one button. `style` is Slack's: primary or danger."""
+    made: Json = {
+        "type": "button",
+        "action_id": action_id,
+        "text": {"type": "plain_text", "text": words},
+        "value": value,
+    }
+    return {**made, "style": style} if style else made
+
+
+def row(review: Review, *, acknowledge: bool = False) -> Json:
+    """Return the buttons of a review: the votes only while it waits, "View all" always."""
+    value = Pressed(review.id, review.args_digest).encode()
+    elements = [button(VIEW_ALL, "View all", value)]
+    if review.pending:
+        on_it = [button(ACKNOWLEDGE, "I’m on it", value)] if acknowledge else []
+        elements = [
+            button(APPROVE, "Approve", value, "primary"),
+            button(REJECT, "Reject", value, "danger"),
+            button(REJECT_WITH_NOTE, "Reject with a note…", value),
+            *on_it,
+            *elements,
+        ]
+    return {"type": "actions", "block_id": BLOCK, "elements": elements}

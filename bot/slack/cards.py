@@ -1,0 +1,165 @@
+"""Messages about reviews: the card, the page to somebody on call, the post to a channel, the requester's.
+
+Pure: what is kept in, blocks and fallback text out. Top to bottom a card says what will happen, who asks,
+the arguments, why it is here, until when and what happens then; then the buttons (DESIGN.md §7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.record import ActionRecord, Message, Standing
+from bot.domain.review import Review, ReviewState
+from bot.domain.ruling import AbsentDefault
+from bot.slack import args, buttons, mrkdwn, rich, sentences
+from bot.slack.rich import text
+from bot.slack.visible import cut, excerpt
+
+Json = dict[str, Any]
+
+DESCRIPTION_CHARACTERS = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A message as Slack takes it. `text` is the notification and what a screen reader says."""
+
+    text: str
+    blocks: list[Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the cards are that a message points to, as far as that is known."""
+
+    card: str | None = None
+    predecessor: str | None = None
+    successor: str | None = None
+
+
+def card(standing: Standing, review: Review, links: Links = Links(), *, terse: bool = False) -> Drawn:
+    """Draw a review's card. `terse` leaves the arguments to "View all", for when Slack finds it too long."""
+    action = standing.action
+    blocks = [rich.block(sentences.headline(action), sentences.who(action))]
+    blocks += [] if terse else _arguments(action)
+    blocks.append(rich.block(sentences.why(review.ruling), *_pointers(review, links)))
+    blocks += [_state(standing, review), *([] if terse else _claim(action)), buttons.row(review)]
+    return Drawn(_fallback(standing, review), blocks)
+
+
+def page(message: Message, standing: Standing, review: Review, links: Links = Links()) -> Drawn:
+    """Draw the notification of one person: why they are told, the card's essence, and the same buttons."""
+    lead = _lead("You are paged", message, review)
+    return _notification(lead, standing, review, links)
+
+
+def post(message: Message, standing: Standing, review: Review, links: Links = Links()) -> Drawn:
+    """Draw the chain's post to a channel."""
+    return _notification(_lead("Told here", message, review), standing, review, links)
+
+
+def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
+    """Draw what the person in whose name it was asked hears of it. No buttons: it is not theirs to decide."""
+    action = standing.action
+    agent = text(cut(action.agent, 120), code=True)
+    lead = [text("In your name, the agent "), agent, text(" asked for this:")]
+    blocks = [rich.block(rich.section(*lead), sentences.headline(action)), _state(standing, review)]
+    blocks += _link(links)
+    return Drawn(f"What you asked for through an agent: {_fallback(standing, review)}", blocks)
+
+
+def _notification(lead: Json, standing: Standing, review: Review, links: Links) -> Drawn:
+    action = standing.action
+    blocks = [
+        rich.block(lead, sentences.headline(action), sentences.who(action)),
+        *_arguments(action),
+        _state(standing, review),
+        *_link(links),
+        buttons.row(review, acknowledge=True),
+    ]
+    return Drawn(_fallback(standing, review), blocks)
+
+
+def _lead(words: str, message: Message, review: Review) -> Json:
+    """Why somebody is told: the step of the chain, while the review waits."""
+    chain = review.ruling.chain
+    if not review.pending or chain is None:
+        return rich.section(text(f"{words} about this; it needs nobody any more."))
+    steps = len(chain.steps)
+    turn = message.position - steps + 1
+    where = f"step {message.position + 1} of {steps}" if turn <= 0 else f"repetition {turn}"
+    return rich.section(
+        text(words, bold=True),
+        text(f" because nobody has answered yet: {where} of the escalation "),
+        text(cut(chain.name, 120), code=True),
+        text("."),
+    )
+
+
+def _arguments(action: ActionRecord) -> list[Json]:
+    drawing = args.draw_short(action.args)
+    parts = [rich.section(text("Arguments", bold=True)), rich.preformatted(drawing.text)]
+    if not drawing.complete:
+        parts.append(rich.section(text("Cut here; all of it is under “View all”.", italic=True)))
+    return [rich.block(*parts)]
+
+
+def _claim(action: ActionRecord) -> list[Json]:
+    if not action.description:
+        return []
+    lead = rich.section(text("The agent says, in its own words, checked by nobody:", italic=True))
+    return [rich.block(lead, rich.quote(excerpt(action.description, DESCRIPTION_CHARACTERS)))]
+
+
+def _state(standing: Standing, review: Review) -> Json:
+    """How it stands: deadline and votes while it waits, then the outcome and what came of it."""
+    if review.pending:
+        acknowledged = sentences.acknowledged(review)
+        lines = [sentences.deadline(review), sentences.votes(review)]
+        return rich.block(*lines, *([acknowledged] if acknowledged else []), *sentences.notes(review))
+    return rich.block(
+        sentences.outcome(review), *sentences.notes(review), *sentences.aftermath(standing, review)
+    )
+
+
+def _pointers(review: Review, links: Links) -> list[Json]:
+    pointers = []
+    if review.predecessor_id is not None:
+        words = "an earlier card"
+        where = rich.link(links.predecessor, words) if links.predecessor else text(words)
+        pointers.append([text("Nobody answered "), where, text(", so it was halted and is asked again.")])
+    if links.successor:
+        words = "It can be answered on " if review.state is ReviewState.EXPIRED else "It was asked again on "
+        pointers.append([text(words), rich.link(links.successor, "its new card"), text(".")])
+    return [rich.section(*pieces) for pieces in pointers]
+
+
+def _link(links: Links) -> list[Json]:
+    return [rich.block(rich.section(rich.link(links.card, "Open the card")))] if links.card else []
+
+
+def _fallback(standing: Standing, review: Review) -> str:
+    """The whole in one line of Slack's markup, with nothing in it that an agent could have made to work."""
+    action = standing.action
+    told, left = args.headline(action.args)
+    essence = " · ".join([action.kind[:120], *(f"{name} {value}" for name, value in told)])
+    more = f" and {left} more" if left else ""
+    return f"{_summary(review)}: {mrkdwn.literal(essence)}{more}"[: mrkdwn.FALLBACK]
+
+
+def _summary(review: Review) -> str:
+    tier = int(review.ruling.tier)
+    match review.state:
+        case ReviewState.PENDING if review.overdue_at is not None:
+            return f"Overdue sign-off, Tier {tier}"
+        case ReviewState.PENDING if review.expires_at is None:
+            return f"Halted and waiting for an answer, Tier {tier}"
+        case ReviewState.PENDING:
+            return f"Approval wanted, Tier {tier}"
+        case ReviewState.EXPIRED if review.ruling.default is AbsentDefault.SAFE_HALT:
+            return "Halted: nobody answered in time"
+        case ReviewState.EXPIRED:
+            return "Aborted: nobody answered in time"
+        case state:
+            return state.value.capitalize()

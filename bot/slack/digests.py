@@ -1,0 +1,110 @@
+"""The digest and notices: messages that are not about one review."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bot.domain.escalation import Instant
+from bot.domain.record import ActionRecord, Standing
+from bot.domain.review import ActionState
+from bot.slack import args, mrkdwn, rich
+from bot.slack.cards import Drawn
+from bot.slack.rich import text
+from bot.slack.visible import cut, excerpt
+
+Json = dict[str, Any]
+
+GROUPS = 15
+EXAMPLES = 3
+EXAMPLE_CHARACTERS = 90
+HALTED = 10
+NOTICE_CHARACTERS = 3000
+NOTICE_LINES = 40
+
+_TROUBLE = {
+    ActionState.FAILED: "failed",
+    ActionState.UNKNOWN: "unknown",
+}
+
+
+def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: Instant) -> Drawn:
+    """Draw one message for all that passed and may be looked over, by agent and kind, the costliest first."""
+    groups: dict[tuple[str, str], list[ActionRecord]] = {}
+    for action in actions:
+        groups.setdefault((action.agent, action.kind), []).append(action)
+    ordered = sorted(groups.values(), key=lambda group: (-_cost(group), -len(group), group[0].kind))
+    count = f"{len(actions):,} action{'s' * (len(actions) != 1)}"
+    lead = rich.section(
+        text(f"{count} passed and may be looked over", bold=True),
+        text(", since "),
+        rich.date(since),
+        text("."),
+    )
+    blocks = [rich.block(lead), *(_group(group) for group in ordered[:GROUPS])]
+    if len(ordered) > GROUPS:
+        left = sum(len(group) for group in ordered[GROUPS:])
+        words = f"{left:,} more in {len(ordered) - GROUPS} more groups that cost less."
+        blocks.append(rich.block(rich.section(text(words))))
+    blocks += _halted(halted)
+    also = f"; {len(halted)} halted and waiting for an answer" if halted else ""
+    return Drawn(f"Digest: {count} passed{also}", blocks)
+
+
+def notice(words: str) -> Drawn:
+    """Draw a message of the bot itself, as to its admins."""
+    shown = excerpt(words, NOTICE_CHARACTERS, NOTICE_LINES)
+    return Drawn(mrkdwn.escape(cut(words, 1000)), [rich.block(rich.section(text(shown)))])
+
+
+def _cost(group: Sequence[ActionRecord]) -> float:
+    return sum(action.ruling.cost_usd or 0.0 for action in group)
+
+
+def _group(group: Sequence[ActionRecord]) -> Json:
+    first = group[0]
+    states = Counter(_TROUBLE[action.state] for action in group if action.state in _TROUBLE)
+    told = [f"{len(group):,} ×"]
+    if cost := _cost(group):
+        told.append(f"{cost:,.2f} USD")
+    told += [f"{count:,} {name}" for name, count in sorted(states.items())]
+    head = rich.section(
+        text(cut(first.kind, 80), bold=True),
+        text(" by "),
+        text(cut(first.agent, 80), code=True),
+        text(": " + " · ".join(told)),
+    )
+    return rich.block(head, *(_example(action) for action in _examples(group)))
+
+
+def _examples(group: Sequence[ActionRecord]) -> list[ActionRecord]:
+    """What is worth a look first: what went wrong, then what cost most."""
+    worth = sorted(group, key=lambda action: (action.state not in _TROUBLE, -(action.ruling.cost_usd or 0.0)))
+    return worth[:EXAMPLES]
+
+
+def _example(action: ActionRecord) -> Json:
+    told, _ = args.headline(action.args)
+    words = " · ".join(f"{name} {value}" for name, value in told) or "no short arguments"
+    trouble = f" ({_TROUBLE[action.state]})" if action.state in _TROUBLE else ""
+    return rich.section(text("• "), text(cut(words, EXAMPLE_CHARACTERS), code=True), text(trouble or " "))
+
+
+def _halted(halted: Sequence[Standing]) -> list[Json]:
+    if not halted:
+        return []
+    lead = rich.section(
+        text(f"{len(halted)} halted: nobody answered, and each can still be answered.", bold=True)
+    )
+    lines = [_halted_line(standing.action) for standing in halted[:HALTED]]
+    if len(halted) > HALTED:
+        lines.append(rich.section(text(f"and {len(halted) - HALTED} more")))
+    return [rich.block(lead, *lines)]
+
+
+def _halted_line(action: ActionRecord) -> Json:
+    since = [text(", since "), rich.date(action.settled_at)] if action.settled_at is not None else []
+    return rich.section(
+        text("• "), text(cut(action.kind, 80)), text(" by "), text(cut(action.agent, 80), code=True), *since
+    )
