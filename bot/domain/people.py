@@ -1,0 +1,94 @@
+"""Where the policy's names for people lead: Slack users, a Slack user group, or whoever's turn it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bot.domain.escalation import Instant, Rotation
+
+USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
+"""The shape of a Slack user's id. W is what Enterprise Grid gives."""
+USERGROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
+"""The shape of a Slack user group's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """People named one by one."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """Whoever Slack says is in the group when it is asked."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Whoever's turn it is: one person at a time."""
+
+    rotation: Rotation
+
+
+PeopleSource = Users | UserGroup | OnCall
+
+
+def known_users(source: PeopleSource) -> frozenset[str] | None:
+    """Return everybody a source could ever lead to, or None where only Slack can tell."""
+    match source:
+        case Users(ids):
+            return frozenset(ids)
+        case OnCall(rotation):
+            return frozenset(rotation.users)
+        case UserGroup():
+            return None
+
+
+def present_users(source: PeopleSource, now: Instant) -> frozenset[str] | None:
+    """Return whom a source leads to at this moment, or None where only Slack can tell."""
+    match source:
+        case Users(ids):
+            return frozenset(ids)
+        case OnCall(rotation):
+            return frozenset((rotation.on_call(now),))
+        case UserGroup():
+            return None
+
+
+def votes_possible(names: Iterable[str], people: Mapping[str, PeopleSource]) -> int | None:
+    """Return how many distinct people can vote at one moment, or None where only Slack can tell.
+
+    A rotation counts as one: whoever's turn it is.
+    """
+    fixed: set[str] = set()
+    turns: list[frozenset[str]] = []
+    for source in (people[name] for name in names):
+        match source:
+            case Users(ids):
+                fixed.update(ids)
+            case OnCall(rotation):
+                turns.append(frozenset(rotation.users))
+            case UserGroup():
+                return None
+    return len(fixed) + sum(1 for users in set(turns) if users - fixed)
+
+
+def may_meet(left: Iterable[str], right: Iterable[str], people: Mapping[str, PeopleSource]) -> bool:
+    """Whether somebody of `left` can be one of `right` too; what only Slack can tell counts as yes."""
+    ours, theirs = _known(left, people), _known(right, people)
+    return ours is None or theirs is None or not ours.isdisjoint(theirs)
+
+
+def _known(names: Iterable[str], people: Mapping[str, PeopleSource]) -> frozenset[str] | None:
+    users: set[str] = set()
+    for name in names:
+        known = known_users(people[name])
+        if known is None:
+            return None
+        users |= known
+    return frozenset(users)

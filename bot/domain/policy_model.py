@@ -1,0 +1,109 @@
+"""What a policy says, as plain data. `policy.py` compiles it and rules by it.
+
+Durations are in seconds, costs in US dollars. `people` are named as in the policy file; where the names lead
+is in `Policy.people`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from bot.domain.conditions import Arg, Test
+from bot.domain.escalation import Chain
+from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
+
+REPORT_WITHIN_S = 600.0
+"""How long a started action may go without a report before it is unknown, unless the kind says otherwise."""
+PASSING_VALID_FOR_S = 3600.0
+"""How long a passing action (Tier 0 or 1) may wait before it starts, unless the kind says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Who answers for an action that is declared below Tier 3, since when, and why."""
+
+    by: str
+    on: date
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRisk:
+    """The risk of a kind. `cost_arg` names the argument that holds the cost; else it is `cost_usd`."""
+
+    reversible: bool
+    blast_radius: BlastRadius
+    cost_usd: float | None = None
+    cost_arg: str | None = None
+
+    def key(self, cost_usd: float | None, threshold_usd: float) -> Tier:
+        """Return the tier that this risk asks for at a cost."""
+        return permeability_key(Risk(self.reversible, self.blast_radius, cost_usd or 0.0), threshold_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseRule:
+    """When all tests of all named arguments hold, or are in doubt, the action is of tier `to` at least."""
+
+    id: str
+    to: Tier
+    when: Mapping[str, tuple[Test, ...]]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatedTier:
+    """What holds for a review of Tier 2 or 3 unless its kind says otherwise."""
+
+    channel: str
+    approvers: tuple[str, ...]
+    quorum: int
+    window_s: float
+    chain: Chain
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSettings:
+    """What a kind sets for itself; None means as its tier says."""
+
+    channel: str | None = None
+    approvers: tuple[str, ...] | None = None
+    quorum: int | None = None
+    window_s: float | None = None
+    chain: Chain | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One action kind of the policy.
+
+    `tier` is a tier it is declared to have at least, above what its risk asks for. `args` None leaves the
+    arguments undeclared.
+    """
+
+    name: str
+    risk: DeclaredRisk
+    reviewed: Reviewed | None = None
+    tier: Tier = Tier.TRANSPARENT
+    mandated: bool = False
+    args: Mapping[str, Arg] | None = None
+    more_args: bool = False
+    rules: tuple[RaiseRule, ...] = ()
+    settings: OwnSettings = field(default_factory=OwnSettings)
+    valid_for_s: float | None = None
+    report_within_s: float = REPORT_WITHIN_S
+    idempotent: bool = False
+
+    def own_tier(self, threshold_usd: float) -> Tier:
+        """Return the lowest tier this kind can have: what is declared, where an argument names no cost."""
+        return max(self.tier, self.risk.key(self.risk.cost_usd, threshold_usd))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What keeps a flood of actions out of people's way."""
+
+    open_per_agent: int = 20
+    remember_rejection_s: float = 3600.0

@@ -1,0 +1,100 @@
+"""What an action of a policy file says of itself: its tier, its cost, and rules that can fire."""
+
+from __future__ import annotations
+
+from bot.domain.conditions import ArgType
+from bot.domain.contradictions import why_never
+from bot.domain.kind_ruling import RESERVED_IDS
+from bot.domain.risk import Tier
+from bot.policyfile.build import build_arg, build_risk, build_tests
+from bot.policyfile.condition_checks import Subject, condition_is_sound
+from bot.policyfile.document import Path
+from bot.policyfile.messages import did_you_mean
+from bot.policyfile.model import ActionModel, RaiseModel
+from bot.policyfile.parts import Parts
+
+
+def check_action(parts: Parts, name: str, action: ActionModel) -> None:
+    """Note every problem of one action with itself and with the lists."""
+    path: Path = ("actions", name)
+    own_tier = _check_tier(parts, path, name, action)
+    _check_cost(parts, path, name, action)
+    first_of: dict[str, int] = {}
+    for index, rule in enumerate(action.raise_):
+        place: Path = (*path, "raise", index)
+        if rule.id in RESERVED_IDS:
+            parts.say(
+                (*place, "id"), f"`{rule.id}` is what the membrane calls one of its own reasons", "rename it"
+            )
+        if rule.id in first_of:
+            line = parts.document.problem((*path, "raise", first_of[rule.id], "id"), "").line
+            parts.say(
+                (*place, "id"), f"`{rule.id}` is the id of another rule too, in line {line}", "rename one"
+            )
+        first_of.setdefault(rule.id, index)
+        if rule.to <= own_tier:
+            what = f"rule `{rule.id}` never changes anything: {name} is of tier {int(own_tier)} without it"
+            parts.say((*place, "to"), what, "raise to a higher tier, or delete the rule")
+        _check_rule(parts, place, name, action, rule)
+
+
+def _check_tier(parts: Parts, path: Path, name: str, action: ActionModel) -> Tier:
+    risk = build_risk(action.risk)
+    by_risk = risk.key(risk.cost_usd, parts.threshold_usd)
+    declared = Tier(action.tier or 0)
+    if action.tier is not None and declared < by_risk:
+        what = f"tier {int(declared)} is lower than the tier {int(by_risk)} that the risk of {name} asks for"
+        parts.say((*path, "tier"), what, "delete it; a declared tier only goes up")
+    own = max(by_risk, declared)
+    if own < Tier.SYNC_APPROVAL and action.reviewed is None:
+        what = f"{name} is declared tier {int(own)}, below Tier 3, and has no `reviewed`"
+        hint = "add reviewed: {by: U0123456789, on: 2026-06-01, why: …}, by the person who answers for it"
+        parts.say(path, what, hint, at_key=True)
+    if own < Tier.SYNC_APPROVAL and action.sign_off is not None:
+        what = f"only a Tier 3 action has a mandated sign-off, and {name} is of tier {int(own)}"
+        parts.say((*path, "sign_off"), what, "add tier: 3")
+    return own
+
+
+def _check_cost(parts: Parts, path: Path, name: str, action: ActionModel) -> None:
+    cost_arg = build_risk(action.risk).cost_arg
+    if cost_arg is None:
+        return
+    place = (*path, "risk", "cost_usd")
+    arg = (action.args or {}).get(cost_arg)
+    if arg is None:
+        hint = (
+            did_you_mean(cost_arg, action.args or {})
+            or f"declare it: args: {{{cost_arg}: {{type: number, unit: USD}}}}"
+        )
+        parts.say(place, f"`{cost_arg}` is not an argument of {name}", hint)
+    elif arg.type not in (ArgType.NUMBER, ArgType.INTEGER):
+        parts.say(
+            place,
+            f"`{cost_arg}` is a {arg.type}, and a cost is a number",
+            "declare it {type: number, unit: USD}",
+        )
+    elif arg.unit not in (None, "USD"):
+        parts.say(place, f"`{cost_arg}` is in {arg.unit}, and costs are in USD", "let the agent send USD")
+    elif not arg.required:
+        parts.say(
+            place, f"`{cost_arg}` is not required, and without it the cost is unknown", "make it required"
+        )
+
+
+def _check_rule(parts: Parts, path: Path, kind: str, action: ActionModel, rule: RaiseModel) -> None:
+    for name, condition in rule.when.items():
+        place = (*path, "when", name)
+        arg = (action.args or {}).get(name)
+        if arg is None and not action.more_args:
+            known = action.args or {}
+            hint = did_you_mean(name, known) or f"declare it, as args: {{{name}: {{type: string}}}}"
+            parts.say(place, f"`{name}` is not an argument of {kind}", hint, at_key=True)
+            continue
+        declared = build_arg(arg) if arg else None
+        if condition_is_sound(parts, Subject(place, name, declared), condition):
+            why = why_never(name, build_tests(condition, parts.lists), declared)
+            if why:
+                parts.say(
+                    place, f"rule `{rule.id}` can never fire: {why}", "mend the condition, or delete the rule"
+                )

@@ -1,0 +1,171 @@
+"""From the models of a policy file, known to be sound, to the domain's Policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.addresses import normal_entry
+from bot.domain.conditions import Arg, ArgType, Op, Scalar, Test
+from bot.domain.escalation import Chain, Repeat, Rotation, Step
+from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
+from bot.domain.policy import Policy
+from bot.domain.policy_model import (
+    REPORT_WITHIN_S,
+    DeclaredRisk,
+    GatedTier,
+    Kind,
+    Limits,
+    OwnSettings,
+    RaiseRule,
+    Reviewed,
+)
+from bot.domain.risk import Tier
+from bot.policyfile.model import (
+    ActionModel,
+    ArgModel,
+    EscalationModel,
+    GatedModel,
+    ItemConditionModel,
+    LimitsModel,
+    PeopleModel,
+    PolicyFile,
+    RiskModel,
+)
+
+Lists = Mapping[str, list[Scalar]]
+
+
+def build_policy(file: PolicyFile) -> Policy:
+    """Return the policy that a file describes. The file has passed every check."""
+    chains = {name: build_chain(name, each) for name, each in file.escalations.items()}
+    actions = {name: build_kind(name, action, file.lists, chains) for name, action in file.actions.items()}
+    return Policy(
+        people={name: build_people(entry) for name, entry in file.people.items()},
+        digest_channel=file.tiers.one.digest,
+        digest_every_s=file.tiers.one.every,
+        tiers={
+            Tier.ASYNC_APPROVAL: _gated(file.tiers.two, chains),
+            Tier.SYNC_APPROVAL: _gated(file.tiers.three, chains),
+        },
+        actions=actions,
+        tools=build_tools(file),
+        admins=tuple(file.admins),
+        admin_channel=file.admin_channel,
+        cost_threshold_usd=float(file.cost_threshold_usd),
+        limits=_limits(file.limits),
+    )
+
+
+def build_tools(file: PolicyFile) -> dict[str, str]:
+    """Return what tools stand for, from the table and from each action's own list."""
+    of_actions = {tool: kind for kind, action in file.actions.items() for tool in action.tools}
+    return {**file.tools, **of_actions}
+
+
+def build_people(entry: PeopleModel | list[str]) -> PeopleSource:
+    """Return where one name of `people` leads."""
+    if isinstance(entry, list):
+        return Users(tuple(entry))
+    if entry.users is not None:
+        return Users(tuple(entry.users))
+    if entry.usergroup is not None:
+        return UserGroup(entry.usergroup)
+    assert entry.rotation is not None, "the model holds exactly one of the three"
+    turns = entry.rotation
+    return OnCall(Rotation(tuple(turns.users), turns.every, turns.start))
+
+
+def build_chain(name: str, model: EscalationModel) -> Chain:
+    """Return one chain."""
+    steps = tuple(Step(step.after, tuple(step.page or ()), step.post) for step in model.steps)
+    repeat = Repeat(model.repeat.every, model.repeat.times) if model.repeat else None
+    return Chain(name, steps, repeat) if model.ack_for is None else Chain(name, steps, repeat, model.ack_for)
+
+
+def build_kind(name: str, action: ActionModel, lists: Lists, chains: Mapping[str, Chain]) -> Kind:
+    """Return one action kind."""
+    reviewed = action.reviewed
+    args = action.args
+    return Kind(
+        name=name,
+        risk=build_risk(action.risk),
+        reviewed=Reviewed(reviewed.by, reviewed.on, reviewed.why) if reviewed else None,
+        tier=Tier(action.tier or 0),
+        mandated=action.sign_off == "mandated",
+        args=None if args is None else {arg: build_arg(model) for arg, model in args.items()},
+        more_args=action.more_args,
+        rules=tuple(
+            RaiseRule(
+                rule.id,
+                Tier(rule.to),
+                {arg: build_tests(condition, lists) for arg, condition in rule.when.items()},
+                rule.because,
+            )
+            for rule in sorted(action.raise_, key=lambda each: each.id)
+        ),
+        settings=OwnSettings(
+            channel=action.channel,
+            approvers=tuple(action.approvers) if action.approvers else None,
+            quorum=action.quorum,
+            window_s=action.expires_in,
+            chain=chains[action.escalation] if action.escalation else None,
+        ),
+        valid_for_s=action.valid_for,
+        report_within_s=action.report_within or REPORT_WITHIN_S,
+        idempotent=action.idempotent,
+    )
+
+
+def build_arg(model: ArgModel) -> Arg:
+    """Return one declared argument."""
+    return Arg(model.type, ArgType(model.of) if model.of else None, model.required, model.unit)
+
+
+def build_risk(model: RiskModel) -> DeclaredRisk:
+    """Return a declared risk; its cost is a number or the name of an argument."""
+    cost = model.cost_usd
+    if isinstance(cost, str):
+        return DeclaredRisk(model.reversible, model.blast_radius, cost_arg=cost.removeprefix("$"))
+    return DeclaredRisk(model.reversible, model.blast_radius, None if cost is None else float(cost))
+
+
+def build_tests(condition: ItemConditionModel, lists: Lists) -> tuple[Test, ...]:
+    """Return the tests of one argument, in the order of their operators' names."""
+    aliases = {field: info.alias or field for field, info in type(condition).model_fields.items()}
+    tests = [
+        _test(Op(aliases[field]), getattr(condition, field), lists) for field in condition.model_fields_set
+    ]
+    return tuple(sorted(tests, key=lambda test: test.op))
+
+
+def _test(op: Op, operand: Any, lists: Lists) -> Test:
+    if op in (Op.ANY, Op.ALL):
+        return Test(op, build_tests(operand, lists))
+    if op is Op.MATCHES:
+        return Test(op, tuple(sorted(operand)) if isinstance(operand, list) else (operand,))
+    if op not in (Op.IN, Op.NOT_IN, Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
+        return Test(op, operand)
+    name = operand.removeprefix("$") if isinstance(operand, str) else None
+    members = lists.get(name, []) if name is not None else operand
+    if op in (Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
+        members = [entry for each in members if (entry := normal_entry(str(each))) is not None]
+    distinct = {(isinstance(member, bool), member): member for member in members}
+    return Test(op, tuple(sorted(distinct.values(), key=_sort_key)), name)
+
+
+def _sort_key(value: Scalar) -> tuple[str, Scalar]:
+    family = "truth" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
+    return family, value
+
+
+def _gated(model: GatedModel, chains: Mapping[str, Chain]) -> GatedTier:
+    return GatedTier(
+        model.channel, tuple(model.approvers), model.quorum, model.expires_in, chains[model.escalation]
+    )
+
+
+def _limits(model: LimitsModel) -> Limits:
+    if model.remember_rejection_for is None:
+        return Limits(model.open_per_agent)
+    return Limits(model.open_per_agent, model.remember_rejection_for)

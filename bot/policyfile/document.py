@@ -1,0 +1,279 @@
+"""A policy file's text as data that remembers where everything stood.
+
+YAML is read in a strict form: the events are taken one by one, with a limit on depth, size and count, before
+anything is built; plain words are resolved by YAML 1.2's rules (`NO` is a text); and whatever a person who
+reviews the file could misread is refused: aliases, tags, a second document, a key that comes twice, an empty
+value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import yaml
+
+from bot.errors import Problem
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 16
+MAX_NODES = 50_000
+MAX_NUMBER = 40
+"""Characters of a number."""
+MAX_SOURCE = 160
+"""Characters of a line that an error shows."""
+
+Path = tuple[str | int, ...]
+"""The way to a value: keys and indexes from the top."""
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_INT = re.compile(r"[-+]?[0-9]+")
+_OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLS = {text: text[0] in "tT" for text in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Mark(NamedTuple):
+    """A place in the text; both count from 0."""
+
+    line: int
+    column: int
+
+
+class _Unreadable(Exception):  # never leaves this module
+    """The text cannot be read any further; the problem has been noted."""
+
+
+@dataclass(slots=True)
+class Document:
+    """What a file says, where each thing stands, and what is wrong with it as YAML.
+
+    `broken` are the paths of values that have a problem already, so that nobody complains of them again.
+    """
+
+    file: str
+    lines: list[str]
+    data: Any = None
+    values: dict[Path, Mark] = field(default_factory=dict)
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    broken: set[Path] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, path: Path, what: str, hint: str = "", *, at_key: bool = False) -> Problem:
+        """Return a problem with the value, or the key, at a path; of an unknown path, the nearest known."""
+        marks = self.keys if at_key else self.values
+        mark = marks.get(path) or self.values.get(path)
+        while mark is None and path:
+            path = path[:-1]
+            mark = self.keys.get(path) or self.values.get(path)
+        return self.problem_at(mark or Mark(0, 0), what, hint)
+
+    def problem_at(self, mark: Mark, what: str, hint: str = "") -> Problem:
+        """Return a problem at a place."""
+        line = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        return Problem(self.file, mark.line + 1, mark.column + 1, what, hint, _shown(line, mark.column))
+
+
+def read_document(text: bytes, file: str) -> Document:
+    """Read a file's bytes. What is wrong with them as YAML is in the document's `problems`."""
+    if len(text) > MAX_BYTES:
+        document = Document(file, [])
+        what = f"the file has {len(text)} bytes; at most {MAX_BYTES} are read"
+        document.problems.append(document.problem_at(Mark(0, 0), what))
+        return document
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _not_utf8(text, error, file)
+    document = Document(file, _LINE_BREAK.split(decoded))
+    try:
+        _Reader(document, decoded).read()
+    except _Unreadable:
+        document.data = None
+        document.broken.add(())
+    return document
+
+
+def _not_utf8(text: bytes, error: UnicodeDecodeError, file: str) -> Document:
+    before = text[: error.start].decode("utf-8", "replace")
+    lines = _LINE_BREAK.split(before)
+    document = Document(file, lines)
+    mark = Mark(len(lines) - 1, len(lines[-1]))
+    document.problems.append(document.problem_at(mark, "the file is not UTF-8", "save it as UTF-8"))
+    return document
+
+
+def _shown(line: str, column: int) -> str:
+    """Return a line as it can be shown: nothing in it can move the cursor, and it is not endless."""
+    line = _UNSHOWABLE.sub(lambda found: " " if found[0] == "\t" else "\ufffd", line)
+    if len(line) <= MAX_SOURCE:
+        return line
+    return f"{line[: MAX_SOURCE - 1]}…" if column < MAX_SOURCE else ""
+
+
+class _Reader:
+    """Builds a document's data from the events of its text."""
+
+    def __init__(self, document: Document, text: str) -> None:
+        self._document = document
+        self._text = text
+        self._nodes = 0
+        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_LOADER))
+
+    def read(self) -> None:
+        event = self._next()
+        while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+            event = self._next()
+        if isinstance(event, yaml.StreamEndEvent):
+            self._fatal(Mark(0, 0), "the file is empty", "policies/default.yaml is a good start")
+        self._document.data = self._node(event, ())
+        self._next()
+        following = self._next()
+        if isinstance(following, yaml.DocumentStartEvent):
+            self._fatal(_mark(following), "a second document begins here", "a policy file is one document")
+
+    def _next(self) -> Any:
+        try:
+            return next(self._events)
+        except yaml.MarkedYAMLError as error:
+            self._fatal(*_syntax_problem(error))
+        except yaml.reader.ReaderError as error:
+            lines = _LINE_BREAK.split(self._text[: error.position])
+            mark = Mark(len(lines) - 1, len(lines[-1]))
+            self._fatal(mark, "a character that no text file holds", "delete it")
+
+    def _fatal(self, mark: Mark, what: str, hint: str = "") -> Any:
+        self._document.problems.append(self._document.problem_at(mark, what, hint))
+        raise _Unreadable
+
+    def _complain(self, path: Path, mark: Mark, what: str, hint: str = "") -> None:
+        self._document.problems.append(self._document.problem_at(mark, what, hint))
+        self._document.broken.add(path)
+
+    def _node(self, event: Any, path: Path) -> Any:
+        self._nodes += 1
+        mark = _mark(event)
+        if self._nodes > MAX_NODES:
+            self._fatal(
+                mark, f"more than {MAX_NODES} values", "split what belongs apart, or shorten the lists"
+            )
+        if len(path) > MAX_DEPTH:
+            self._fatal(mark, f"nested deeper than {MAX_DEPTH} levels", "no policy needs that")
+        self._document.values[path] = mark
+        if isinstance(event, yaml.AliasEvent):
+            self._complain(path, mark, f"an alias, *{event.anchor}", "write out what it stands for")
+            return None
+        if event.tag is not None:
+            self._complain(path, mark, f"a tag, {event.tag}", "leave it out; types follow from the format")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence(path)
+        return self._scalar(event, path, mark)
+
+    def _sequence(self, path: Path) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._node(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        items: dict[str, Any] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            mark = _mark(event)
+            key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            if not key:
+                self._complain(path, mark, "a key that is not a word", "keys are words, such as risk")
+                self._skip(event)
+                self._skip(self._next())
+            elif (place := (*path, key)) in self._document.keys:
+                first = self._document.keys[place].line + 1
+                what = f"`{_cut(key)}` comes twice; it stands in line {first} already"
+                self._complain(place, mark, what, "keep one of the two")
+                self._skip(self._next())
+            else:
+                self._document.keys[place] = mark
+                items[key] = self._node(self._next(), place)
+        return items
+
+    def _skip(self, event: Any) -> None:
+        """Pass over one node, however it is built, without keeping it."""
+        depth = 0
+        while True:
+            if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+                depth -= 1
+            if depth == 0:
+                return
+            event = self._next()
+
+    def _scalar(self, event: Any, path: Path, mark: Mark) -> Any:
+        text = event.value
+        if not event.implicit[0]:
+            return text
+        if text in _NULLS:
+            name = f"`{_cut(str(path[-1]))}`" if path and isinstance(path[-1], str) else "this"
+            place = self._document.keys.get(path, mark)
+            self._complain(path, place, f"{name} is empty", self._why_empty(path, mark))
+            return None
+        if text in _BOOLS:
+            return _BOOLS[text]
+        return self._number(text, path, mark)
+
+    def _why_empty(self, path: Path, mark: Mark) -> str:
+        key = self._document.keys.get(path)
+        if key is not None:
+            after = self._document.lines[key.line][key.column :].removeprefix(str(path[-1])).lstrip()
+            if after.startswith((",", "}")):
+                return "inside { } a comma ends a value: quote a text that holds one"
+        if mark.line < len(self._document.lines) and "#" in self._document.lines[mark.line][mark.column :]:
+            return 'quote what begins with #, as "#agent-approvals"'
+        return "give it a value, or delete it"
+
+    def _number(self, text: str, path: Path, mark: Mark) -> Any:
+        is_int, is_other_int = _INT.fullmatch(text), _OCTAL_OR_HEX.fullmatch(text)
+        if not (is_int or is_other_int or _FLOAT.fullmatch(text)):
+            return text
+        if len(text) > MAX_NUMBER:
+            self._complain(path, mark, f"a number of {len(text)} digits", "quote it if it is an id")
+            return None
+        if is_int:
+            return int(text)
+        return int(text, 0) if is_other_int else float(text)
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line, event.start_mark.column)
+
+
+def _cut(text: str) -> str:
+    text = _UNSHOWABLE.sub("\ufffd", text)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+_SYNTAX_HINTS = (
+    ("mapping values are not allowed", "quote a text that holds ': ', and check the indentation"),
+    ("cannot start any token", "quote a text that begins with @, ` or %, and indent with spaces, not tabs"),
+    ("did not find expected ',' or ']'", "close the list with ]"),
+    ("did not find expected ',' or '}'", "close the mapping with }"),
+    ("did not find expected key", "check the indentation of this line and of the one above"),
+    ("could not find expected ':'", "write key: value, with a space after the colon"),
+    ("unexpected end of stream", "close the quotation mark"),
+)
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError) -> tuple[Mark, str, str]:
+    place = error.problem_mark or error.context_mark
+    mark = Mark(place.line, place.column) if place else Mark(0, 0)
+    problem = error.problem or "it cannot be read"
+    hint = next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
+    where = f" {error.context}" if error.context else ""
+    if error.context and error.context_mark:
+        where += f" that began in line {error.context_mark.line + 1}"
+    return mark, f"not YAML: {problem}{where}", hint

@@ -1,0 +1,233 @@
+"""The small values of a policy file: durations, ids, channels, names, dates. Each says how to mend it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from bot.domain.action import KIND
+from bot.domain.addresses import normal_entry
+from bot.domain.escalation import Delay
+from bot.domain.patterns import BadPattern, compile_pattern
+from bot.domain.people import USER_ID, USERGROUP_ID
+
+MAX_DURATION_S = 365 * 86400.0
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
+_SHARE = re.compile(r"(100|[0-9]{1,2})%")
+_CHANNEL = re.compile(r"#[a-z0-9_\-\u00c0-\uffff]{1,80}|[CG][A-Z0-9]{2,20}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_TOOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
+_TEXT_LIMIT = 300
+
+
+def problem(what: str, hint: str = "") -> PydanticCustomError:
+    """Return an error that says what is wrong with a value, and how to mend it."""
+    return PydanticCustomError("policy", "{what}", {"what": what, "hint": hint})
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def duration(value: Any) -> float:
+    """Read a duration such as `90s`, `30m`, `4h` or `7d` into seconds."""
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise problem(f"{_shown(value)} is not a duration", "write whole 90s, 30m, 4h or 7d")
+    seconds = float(int(found[1]) * _SECONDS[found[2]])
+    if seconds > MAX_DURATION_S:
+        raise problem(f"{value} is longer than a year", "at most 365d")
+    return seconds
+
+
+def delay(value: Any) -> Delay:
+    """Read when a step is due: a duration, or a share of the window such as `25%`."""
+    share = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if share:
+        return Delay(share=int(share[1]) / 100)
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        raise problem(
+            f"{_shown(value)} is no time for a step", "write a share of the window, 25%, or 90s, 30m, 4h"
+        )
+    return Delay(seconds=duration(value))
+
+
+def instant(value: Any) -> float:
+    """Read an instant with its offset, such as `2026-01-05T09:00:00Z`, into seconds since the epoch."""
+    hint = "write it with its offset, as 2026-01-05T09:00:00Z"
+    try:
+        read = datetime.fromisoformat(value)
+        if read.tzinfo is None:
+            raise problem(f"{_shown(value)} does not say in which time zone", hint)
+        return read.timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, PydanticCustomError):
+            raise
+        raise problem(f"{_shown(value)} is not an instant", hint) from None
+
+
+def day(value: Any) -> date:
+    """Read a date such as `2026-06-01`."""
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise problem(f"{_shown(value)} is not a date", "write it as 2026-06-01") from None
+
+
+def number(value: Any) -> float | int:
+    """Take a finite number; a truth value is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise problem(f"{_shown(value)} is not a number", "write it plainly, as 500 or 0.5")
+    return value
+
+
+def scalar(value: Any) -> str | bool | int | float:
+    """Take a text, a truth value or a finite number."""
+    if not isinstance(value, str | bool | int | float):
+        raise problem("this takes one text, number, true or false", "for several values say in: [a, b]")
+    return value if isinstance(value, str | bool) else number(value)
+
+
+def _of_shape(shape: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not shape.fullmatch(value):
+            raise problem(f"{_shown(value)} is not {what}", hint)
+        return value
+
+    return check
+
+
+def _channel(value: Any) -> str:
+    if isinstance(value, str) and _CHANNEL.fullmatch(value):
+        return value
+    bare = isinstance(value, str) and _CHANNEL.fullmatch("#" + value.lower())
+    hint = (
+        f'write "#{str(value).lower()}", quoted'
+        if bare
+        else 'write "#its-name", quoted, or its id, C0123456789'
+    )
+    raise problem(f"{_shown(value)} is not a Slack channel", hint)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise problem("a sentence is wanted here", "write it for the person who reads the card")
+    if len(value) > _TEXT_LIMIT:
+        raise problem(f"{len(value)} characters", f"at most {_TEXT_LIMIT} are shown")
+    return " ".join(value.split())
+
+
+def _domain(value: Any) -> str:
+    entry = normal_entry(value) if isinstance(value, str) else None
+    if entry is None:
+        raise problem(
+            f"{_shown(value)} is not a domain", "write acme.example, or *.acme.example for all below it"
+        )
+    return entry
+
+
+def _pattern(value: Any) -> str:
+    if not isinstance(value, str):
+        raise problem(f"{_shown(value)} is not a pattern", 'write a text, as "*drop table*"')
+    try:
+        compile_pattern(value)
+    except BadPattern as error:
+        raise problem(str(error)) from None
+    return value
+
+
+def _string_schema(pattern: str = "", example: str = "") -> WithJsonSchema:
+    schema: dict[str, Any] = {"type": "string"}
+    if pattern:
+        schema["pattern"] = f"^(?:{pattern})$"
+    if example:
+        schema["examples"] = [example]
+    return WithJsonSchema(schema)
+
+
+def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise problem(f"{_shown(value)} comes twice in this list", "keep one of the two")
+    return values
+
+
+NoRepeats = AfterValidator(_no_repeats)
+
+Duration = Annotated[float, PlainValidator(duration), _string_schema(_DURATION.pattern, "30m")]
+StepDelay = Annotated[
+    Delay, PlainValidator(delay), _string_schema(f"{_DURATION.pattern}|{_SHARE.pattern}", "25%")
+]
+Instant = Annotated[float, PlainValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Day = Annotated[date, PlainValidator(day), WithJsonSchema({"type": "string", "format": "date"})]
+Number = Annotated[float | int, PlainValidator(number), WithJsonSchema({"type": "number"})]
+Money = Annotated[Number, Field(ge=0)]
+Scalar = Annotated[
+    str | bool | int | float,
+    PlainValidator(scalar),
+    WithJsonSchema({"type": ["string", "boolean", "number"]}),
+]
+Text = Annotated[
+    str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 300})
+]
+Channel = Annotated[
+    str, PlainValidator(_channel), _string_schema(r"#.+|[CG][A-Z0-9]{2,20}", "#agent-approvals")
+]
+Domain = Annotated[str, PlainValidator(_domain), _string_schema(example="acme.example")]
+Pattern = Annotated[str, PlainValidator(_pattern), _string_schema(example="*drop table*")]
+UserId = Annotated[
+    str,
+    PlainValidator(_of_shape(USER_ID, "a Slack user id", "in Slack: the profile, ⋮, Copy member ID (U…)")),
+    _string_schema(USER_ID.pattern, "U0123456789"),
+]
+UserGroupId = Annotated[
+    str,
+    PlainValidator(_of_shape(USERGROUP_ID, "a Slack user group id", "it begins with S, as S0123456789")),
+    _string_schema(USERGROUP_ID.pattern, "S0123456789"),
+]
+Name = Annotated[
+    str,
+    PlainValidator(_of_shape(_NAME, "a name", "write small letters, digits and dashes, as release-leads")),
+    _string_schema(_NAME.pattern, "release-leads"),
+]
+Argument = Annotated[
+    str,
+    PlainValidator(_of_shape(_ARGUMENT, "the name of an argument", "write letters, digits, _ - and .")),
+    _string_schema(_ARGUMENT.pattern, "amount"),
+]
+KindName = Annotated[
+    str,
+    PlainValidator(_of_shape(KIND, "an action kind", "write dotted words, as payment.refund")),
+    _string_schema(KIND.pattern, "payment.refund"),
+]
+Tool = Annotated[
+    str,
+    PlainValidator(
+        _of_shape(_TOOL, "the name of a tool", "write it as the agent's tool is called, delete_file")
+    ),
+    _string_schema(_TOOL.pattern, "delete_file"),
+]
+ListRef = Annotated[
+    str,
+    PlainValidator(
+        _of_shape(re.compile(r"\$" + _NAME.pattern), "a list", "write [a, b], or $name of one in lists")
+    ),
+    _string_schema(r"\$" + _NAME.pattern, "$partner_domains"),
+]
+ArgumentRef = Annotated[
+    str,
+    PlainValidator(
+        _of_shape(re.compile(r"\$" + _ARGUMENT.pattern), "a cost", "write a number of USD, or $argument")
+    ),
+    _string_schema(r"\$" + _ARGUMENT.pattern, "$amount"),
+]

@@ -1,0 +1,86 @@
+"""From a file to a Policy, or to all that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.domain.policy import Policy
+from bot.errors import PolicyError, Problem
+from bot.policyfile.build import build_policy
+from bot.policyfile.checks import check_parts
+from bot.policyfile.document import Document, read_document
+from bot.policyfile.messages import problem_of
+from bot.policyfile.model import PolicyFile
+from bot.policyfile.parts import take_apart
+
+
+def load(path: str | Path) -> Policy:
+    """Return the policy that a file holds. Raises PolicyError with everything that is wrong with it."""
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror or error}"
+        raise PolicyError((Problem(str(path), 1, 1, what, "name a policy file that is there"),)) from error
+    return parse(text, str(path))
+
+
+def parse(text: bytes | str, file: str = "policy.yaml") -> Policy:
+    """Return the policy that a text holds; `file` is what errors call it. Raises PolicyError."""
+    document = read_document(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, file)
+    model = _validate(document)
+    if () not in document.broken:
+        parts = take_apart(document)
+        check_parts(parts)
+        document.problems += parts.problems
+    if document.problems or model is None:
+        raise PolicyError(_in_order(document.problems))
+    return build_policy(model)
+
+
+def check(path: str | Path) -> tuple[Problem, ...]:
+    """Return everything that is wrong with a file, in the file's order; nothing if it loads."""
+    try:
+        load(path)
+    except PolicyError as error:
+        return error.problems
+    return ()
+
+
+def _validate(document: Document) -> PolicyFile | None:
+    if () in document.broken or (document.problems and document.data is None):
+        return None
+    if not isinstance(document.data, dict):
+        what = "a policy is a mapping with version, people, escalations, tiers and actions"
+        document.problems.append(document.problem((), what, "policies/default.yaml is a good start"))
+        return None
+    try:
+        return PolicyFile.model_validate(document.data)
+    except ValidationError as error:
+        found = (problem_of(each, document) for each in error.errors())
+        document.problems += [problem for problem in found if problem is not None]
+        return None
+
+
+def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.line, each.column)))
+
+
+class PolicyInForce:
+    """Holds the policy that is in force. The one place to ask for it, and to replace it."""
+
+    __slots__ = ("_current",)
+
+    def __init__(self, policy: Policy) -> None:
+        """Start with a policy that has loaded."""
+        self._current = policy
+
+    @property
+    def current(self) -> Policy:
+        """The policy in force now. Take it once for one decision, so that all of it is of one version."""
+        return self._current
+
+    def replace(self, policy: Policy) -> None:
+        """Put another policy in force, from the next decision on."""
+        self._current = policy

@@ -1,0 +1,92 @@
+"""A document taken apart, so that what is sound can be checked also where something else is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.domain.conditions import Scalar
+from bot.domain.escalation import Chain
+from bot.domain.people import PeopleSource
+from bot.domain.risk import COST_THRESHOLD_USD, Tier
+from bot.errors import Problem
+from bot.policyfile.build import build_chain, build_people
+from bot.policyfile.document import Document, Path
+from bot.policyfile.fields import Money
+from bot.policyfile.fields import Scalar as ScalarField
+from bot.policyfile.messages import did_you_mean
+from bot.policyfile.model import ActionModel, EscalationModel, GatedModel, PeopleEntry
+
+_TIERS = {"2": Tier.ASYNC_APPROVAL, "3": Tier.SYNC_APPROVAL}
+
+
+@dataclass(slots=True)
+class Parts:
+    """The parts of a file that are sound in themselves, by name, and the problems found between them."""
+
+    document: Document
+    people: dict[str, PeopleSource] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
+    lists: dict[str, list[Scalar]] = field(default_factory=dict)
+    tiers: dict[Tier, GatedModel] = field(default_factory=dict)
+    actions: dict[str, ActionModel] = field(default_factory=dict)
+    threshold_usd: float = COST_THRESHOLD_USD
+    problems: list[Problem] = field(default_factory=list)
+
+    def declared(self, section: str) -> frozenset[str]:
+        """Return the names that a section declares, be they sound or not."""
+        return frozenset(_section(self.document, section))
+
+    def say(self, path: Path, what: str, hint: str = "", *, at_key: bool = False) -> None:
+        """Note a problem, unless the value has been complained of already."""
+        if not any(path[: len(broken)] == broken for broken in self.document.broken):
+            self.problems.append(self.document.problem(path, what, hint, at_key=at_key))
+
+    def check_name(self, path: Path, name: str, section: str, what: str) -> bool:
+        """Note a name that its section does not declare. Returns whether it is declared."""
+        known = self.declared(section)
+        if name in known:
+            return True
+        self.say(path, f"{what} `{name}` is not in `{section}`", did_you_mean(name, known))
+        return False
+
+    def sound(self, names: Iterable[str]) -> bool:
+        """Whether all these people are declared and sound, so that one can reason about them."""
+        return all(name in self.people for name in names)
+
+
+def take_apart(document: Document) -> Parts:
+    """Return the sound parts of a document."""
+    entries = _sound(document, "people", PeopleEntry)
+    escalations: Mapping[str, EscalationModel] = _sound(document, "escalations", EscalationModel)
+    tiers: Mapping[str, GatedModel] = _sound(document, "tiers", GatedModel)
+    threshold = _sound(document, None, Money).get("cost_threshold_usd", COST_THRESHOLD_USD)
+    return Parts(
+        document,
+        people={name: build_people(entry) for name, entry in entries.items()},
+        chains={name: build_chain(name, model) for name, model in escalations.items()},
+        lists=dict(_sound(document, "lists", list[ScalarField])),
+        tiers={_TIERS[name]: model for name, model in tiers.items() if name in _TIERS},
+        actions=dict(_sound(document, "actions", ActionModel)),
+        threshold_usd=float(threshold),
+    )
+
+
+def _section(document: Document, section: str | None) -> Mapping[str, Any]:
+    data = document.data if isinstance(document.data, dict) else {}
+    found = data if section is None else data.get(section)
+    return found if isinstance(found, dict) else {}
+
+
+def _sound(document: Document, section: str | None, model: Any) -> dict[str, Any]:
+    adapter: TypeAdapter[Any] = TypeAdapter(model)
+    sound: dict[str, Any] = {}
+    for name, entry in _section(document, section).items():
+        try:
+            sound[name] = adapter.validate_python(entry)
+        except ValidationError:
+            continue  # said already, with its place, when the whole file was validated
+    return sound
