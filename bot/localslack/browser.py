@@ -64,7 +64,8 @@ class Browser:
 
     async def _page(self, _request: web.Request) -> web.Response:
         html = (PAGE / "index.html").read_text(encoding="utf-8")
-        return web.Response(text=html.replace("{{token}}", self._guard.token), content_type="text/html")
+        filled = html.replace("{{token}}", self._guard.token).replace("{{run}}", self._guard.run)
+        return web.Response(text=filled, content_type="text/html")
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -105,7 +106,11 @@ class Browser:
         try:
             while not self._closing.is_set():
                 latest = await self._state.changes.after(version, timeout=HEARTBEAT)
-                text = ": alive\n\n" if latest == version else f"data: {json.dumps({'version': latest})}\n\n"
+                text = (
+                    ": alive\n\n"
+                    if latest == version
+                    else f"data: {json.dumps({'version': latest, 'run': self._guard.run})}\n\n"
+                )
                 version = latest
                 await response.write(text.encode())
         except ConnectionError:

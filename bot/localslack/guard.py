@@ -38,6 +38,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(24)
+        self.run = secrets.token_hex(4)  # tells a page that its server was started anew
         self.port = 0
 
     @property
