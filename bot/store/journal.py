@@ -90,6 +90,13 @@ def _hash(before: str, entry: JournalEntry) -> str:
     return hashlib.sha256(orjson.dumps(named) + b"\n" + entry.body).hexdigest()
 
 
+def _holds(before: str, entry: JournalEntry) -> bool:
+    try:
+        return entry.hash == _hash(before, entry)
+    except TypeError:
+        return False  # a column holds what this bot never writes there
+
+
 def insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Write linked rows."""
     connection.execute(_INSERT, rows)
@@ -137,7 +144,7 @@ def verify(connection: Connection) -> tuple[int, list[Break]]:
         if entry.seq != expected:
             what = f"entries {expected} to {entry.seq - 1} are missing"
             breaks.append(Break(entry.writer, entry.seq, what))
-        elif entry.hash != _hash(before, entry):
+        elif not _holds(before, entry):
             breaks.append(Break(entry.writer, entry.seq, "was changed, or stands in another's place"))
         before, expected = entry.hash, entry.seq + 1
     return read, breaks

@@ -1,0 +1,95 @@
+"""Fakes that ship with their seams: a directory of people, a clock that is set by hand, small policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from bot.domain.escalation import Chain, Delay, Repeat, Step
+from bot.domain.people import Users
+from bot.domain.policy import Policy
+from bot.domain.policy_model import DeclaredRisk, GatedTier, Kind, Limits, OwnSettings, Reviewed
+from bot.domain.risk import BlastRadius, Tier
+from bot.errors import MembraneError
+from bot.membrane import Resolved
+
+SECRET = b"a secret of thirty-two characters"
+ADA, BEN, CLEO, DIA, GUS = "U0ADA", "U0BEN", "U0CLEO", "U0DIA", "U0GUS"
+
+PEOPLE = {"oncall": (ADA, BEN), "leads": (CLEO, DIA), "finance": (BEN,)}
+
+CHAIN = Chain(
+    "platform",
+    (
+        Step(Delay(share=0.25), page=("oncall",)),
+        Step(Delay(share=0.5), page=("leads",)),
+        Step(Delay(share=0.9), post="#incidents"),
+    ),
+    Repeat(every_s=60.0, times=2),
+    ack_for_s=300.0,
+)
+
+REVIEWED = Reviewed(by=CLEO, on=date(2026, 6, 1), why="seen to be small")
+
+
+class Clock:
+    """A clock that stands still until it is told to move. Seconds since the epoch."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class FakeDirectory:
+    """People without Slack. `outsiders` are not full members; `away` names cannot be told."""
+
+    def __init__(self, people: Mapping[str, Sequence[str]] = PEOPLE) -> None:
+        self.people = {name: tuple(users) for name, users in people.items()}
+        self.outsiders: set[str] = set()
+        self.away: set[str] = set()
+        self.down = False
+
+    async def resolve(self, names: Sequence[str]) -> Resolved:
+        known = [name for name in names if name in self.people and name not in self.away]
+        users = frozenset(user for name in known for user in self.people[name])
+        return Resolved(users, tuple(name for name in names if name not in known))
+
+    async def full_member(self, user: str, team: str | None = None) -> bool:
+        if self.down:
+            raise MembraneError("Slack does not answer")
+        return user not in self.outsiders and team in {None, "T0HOME"}
+
+
+def policy(*, open_per_agent: int = 20, window_s: float = 1000.0, **changes: object) -> Policy:
+    """Return a small policy over all tiers, with one kind for each way an action can go."""
+    low = DeclaredRisk(reversible=True, blast_radius=BlastRadius.LOW)
+    medium = DeclaredRisk(reversible=True, blast_radius=BlastRadius.MEDIUM)
+    high = DeclaredRisk(reversible=False, blast_radius=BlastRadius.HIGH)
+    kinds = [
+        Kind("db.read", low, REVIEWED, more_args=True),
+        Kind("report.make", DeclaredRisk(True, BlastRadius.LOW, cost_usd=5.0), REVIEWED, more_args=True),
+        Kind("mail.send", medium, REVIEWED, more_args=True, valid_for_s=100.0),
+        Kind("data.delete", high, more_args=True, settings=OwnSettings(quorum=1)),
+        Kind("money.wire", high, more_args=True),
+        Kind("job.run", high, more_args=True, idempotent=True, settings=OwnSettings(quorum=1)),
+        Kind("release.sign", high, mandated=True, more_args=True, settings=OwnSettings(quorum=1)),
+    ]
+    return Policy(
+        people={name: Users(users) for name, users in PEOPLE.items()},
+        digest_channel="#agent-digest",
+        digest_every_s=60.0,
+        tiers={
+            Tier.ASYNC_APPROVAL: GatedTier("#agent-approvals", ("oncall", "leads"), 1, window_s, CHAIN),
+            Tier.SYNC_APPROVAL: GatedTier("#agent-approvals", ("leads",), 2, window_s, CHAIN),
+        },
+        actions={kind.name: kind for kind in kinds},
+        admins=("leads",),
+        admin_channel="#membrane-admin",
+        limits=Limits(open_per_agent=open_per_agent),
+        **changes,  # type: ignore[arg-type]
+    )

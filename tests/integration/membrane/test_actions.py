@@ -1,0 +1,201 @@
+"""An action's way in and out: propose, the caps, withdraw, claim, report."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.domain.record import Claim
+from bot.domain.review import ActionState, Receipt, ReviewState
+from bot.domain.risk import Tier
+from bot.errors import ClaimRefused, Conflict, NotFound, Refusal, ReportRefused, TooMany
+from bot.store import journal
+from tests.fakes import ADA, CLEO, policy
+from tests.integration.membrane.conftest import Room
+
+
+async def approved(room: Room, kind: str = "mail.send") -> tuple[str, str]:
+    standing = await room.membrane.propose(room.action(kind))
+    assert standing.review is not None
+    review = standing.review
+    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    return standing.action.id, standing.action.args_digest
+
+
+async def refusal(room: Room, action_id: str, digest: str, *, rerun: bool = False) -> Refusal:
+    with pytest.raises(ClaimRefused) as caught:
+        await room.membrane.claim(action_id, digest, rerun=rerun)
+    return caught.value.reason
+
+
+async def test_invariant_1_unknown_is_strictest(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("nobody.declared.this"))
+    assert standing.action.tier is Tier.SYNC_APPROVAL
+    assert standing.action.state is ActionState.WAITING
+
+
+async def test_tier_0_and_1_pass_and_are_journaled(room: Room) -> None:
+    for kind, tier in (("db.read", 0), ("report.make", 1)):
+        standing = await room.membrane.propose(room.action(kind))
+        assert (standing.action.tier, standing.action.state) == (tier, ActionState.PASSED)
+        assert standing.reviews == ()
+    assert await room.events() == ["action.passed", "action.passed"]
+
+
+async def test_invariant_10_humans_never_gate_machines_that_do_not_need_them(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=1))
+    await room.membrane.propose(room.action("money.wire"))
+    room.people.down = True
+    standings = await asyncio.gather(*(room.membrane.propose(room.action("db.read")) for _ in range(100)))
+    assert {standing.action.state for standing in standings} == {ActionState.PASSED}
+
+
+async def test_open_reviews_are_capped_per_agent(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=2))
+    for number in range(2):
+        await room.membrane.propose(room.action("mail.send", number=number))
+    with pytest.raises(TooMany) as caught:
+        await room.membrane.propose(room.action("mail.send", number=3))
+    assert caught.value.retry_after > 0
+    other = await room.membrane.propose(room.action("mail.send", agent="another-agent", number=3))
+    assert other.action.state is ActionState.WAITING
+
+
+async def test_a_rejection_is_remembered_for_an_hour(room: Room) -> None:
+    first = await room.membrane.propose(room.action("data.delete"))
+    assert first.review is not None
+    await room.membrane.vote(
+        first.review.id, CLEO, approve=False, args_digest=first.review.args_digest, note="never"
+    )
+    again = await room.membrane.propose(room.action("data.delete"))
+    assert again.action.state is ActionState.REJECTED
+    assert again.action.receipt is Receipt.DENIED
+    assert again.action.remembers == first.action.id
+    assert again.reviews == ()
+    assert "never" in (again.action.detail or "")
+    room.clock.forward(3601)
+    asked = await room.membrane.propose(room.action("data.delete"))
+    assert asked.action.state is ActionState.WAITING, "the remembered answer is not itself remembered"
+
+
+async def test_an_idempotency_key_answers_with_the_first(room: Room) -> None:
+    for kind in ("db.read", "mail.send"):
+        first = await room.membrane.propose(room.action(kind), idempotency_key=kind)
+        second = await room.membrane.propose(room.action(kind), idempotency_key=kind)
+        assert first.action.id == second.action.id
+        with pytest.raises(Conflict):
+            await room.membrane.propose(room.action(kind, other=1), idempotency_key=kind)
+    entries = [event for event in await room.events() if event.startswith("action.")]
+    assert entries == ["action.passed", "action.proposed"]
+
+
+async def test_an_agent_sees_only_its_own(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("mail.send"))
+    for call in (
+        room.membrane.standing(standing.action.id, agent="spy"),
+        room.membrane.withdraw(standing.action.id, why="x", agent="spy"),
+        room.membrane.claim(standing.action.id, standing.action.args_digest, agent="spy"),
+        room.membrane.report(standing.action.id, executed=True, agent="spy"),
+    ):
+        with pytest.raises(NotFound):
+            await call
+
+
+async def test_withdrawing_closes_the_review_without_an_outcome(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("mail.send"))
+    after = await room.membrane.withdraw(standing.action.id, why="the customer called back")
+    assert after.action.state is ActionState.WITHDRAWN
+    assert after.action.receipt is None
+    assert after.review is not None
+    assert (after.review.state, after.review.note) == (ReviewState.WITHDRAWN, "the customer called back")
+    room.clock.forward(5000)
+    assert await room.membrane.page_due() == 0
+    assert await room.membrane.expire_due() == 0
+
+
+async def test_waiting_ends_with_the_outcome(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("mail.send"))
+    assert standing.review is not None
+    waiting = asyncio.create_task(room.membrane.wait(standing.action.id, 30))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await room.membrane.vote(standing.review.id, ADA, approve=True, args_digest=standing.review.args_digest)
+    assert (await asyncio.wait_for(waiting, 2)).action.state is ActionState.APPROVED
+
+
+async def test_waiting_for_what_passed_returns_at_once(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("db.read"))
+    assert (await room.membrane.wait(standing.action.id, 30)).action.state is ActionState.PASSED
+
+
+async def test_invariant_9_what_was_shown_is_what_runs(room: Room) -> None:
+    action_id, digest = await approved(room)
+    assert await refusal(room, action_id, "f" * 64) is Refusal.ARGS_CHANGED
+    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+
+
+async def test_invariant_13_an_approval_does_not_keep(room: Room) -> None:
+    action_id, digest = await approved(room)
+    room.clock.forward(101)
+    assert await refusal(room, action_id, digest) is Refusal.LAPSED
+    asked = await room.membrane.standing(action_id)
+    assert asked.action.state is ActionState.WAITING
+    assert [review.state for review in asked.reviews] == [ReviewState.APPROVED, ReviewState.PENDING]
+    assert asked.review is not None
+    await room.membrane.vote(asked.review.id, ADA, approve=True, args_digest=digest)
+    assert (await room.membrane.claim(action_id, digest)).action.state is ActionState.RUNNING
+
+
+async def test_an_action_starts_once_however_many_ask(room: Room) -> None:
+    action_id, digest = await approved(room)
+    claims = await asyncio.gather(
+        *(room.membrane.claim(action_id, digest) for _ in range(20)), return_exceptions=True
+    )
+    assert sum(isinstance(claim, Claim) for claim in claims) == 1
+    await room.membrane.report(action_id, executed=True, result={"mail": 7})
+    assert await refusal(room, action_id, digest) is Refusal.ALREADY_CLAIMED
+
+
+async def test_what_was_not_approved_does_not_start(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("mail.send"))
+    assert await refusal(room, standing.action.id, standing.action.args_digest) is Refusal.NOT_APPROVED
+
+
+async def test_only_an_idempotent_kind_may_run_again_after_a_crash(room: Room) -> None:
+    plain, digest = await approved(room)
+    await room.membrane.claim(plain, digest)
+    assert await refusal(room, plain, digest, rerun=True) is Refusal.ALREADY_CLAIMED
+    again, digest = await approved(room, "job.run")
+    first = await room.membrane.claim(again, digest)
+    assert await refusal(room, again, digest) is Refusal.ALREADY_CLAIMED
+    second = await room.membrane.claim(again, digest, rerun=True)
+    assert (second.key, second.attempt) == (first.key, 2)
+
+
+async def test_reports_settle_an_action_once(room: Room) -> None:
+    action_id, digest = await approved(room)
+    with pytest.raises(ReportRefused):
+        await room.membrane.report(action_id, executed=True)
+    await room.membrane.claim(action_id, digest)
+    failed = await room.membrane.report(action_id, executed=False, detail="mailbox full")
+    assert (failed.action.receipt, failed.action.detail) == (Receipt.FAILED, "mailbox full")
+    await room.membrane.report(action_id, executed=False, detail="mailbox full")
+    with pytest.raises(ReportRefused):
+        await room.membrane.report(action_id, executed=True)
+
+
+async def test_the_journal_verifies_and_tells_everything(room: Room) -> None:
+    action_id, digest = await approved(room)
+    await room.membrane.claim(action_id, digest)
+    await room.membrane.report(action_id, executed=True)
+    assert await room.events() == [
+        "action.proposed",
+        "review.opened",
+        "review.vote",
+        "review.closed",
+        "action.claimed",
+        "action.executed",
+    ]
+    read, breaks = await room.db.read(journal.verify)
+    assert (read, breaks) == (6, [])

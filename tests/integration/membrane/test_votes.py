@@ -1,0 +1,191 @@
+"""A review has one outcome, made by the people the policy in force names, on the arguments they saw."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.domain.action import Action
+from bot.domain.record import Standing
+from bot.domain.review import ActionState, Receipt, Review, ReviewState
+from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
+from tests.fakes import ADA, BEN, CLEO, DIA, GUS, policy
+from tests.integration.membrane.conftest import Room
+
+
+async def gated(room: Room, kind: str = "mail.send", **args: Any) -> Review:
+    standing = await room.membrane.propose(room.action(kind, **args))
+    assert standing.action.state is ActionState.WAITING
+    assert standing.review is not None
+    return standing.review
+
+
+async def vote(room: Room, review: Review, voter: str, *, approve: bool = True, **more: Any) -> Standing:
+    digest = more.pop("args_digest", review.args_digest)
+    return await room.membrane.vote(review.id, voter, approve=approve, args_digest=digest, **more)
+
+
+async def refusal(room: Room, review: Review, voter: str, **more: Any) -> Refusal:
+    with pytest.raises(VoteRefused) as caught:
+        await vote(room, review, voter, **more)
+    return caught.value.reason
+
+
+async def test_one_approval_makes_a_tier_2_outcome(room: Room) -> None:
+    review = await gated(room)
+    standing = await vote(room, review, ADA, note="looks right")
+    assert standing.action.state is ActionState.APPROVED
+    assert standing.review is not None
+    assert standing.review.decided_by == (ADA,)
+    assert standing.review.note == "looks right"
+
+
+async def test_a_quorum_counts_distinct_approvers(room: Room) -> None:
+    review = await gated(room, "money.wire")
+    assert (await vote(room, review, CLEO)).action.state is ActionState.WAITING
+    assert await refusal(room, review, CLEO) is Refusal.ALREADY_VOTED
+    standing = await vote(room, review, DIA)
+    assert standing.action.state is ActionState.APPROVED
+    assert standing.review is not None
+    assert standing.review.decided_by == (CLEO, DIA)
+
+
+async def test_one_rejection_ends_it_even_after_an_approval(room: Room) -> None:
+    review = await gated(room, "money.wire")
+    await vote(room, review, CLEO)
+    standing = await vote(room, review, CLEO, approve=False, note="wrong account")
+    assert standing.action.state is ActionState.REJECTED
+    assert standing.action.receipt is Receipt.DENIED
+    assert standing.action.detail == "wrong account"
+
+
+async def test_invariant_8_one_review_one_outcome(room: Room) -> None:
+    review = await gated(room)
+    room.clock.forward(999.9999)
+    clicks = [vote(room, review, voter, approve=voter != BEN) for voter in (ADA, BEN, CLEO, DIA) * 5]
+    results = await asyncio.gather(*clicks, room.membrane.expire_due(), return_exceptions=True)
+    won = [result for result in results if isinstance(result, Standing)]
+    lost = [result for result in results if isinstance(result, VoteRefused)]
+    assert len(won) == 1
+    assert len(lost) == 19
+    assert {refused.reason for refused in lost} == {Refusal.DECIDED}
+    closed = [entry for entry in await room.journal() if entry.event == "review.closed"]
+    assert len(closed) == 1
+
+
+async def test_invariant_8_a_click_after_the_window_loses_though_no_sweep_has_run(room: Room) -> None:
+    review = await gated(room)
+    room.clock.forward(1000)
+    assert await refusal(room, review, ADA) is Refusal.EXPIRED
+    assert await room.membrane.expire_due() == 1
+    assert await refusal(room, review, ADA) is Refusal.DECIDED
+
+
+async def test_invariant_9_a_vote_on_other_arguments_is_refused_and_the_card_redrawn(room: Room) -> None:
+    review = await gated(room)
+    before = (await room.messages(review.id))[0].wanted
+    assert await refusal(room, review, ADA, args_digest="0" * 64) is Refusal.ARGS_CHANGED
+    card = (await room.messages(review.id))[0]
+    assert card.wanted == before + 1
+    assert (await room.membrane.standing(review.action_id)).action.state is ActionState.WAITING
+
+
+@pytest.mark.parametrize("role", ["owner", "on_behalf_of"])
+async def test_nobody_approves_their_own_request(room: Room, role: str) -> None:
+    requester: dict[str, Any] = {role: ADA}
+    action = Action.of("mail.send", {"to": "a"}, agent="a", **requester)
+    standing = await room.membrane.propose(action)
+    assert standing.review is not None
+    assert await refusal(room, standing.review, ADA) is Refusal.REQUESTER
+    assert (await vote(room, standing.review, CLEO)).action.state is ActionState.APPROVED
+
+
+async def test_only_full_members_who_are_approvers_vote(room: Room) -> None:
+    review = await gated(room, "data.delete")
+    assert await refusal(room, review, GUS) is Refusal.NOT_APPROVER
+    room.people.outsiders.add(CLEO)
+    assert await refusal(room, review, CLEO) is Refusal.NOT_A_MEMBER
+    assert await refusal(room, review, DIA, team="T0OTHER") is Refusal.NOT_A_MEMBER
+    assert (await room.membrane.standing(review.action_id)).action.state is ActionState.WAITING
+    assert (await room.events()).count("review.vote_refused") == 3
+
+
+async def test_invariant_12_people_are_those_of_the_policy_in_force(room: Room) -> None:
+    review = await gated(room, "data.delete")
+    room.people.people["leads"] = (DIA,)
+    assert await refusal(room, review, CLEO) is Refusal.NOT_APPROVER
+    room.people.away.add("leads")
+    assert await refusal(room, review, DIA) is Refusal.UNRESOLVED
+    room.people.down = True
+    assert await refusal(room, review, DIA) is Refusal.UNRESOLVED
+
+
+async def test_invariant_12_a_review_keeps_the_ruling_it_was_born_under(room: Room) -> None:
+    review = await gated(room, "money.wire")
+    room.in_force.append(policy(window_s=10.0))
+    room.clock.forward(500)
+    assert await room.membrane.expire_due() == 0
+    await vote(room, review, CLEO)
+    standing = await vote(room, review, DIA)
+    assert standing.review is not None
+    assert standing.review.ruling.window_s == 1000.0
+    assert standing.review.ruling.policy_version == room.in_force[0].version != room.in_force[1].version
+
+
+async def test_a_vote_on_nothing_is_said(room: Room) -> None:
+    with pytest.raises(NotFound, match="rev_nothing"):
+        await room.membrane.vote("rev_nothing", ADA, approve=True, args_digest="")
+
+
+async def test_an_ack_quiets_the_chain_and_then_it_goes_on(room: Room) -> None:
+    review = await gated(room)
+    room.clock.forward(251)
+    assert await room.membrane.page_due() == 1
+    assert await room.pages() == [(ADA, 0), (BEN, 0)]
+    acked = await room.membrane.acknowledge(review.id, ADA)
+    assert acked.quiet_until == room.clock.now + 300
+    room.clock.forward(260)
+    assert await room.membrane.page_due() == 0, "the second step was due at 500, but somebody is on it"
+    room.clock.forward(41)
+    assert await room.membrane.page_due() == 1
+    assert await room.pages() == [(ADA, 0), (BEN, 0), (CLEO, 1), (DIA, 1)]
+
+
+async def test_an_ack_never_quiets_past_80_percent_of_the_window(room: Room) -> None:
+    review = await gated(room)
+    room.clock.forward(700)
+    await room.membrane.page_due()
+    acked = await room.membrane.acknowledge(review.id, CLEO)
+    assert acked.quiet_until == review.opened_at + 800
+
+
+async def test_only_somebody_concerned_can_quiet_a_chain(room: Room) -> None:
+    review = await gated(room)
+    with pytest.raises(VoteRefused) as caught:
+        await room.membrane.acknowledge(review.id, GUS)
+    assert caught.value.reason is Refusal.NOT_APPROVER
+
+
+async def test_the_requester_is_told(room: Room) -> None:
+    action = Action.of("mail.send", {"to": "a"}, agent="a", on_behalf_of=GUS)
+    standing = await room.membrane.propose(action)
+    assert standing.review is not None
+    await vote(room, standing.review, ADA)
+    told = [m.recipient for m in await room.messages(standing.review.id) if m.kind == "told"]
+    assert told == [GUS]
+
+
+async def test_a_failing_directory_on_ack_is_an_error_and_changes_nothing(room: Room) -> None:
+    review = await gated(room)
+    room.people.away |= {"oncall", "leads"}
+    with pytest.raises(MembraneError):
+        await room.membrane.acknowledge(review.id, ADA)
+    assert (await room.membrane.standing(review.action_id)).reviews[0].acked_by is None
+
+
+async def test_review_states_are_what_people_read(room: Room) -> None:
+    review = await gated(room)
+    assert review.state is ReviewState.PENDING
+    assert review.ruling.tier.label == "async approval"
