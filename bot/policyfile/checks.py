@@ -134,7 +134,7 @@ def _check_idle_settings(parts: Parts, path: Path, kind: Kind, own_tier: Tier) -
         return
     for key in ("approvers", "channel", "escalation"):
         if (*path, key) in parts.document.keys:
-            what = f"`{key}` never holds: {kind.name} is of tier {int(own_tier)}, and raised it has the tier's"
+            what = f"`{key}` never holds: {kind.name} is of tier {int(own_tier)}; raised it has the tier's"
             parts.say(
                 (*path, key),
                 what,
