@@ -1,0 +1,90 @@
+"""The clock's jobs: APScheduler calls each sweep at its interval; a sweep derives its work from rows.
+
+A job that raises is logged and goes on. One that hangs would never run again, so each is cut off after a
+time; `last_success` is what `/healthz` watches (FACTS: APScheduler 3.11 loses date jobs and never restarts
+a job that hangs, hence intervals and a time limit of our own).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+Sweep = Callable[[], Awaitable[object]]
+"""One pass over what is due."""
+
+CUT_OFF_S = 20.0
+"""How long one pass may take. What it did not get to is still due at the next."""
+
+log = structlog.get_logger(__name__)
+
+
+class Jobs:
+    """Runs sweeps at intervals. `sweeps` maps a name to the call and its interval in seconds."""
+
+    def __init__(
+        self,
+        sweeps: Mapping[str, tuple[Sweep, float]],
+        *,
+        cut_off_s: float = CUT_OFF_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sweeps = dict(sweeps)
+        self._cut_off_s = cut_off_s
+        self._clock = clock
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._running: set[asyncio.Task[None]] = set()
+        self.last_success: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin. A sweep counts as fresh from here on."""
+        now = self._clock()
+        for name, (_, every_s) in self._sweeps.items():
+            self.last_success[name] = now
+            self._scheduler.add_job(
+                self._run,
+                "interval",
+                seconds=every_s,
+                args=[name],
+                id=name,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
+        self._scheduler.start()
+
+    async def run_all(self) -> None:
+        """Run every sweep once, now: what came due while the bot was down."""
+        for name in self._sweeps:
+            await self._run(name)
+
+    async def _run(self, name: str) -> None:
+        sweep, _ = self._sweeps[name]
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        try:
+            async with asyncio.timeout(self._cut_off_s):
+                await sweep()
+        except TimeoutError:
+            log.exception(
+                "a sweep was cut off; what it left is still due", sweep=name, after_s=self._cut_off_s
+            )
+        except Exception:
+            log.exception("a sweep failed; it runs again at its interval", sweep=name)
+        else:
+            self.last_success[name] = self._clock()
+
+    async def stop(self) -> None:
+        """Begin nothing more, and wait for what is in hand: `shutdown` alone would cancel it."""
+        if self._scheduler.running:
+            self._scheduler.pause()
+            current = asyncio.current_task()
+            await asyncio.gather(*(task for task in self._running if task is not current))
+            self._scheduler.shutdown(wait=False)

@@ -1,0 +1,71 @@
+"""Sweeps run at their intervals whatever one of them does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.jobs import Jobs
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_sweep_that_raises_runs_again() -> None:
+    runs: list[int] = []
+
+    async def fails() -> None:
+        runs.append(1)
+        raise LookupError("on purpose")
+
+    jobs = Jobs({"fails": (fails, 0.05)})
+    jobs.start()
+    started = jobs.last_success["fails"]
+    await until(lambda: len(runs) >= 3)
+    assert jobs.last_success["fails"] == started
+    await jobs.stop()
+
+
+async def test_a_sweep_that_hangs_is_cut_off_and_runs_again() -> None:
+    runs: list[int] = []
+
+    async def hangs() -> None:
+        runs.append(1)
+        await asyncio.sleep(3600)
+
+    jobs = Jobs({"hangs": (hangs, 0.05)}, cut_off_s=0.1)
+    jobs.start()
+    await until(lambda: len(runs) >= 2)
+    await jobs.stop()
+
+
+async def test_stopping_waits_for_what_is_in_hand() -> None:
+    done: list[int] = []
+    begun = asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(0.2)
+        done.append(1)
+
+    jobs = Jobs({"slow": (slow, 0.01)})
+    jobs.start()
+    await begun.wait()
+    await jobs.stop()
+    assert done == [1]
+
+
+async def test_success_is_noted_for_the_health_check() -> None:
+    async def fine() -> None:
+        return None
+
+    now = [100.0]
+    jobs = Jobs({"fine": (fine, 3600.0)}, clock=lambda: now[0])
+    jobs.start()
+    now[0] = 200.0
+    await jobs.run_all()
+    assert jobs.last_success == {"fine": 200.0}
+    await jobs.stop()
