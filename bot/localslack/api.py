@@ -104,10 +104,15 @@ class WebApi:
         try:
             self._authorise(method, token)
             call.require_scope(*method.scopes)
-            wait = self._rates.wait_for(name, method.tier, args.text("channel"))
+            wait = self._rates.wait_for(name, method.tier, self._channel(args.text("channel")))
             return rate_limited(wait) if wait else Answer({"ok": True, **method.run(call)}, headers=headers)
         except SlackRefusal as refusal:
             return self._refused(refusal, headers)
+
+    def _channel(self, name: str) -> str:
+        """One channel has one rate, however it is named."""
+        found = self._state.named(name) or self._state.find_dm(frozenset({self._state.bot_user_id, name}))
+        return found.id if found else name
 
     def _authorise(self, method: Method, token: str) -> None:
         kinds = {"bot": self._credentials.bot_token, "app": self._credentials.app_token}

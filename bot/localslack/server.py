@@ -73,7 +73,11 @@ class LocalSlack:
         self.calls = Calls()
         self.rates = Rates(clock, rate_scale)
         self.sockets = Sockets(
-            app_id=self.app_id, host="localslack", faults=self.faults, ack_timeout=ack_timeout
+            app_id=self.app_id,
+            host="localslack",
+            faults=self.faults,
+            ack_timeout=ack_timeout,
+            changed=self.state.changes.note,
         )
         self.delivery = Delivery(
             target=workspace.delivery,

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,10 +36,16 @@ class Reply:
 
 
 class Sockets:
-    """The open connections of the bot, used in turn."""
+    """The open connections of the bot, used in turn.
 
-    def __init__(self, *, app_id: str, host: str, faults: Faults, ack_timeout: float) -> None:
+    `changed` is called whenever there is one more or one less.
+    """
+
+    def __init__(
+        self, *, app_id: str, host: str, faults: Faults, ack_timeout: float, changed: Callable[[], None]
+    ) -> None:
         self.ack_timeout = ack_timeout
+        self._changed = changed
         self._app_id = app_id
         self._host = host
         self._faults = faults
@@ -74,6 +81,7 @@ class Sockets:
             return socket
         self._open.append(socket)
         self._requests[socket] = request
+        self._changed()
         try:
             await socket.send_json(self._hello())
             await self._listen(socket)
@@ -146,6 +154,7 @@ class Sockets:
     def _forget(self, socket: web.WebSocketResponse) -> None:
         if socket in self._open:
             self._open.remove(socket)
+            self._changed()
         self._requests.pop(socket, None)
 
     def _hello(self) -> Json:

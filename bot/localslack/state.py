@@ -101,6 +101,10 @@ class State:
         channels = (c for c in self.conversations.values() if c.kind == "channel")
         return next((c for c in channels if c.name == plain), None)
 
+    def named(self, name: str) -> Conversation | None:
+        """The conversation of that id, or the channel of that name."""
+        return self.conversations.get(name) or self.channel_named(name)
+
     def add_message(self, conversation: Conversation, message: Message) -> None:
         """Let a message appear."""
         shelf = conversation.ephemerals if message.is_ephemeral else conversation.messages

@@ -29,7 +29,7 @@ def _target(call: Call) -> Conversation:
         if person.id == state.bot_user_id:
             raise SlackRefusal("channel_not_found")
         return state.open_dm(name)
-    found = state.conversations.get(name) or state.channel_named(name)
+    found = state.named(name)
     if found is None or not call.sees(found):
         raise SlackRefusal("channel_not_found")
     if found.is_archived:

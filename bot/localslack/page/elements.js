@@ -56,7 +56,7 @@ function options(item) {
 function picker(block, item, ctx, surface, choices, initial) {
   let node = null;
   const tell = chose(block, item, ctx, surface, () => node);
-  node = h("select", { className: "select", "aria-label": label(item.placeholder) || "Choose", on: {
+  node = h("select", { className: "select", "aria-label": block.type === "input" ? null : label(item.placeholder) || "Choose", on: {
     change: () => tell(node.value || null),
   } }, h("option", { value: "" }, label(item.placeholder) || "Choose…"), choices);
   node.value = surface.entered?.(block, item) ?? initial ?? "";

@@ -5,7 +5,7 @@ import { refreshMoments } from "./dates.js";
 import { failure, pending } from "./feedback.js";
 import { atBottom, clearMessages, showMessages, toBottom } from "./messages.js";
 import { showModal } from "./modal.js";
-import { get, listen, post } from "./net.js";
+import { get, listen, post, Refused, Unreachable } from "./net.js";
 import { isBotDm, showSidebar } from "./sidebar.js";
 
 let me = new URLSearchParams(location.search).get("as") ?? "";
@@ -28,7 +28,9 @@ async function refresh() {
       await draw();
     } while (again);
   } catch (problem) {
-    if (!(problem instanceof TypeError)) banner(problem.message); // a TypeError is the network's; the stream tells of it
+    if (problem instanceof Unreachable) return; // the stream of changes tells of it
+    banner(problem.message);
+    if (!(problem instanceof Refused)) console.error(problem);
   } finally {
     running = false;
   }

@@ -78,7 +78,7 @@ function remembered(key, value, make) {
 function keep(conversation, message, first, ctx) {
   const value = JSON.stringify([message, first, ctx.names]);
   if (drawn.get(message.ts)?.value !== value) {
-    drawn.set(message.ts, { value, node: draw(conversation, message, first, ctx) });
+    drawn.set(message.ts, { value, node: drawSafely(conversation, message, first, ctx) });
   }
   return drawn.get(message.ts).node;
 }
@@ -94,6 +94,17 @@ function place(wanted) {
     if (list.children[n] !== node) list.insertBefore(node, list.children[n] ?? null);
   });
   while (list.children.length > wanted.length) list.lastElementChild.remove();
+}
+
+/** One message that cannot be drawn must not keep the others from being read. */
+function drawSafely(conversation, message, first, ctx) {
+  try {
+    return draw(conversation, message, first, ctx);
+  } catch (problem) {
+    console.error(problem);
+    return draw(conversation, { ...message, text: "", attachments: null, blocks: [
+      { type: "section", text: { type: "plain_text", text: message.text || "[cannot be shown]" } }] }, first, ctx);
+  }
 }
 
 function draw(conversation, message, first, ctx) {

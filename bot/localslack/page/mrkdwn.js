@@ -36,11 +36,10 @@ function quotesAndLines(text, ctx, verbatim) {
   const groups = [];
   let rest = false;
   for (const line of text.split("\n")) {
-    const all = !rest && /^(?:>|&gt;){3} ?/.exec(line);
-    const one = !rest && !all && /^(?:>|&gt;) ?/.exec(line);
-    const quoted = rest || Boolean(all || one);
-    rest ||= Boolean(all);
-    const shown = line.slice((all || one)?.[0].length ?? 0);
+    const mark = rest ? null : /^(?:(?:>|&gt;){3}|>|&gt;) ?/.exec(line);
+    const quoted = rest || mark !== null;
+    rest ||= mark !== null && mark[0].replaceAll("&gt;", ">").startsWith(">>>");
+    const shown = line.slice(mark?.[0].length ?? 0);
     if (groups.at(-1)?.quoted === quoted) groups.at(-1).lines.push(shown);
     else groups.push({ quoted, lines: [shown] });
   }

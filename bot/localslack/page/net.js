@@ -6,6 +6,19 @@ const STALE_AFTER_HIDDEN = 60_000; // ms; browsers allow six connections, and ea
 /** A refusal, in words for a person. */
 export class Refused extends Error {}
 
+/** The workspace did not answer at all. The stream of changes tells of it, too. */
+export class Unreachable extends Error {
+  constructor() { super("The workspace does not answer."); }
+}
+
+async function reach(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch {
+    throw new Unreachable();
+  }
+}
+
 async function answer(response) {
   const body = await response.json();
   if (response.ok) return body;
@@ -14,12 +27,12 @@ async function answer(response) {
 }
 
 export async function get(path, query) {
-  return answer(await fetch(`/local/${path}?${new URLSearchParams(query)}`, { cache: "no-store" }));
+  return answer(await reach(`/local/${path}?${new URLSearchParams(query)}`, { cache: "no-store" }));
 }
 
 export async function post(path, body) {
   const headers = { "Content-Type": "application/json", "X-Localslack-Token": meta("token") };
-  return answer(await fetch(`/local/${path}`, { method: "POST", headers, body: JSON.stringify(body) }));
+  return answer(await reach(`/local/${path}`, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
 /** Calls `onChange` when something changed and `onLink(true|false)` when the connection comes or goes. */
