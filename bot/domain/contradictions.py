@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 
 from bot.domain.addresses import DomainSet
-from bot.domain.conditions import YES, Arg, ArgType, Op, Scalar, Test, describe, judge_of
+from bot.domain.conditions import YES, Arg, ArgType, Op, Scalar, Test, judge_of
+from bot.domain.wording import describe
 
 _LOWER = (Op.GT, Op.GTE)
 _UPPER = (Op.LT, Op.LTE)

@@ -6,26 +6,23 @@ when the policy loads, and a rule is one closure.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from bot.domain.action import Action
-from bot.domain.conditions import DOUBT, Judge, Verdict, describe, has_type, judge_of_args
-from bot.domain.escalation import Chain
-from bot.domain.policy_model import PASSING_VALID_FOR_S, GatedTier, Kind, RaiseRule
+from bot.domain.arguments import ARGUMENTS, MISSING_ARGUMENT, UNDECLARED_ARGUMENT, WRONG_TYPE, Declaration
+from bot.domain.conditions import DOUBT, Judge, judge_of_args
+from bot.domain.kind_settings import parts_at, settings_at
+from bot.domain.policy_model import GatedTier, Kind, RaiseRule
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
-from bot.domain.ruling import AbsentDefault, Ruling, TraceStep
+from bot.domain.ruling import Ruling, TraceStep
+from bot.domain.wording import describe
 
 UNKNOWN_KIND = "unknown-kind"
 RISK = "risk"
 DECLARED_TIER = "declared-tier"
-UNDECLARED_ARGUMENT = "undeclared-argument"
-MISSING_ARGUMENT = "missing-argument"
-WRONG_TYPE = "wrong-type"
 AGENT_HINT = "agent-hint"
-ARGUMENTS = "arguments"
 RESERVED_IDS = frozenset(
     {
         UNKNOWN_KIND,
@@ -39,47 +36,6 @@ RESERVED_IDS = frozenset(
     }
 )
 """What a ruling's `rule` can be besides the id of a raise rule."""
-
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-"""Argument names that are safe to show as they are; an agent can send any."""
-_ARGUMENTS_FINE = (TraceStep(ARGUMENTS, matched=False, why="the arguments are as declared"),)
-_ARGUMENTS_OPEN = (TraceStep(ARGUMENTS, matched=False, why="the kind declares no arguments"),)
-
-
-class GatedParts(TypedDict):
-    """The fields of a ruling that a gated tier fills."""
-
-    approvers: tuple[str, ...]
-    quorum: int
-    window_s: float
-    default: AbsentDefault
-    channel: str
-    chain: Chain
-    valid_for_s: float
-
-
-def default_of(tier: Tier, *, mandated: bool) -> AbsentDefault | None:
-    """Return what happens when nobody answers. It belongs to the tier; nothing else is asked."""
-    if tier < Tier.ASYNC_APPROVAL:
-        return None
-    if tier is Tier.ASYNC_APPROVAL:
-        return AbsentDefault.SAFE_HALT
-    return AbsentDefault.ESCALATE if mandated else AbsentDefault.ABORT
-
-
-def gated_ruling_parts(tier: Tier, gated: GatedTier, *, mandated: bool = False) -> GatedParts:
-    """Return what a ruling of a gated tier holds besides its kind and its reasons."""
-    default = default_of(tier, mandated=mandated)
-    assert default is not None, "only a tier that waits has parts"
-    return GatedParts(
-        approvers=gated.approvers,
-        quorum=gated.quorum,
-        window_s=gated.window_s,
-        default=default,
-        channel=gated.channel,
-        chain=gated.chain.without_end() if mandated else gated.chain,
-        valid_for_s=gated.window_s,
-    )
 
 
 class _Finding(NamedTuple):
@@ -114,9 +70,7 @@ class CompiledKind:
     _cost_arg: str | None
     _cost_usd: float | None
     _rules: tuple[_Rule, ...]
-    _declared: Mapping[str, Callable[[Any], bool]] | None
-    _required: frozenset[str]
-    _more_args: bool
+    _declaration: Declaration
     _parts: Mapping[Tier, Mapping[str, Any]]
 
     def rule(self, action: Action) -> Ruling:
@@ -125,7 +79,7 @@ class CompiledKind:
         cost = self._cost_usd if self._cost_arg is None else _cost(args.get(self._cost_arg))
         top, by, reason, steps = self._risk(cost)
         trace = list(steps)
-        doubts = self._doubts(args)
+        doubts = self._declaration.doubts(args)
         trace += doubts
         if doubts[0].matched and top < Tier.SYNC_APPROVAL:
             top, by, reason = Tier.SYNC_APPROVAL, doubts[0].name, doubts[0].why
@@ -149,51 +103,6 @@ class CompiledKind:
             return _doubtful_cost(self._cost_arg)
         return self._cheap if cost <= self._threshold_usd else self._costly
 
-    def _doubts(self, args: Mapping[str, Any]) -> tuple[TraceStep, ...]:
-        """Return what is doubtful about the arguments, or the one step that says nothing is."""
-        declared = self._declared
-        if declared is None:
-            return _ARGUMENTS_OPEN
-        undeclared: list[str] = []
-        wrong: list[str] = []
-        present = 0
-        for name, value in args.items():
-            fits = declared.get(name)
-            if fits is None:
-                undeclared.append(name)
-            elif value is not None:
-                present += name in self._required
-                if not fits(value):
-                    wrong.append(name)
-        if self._more_args:
-            undeclared.clear()
-        if not (undeclared or wrong) and present == len(self._required):
-            return _ARGUMENTS_FINE
-        missing = sorted(name for name in self._required if args.get(name) is None)
-        return tuple(_argument_doubts(self.name, undeclared, wrong, missing))
-
-
-def _argument_doubts(
-    kind: str, undeclared: list[str], wrong: list[str], missing: list[str]
-) -> Iterator[TraceStep]:
-    if undeclared:
-        yield _doubt(UNDECLARED_ARGUMENT, undeclared, f"not declared for {kind}")
-    if missing:
-        yield _doubt(MISSING_ARGUMENT, missing, "missing")
-    if wrong:
-        yield _doubt(WRONG_TYPE, wrong, "not of the declared type")
-
-
-def _doubt(rule: str, names: list[str], what: str) -> TraceStep:
-    shown = [name if _PLAIN_NAME.fullmatch(name) else "an argument with an odd name" for name in names[:3]]
-    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-    why = f"{_and(shown + more)} {'is' if len(names) == 1 else 'are'} {what}; doubt is strictest"
-    return TraceStep(rule, matched=True, why=why, to=Tier.SYNC_APPROVAL)
-
-
-def _and(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
 
 def compile_kind(
     kind: Kind, tiers: Mapping[Tier, GatedTier], digest_channel: str, threshold_usd: float, version: str
@@ -214,52 +123,18 @@ def compile_kind(
         _rules=tuple(
             _compile_rule(rule) for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
         ),
-        _declared=None if kind.args is None else {name: has_type(arg) for name, arg in kind.args.items()},
-        _required=frozenset(name for name, arg in (kind.args or {}).items() if arg.required),
-        _more_args=kind.more_args,
-        _parts={
-            tier: _parts(kind, tier, gated.get(tier), digest_channel, version) for tier in Tier if tier >= own
-        },
-    )
-
-
-def settings_at(kind: Kind, own_tier: Tier, tier: Tier, base: GatedTier) -> GatedTier:
-    """Return what holds for a kind at a tier: its own settings at its own tier; when raised, the tier's.
-
-    Of a raised one the larger quorum and the shorter window hold (DESIGN.md §4, Rulings).
-    """
-    own = kind.settings
-    if tier > own_tier:
-        return replace(
-            base,
-            quorum=max(base.quorum, own.quorum or 1),
-            window_s=min(base.window_s, own.window_s or base.window_s),
-        )
-    return GatedTier(
-        channel=own.channel or base.channel,
-        approvers=own.approvers or base.approvers,
-        quorum=own.quorum or base.quorum,
-        window_s=own.window_s or base.window_s,
-        chain=own.chain or base.chain,
+        _declaration=Declaration(kind),
+        _parts=_parts(kind, own, gated, digest_channel, version),
     )
 
 
 def _parts(
-    kind: Kind, tier: Tier, gated: GatedTier | None, digest_channel: str, version: str
-) -> Mapping[str, Any]:
-    parts: dict[str, Any] = {"valid_for_s": PASSING_VALID_FOR_S}
-    if gated is not None:
-        parts.update(gated_ruling_parts(tier, gated, mandated=kind.mandated))
-    elif tier is Tier.ASYNC_REVIEW:
-        parts["channel"] = digest_channel
-    if kind.valid_for_s is not None:
-        parts["valid_for_s"] = kind.valid_for_s
-    return {
-        **parts,
-        "policy_version": version,
-        "report_within_s": kind.report_within_s,
-        "idempotent": kind.idempotent,
-    }
+    kind: Kind, own: Tier, gated: Mapping[Tier, GatedTier], digest_channel: str, version: str
+) -> Mapping[Tier, Mapping[str, Any]]:
+    parts = {tier: parts_at(kind, tier, own, gated.get(tier), version) for tier in Tier if tier >= own}
+    if Tier.ASYNC_REVIEW in parts:
+        parts[Tier.ASYNC_REVIEW]["channel"] = digest_channel
+    return parts
 
 
 def _strictest(kind: Kind, own_tier: Tier) -> Tier:
@@ -327,6 +202,3 @@ def _hinted(hint: Risk, threshold_usd: float) -> TraceStep:
     tier = permeability_key(hint, threshold_usd)
     why = f"the agent itself rates this tier {int(tier)}"
     return TraceStep(AGENT_HINT, matched=tier > Tier.TRANSPARENT, why=why, to=tier)
-
-
-__all__ = ["RESERVED_IDS", "CompiledKind", "Verdict", "compile_kind", "default_of", "gated_ruling_parts"]

@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 import orjson
 
 from bot.domain.action import Action
-from bot.domain.kind_ruling import AGENT_HINT, UNKNOWN_KIND, CompiledKind, compile_kind, gated_ruling_parts
+from bot.domain.kind_ruling import UNKNOWN_KIND, CompiledKind, compile_kind
+from bot.domain.kind_settings import gated_parts
 from bot.domain.people import PeopleSource, UserGroup
 from bot.domain.policy_model import GatedTier, Kind, Limits, OwnSettings
 from bot.domain.risk import COST_THRESHOLD_USD, Tier
 from bot.domain.ruling import Ruling, TraceStep
-
-__all__ = ["AGENT_HINT", "UNKNOWN_KIND", "Policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Policy:
     def _rule_unknown(self, action: Action) -> Ruling:
         reason = f"{action.kind} is not in the policy; unknown is strictest"
         trace = (TraceStep(UNKNOWN_KIND, matched=True, why=reason, to=Tier.SYNC_APPROVAL),)
-        parts = gated_ruling_parts(Tier.SYNC_APPROVAL, self.tiers[Tier.SYNC_APPROVAL])
+        parts = gated_parts(Tier.SYNC_APPROVAL, self.tiers[Tier.SYNC_APPROVAL])
         return Ruling(
             action.kind, Tier.SYNC_APPROVAL, self.version, UNKNOWN_KIND, reason, trace=trace, **parts
         )

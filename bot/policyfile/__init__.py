@@ -2,5 +2,6 @@
 
 from bot.policyfile.loading import PolicyInForce, check, load, parse
 from bot.policyfile.schema import schema
+from bot.policyfile.watching import PolicyWatcher, Reload
 
-__all__ = ["PolicyInForce", "check", "load", "parse", "schema"]
+__all__ = ["PolicyInForce", "PolicyWatcher", "Reload", "check", "load", "parse", "schema"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.escalation import Chain
-from bot.domain.kind_ruling import settings_at
+from bot.domain.kind_settings import settings_at
 from bot.domain.people import may_meet, votes_possible
 from bot.domain.policy_model import GatedTier, Kind
 from bot.domain.risk import Tier

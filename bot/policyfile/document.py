@@ -83,7 +83,7 @@ def read_document(text: bytes, file: str) -> Document:
     """Read a file's bytes. What is wrong with them as YAML is in the document's `problems`."""
     if len(text) > MAX_BYTES:
         document = Document(file, [])
-        what = f"the file has {len(text)} bytes; at most {MAX_BYTES} are read"
+        what = f"the file is larger than {MAX_BYTES} bytes"
         document.problems.append(document.problem_at(Mark(0, 0), what))
         return document
     try:

@@ -10,7 +10,7 @@ from bot.domain.policy import Policy
 from bot.errors import PolicyError, Problem
 from bot.policyfile.build import build_policy
 from bot.policyfile.checks import check_parts
-from bot.policyfile.document import Document, read_document
+from bot.policyfile.document import MAX_BYTES, Document, read_document
 from bot.policyfile.messages import problem_of
 from bot.policyfile.model import PolicyFile
 from bot.policyfile.parts import take_apart
@@ -18,12 +18,20 @@ from bot.policyfile.parts import take_apart
 
 def load(path: str | Path) -> Policy:
     """Return the policy that a file holds. Raises PolicyError with everything that is wrong with it."""
+    return parse(read(path), str(path))
+
+
+def read(path: str | Path) -> bytes:
+    """Return what is in a policy file. Raises PolicyError where it cannot be read."""
     try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        what = f"the file cannot be read: {error.strerror or error}"
-        raise PolicyError((Problem(str(path), 1, 1, what, "name a policy file that is there"),)) from error
-    return parse(text, str(path))
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        problem = Problem(
+            str(path), 1, 1, f"the file cannot be read: {why}", "name a policy file that is there"
+        )
+        raise PolicyError((problem,)) from error
 
 
 def parse(text: bytes | str, file: str = "policy.yaml") -> Policy:

@@ -10,8 +10,7 @@ from pydantic_core import ErrorDetails
 
 from bot.errors import Problem
 from bot.policyfile.document import Document, Path
-from bot.policyfile.model import known_keys
-from bot.policyfile.schema import schema
+from bot.policyfile.schema import known_keys, schema
 
 _YAML_1_1_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _ABSENT_DEFAULT_KEYS = frozenset(

@@ -6,7 +6,7 @@ What one part says of another (a name that exists, a rule that can fire, a quoru
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -298,30 +298,3 @@ class PolicyFile(_Model):
     tiers: TiersModel
     tools: dict[Tool, KindName] = Field(default_factory=dict, description="tool name to action kind")
     actions: Annotated[dict[KindName, ActionModel], Field(min_length=1)]
-
-
-def known_keys(path: tuple[str | int, ...], schema: dict[str, Any]) -> frozenset[str]:
-    """Return the keys that the schema knows for the mapping at a path."""
-    nodes = [schema]
-    for step in path:
-        nodes = [after for node in nodes for each in _spread(node, schema) for after in _enter(each, step)]
-    return frozenset(
-        key for node in nodes for each in _spread(node, schema) for key in each.get("properties", ())
-    )
-
-
-def _spread(node: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a node and what it refers to and chooses from."""
-    if "$ref" in node:
-        return _spread(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
-    choices = [*node.get("anyOf", ()), *node.get("oneOf", ())]
-    return [node, *(each for choice in choices for each in _spread(choice, schema))]
-
-
-def _enter(node: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
-    inside = node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step)
-    if inside is None and isinstance(step, str):
-        inside = node.get("additionalProperties") or next(
-            iter(node.get("patternProperties", {}).values()), None
-        )
-    return [inside] if isinstance(inside, dict) else []

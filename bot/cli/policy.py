@@ -1,0 +1,191 @@
+"""`membrane policy`: check a policy, explain a ruling, show what a change does, make the schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.domain.action import Action
+from bot.domain.change import Change, Direction
+from bot.domain.policy import Policy
+from bot.domain.policy_changes import changes_between
+from bot.domain.policy_notes import notes_of
+from bot.errors import BadAction, PolicyError, Problem
+from bot.policyfile import load, schema
+from bot.policyfile.explaining import explanation
+
+DEFAULT_POLICY = "policies/default.yaml"
+SCHEMA_FILE = "policies/policy.schema.json"
+_PROBLEMS = 1
+_MARKS = {
+    Direction.LOOSER: "!!",
+    Direction.MAYBE_LOOSER: "! ",
+    Direction.STRICTER: "+ ",
+    Direction.DIFFERENT: "  ",
+}
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+@click.group("policy")
+def policy_group() -> None:
+    """Check policies, explain rulings, preview changes. Exit codes: 0 fine, 1 problems, 2 usage."""
+
+
+@policy_group.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@_json_option
+def check(files: tuple[Path, ...], as_json: bool) -> None:
+    """Say whether policy files load; print every error with its place."""
+    results = [_checked(file) for file in files]
+    if as_json:
+        _print_json(results)
+    else:
+        for result in results:
+            _print_checked(result)
+    sys.exit(0 if all(result["ok"] for result in results) else _PROBLEMS)
+
+
+@policy_group.command()
+@click.argument("kind")
+@click.option(
+    "--args", "args_json", default="{}", metavar="JSON", help="The arguments; - reads them from stdin."
+)
+@click.option(
+    "--policy",
+    "file",
+    envvar="MEMBRANE_POLICY",
+    default=DEFAULT_POLICY,
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The policy file.",
+)
+@_json_option
+def explain(kind: str, args_json: str, file: Path, as_json: bool) -> None:
+    """Say what the policy rules on an action, and why: who is asked, by when, and then what."""
+    action = _action(kind, args_json)
+    policy = _load_or_exit(file, as_json=as_json)
+    ruling = policy.rule(action)
+    if as_json:
+        _print_json(ruling.to_dict())
+    else:
+        click.echo(explanation(policy, action, ruling, time.time()))
+        _print_hint(policy, kind)
+
+
+@policy_group.command("schema")
+@click.option(
+    "--write",
+    is_flag=False,
+    flag_value=SCHEMA_FILE,
+    default=None,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help=f"Write it to a file, {SCHEMA_FILE} if none is named.",
+)
+@_json_option
+def schema_command(write: Path | None, as_json: bool) -> None:  # noqa: ARG001  # it is JSON anyway
+    """Print the JSON Schema that lets an editor complete and check policy files."""
+    text = schema_text()
+    if write is None:
+        click.echo(text, nl=False)
+    else:
+        write.write_text(text, encoding="utf-8")
+
+
+@policy_group.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--refuse-looser", is_flag=True, help="Exit with 1 if anything is, or may be, looser.")
+@_json_option
+def diff(old: Path, new: Path, refuse_looser: bool, as_json: bool) -> None:
+    """Say what a new policy changes, what becomes looser first."""
+    changes = changes_between(_load_or_exit(old, as_json=as_json), _load_or_exit(new, as_json=as_json))
+    if as_json:
+        _print_json([{**asdict(change), "loosens": change.loosens} for change in changes])
+    else:
+        _print_changes(changes)
+    if refuse_looser and any(change.loosens for change in changes):
+        sys.exit(_PROBLEMS)
+
+
+def schema_text() -> str:
+    """Return the text that policies/policy.schema.json holds."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _checked(file: Path) -> dict[str, Any]:
+    try:
+        policy = load(file)
+    except PolicyError as error:
+        return {"file": str(file), "ok": False, "problems": list(error.problems), "notes": []}
+    return {
+        "file": str(file),
+        "ok": True,
+        "problems": [],
+        "notes": list(notes_of(policy)),
+        "version": policy.version,
+        "kinds": len(policy.kinds),
+    }
+
+
+def _print_checked(result: dict[str, Any]) -> None:
+    problems: list[Problem] = result["problems"]
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        click.echo(f"{result['file']}: {len(problems)} {'problem' if len(problems) == 1 else 'problems'}")
+        return
+    click.echo(f"{result['file']}: fine, {result['kinds']} action kinds, {result['version'][:19]}")
+    for note in result["notes"]:
+        click.echo(f"  note: {note}")
+
+
+def _print_changes(changes: tuple[Change, ...]) -> None:
+    if not changes:
+        click.echo("The two mean the same.")
+    for change in changes:
+        click.echo(f"{_MARKS[change.direction]} {change.direction:<12}  {change.subject}: {change.what}")
+
+
+def _print_hint(policy: Policy, kind: str) -> None:
+    if kind not in policy.actions and policy.kind_of_tool(kind) != kind:
+        stands_for = policy.kind_of_tool(kind)
+        click.echo(f"\n{kind} is a tool that stands for {stands_for}: membrane policy explain {stands_for}")
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Problem):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def _action(kind: str, args_json: str) -> Action:
+    text = sys.stdin.read() if args_json == "-" else args_json
+    try:
+        return Action.of(kind, json.loads(text), agent="explain")
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint="--args") from error
+    except BadAction as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _load_or_exit(file: Path, *, as_json: bool) -> Policy:
+    try:
+        return load(file)
+    except PolicyError as error:
+        if as_json:
+            _print_json({"file": str(file), "ok": False, "problems": list(error.problems)})
+        else:
+            click.echo(str(error), err=True)
+        sys.exit(_PROBLEMS)

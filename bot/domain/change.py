@@ -1,0 +1,97 @@
+"""One difference between two policies, and which way it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.escalation import Chain, Delay
+from bot.domain.policy_model import GatedTier
+
+
+class Direction(StrEnum):
+    """Which way a change goes."""
+
+    LOOSER = "looser"
+    MAYBE_LOOSER = "maybe looser"
+    STRICTER = "stricter"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference: of what (a kind, `tier 3`, `people`), which way, and what is different."""
+
+    subject: str
+    direction: Direction
+    what: str
+
+    def __str__(self) -> str:
+        mark = f"{self.direction.upper()}: " if self.loosens else ""
+        return f"{mark}{self.subject}: {self.what}"
+
+    @property
+    def loosens(self) -> bool:
+        """Whether something is, or may be, looser than before."""
+        return self.direction in (Direction.LOOSER, Direction.MAYBE_LOOSER)
+
+
+def by(looser: bool) -> Direction:  # noqa: FBT001  # reads as the question it answers
+    """Return the direction of a change that is looser, or else stricter."""
+    return Direction.LOOSER if looser else Direction.STRICTER
+
+
+def name_changes(subject: str, word: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Change]:
+    """More names of people who may do something is looser, fewer is stricter."""
+    for name in sorted({*new} - {*old}):
+        yield Change(subject, Direction.LOOSER, f"{name} is {word} now")
+    for name in sorted({*old} - {*new}):
+        yield Change(subject, Direction.STRICTER, f"{name} is no {word} any more")
+
+
+def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator[Change]:
+    """Return what is different for what waits: who, how many, until when, where."""
+    yield from name_changes(subject, "approver", before.approvers, after.approvers)
+    if before.quorum != after.quorum:
+        what = f"quorum {before.quorum} is now {after.quorum}"
+        yield Change(subject, by(after.quorum < before.quorum), what)
+    if before.window_s != after.window_s:
+        # An approval is good for the window unless said otherwise, so a longer one keeps longer.
+        what = f"window {duration_text(before.window_s)} is now {duration_text(after.window_s)}"
+        yield Change(subject, by(after.window_s > before.window_s), what)
+    if before.channel != after.channel:
+        yield Change(subject, Direction.DIFFERENT, f"channel {before.channel} is now {after.channel}")
+    if before.chain != after.chain:
+        what = f"escalation is now {chain_text(after.chain)}; it was {chain_text(before.chain)}"
+        yield Change(subject, Direction.DIFFERENT, what)
+
+
+def chain_text(chain: Chain) -> str:
+    """Return a chain in one line: `platform (25% oncall, 90% #incidents, then every 15m, 3 times)`."""
+    steps = [
+        f"{delay_text(step.after)} {' and '.join((*step.page, *([step.post] if step.post else ())))}"
+        for step in chain.steps
+    ]
+    return f"{chain.name} ({', '.join([*steps, *repeat_text(chain)])})"
+
+
+def delay_text(delay: Delay) -> str:
+    """Return when a step is due as a policy file writes it: 25% or 30m."""
+    return duration_text(delay.seconds) if delay.seconds is not None else f"{(delay.share or 0.0) * 100:g}%"
+
+
+def repeat_text(chain: Chain) -> list[str]:
+    """Return what a chain does after its last step; nothing if it ends there."""
+    if chain.repeat is None:
+        return []
+    times = "until a person acts" if chain.repeat.times is None else f"{chain.repeat.times} times"
+    return [f"then every {duration_text(chain.repeat.every_s)}, {times}"]
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as a policy file writes it: 90s, 30m, 4h, 7d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

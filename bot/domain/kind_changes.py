@@ -1,0 +1,189 @@
+"""What a new policy changes of one action kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bot.domain.change import Change, Direction, by, duration_text, gated_changes
+from bot.domain.conditions import Arg, Op, Test
+from bot.domain.policy import Policy
+from bot.domain.policy_model import Kind, RaiseRule
+from bot.domain.risk import Tier
+from bot.domain.wording import describe
+
+
+def kind_changes(name: str, old: Policy, new: Policy) -> Iterator[Change]:
+    """Return what is different for one kind, which one of the two policies may not know."""
+    before, after = old.actions.get(name), new.actions.get(name)
+    if before is None and after is not None:
+        tier = new.own_tier(name)
+        direction = Direction.LOOSER if tier < Tier.SYNC_APPROVAL else Direction.DIFFERENT
+        yield Change(name, direction, f"unknown until now, and so tier 3; now it is tier {int(tier)}")
+        yield from gated_changes(name, new.tiers[Tier.SYNC_APPROVAL], new.gated(name, Tier.SYNC_APPROVAL))
+    elif after is None and before is not None:
+        yield Change(name, Direction.STRICTER, "not in the policy any more, and so tier 3")
+    elif before is not None and after is not None and before != after:
+        yield from _declaration(name, before, after)
+        yield from _arguments(name, before, after)
+        yield from _rules(name, before, after)
+    if before is not None and after is not None:
+        yield from _settings(name, old, new)
+
+
+def _declaration(name: str, before: Kind, after: Kind) -> Iterator[Change]:
+    yield from _tier(name, before, after)
+    if before.mandated != after.mandated:
+        what = "its sign-off is mandated now" if after.mandated else "its sign-off is no longer mandated"
+        yield Change(name, by(before.mandated), what)
+    if before.idempotent != after.idempotent:
+        what = "may be run again unasked" if after.idempotent else "is no longer run again unasked"
+        yield Change(name, by(after.idempotent), what)
+    if before.valid_for_s != after.valid_for_s:
+        yield _valid_for(name, before, after)
+    if before.report_within_s != after.report_within_s:
+        was, now = duration_text(before.report_within_s), duration_text(after.report_within_s)
+        yield Change(name, Direction.DIFFERENT, f"report_within {was} is now {now}")
+    if before.reviewed != after.reviewed:
+        who = f"{after.reviewed.by} on {after.reviewed.on}" if after.reviewed else "nobody"
+        yield Change(name, Direction.DIFFERENT, f"reviewed by {who} now")
+
+
+def _valid_for(name: str, before: Kind, after: Kind) -> Change:
+    was, now = _time_or_window(before), _time_or_window(after)
+    what = f"an approval was good for {was}, and now is for {now}"
+    if before.valid_for_s is None or after.valid_for_s is None:
+        return Change(name, Direction.MAYBE_LOOSER, what)
+    return Change(name, by(after.valid_for_s > before.valid_for_s), what)
+
+
+def _tier(name: str, before: Kind, after: Kind) -> Iterator[Change]:
+    """Compare the tiers that risk and declaration give at no cost, and how a cost raises them."""
+    low, low_now = before.own_tier(float("inf")), after.own_tier(float("inf"))
+    if low != low_now:
+        yield Change(name, by(low_now < low), f"tier {int(low)} is now {int(low_now)}")
+    cost, cost_now = before.risk.cost_usd, after.risk.cost_usd
+    arg, arg_now = before.risk.cost_arg, after.risk.cost_arg
+    if (cost, arg) == (cost_now, arg_now):
+        return
+    if arg == arg_now:
+        lower = (cost_now or 0.0) < (cost or 0.0)
+        yield Change(name, by(lower), f"its cost is {cost_now or 0:g} USD; it was {cost or 0:g}")
+    else:
+        was, now = _cost_text(arg, cost), _cost_text(arg_now, cost_now)
+        yield Change(name, Direction.MAYBE_LOOSER, f"its cost is {now}; it was {was}")
+
+
+def _cost_text(arg: str | None, cost_usd: float | None) -> str:
+    return f"in {arg}" if arg else f"{cost_usd or 0:g} USD"
+
+
+def _arguments(name: str, before: Kind, after: Kind) -> Iterator[Change]:
+    if before.args is not None and after.args is None:
+        yield Change(name, Direction.LOOSER, "declares no arguments any more, so any pass")
+        return
+    if before.args is None and after.args is not None:
+        yield Change(
+            name, Direction.STRICTER, "declares its arguments now; what is not as declared is tier 3"
+        )
+        return
+    if before.more_args != after.more_args:
+        what = "takes arguments that are not declared" if after.more_args else "takes declared arguments only"
+        yield Change(name, by(after.more_args), what)
+    olds, news = before.args or {}, after.args or {}
+    for arg in sorted({*olds, *news}):
+        if olds.get(arg) != news.get(arg):
+            yield _argument(name, arg, olds.get(arg), news.get(arg))
+
+
+def _argument(name: str, arg: str, before: Arg | None, after: Arg | None) -> Change:
+    if before is None or after is None:
+        what = f"argument {arg} is {'declared now' if before is None else 'no longer declared'}"
+        return Change(name, Direction.MAYBE_LOOSER, what)
+    if (before.type, before.of) != (after.type, after.of):
+        return Change(name, Direction.MAYBE_LOOSER, f"argument {arg} is of type {after.type} now")
+    if before.required != after.required:
+        what = f"argument {arg} is {'required now' if after.required else 'no longer required'}"
+        return Change(name, by(before.required), what)
+    return Change(name, Direction.DIFFERENT, f"argument {arg} has another unit")
+
+
+def _rules(name: str, before: Kind, after: Kind) -> Iterator[Change]:
+    olds = {rule.id: rule for rule in before.rules}
+    news = {rule.id: rule for rule in after.rules}
+    for rule_id in sorted({*olds, *news}):
+        old, new = olds.get(rule_id), news.get(rule_id)
+        if old is None and new is not None:
+            what = f"rule {rule_id} is new: to tier {int(new.to)} when {_when(new)}"
+            yield Change(name, Direction.STRICTER, what)
+        elif new is None and old is not None:
+            what = f"rule {rule_id} is gone: it was to tier {int(old.to)} when {_when(old)}"
+            yield Change(name, Direction.LOOSER, what)
+        elif old is not None and new is not None and old != new:
+            yield from _rule(name, old, new)
+
+
+def _rule(name: str, old: RaiseRule, new: RaiseRule) -> Iterator[Change]:
+    if old.to != new.to:
+        what = f"rule {new.id} raises to tier {int(new.to)}; it was {int(old.to)}"
+        yield Change(name, by(new.to < old.to), what)
+    if old.when != new.when:
+        what = f"rule {new.id} fires when {_when(new)}; it was when {_when(old)}"
+        yield Change(name, _when_direction(old.when, new.when), what)
+    if old.because != new.because:
+        yield Change(name, Direction.DIFFERENT, f"rule {new.id} gives another reason")
+
+
+def _when(rule: RaiseRule) -> str:
+    return " and ".join(describe(name, tests) for name, tests in sorted(rule.when.items()))
+
+
+def _when_direction(old: Mapping[str, tuple[Test, ...]], new: Mapping[str, tuple[Test, ...]]) -> Direction:
+    """Return which way a rule's conditions went: one that fires in fewer cases is looser."""
+    were = {(arg, test.op): test for arg, tests in old.items() for test in tests}
+    are = {(arg, test.op): test for arg, tests in new.items() for test in tests}
+    directions = {_test_direction(were[key], are[key]) for key in were.keys() & are.keys()}
+    directions.discard(Direction.DIFFERENT)
+    if are.keys() - were.keys():
+        directions.add(Direction.LOOSER)
+    if were.keys() - are.keys():
+        directions.add(Direction.STRICTER)
+    if not directions:
+        return Direction.DIFFERENT
+    return directions.pop() if len(directions) == 1 else Direction.MAYBE_LOOSER
+
+
+def _test_direction(old: Test, new: Test) -> Direction:
+    before, after = old.operand, new.operand
+    if before == after:
+        return Direction.DIFFERENT
+    if isinstance(before, tuple) and isinstance(after, tuple) and old.op not in (Op.ANY, Op.ALL):
+        return _list_direction(old.op, frozenset(before), frozenset(after))
+    if isinstance(before, int | float) and isinstance(after, int | float):
+        if old.op in (Op.GT, Op.GTE):
+            return by(after > before)
+        if old.op in (Op.LT, Op.LTE):
+            return by(after < before)
+    return Direction.MAYBE_LOOSER
+
+
+def _list_direction(op: Op, before: frozenset[object], after: frozenset[object]) -> Direction:
+    if not (before < after or after < before):
+        return Direction.MAYBE_LOOSER
+    excuses = op in (Op.NOT_IN, Op.DOMAIN_NOT_IN)
+    return by((before < after) is excuses)
+
+
+def _settings(name: str, old: Policy, new: Policy) -> Iterator[Change]:
+    """Compare what holds for a kind, leaving out what its tier's own change has said already."""
+    for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
+        if tier < max(old.own_tier(name), new.own_tier(name)):
+            continue
+        said = {(each.direction, each.what) for each in gated_changes("", old.tiers[tier], new.tiers[tier])}
+        at = name if tier is new.own_tier(name) else f"{name} at tier {int(tier)}"
+        for change in gated_changes(at, old.gated(name, tier), new.gated(name, tier)):
+            if (change.direction, change.what) not in said:
+                yield change
+
+
+def _time_or_window(kind: Kind) -> str:
+    return "the window" if kind.valid_for_s is None else duration_text(kind.valid_for_s)

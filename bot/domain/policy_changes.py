@@ -1,0 +1,92 @@
+"""What a new policy changes, in sentences, with everything marked by which something became looser.
+
+Looser is whatever lets an action cross with less: a lower tier, a rule gone or narrowed, fewer people, more
+of them entitled, an approval that keeps longer. Where it cannot be told it is marked as possibly looser, so
+that nothing is loosened in silence. The one thing this rests on: a change that can rule some action to a
+lower tier is never marked stricter or merely different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.domain.change import Change, Direction, by, duration_text, gated_changes, name_changes
+from bot.domain.kind_changes import kind_changes
+from bot.domain.people import PeopleSource, Users
+from bot.domain.policy import Policy
+from bot.domain.risk import Tier
+
+_ORDER = list(Direction)
+
+
+def changes_between(old: Policy, new: Policy) -> tuple[Change, ...]:
+    """Return every difference between two policies, what loosens first."""
+    found = [*_general(old, new), *_people(old, new), *_tiers(old, new), *_tools(old, new)]
+    for name in sorted({*old.actions, *new.actions}):
+        found += kind_changes(name, old, new)
+    return tuple(sorted(dict.fromkeys(found), key=lambda each: (_ORDER.index(each.direction), each.subject)))
+
+
+def _general(old: Policy, new: Policy) -> Iterator[Change]:
+    if new.cost_threshold_usd != old.cost_threshold_usd:
+        what = f"{old.cost_threshold_usd:g} USD is now {new.cost_threshold_usd:g}"
+        yield Change("cost_threshold_usd", by(new.cost_threshold_usd > old.cost_threshold_usd), what)
+    before, after = old.limits, new.limits
+    if before.open_per_agent != after.open_per_agent:
+        what = f"open_per_agent {before.open_per_agent} is now {after.open_per_agent}"
+        yield Change("limits", by(after.open_per_agent > before.open_per_agent), what)
+    if before.remember_rejection_s != after.remember_rejection_s:
+        was, now = duration_text(before.remember_rejection_s), duration_text(after.remember_rejection_s)
+        what = f"remember_rejection_for {was} is now {now}"
+        yield Change("limits", by(after.remember_rejection_s < before.remember_rejection_s), what)
+    yield from name_changes("admins", "admin", old.admins, new.admins)
+    if old.admin_channel != new.admin_channel:
+        yield Change("admin_channel", Direction.DIFFERENT, f"{old.admin_channel} is now {new.admin_channel}")
+
+
+def _people(old: Policy, new: Policy) -> Iterator[Change]:
+    for name in sorted({*old.people, *new.people}):
+        before, after = old.people.get(name), new.people.get(name)
+        if before == after:
+            continue
+        if before is None:
+            yield Change(f"people {name}", Direction.DIFFERENT, "is new")
+        elif after is None:
+            yield Change(f"people {name}", Direction.STRICTER, "is gone; they can no longer vote by it")
+        else:
+            yield from _source(name, before, after)
+
+
+def _source(name: str, before: PeopleSource, after: PeopleSource) -> Iterator[Change]:
+    subject = f"people {name}"
+    if not (isinstance(before, Users) and isinstance(after, Users)):
+        yield Change(subject, Direction.MAYBE_LOOSER, "leads to others than before")
+        return
+    added, removed = {*after.ids} - {*before.ids}, {*before.ids} - {*after.ids}
+    if added:
+        yield Change(subject, Direction.LOOSER, f"{', '.join(sorted(added))} joined")
+    if removed:
+        yield Change(subject, Direction.STRICTER, f"{', '.join(sorted(removed))} left")
+    if not added and not removed:
+        yield Change(subject, Direction.DIFFERENT, "the same people in another order")
+
+
+def _tiers(old: Policy, new: Policy) -> Iterator[Change]:
+    before, after = (old.digest_channel, old.digest_every_s), (new.digest_channel, new.digest_every_s)
+    if before != after:
+        was, now = (f"{channel} every {duration_text(every)}" for channel, every in (before, after))
+        what = f"the digest goes to {now}; it was {was}"
+        yield Change(
+            "tier 1", by(after[1] > before[1]) if after[1] != before[1] else Direction.DIFFERENT, what
+        )
+    for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
+        yield from gated_changes(f"tier {int(tier)}", old.tiers[tier], new.tiers[tier])
+
+
+def _tools(old: Policy, new: Policy) -> Iterator[Change]:
+    for tool in sorted({*old.tools, *new.tools}):
+        before, after = old.kind_of_tool(tool), new.kind_of_tool(tool)
+        if before != after:
+            yield Change(
+                f"tool {tool}", Direction.MAYBE_LOOSER, f"was ruled as {before}, and now is as {after}"
+            )
