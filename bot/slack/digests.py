@@ -29,19 +29,15 @@ _TROUBLE = {
 }
 
 
-def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: Instant) -> Drawn:
+def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: Instant | None) -> Drawn:
     """Draw one message for all that passed and may be looked over, by agent and kind, the costliest first."""
     groups: dict[tuple[str, str], list[ActionRecord]] = {}
     for action in actions:
         groups.setdefault((action.agent, action.kind), []).append(action)
     ordered = sorted(groups.values(), key=lambda group: (-_cost(group), -len(group), group[0].kind))
     count = f"{len(actions):,} action{'s' * (len(actions) != 1)}"
-    lead = rich.section(
-        text(f"{count} passed and may be looked over", bold=True),
-        text(", since "),
-        rich.date(since),
-        text("."),
-    )
+    when = [text(", since "), rich.date(since)] if since is not None else []
+    lead = rich.section(text(f"{count} passed and may be looked over", bold=True), *when, text("."))
     blocks = [rich.block(lead), *(_group(group) for group in ordered[:GROUPS])]
     if len(ordered) > GROUPS:
         left = sum(len(group) for group in ordered[GROUPS:])

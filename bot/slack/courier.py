@@ -1,0 +1,136 @@
+"""Owns every message in Slack: brings what it shows to what the store wants, the most urgent first.
+
+It renders from the state as it is when it sends, so ten changes while Slack was slow become one update. The
+rows of the store say what is owed; what is kept here in memory is only pace and doubt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.policy import Policy
+from bot.domain.record import Message
+from bot.membrane import Bells, Directory, Outbox, wait_for
+from bot.slack import doubts, pace
+from bot.slack.admins import Admins
+from bot.slack.detours import Detours
+from bot.slack.doubts import Doubts, Timing
+from bot.slack.identity import Identity
+from bot.slack.pace import Pace, Rates
+from bot.slack.sender import Sender
+
+AT_ONCE = 12
+"""Messages under way at the same time."""
+INTERVAL_S = 0.5
+"""How often the outbox is looked at though no bell rang: for messages that were put off."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Courier:
+    """Sends what the outbox owes. `run` until cancelled, or one `sweep` at a time."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        client: AsyncWebClient,
+        identity: Identity,
+        *,
+        policy: Callable[[], Policy],
+        people: Directory,
+        bells: Bells,
+        clock: Callable[[], float] = time.time,
+        rates: Rates = pace.USUAL,
+        timing: Timing = doubts.USUAL,
+    ) -> None:
+        self._outbox = outbox
+        self._bells = bells
+        self._clock = clock
+        self._pace = Pace(rates)
+        self.admins = Admins(outbox, policy, people, clock)
+        self._doubts = Doubts(outbox, client, identity.bot_id, timing, clock)
+        self._sender = Sender(
+            outbox,
+            client,
+            identity.workspace_url,
+            pace=self._pace,
+            doubts=self._doubts,
+            detours=Detours(outbox, policy, people, self.admins, clock),
+            clock=clock,
+        )
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._unsent: dict[str, float] = {}
+        self._passed_at = clock()
+
+    async def run(self) -> None:
+        """Send until cancelled. A pass that fails is logged, and the next one comes."""
+        try:
+            while True:
+                try:
+                    while await self._start():
+                        pass
+                    await self._doubts.look_again()
+                    self._passed_at = self._clock()
+                except Exception:  # noqa: BLE001 - whatever it was, the next pass is owed
+                    _log.exception("courier_pass_failed")
+                await wait_for(self._bells.messages, INTERVAL_S)
+        finally:
+            await self._stop()
+
+    async def sweep(self) -> int:
+        """Send everything that is due now and may go now. Returns how many messages were looked at."""
+        looked_at = 0
+        while started := await self._start():
+            looked_at += started
+            await asyncio.gather(*self._under_way)
+        await self._doubts.look_again()
+        self._passed_at = self._clock()
+        return looked_at
+
+    async def behind_s(self) -> float:
+        """Return for how many seconds the oldest message has waited, or the courier has stood still."""
+        now = self._clock()
+        unsent = now - min(self._unsent.values(), default=now)
+        still = now - self._passed_at - INTERVAL_S
+        return max(await self._outbox.behind_s(), unsent, still, 0.0)
+
+    async def _start(self) -> int:
+        """Take what is due and begin to send it, as far as there is room. Returns how many were begun."""
+        room = AT_ONCE - len(self._under_way)
+        if room <= 0 or self._pace.stopped_until() > self._clock():
+            return 0
+        taken = await self._outbox.lease(room)
+        for message in taken:
+            self._unsent.setdefault(message.id, message.due_at or self._clock())
+            task = asyncio.create_task(self._send(message), name=f"send {message.id}")
+            self._under_way.add(task)
+            task.add_done_callback(self._finished)
+        return len(taken)
+
+    async def _send(self, message: Message) -> None:
+        try:
+            if await self._sender.show(message):
+                self._unsent.pop(message.id, None)
+        except Exception:  # noqa: BLE001 - its lease runs out, and it is taken up again
+            _log.exception("message_not_shown", message=message.id, kind=message.kind)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._bells.messages.set()
+
+    async def _stop(self) -> None:
+        """Let what is under way end: a post that is cut off has to be looked for later."""
+        tasks = list(self._under_way)
+        if tasks:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(5.0):
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

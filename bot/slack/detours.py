@@ -1,0 +1,100 @@
+"""What happens to a message that cannot be shown where it should be.
+
+It goes to another place, or the admins are told. Nothing is dropped unseen, and nothing is tried again at
+once for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from bot.domain.policy import Policy
+from bot.domain.record import Message
+from bot.membrane import CardFacts, Directory, Outbox
+from bot.slack.admins import Admins
+from bot.slack.failures import Failure
+from bot.slack.places import GROUP, is_people
+
+AGAIN_S = 300.0
+"""How soon a card that nobody can be shown is tried again: an admin may have mended it."""
+TOLD_ADMINS = ("card", "page", "post", "digest")
+
+_HOW_TO_MEND = {
+    "not_in_channel": "Invite the bot there with /invite, or name another channel in the policy.",
+    "channel_not_found": "Create it, invite the bot (it sees a private one only then), or mend the policy.",
+    "is_archived": "It is archived: restore it, or name another channel in the policy.",
+    "is_inactive": "It is archived: restore it, or name another channel in the policy.",
+    "restricted_action": "Its posting permissions leave the bot out: add it, or name another channel.",
+    "user_disabled": "The account is deactivated: take it out of the policy's people.",
+    "user_not_found": "There is no such account: mend the policy's people.",
+    "cannot_dm_bot": "It is a bot: take it out of the policy's people.",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+class Detours:
+    """Decides where else a message goes."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        policy: Callable[[], Policy],
+        people: Directory,
+        admins: Admins,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._outbox = outbox
+        self._policy = policy
+        self._people = people
+        self._admins = admins
+        self._clock = clock
+
+    async def elsewhere(self, message: Message, failure: Failure) -> bool:
+        """Send a message another way: to the admin channel, else as a group message to those it is for.
+
+        Returns True where there is no way left and it was given up.
+        """
+        facts = await self._outbox.facts(message)
+        if isinstance(facts, CardFacts) and not facts.review.pending and message.kind != "told":
+            await self._outbox.gave_up(message.id, f"{failure.error}; the review is closed by now")
+            return True
+        other = await self._other_way(message, facts if isinstance(facts, CardFacts) else None)
+        if message.kind in TOLD_ADMINS:
+            await self.tell(message, failure.error, other)
+        if other is not None:
+            await self._outbox.readdress(message.id, other)
+        elif message.kind == "card":
+            await self._outbox.later(message.id, at=self._clock() + AGAIN_S, error=failure.error)
+        else:
+            _log.error("message_given_up", message=message.id, kind=message.kind, error=failure.error)
+            await self._outbox.gave_up(message.id, failure.error)
+            return True
+        return False
+
+    async def _other_way(self, message: Message, facts: CardFacts | None) -> str | None:
+        if message.kind in ("page", "told") or is_people(message.recipient):
+            return None
+        admin_channel = self._policy().admin_channel
+        if admin_channel is not None and message.recipient != admin_channel:
+            return admin_channel
+        if message.kind != "card" or facts is None:
+            return ",".join((await self._admins.persons())[:GROUP]) or None
+        found = await self._people.resolve(facts.review.ruling.approvers)
+        return ",".join(sorted(found.users - facts.review.requesters)[:GROUP]) or None
+
+    async def tell(self, message: Message, error: str, other: str | None = None) -> None:
+        """Tell the admins what could not be shown, where, why, and how to mend it."""
+        place = f"<{message.recipient}>" if is_people(message.recipient) else message.recipient
+        mend = _HOW_TO_MEND.get(error, "Look at the app's settings in Slack and at the bot's log.")
+        fate = "It goes another way meanwhile." if other else "It is shown nowhere."
+        words = f"A {message.kind} could not be sent to {place}: Slack says {error}. {fate} {mend}"
+        await self._admins.tell(words, about=f"{message.kind} {message.recipient} {error}")
+
+    async def too_long(self, message: Message, error: str) -> None:
+        """Give up on a message that Slack finds too long even in its short form."""
+        await self.tell(message, error)
+        await self._outbox.gave_up(message.id, error)

@@ -1,0 +1,142 @@
+"""Posts that may or may not have landed: looked for before they are made again, and once more afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.escalation import Instant
+from bot.domain.record import Message
+from bot.membrane import Outbox
+from bot.slack.copies import find_copies
+from bot.slack.failures import CallFailed, Kind, ask
+
+LOOKS = (0.1, 0.3, 0.6, 1.0)
+"""When to look within the settle time, as shares of it."""
+BLIND_SHARE = 6.0
+"""A channel that cannot be looked into holds a post up for so many settle times, then it is made again."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations in seconds.
+
+    After a post that may have landed, its channel is looked at several times within `settle_s` before it is
+    made again, and `recheck_s` afterwards, because a post can also land late.
+    """
+
+    settle_s: float = 10.0
+    recheck_s: tuple[float, ...] = (30.0, 180.0)
+
+
+USUAL = Timing()
+
+
+@dataclass(slots=True)
+class _Watch:
+    channel_id: str
+    since: Instant
+    looks: list[Instant]
+
+
+class Doubts:
+    """What is known of posts in doubt. Only a help to the store: `attempt_at` there says which are."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        client: AsyncWebClient,
+        bot_id: str,
+        timing: Timing = USUAL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._outbox = outbox
+        self._client = client
+        self._bot_id = bot_id
+        self._timing = timing
+        self._clock = clock
+        self._never_landed: set[str] = set()
+        self._again: dict[str, Instant] = {}
+        self._watched: dict[str, _Watch] = {}
+
+    def never_landed(self, message_id: str) -> None:
+        """Slack said no to the last post, so there is nothing to look for."""
+        self._never_landed.add(message_id)
+
+    def trying(self, message_id: str) -> None:
+        """A post is about to be made, so from now on it is in doubt."""
+        self._never_landed.discard(message_id)
+
+    async def may_post(self, message: Message, channel_id: str) -> bool:
+        """Whether a message may be posted now. If an earlier post is found, that is noted instead.
+
+        Raises CallFailed where the channel cannot be looked into now.
+        """
+        since = message.attempt_at
+        if since is None or message.id in self._never_landed:
+            return True
+        now = self._clock()
+        settle = self._timing.settle_s
+        found = await self._find(message.id, channel_id, since)
+        if found:
+            await self._keep_first(message.id, channel_id, found)
+            return False
+        blind = found is None
+        until = since + settle * (BLIND_SHARE if blind else 1.0)
+        if now < until:
+            looks = [since + share * settle for share in LOOKS]
+            at = until if blind else next((look for look in looks if look > now), until)
+            await self._outbox.later(message.id, at=at, error="it may have been posted; looking for it")
+            return False
+        self._again[message.id] = since
+        return True
+
+    async def _find(self, message_id: str, channel_id: str, since: Instant) -> list[str] | None:
+        """Return the copies there are; None where the bot may not look."""
+        search = find_copies(self._client, channel_id, message_id, since, self._bot_id)
+        try:
+            return await ask("conversations.history", search)
+        except CallFailed as failed:
+            if failed.failure.kind in (Kind.PLACE, Kind.REFUSED):
+                return None
+            raise
+
+    async def _keep_first(self, message_id: str, channel_id: str, found: list[str]) -> None:
+        """Of several copies the first is the message. It shows an earlier version, so it stays due."""
+        first, *others = found
+        for ts in others:
+            _log.info("copy_deleted", message=message_id, channel=channel_id, ts=ts)
+            await ask("chat.delete", self._client.chat_delete(channel=channel_id, ts=ts))
+        await self._outbox.posted(message_id, version=0, channel_id=channel_id, ts=first)
+
+    def landed(self, message_id: str, channel_id: str) -> None:
+        """A message is where it should be. If it had been posted in doubt, its channel is watched a while."""
+        since = self._again.pop(message_id, None)
+        if since is not None:
+            now = self._clock()
+            looks = [now + after for after in self._timing.recheck_s]
+            self._watched[message_id] = _Watch(channel_id, since, looks)
+
+    async def look_again(self) -> None:
+        """Look for late copies of what was posted in doubt, where it is time to."""
+        now = self._clock()
+        for message_id, watch in list(self._watched.items()):
+            if not watch.looks:
+                del self._watched[message_id]
+            elif watch.looks[0] <= now:
+                watch.looks.pop(0)
+                await self._tidy(message_id, watch)
+
+    async def _tidy(self, message_id: str, watch: _Watch) -> None:
+        try:
+            found = await self._find(message_id, watch.channel_id, watch.since) or []
+            if len(found) > 1:
+                await self._keep_first(message_id, watch.channel_id, found)
+        except CallFailed as failed:
+            _log.warning("copies_not_found", message=message_id, error=failed.failure.error)

@@ -1,0 +1,51 @@
+"""Who the bot is in its workspace: asked once, at the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SettingsError
+from bot.slack.failures import CallFailed, Kind, ask
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The bot's own ids, and the address of its workspace."""
+
+    team_id: str
+    enterprise_id: str | None
+    bot_id: str
+    bot_user_id: str
+    workspace_url: str
+
+
+def web_client(token: str, base_url: str, *, timeout_s: int = 15) -> AsyncWebClient:
+    """Return a client that repeats nothing by itself.
+
+    The default one posts again after a connection broke, and so posts twice.
+    """
+    return AsyncWebClient(token=token, base_url=base_url, timeout=timeout_s, retry_handlers=[])
+
+
+async def identify(client: AsyncWebClient) -> Identity:
+    """Ask Slack who the token belongs to. Raises SettingsError for a bad token, CallFailed otherwise."""
+    try:
+        told = await ask("auth.test", client.auth_test())
+    except CallFailed as failed:
+        if failed.failure.kind is not Kind.TOKEN:
+            raise
+        raise SettingsError(
+            f"SLACK_BOT_TOKEN does not work ({failed.failure.error}): install the app in the workspace "
+            "again and take the Bot User OAuth Token, which begins with xoxb-."
+        ) from failed
+    if not told.get("bot_id"):
+        raise SettingsError("SLACK_BOT_TOKEN is not a bot's token; it has to begin with xoxb-.")
+    return Identity(
+        team_id=str(told["team_id"]),
+        enterprise_id=told.get("enterprise_id"),
+        bot_id=str(told["bot_id"]),
+        bot_user_id=str(told["user_id"]),
+        workspace_url=str(told["url"]),
+    )

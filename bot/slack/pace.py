@@ -1,0 +1,93 @@
+"""Slack's pace: how soon the next call may go. Pure, given now.
+
+Slack takes about one post a second in a channel and some hundreds a minute in a workspace, and fifty updates
+a minute: https://docs.slack.dev/apis/web-api/rate-limits
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.escalation import Instant
+
+POST = "chat.postMessage"
+UPDATE = "chat.update"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Seconds between posts in one channel and in the workspace, and between updates.
+
+    Updates may come in a burst; the last `kept_updates` of it are kept for cards that somebody just clicked.
+    """
+
+    channel_s: float = 1.05
+    workspace_s: float = 0.2
+    update_s: float = 1.25
+    update_burst: int = 20
+    kept_updates: int = 8
+
+
+USUAL = Rates()
+
+
+class Pace:
+    """When each channel and method may be used next."""
+
+    def __init__(self, rates: Rates = USUAL) -> None:
+        self._rates = rates
+        self._next_in: dict[str, Instant] = {}
+        self._next_post = 0.0
+        self._updates_at = 0.0
+        self._updates = float(rates.update_burst)
+        self._paused: dict[tuple[str, str], Instant] = {}
+        self._tail: dict[str, Instant] = {}
+
+    def take(self, method: str, channel: str, now: Instant, *, urgent: bool = False) -> Instant:
+        """Return when the call may go. If that is now or earlier, it is counted as gone."""
+        ready = max(self._paused.get(at, 0.0) for at in ((method, channel), (method, ""), ("", "")))
+        if method == UPDATE:
+            return max(ready, self._take_update(now, urgent=urgent, may=ready <= now))
+        ready = max(ready, self._next_in.get(channel, 0.0), self._next_post)
+        if ready <= now:
+            self._forget(now)
+            self._next_in[channel] = now + self._rates.channel_s
+            self._next_post = now + self._rates.workspace_s
+        return ready
+
+    def _take_update(self, now: Instant, *, urgent: bool, may: bool) -> Instant:
+        rates = self._rates
+        if rates.update_s > 0:
+            earned = (now - self._updates_at) / rates.update_s
+            self._updates = min(float(rates.update_burst), self._updates + max(0.0, earned))
+        self._updates_at = now
+        needed = 1.0 if urgent else 1.0 + rates.kept_updates
+        if self._updates >= needed or rates.update_s <= 0:
+            self._updates -= 1.0 if may and rates.update_s > 0 else 0.0
+            return now
+        return now + (needed - self._updates) * rates.update_s
+
+    def pause(self, method: str, channel: str, until: Instant) -> None:
+        """Let nothing through before `until`: of a method in a channel; an empty word stands for all."""
+        at = (method, channel)
+        self._paused[at] = max(until, self._paused.get(at, 0.0))
+
+    def slot(self, method: str, channel: str, ready: Instant) -> Instant:
+        """Return when one more waiting call is worth trying: behind those that wait already.
+
+        So each of a thousand waiting cards is looked at about when its turn comes, not every second.
+        """
+        queue, step = (channel, self._rates.channel_s) if method == POST else (UPDATE, self._rates.update_s)
+        self._tail[queue] = max(ready, self._tail.get(queue, 0.0) + step)
+        return self._tail[queue]
+
+    def stopped_until(self) -> Instant:
+        """Return until when nothing at all may be sent; the past, if that is now."""
+        return self._paused.get(("", ""), 0.0)
+
+    def _forget(self, now: Instant) -> None:
+        """Drop what is past, so that a year of DMs does not stay in memory."""
+        if len(self._next_in) > 1000:
+            self._next_in = {key: at for key, at in self._next_in.items() if at > now}
+            self._paused = {key: at for key, at in self._paused.items() if at > now}
+            self._tail = {key: at for key, at in self._tail.items() if at > now}

@@ -1,0 +1,57 @@
+"""Draws whatever the outbox owes, from the facts as they are now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from bot.membrane import CardFacts, DigestFacts, NoticeFacts
+from bot.slack import cards, digests
+from bot.slack.cards import Drawn, Links
+
+Facts = CardFacts | DigestFacts | NoticeFacts
+
+
+def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Drawn:
+    """Return blocks and fallback text. `links` are to the cards of reviews, by review id."""
+    match facts:
+        case CardFacts():
+            return _of_review(facts, links, terse=terse)
+        case DigestFacts():
+            return digests.digest(facts.actions, facts.halted, facts.since)
+        case NoticeFacts():
+            return digests.notice(facts.text)
+
+
+def _of_review(facts: CardFacts, links: Mapping[str, str], *, terse: bool) -> Drawn:
+    review = facts.review
+    to = Links(
+        card=links.get(review.id),
+        predecessor=links.get(review.predecessor_id or ""),
+        successor=links.get(following_id(facts) or ""),
+    )
+    match facts.message.kind:
+        case "page":
+            return cards.page(facts.message, facts.standing, review, to)
+        case "post":
+            return cards.post(facts.message, facts.standing, review, to)
+        case "told":
+            return cards.told(facts.standing, review, to)
+        case _:
+            return cards.card(facts.standing, review, to, terse=terse)
+
+
+def following_id(facts: CardFacts) -> str | None:
+    """Return the review that goes on where this one ended: its successor, or the one asked after a lapse."""
+    if facts.successor_id is not None:
+        return facts.successor_id
+    ids = [review.id for review in facts.standing.reviews]
+    later = ids[ids.index(facts.review.id) + 1 :] if facts.review.id in ids else []
+    return later[0] if later else None
+
+
+def fingerprint(drawn: Drawn) -> str:
+    """Return a digest of what was drawn, for the journal."""
+    text = json.dumps([drawn.text, drawn.blocks], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,228 @@
+"""Brings one message to what it should show. Every way through ends in one note to the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.people import USER_ID
+from bot.domain.record import Message
+from bot.membrane import CardFacts, Outbox
+from bot.slack import copies, rendering
+from bot.slack.detours import Detours
+from bot.slack.doubts import Doubts
+from bot.slack.failures import CallFailed, Failure, Kind, ask
+from bot.slack.pace import POST, UPDATE, Pace
+from bot.slack.places import NoSuchChannel, Places, permalink
+from bot.slack.rendering import Facts
+
+MOST_LINKS = 10_000
+LONGEST_BACKOFF_S = 300.0
+STOPPED_S = 30.0
+"""How long nothing is sent after Slack refused the token."""
+TRIES_BEFORE_TELLING = 3
+TRIES_FOR_LINK = 6
+WHOLE_S = 45.0
+"""At most so many seconds for one message: less than its lease."""
+CLICKED = 0
+"""The priority of a card that somebody just clicked."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Sender:
+    """Posts and updates messages; several may be under way at once, each only once."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        client: AsyncWebClient,
+        workspace_url: str,
+        *,
+        pace: Pace,
+        doubts: Doubts,
+        detours: Detours,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._outbox = outbox
+        self._client = client
+        self._workspace_url = workspace_url
+        self._pace = pace
+        self._doubts = doubts
+        self._detours = detours
+        self._clock = clock
+        self._places = Places(client, clock)
+        self._tries: dict[str, int] = {}
+        self._terse: set[str] = set()
+        self._links: OrderedDict[str, str] = OrderedDict()
+
+    async def show(self, message: Message) -> bool:
+        """Bring a leased message to its wanted version, or note when to try again and why.
+
+        Returns whether it is settled: shown, dropped or given up.
+        """
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                return await (self._post(message) if message.ts is None else self._update(message))
+        except CallFailed as failed:
+            return await self._failed(message, failed)
+        except NoSuchChannel:
+            return await self._detours.elsewhere(message, Failure(Kind.PLACE, "channel_not_found"))
+        except TimeoutError:
+            return await self._back_off(message, "Slack was too slow")
+
+    async def _post(self, message: Message) -> bool:
+        if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
+            # An agent names on whose behalf it acts: that name must not lead to a channel.
+            raise NoSuchChannel("the recipient is no person")
+        channel_id = await ask("conversations.list", self._places.find(message.recipient))
+        if not await self._doubts.may_post(message, channel_id):
+            return False
+        ready = self._pace.take(POST, channel_id, self._clock())
+        if ready > self._clock():
+            at = self._pace.slot(POST, channel_id, ready)
+            await self._outbox.later(message.id, at=at, error="")
+            return False
+        if await self._outbox.attempting(message.id):
+            await self._post_now(message, channel_id)
+        return True
+
+    async def _post_now(self, message: Message, channel_id: str) -> None:
+        facts = await self._outbox.facts(message)
+        drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
+        post = self._client.chat_postMessage(
+            channel=channel_id,
+            text=drawn.text,
+            blocks=drawn.blocks,
+            metadata=copies.metadata(message.id),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        self._doubts.trying(message.id)
+        told = await ask(POST, post, channel_id=channel_id, changes=True)
+        ts = str(told["ts"])
+        shows = rendering.fingerprint(drawn)
+        version = facts.message.wanted
+        await self._outbox.posted(message.id, version=version, channel_id=channel_id, ts=ts, shows=shows)
+        self._doubts.landed(message.id, channel_id)
+        self._well(facts, channel_id, ts)
+
+    async def _update(self, message: Message) -> bool:
+        channel_id, ts = str(message.channel_id), str(message.ts)
+        urgent = message.priority == CLICKED
+        ready = self._pace.take(UPDATE, channel_id, self._clock(), urgent=urgent)
+        if ready > self._clock():
+            at = ready if urgent else self._pace.slot(UPDATE, channel_id, ready)
+            await self._outbox.later(message.id, at=at, error="")
+            return False
+        facts = await self._outbox.facts(message)
+        drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
+        update = self._client.chat_update(channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks)
+        await ask(UPDATE, update, channel_id=channel_id)
+        shows = rendering.fingerprint(drawn)
+        version = facts.message.wanted
+        if self._lacks_link(facts):
+            # Shown, but not all that is wanted: the card it points to is still on its way.
+            await self._outbox.updated(message.id, version=version - 1, shows=shows)
+            return await self._back_off(message, "the card it points to is not there yet")
+        await self._outbox.updated(message.id, version=version, shows=shows)
+        self._well(facts, channel_id, ts)
+        return True
+
+    def _lacks_link(self, facts: Facts) -> bool:
+        if not isinstance(facts, CardFacts) or facts.message.kind != "card":
+            return False
+        following = rendering.following_id(facts)
+        tries = self._tries.get(facts.message.id, 0)
+        return following is not None and following not in self._links and tries < TRIES_FOR_LINK
+
+    def _known(self, facts: Facts) -> dict[str, str]:
+        """Where the cards are that this message may point to."""
+        if not isinstance(facts, CardFacts):
+            return {}
+        known = {
+            review.id: self._links[review.id] for review in facts.standing.reviews if review.id in self._links
+        }
+        card = facts.card
+        if card and (link := permalink(self._workspace_url, card.channel_id, card.ts)):
+            known[facts.review.id] = link
+        return known
+
+    def _well(self, facts: Facts, channel_id: str, ts: str) -> None:
+        self._tries.pop(facts.message.id, None)
+        if isinstance(facts, CardFacts) and facts.message.kind == "card":
+            self._links[facts.review.id] = permalink(self._workspace_url, channel_id, ts) or ""
+            if len(self._links) > MOST_LINKS:
+                self._links.popitem(last=False)
+
+    async def _failed(self, message: Message, failed: CallFailed) -> bool:
+        failure = failed.failure
+        if failed.method == POST and failure.kind is not Kind.UNSURE:
+            self._doubts.never_landed(message.id)
+        match failure.kind:
+            case Kind.LIMITED:
+                settled = await self._pause(message, failed, failure.retry_after)
+            case Kind.TOKEN:
+                _log.error("slack_refused_the_token", error=failure.error)
+                settled = await self._pause(message, CallFailed("", failure), STOPPED_S)
+            case Kind.PLACE:
+                self._places.forget(message.recipient)
+                settled = await self._detours.elsewhere(message, failure)
+            case Kind.GONE | Kind.FIXED:
+                settled = await self._replace(message, failure)
+            case Kind.TOO_LONG:
+                settled = await self._shorten(message, failure)
+            case Kind.REFUSED:
+                settled = await self._refused(message, failed)
+            case _:
+                settled = await self._back_off(message, failure.error)
+        return settled
+
+    async def _pause(self, message: Message, failed: CallFailed, seconds: float) -> bool:
+        until = self._clock() + seconds
+        self._pace.pause(failed.method, failed.channel_id, until)
+        await self._outbox.later(message.id, at=until, error=failed.failure.error)
+        return False
+
+    async def _back_off(self, message: Message, error: str) -> bool:
+        tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
+        wait = min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16))
+        await self._outbox.later(message.id, at=self._clock() + wait, error=error)
+        return False
+
+    async def _refused(self, message: Message, failed: CallFailed) -> bool:
+        """Something that only an admin can mend, such as a missing scope: slower and slower, and told."""
+        await self._back_off(message, failed.failure.error)
+        if self._tries[message.id] == TRIES_BEFORE_TELLING and message.kind != "notice":
+            await self._detours.tell(message, failed.failure.error)
+        return False
+
+    async def _replace(self, message: Message, failure: Failure) -> bool:
+        """Post a card again that is gone, or that Slack lets nobody change; let other messages be."""
+        facts = await self._outbox.facts(message)
+        gone = failure.kind is Kind.GONE
+        pending = isinstance(facts, CardFacts) and facts.review.pending
+        if message.kind != "card" or (gone and not pending):
+            await self._outbox.gave_up(message.id, failure.error)
+            return True
+        if not gone:
+            with suppress(CallFailed):
+                old = self._client.chat_delete(channel=str(message.channel_id), ts=str(message.ts))
+                await ask("chat.delete", old)
+        await self._outbox.lost(message.id)
+        await self._outbox.later(message.id, at=self._clock(), error=failure.error)
+        return False
+
+    async def _shorten(self, message: Message, failure: Failure) -> bool:
+        if message.id in self._terse:
+            await self._detours.too_long(message, failure.error)
+            return True
+        self._terse.add(message.id)
+        await self._outbox.later(message.id, at=self._clock(), error=failure.error)
+        return False

@@ -1,0 +1,171 @@
+"""A real membrane, a courier, and a Slack workspace on this machine between them and the people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.action import Action
+from bot.domain.policy import Policy
+from bot.domain.record import Message, Standing
+from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
+from bot.membrane import Membrane
+from bot.slack.courier import Courier
+from bot.slack.doubts import Timing
+from bot.slack.identity import Identity, identify, web_client
+from bot.slack.pace import Rates
+from bot.store import messages
+from bot.store.database import Database, open_database
+from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, FakeDirectory, policy
+
+EVERYBODY = (ADA, BEN, CLEO, DIA, GUS, "U0GST", "U0OLD")
+SEED = Workspace(
+    users=(
+        User(id=ADA, name="ada"),
+        User(id=BEN, name="ben"),
+        User(id=CLEO, name="cleo"),
+        User(id=DIA, name="dia"),
+        User(id=GUS, name="gus"),
+        User(id="U0GST", name="guest", is_restricted=True),
+        User(id="U0OLD", name="old", deleted=True),
+        User(id="U0STR", name="stranger", is_stranger=True),
+        User(id="U0BOT", name="otherbot", is_bot=True),
+    ),
+    channels=(
+        Channel(id="C0APPR", name="agent-approvals", members=EVERYBODY),
+        Channel(id="C0ADMIN", name="membrane-admin", members=(CLEO, DIA)),
+        Channel(id="C0INC", name="incidents", members=EVERYBODY),
+        Channel(id="C0DIG", name="agent-digest", members=EVERYBODY),
+        Channel(id="C0AWAY", name="elsewhere", members=(ADA,), has_bot=False),
+    ),
+    usergroups=(
+        UserGroup(id="S0FIN", handle="finance", members=(BEN,)),
+        UserGroup(id="S0OFF", handle="gone", is_disabled=True),
+    ),
+)
+UNPACED = Rates(channel_s=0.0, workspace_s=0.0, update_s=0.0)
+QUICK = Timing(settle_s=0.3, recheck_s=(0.2,))
+
+
+class Clock:
+    """The real clock, which tests can push forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
+class Room:
+    """The bot's inside, without listeners."""
+
+    membrane: Membrane
+    db: Database
+    people: FakeDirectory
+    clock: Clock
+    in_force: list[Policy]
+    slack: LocalSlack
+    web: AsyncWebClient
+    identity: Identity
+    courier: Courier
+
+    async def propose(self, kind: str = "data.delete", agent: str = "ops-agent", **more: Any) -> Standing:
+        args = more.pop("args", {"id": 1})
+        return await self.membrane.propose(Action.of(kind, args, agent=agent, **more))
+
+    async def rows(self, standing: Standing) -> list[Message]:
+        """The messages about the action's latest review, as the store has them."""
+        assert standing.review
+        review_id = standing.review.id
+        return await self.db.read(lambda connection: messages.of_review(connection, review_id))
+
+    async def card(self, standing: Standing) -> Message:
+        return next(row for row in await self.rows(standing) if row.kind == "card")
+
+    def said(self, channel_id: str) -> list[str]:
+        """The fallback texts in a conversation, oldest first."""
+        return [message.text for message in self.slack.state.conversations[channel_id].messages.values()]
+
+    def blocks(self, channel_id: str) -> list[dict[str, Any]]:
+        """The blocks of the newest message in a conversation."""
+        return next(self.slack.state.conversations[channel_id].newest_first()).blocks or []
+
+    def dm(self, *users: str) -> str:
+        """The id of the bot's conversation with these people."""
+        found = self.slack.state.find_dm(frozenset({self.slack.bot_user_id, *users}))
+        return found.id if found else ""
+
+    def new_courier(self, **changes: Any) -> Courier:
+        """A courier as after a restart: it remembers nothing."""
+        return make_courier(self.membrane, self.web, self.identity, self.people, self.clock, **changes)
+
+
+def make_courier(
+    membrane: Membrane,
+    web: AsyncWebClient,
+    identity: Identity,
+    people: FakeDirectory,
+    clock: Callable[[], float],
+    **changes: Any,
+) -> Courier:
+    more: dict[str, Any] = {"rates": UNPACED, "timing": QUICK, **changes}
+    return Courier(
+        membrane.outbox,
+        web,
+        identity,
+        policy=lambda: membrane.policy,
+        people=people,
+        bells=membrane.bells,
+        clock=clock,
+        **more,
+    )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def slack(clock: Clock) -> AsyncIterator[LocalSlack]:
+    """The workspace without rate limits."""
+    async with LocalSlack(SEED, rate_scale=None, retry_scale=0, clock=clock) as server:
+        yield server
+
+
+@pytest.fixture
+async def room(tmp_path: Path, slack: LocalSlack, clock: Clock) -> AsyncIterator[Room]:
+    db = open_database(tmp_path / "membrane.db", exclusive=True)
+    people, in_force = FakeDirectory(), [policy()]
+    membrane = Membrane(db, lambda: in_force[-1], people, secret=SECRET, clock=clock)
+    web = web_client(slack.bot_token, slack.api_url, timeout_s=2)
+    identity = await identify(web)
+    courier = make_courier(membrane, web, identity, people, clock)
+    yield Room(membrane, db, people, clock, in_force, slack, web, identity, courier)
+    await db.close()
+
+
+@pytest.fixture
+async def cleo(slack: LocalSlack) -> AsyncIterator[Person]:
+    async with Person(slack.base_url, CLEO) as person:
+        yield person
+
+
+@pytest.fixture
+async def dia(slack: LocalSlack) -> AsyncIterator[Person]:
+    async with Person(slack.base_url, DIA) as person:
+        yield person
+
+
+@pytest.fixture
+async def ada(slack: LocalSlack) -> AsyncIterator[Person]:
+    async with Person(slack.base_url, ADA) as person:
+        yield person
