@@ -1,0 +1,1 @@
+"""Example graphs, as authors write them. The host loads them by path."""
