@@ -41,7 +41,8 @@ def message_context(
         "response_url": f"{base}/actions/{state.seed.team_id}/{secret}",
     }
     if not message.is_ephemeral:
-        context["message"] = as_json(message, state.seed.bot, state.seed.team_id)
+        # Not documented, but public apps read their metadata here.
+        context["message"] = as_json(message, state.seed.bot, state.seed.team_id, metadata=True)
     return context
 
 

@@ -10,6 +10,7 @@ from bot.localslack.delivery import Delivery
 from bot.localslack.errors import PersonRefusal, SlackRefusal
 from bot.localslack.inputs import entry_errors, find, state_values
 from bot.localslack.messages import with_ids
+from bot.localslack.method import scope_noun
 from bot.localslack.sockets import Reply
 from bot.localslack.state import State
 from bot.localslack.viewcheck import checked_view
@@ -99,17 +100,7 @@ class People:
             raise PersonRefusal("nothing can be said here")
         message = Message(ts=self._state.next_ts(), user=user_id, text=text)
         self._state.add_message(conversation, message)
-        kind = conversation.kind if conversation.kind != "channel" else "channels"
-        if f"message.{kind}" in self.subscriptions and self._state.bot_user_id in conversation.members:
-            said = {
-                "type": "message",
-                "user": user_id,
-                "text": text,
-                "ts": message.ts,
-                "event_ts": message.ts,
-            }
-            where = {"channel": conversation.id, "channel_type": conversation.kind}
-            self._delivery.event(payloads.event(self._state, {**said, **where}))
+        self._tell_of(conversation, message)
         return message
 
     def open_dm(self, user_id: str) -> Conversation:
@@ -199,6 +190,15 @@ class People:
         if home is not None:
             body["view"] = self._state.views.as_json(home)
         self._delivery.event(payloads.event(self._state, {**body, "event_ts": self._state.next_ts()}))
+
+    def _tell_of(self, conversation: Conversation, message: Message) -> None:
+        """Let the bot hear what was said, if it is there and asked for it."""
+        noun = scope_noun(conversation)
+        if f"message.{noun}" not in self.subscriptions or self._state.bot_user_id not in conversation.members:
+            return
+        said = {"type": "message", "user": message.user, "text": message.text, "ts": message.ts}
+        where = {"channel": conversation.id, "channel_type": noun.removesuffix("s"), "event_ts": message.ts}
+        self._delivery.event(payloads.event(self._state, {**said, **where}))
 
     def _after_submission(self, user_id: str, view: View, reply: Reply) -> Submitted:
         """Do what the bot answered to a submission; no word from it closes the modal."""

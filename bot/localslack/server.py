@@ -38,7 +38,7 @@ class LocalSlack:
         retry_scale: a factor on the minutes between retries of an event.
         ack_timeout: seconds in which the bot must acknowledge.
         subscriptions: the events that the app asked for: ``app_home_opened``, ``message.im``,
-            ``message.channels``, ``message.mpim``.
+            ``message.channels``, ``message.groups``, ``message.mpim``.
         clock: unix seconds; what trigger ids, response URLs, rates and timestamps go by.
 
     Raises:

@@ -11,30 +11,37 @@ from bot.localslack.workspace import Json, User, UserGroup
 
 
 def shown(call: Call, user: User) -> Json:
-    """The user object of API responses."""
-    now = datetime.now(ZoneInfo(user.tz))
-    offset = now.utcoffset()
+    """The user object of API responses; Slack says little of a deactivated account."""
     profile = {"real_name": user.shown_name, "display_name": user.name, "title": user.title}
-    shown: Json = {
+    common: Json = {
         "id": user.id,
         "team_id": call.state.team_of(user),
         "name": user.name,
         "deleted": user.deleted,
-        "real_name": user.shown_name,
-        "tz": user.tz,
-        "tz_label": now.tzname() or user.tz,
-        "tz_offset": int(offset.total_seconds()) if offset else 0,
         "profile": {**profile, "team": call.state.team_of(user)},
         "is_bot": user.is_bot,
         "is_app_user": False,
         "updated": int(call.state.clock()),
     }
-    if not user.deleted:
-        guest = {"is_restricted": user.is_restricted, "is_ultra_restricted": False}
-        shown |= {"is_admin": user.is_admin, "is_owner": False, "is_primary_owner": False, **guest}
     if user.is_stranger:
-        shown["is_stranger"] = True
-    return shown
+        common["is_stranger"] = True
+    return common if user.deleted else {**common, **_of_an_active(user)}
+
+
+def _of_an_active(user: User) -> Json:
+    now = datetime.now(ZoneInfo(user.tz))
+    offset = now.utcoffset()
+    return {
+        "real_name": user.shown_name,
+        "tz": user.tz,
+        "tz_label": now.tzname() or user.tz,
+        "tz_offset": int(offset.total_seconds()) if offset else 0,
+        "is_admin": user.is_admin,
+        "is_owner": False,
+        "is_primary_owner": False,
+        "is_restricted": user.is_restricted,
+        "is_ultra_restricted": False,
+    }
 
 
 def _info(call: Call) -> Json:

@@ -112,6 +112,7 @@ function draw(conversation, message, first, ctx) {
   const body = h("div", { className: "message-body" },
     first && head(message, author, ctx),
     message.ephemeral && note(conversation, message, ctx),
+    message.thread_ts && message.thread_ts !== message.ts && h("p", { className: "only-you" }, "↳ in a thread"),
     content(conversation, message, ctx));
   const className = `message ${first ? "first" : "follows"} ${message.ephemeral ? "ephemeral" : ""}`;
   const margin = first ? avatar(author) : time(message, ctx, "message-time aside");

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.localslack import LocalSlack, Person, PersonError
 from tests.integration.localslack.conftest import Clock, Connect, button, card
 
+META = {"event_type": "card", "event_payload": {"card": "c1"}}
 MODAL: dict[str, Any] = {
     "type": "modal",
     "callback_id": "reason",
@@ -43,7 +44,9 @@ async def test_a_click_reaches_bolt_and_the_card_is_redrawn(
         )
 
     async with connected(app):
-        posted = await web.chat_postMessage(channel="#agent-approvals", text="a card", blocks=card())
+        posted = await web.chat_postMessage(
+            channel="#agent-approvals", text="a card", blocks=card(), metadata=META
+        )
         clicked = await ada.click("#agent-approvals", posted["ts"], "approve")
         assert (clicked.acked, clicked.reason) == (True, "ok")
         shown = await ada.wait_for_message("#agent-approvals", "Approved")
@@ -61,6 +64,7 @@ async def test_a_click_reaches_bolt_and_the_card_is_redrawn(
     }
     assert body["channel"] == {"id": "C0APPR", "name": "agent-approvals"}
     assert body["message"]["blocks"][1]["elements"][0]["action_id"] == "approve"
+    assert body["message"]["metadata"] == META
     action = body["actions"][0]
     assert (action["action_id"], action["block_id"], action["value"], action["type"]) == (
         "approve",
@@ -344,3 +348,24 @@ async def test_who_is_not_in_a_channel_sees_and_clicks_nothing(web: AsyncWebClie
     ts = await web.chat_postMessage(channel="U0AAA", text="a page", blocks=card())
     with pytest.raises(PersonError, match="in no conversation"):
         await ben.click(str(ts["channel"]), str(ts["ts"]), "approve")
+
+
+async def test_the_bot_hears_what_people_say_if_it_asked_for_it(
+    slack: LocalSlack, app: AsyncApp, ada: Person, connected: Connect
+) -> None:
+    heard: list[tuple[str, str]] = []
+    both = asyncio.Event()
+    slack.people.subscriptions = frozenset({"message.im", "message.channels"})
+
+    @app.event("message")
+    async def message(event: dict[str, Any]) -> None:
+        heard.append((event["channel_type"], event["text"]))
+        if len(heard) == 2:
+            both.set()
+
+    async with connected(app):
+        await ada.post("dm", "hello bot")
+        await ada.post("C0AWAY", "the bot is not here")
+        await ada.post("C0APPR", "hello all")
+        await asyncio.wait_for(both.wait(), 2)
+    assert sorted(heard) == [("channel", "hello all"), ("im", "hello bot")]

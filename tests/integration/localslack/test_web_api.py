@@ -105,6 +105,8 @@ async def test_posting_by_name_id_and_person(web: AsyncWebClient) -> None:
             "T0LOCAL",
         )
     assert (await web.chat_postMessage(channel="U0AAA", text="hello"))["channel"].startswith("D")
+    # https://github.com/slackapi/python-slack-sdk/issues/1156: a deactivated person's DM takes messages
+    assert (await web.chat_postMessage(channel="U0OLD", text="hello"))["ok"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,6 @@ async def test_posting_by_name_id_and_person(web: AsyncWebClient) -> None:
         ("C0PRIV", "hi", "channel_not_found"),
         ("C0AWAY", "hi", "not_in_channel"),
         ("C0ARCH", "hi", "is_archived"),
-        ("U0OLD", "hi", "user_disabled"),
         ("C0APPR", "  ", "no_text"),
     ],
 )
@@ -297,7 +298,10 @@ async def test_users_and_what_bars_them_from_voting(slack: LocalSlack, web: Asyn
     assert stranger["is_stranger"]
     assert stranger["team_id"] != slack.team_id
     slack.state.change_user("U0AAA", deleted=True)
-    assert (await user("U0AAA"))["deleted"]
+    gone = await user("U0AAA")
+    assert gone["deleted"]
+    assert "real_name" not in gone
+    assert gone["profile"]["real_name"] == "Ada Okafor"
     assert (await refusal(web.users_info(user="U0NONE")))["error"] == "user_not_found"
     listed = [member["id"] for member in (await web.users_list())["members"]]
     assert "U0STR" not in listed
