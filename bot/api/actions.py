@@ -1,0 +1,152 @@
+"""The routes of an agent that runs its own effects: propose, wait, claim, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.api import answers, body, models
+from bot.api.problems import ApiError, documented
+from bot.api.replies import Direct, Polls, body_schema, caller, key_of, reply
+from bot.domain.action import MAX_BYTES, Action
+from bot.membrane import Membrane
+
+PATH = "/v1/actions"
+MAX_WAIT_S = 60.0
+MAX_PAGE = 200
+
+Wait = Annotated[
+    float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for the answer while nobody has given one")
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Before = Annotated[str | None, Query(max_length=64, description="an id; older ones are returned")]
+
+
+class Actions:
+    """What an agent can ask about actions. Each docstring is the operation's text on the OpenAPI page."""
+
+    def __init__(self, membrane: Membrane, polls: Polls, clock: Callable[[], float] = time.time) -> None:
+        self._membrane = membrane
+        self._polls = polls
+        self._clock = clock
+
+    async def propose(self, request: Request) -> Response:
+        """Propose an action.
+
+        The answer says at once what the policy makes of it. State `passed`: claim it and act. State
+        `waiting`: people are asked; wait with `GET /v1/actions/{id}?wait=30`. The token, not the body, says
+        which agent asks and who answers for it.
+        """
+        began = self._clock()
+        asked = await body.read(request, models.Proposal)
+        key, token = key_of(request, asked.idempotency_key), caller(request)
+        action = Action.of(
+            asked.kind,
+            asked.args,
+            agent=token.agent,
+            owner=token.owner,
+            on_behalf_of=asked.on_behalf_of,
+            description=asked.description,
+            hint=asked.risk.risk() if asked.risk is not None else None,
+        )
+        standing = await self._membrane.propose(action, idempotency_key=key)
+        proposed_before = key is not None and standing.action.proposed_at < began
+        return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
+
+    async def listed(self, request: Request, limit: Limit = 50, before: Before = None) -> Response:
+        """List the agent's own actions, the newest first."""
+        found = await self._membrane.listed(caller(request).agent, most=limit + 1, before=before)
+        page = found[:limit]
+        more = page[-1].id if len(found) > limit else None
+        return reply({"actions": [answers.line(record) for record in page], "next_before": more})
+
+    async def standing(self, request: Request, action_id: str, wait: Wait = 0.0) -> Response:
+        """Return where an action stands.
+
+        With `wait`, an action that waits for people is answered when that changes, or after so many
+        seconds as it stands then. Ask again for as long as you want to wait: a review does not end because
+        nobody polls.
+        """
+        agent, found = caller(request).agent, None
+        if wait:
+            found = await self._polls.poll(request, self._membrane.wait(action_id, wait, agent=agent))
+        if found is None:
+            found = await self._membrane.standing(action_id, agent=agent)
+        return reply(answers.action(found, self._clock()))
+
+    async def claim(self, request: Request, action_id: str) -> Response:
+        """Start the action: the step between the answer and the effect.
+
+        It succeeds once, with the args digest that was proposed, while the approval is good. Only then may
+        the effect happen, with the arguments that the answer holds. A problem with the reason `lapsed` says
+        that people are being asked again.
+        """
+        asked = await body.read(request, models.ClaimRequest)
+        agent = caller(request).agent
+        claimed = await self._membrane.claim(action_id, asked.args_digest, agent=agent, rerun=asked.rerun)
+        return reply(answers.claim(claimed))
+
+    async def report(self, request: Request, action_id: str) -> Response:
+        """Say what became of a claimed action. Unreported, its receipt becomes `unknown`."""
+        asked = await body.read(request, models.Report)
+        if len(orjson.dumps(asked.result)) > MAX_BYTES:
+            raise ApiError(422, "invalid", f"body.result: it is larger than {MAX_BYTES} bytes of JSON")
+        found = await self._membrane.report(
+            action_id,
+            executed=asked.receipt == "executed",
+            detail=asked.detail,
+            result=asked.result,
+            agent=caller(request).agent,
+        )
+        return reply(answers.action(found, self._clock()))
+
+    async def withdraw(self, request: Request, action_id: str) -> Response:
+        """Take an action back that has not started. Its review closes; nobody has judged it."""
+        asked = await body.read(request, models.Withdrawal)
+        found = await self._membrane.withdraw(action_id, why=asked.why, agent=caller(request).agent)
+        return reply(answers.action(found, self._clock()))
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the routes, straight into the API's own router: a nested one matches each path twice."""
+        routes.add_api_route(
+            PATH,
+            self.propose,
+            methods=["POST"],
+            status_code=201,
+            response_model=models.ActionAnswer,
+            responses={
+                200: {"model": models.ActionAnswer, "description": "what the key's proposal came to before"},
+                **documented(400, 408, 409, 413, 415, 422),
+            },
+            openapi_extra=body_schema("Proposal", keyed=True),
+            route_class_override=Direct,
+            tags=["actions"],
+        )
+        for path, endpoint, asked, answer in (
+            ("claim", self.claim, "ClaimRequest", models.ClaimAnswer),
+            ("report", self.report, "Report", models.ActionAnswer),
+            ("withdraw", self.withdraw, "Withdrawal", models.ActionAnswer),
+        ):
+            routes.add_api_route(
+                f"{PATH}/{{action_id}}/{path}",
+                endpoint,
+                methods=["POST"],
+                response_model=answer,
+                responses=documented(400, 404, 408, 409, 413, 415, 422),
+                openapi_extra=body_schema(asked),
+                route_class_override=Direct,
+                tags=["actions"],
+            )
+        for path, look, found, errors in (
+            ("", self.listed, models.ActionList, documented(422)),
+            ("/{action_id}", self.standing, models.ActionAnswer, documented(404, 422)),
+        ):
+            routes.add_api_route(
+                PATH + path, look, methods=["GET"], response_model=found, responses=errors, tags=["actions"]
+            )

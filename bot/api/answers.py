@@ -1,0 +1,200 @@
+"""What an agent is told: pure functions from the domain to JSON-ready values.
+
+Built by hand and dumped by orjson: a pydantic response model costs more than the rest of a passing
+proposal. A test holds the two to each other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.domain.record import ActionRecord, Claim, Standing, ThreadRecord
+from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.ruling import AbsentDefault
+
+UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+NO_OUTCOME = {ActionState.PASSED, ActionState.WAITING, ActionState.WITHDRAWN}
+"""States in which an outcome, if there was one, is void: asked again, taken back, or never asked."""
+OUTCOMES = {ReviewState.APPROVED, ReviewState.REJECTED, ReviewState.EXPIRED}
+
+FOLLOWS = {
+    ActionState.APPROVED: "Claim it, then act.",
+    ActionState.REJECTED: "Do not do it.",
+    ActionState.HALTED: "It is halted, and can still be answered.",
+    ActionState.ABORTED: "It is aborted and does not run.",
+}
+"""What an outcome comes to."""
+IF_NOBODY_ANSWERS = {
+    AbsentDefault.SAFE_HALT: "it is halted, its state kept; it can still be answered later",
+    AbsentDefault.ABORT: "it is aborted and does not run",
+    AbsentDefault.ESCALATE: "it stays pending, and more people are paged until one of them acts",
+}
+
+
+def instant(at: float | None) -> datetime | None:
+    """Return seconds since the epoch as what orjson writes in RFC 3339."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def span(seconds: float) -> str:
+    """Return a duration in words, in the largest unit that it is whole in."""
+    for size, unit in UNITS:
+        count, rest = divmod(seconds, size)
+        if count and not rest:
+            return f"{count:.0f} {unit}" + ("" if count == 1 else "s")
+    return f"{seconds:g} seconds"
+
+
+def action(standing: Standing, now: float) -> dict[str, Any]:
+    """Return an ActionAnswer."""
+    record, decided = standing.action, _decided(standing)
+    until, ruling = standing.valid_until, record.ruling
+    review = standing.review
+    expired = decided is not None and decided.state is ReviewState.EXPIRED
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "args_digest": record.args_digest,
+        "tier": int(record.tier),
+        "tier_name": record.tier.label,
+        "rule": ruling.rule,
+        "reason": ruling.reason,
+        "policy_version": ruling.policy_version,
+        "state": record.state,
+        "message": message(standing),
+        "may_start": until is not None and now <= until,
+        "valid_until": instant(until),
+        "outcome": _outcome(record, decided),
+        "nobody_answered": expired,
+        "decided_by": decided.decided_by if decided is not None else (),
+        "decided_at": instant(decided.closed_at) if decided is not None else None,
+        "note": decided.note if decided is not None else None,
+        "remembers": record.remembers,
+        "receipt": record.receipt,
+        "detail": record.detail,
+        "result": record.result,
+        "proposed_at": instant(record.proposed_at),
+        "settled_at": instant(record.settled_at),
+        "review": _review(review) if review is not None else None,
+    }
+
+
+def _decided(standing: Standing) -> Review | None:
+    """The review whose outcome the action's state rests on."""
+    decided = standing.decided
+    if decided is None or standing.action.state in NO_OUTCOME or decided.state not in OUTCOMES:
+        return None
+    return decided
+
+
+def _outcome(record: ActionRecord, decided: Review | None) -> str | None:
+    if decided is not None:
+        return decided.state
+    return ReviewState.REJECTED if record.remembers else None
+
+
+def _review(review: Review) -> dict[str, Any]:
+    ruling = review.ruling
+    return {
+        "id": review.id,
+        "state": review.state,
+        "opened_at": instant(review.opened_at),
+        "expires_at": instant(review.expires_at),
+        "overdue_at": instant(review.overdue_at),
+        "approvers": ruling.approvers,
+        "quorum": ruling.quorum,
+        "approvals": len(review.approvals),
+        "channel": ruling.channel,
+        "if_nobody_answers": _default(review),
+        "if_nobody_answers_text": if_nobody_answers(review),
+    }
+
+
+def _default(review: Review) -> AbsentDefault:
+    return review.ruling.default or AbsentDefault.ABORT
+
+
+def if_nobody_answers(review: Review) -> str:
+    """Say what an unanswered review comes to."""
+    if review.expires_at is None:
+        return "it stays halted, and is named in every digest"
+    return IF_NOBODY_ANSWERS[_default(review)]
+
+
+def message(standing: Standing) -> str:
+    """Say how an action stands, in words that a model can be told."""
+    record, decided = standing.action, _decided(standing)
+    if record.state is ActionState.PASSED:
+        return f"It passes ({record.tier.label}): {record.ruling.reason}. Claim it, then act."
+    if record.state is ActionState.WAITING and standing.review is not None:
+        return _waiting(standing.review)
+    if record.state is ActionState.RUNNING:
+        return "Started; its report is awaited."
+    if decided is not None and record.state in FOLLOWS:
+        return f"{_verdict(decided)} {FOLLOWS[record.state]}"
+    return _noted(record.state.capitalize(), record.detail)
+
+
+def _waiting(review: Review) -> str:
+    ruling = review.ruling
+    names, got = " or ".join(ruling.approvers), len(review.approvals)
+    text = f"It waits for {names} ({got} of {ruling.quorum} approvals)."
+    if review.overdue_at is not None:
+        return f"{text} It is overdue: {IF_NOBODY_ANSWERS[AbsentDefault.ESCALATE]}."
+    within = f" within {span(ruling.window_s)}" if ruling.window_s and review.expires_at is not None else ""
+    return f"{text} If nobody answers{within}, {if_nobody_answers(review)}."
+
+
+def _verdict(review: Review) -> str:
+    if review.state is ReviewState.EXPIRED:
+        within = f" within {span(review.ruling.window_s)}" if review.ruling.window_s else ""
+        return f"Nobody answered{within}; this is not a refusal by a person."
+    return _noted(f"{review.state.capitalize()} by {' and '.join(review.decided_by)}", review.note)
+
+
+def _noted(text: str, note: str | None) -> str:
+    return f"{text}: {note.rstrip('.')}." if note else f"{text}."
+
+
+def line(record: ActionRecord) -> dict[str, Any]:
+    """Return an ActionLine."""
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "tier": int(record.tier),
+        "state": record.state,
+        "receipt": record.receipt,
+        "detail": record.detail,
+        "proposed_at": instant(record.proposed_at),
+        "settled_at": instant(record.settled_at),
+    }
+
+
+def claim(claimed: Claim) -> dict[str, Any]:
+    """Return a ClaimAnswer."""
+    record = claimed.action
+    return {
+        "id": record.id,
+        "key": claimed.key,
+        "attempt": claimed.attempt,
+        "kind": record.kind,
+        "args": record.args,
+        "args_digest": record.args_digest,
+        "report_within_s": record.ruling.report_within_s,
+    }
+
+
+def thread(record: ThreadRecord, actions: list[ActionRecord]) -> dict[str, Any]:
+    """Return a ThreadAnswer."""
+    return {
+        "id": record.id,
+        "graph": record.graph,
+        "graph_version": record.graph_version,
+        "state": record.state,
+        "error": record.error,
+        "on_behalf_of": record.on_behalf_of,
+        "wanted_at": instant(record.wanted_at),
+        "settled_at": instant(record.settled_at),
+        "actions": [line(each) for each in actions],
+    }

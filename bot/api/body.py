@@ -1,0 +1,139 @@
+"""Reading a request's body: bounded in size and time, and strict about JSON.
+
+Two readers must never see different arguments in one text. So a duplicate key, a number that is not one,
+and bytes that are not UTF-8 are refused, where most parsers quietly pick something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from typing import Any, NoReturn, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from bot.api.problems import ApiError
+
+MAX_BODY = 256 * 1024
+"""Bytes: the largest arguments (64 KiB), escaped and indented, with room for the rest."""
+PATIENCE_S = 15.0
+"""How long a client may take to send its body."""
+MAX_DEPTH = 48
+"""Nesting of the whole body; the arguments in it have a limit of their own."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read(request: Request, model: type[M]) -> M:
+    """Read and check a JSON body. Raises ApiError that says what is wrong and where."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ApiError(415, "unsupported-media-type", "send JSON, with Content-Type: application/json")
+    data = parse(await _bytes(request))
+    try:
+        return model.model_validate(data, strict=True)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_context=False), "body") from error
+
+
+async def _bytes(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        _too_large()
+    first = await request.receive()  # all of it, nearly always
+    if not first.get("more_body"):
+        body: bytes = first.get("body", b"")
+    else:
+        body = await _rest(request, bytearray(first.get("body", b"")))
+    if len(body) > MAX_BODY:
+        _too_large()
+    return body
+
+
+async def _rest(request: Request, body: bytearray) -> bytes:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            more = True
+            while more and len(body) <= MAX_BODY:
+                message = await request.receive()
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+    except TimeoutError as error:
+        raise ApiError(
+            408, "request-timeout", f"the body did not arrive within {PATIENCE_S:.0f} s"
+        ) from error
+    return bytes(body)
+
+
+def _too_large() -> NoReturn:
+    raise ApiError(413, "too-large", f"the body is larger than {MAX_BODY} bytes")
+
+
+def parse(body: bytes) -> Any:
+    """Parse JSON strictly. Raises ApiError."""
+    try:
+        text = body.decode()
+        data = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)
+        _check_depth(data)
+        orjson.dumps(data)  # refuses lone surrogates and integers beyond 64 bits, which no store holds
+    except UnicodeDecodeError as error:
+        raise _bad_json(f"it is not UTF-8: {error.reason} at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise _bad_json(f"{error.msg} at line {error.lineno} column {error.colno}") from error
+    except RecursionError as error:
+        raise _bad_json(f"it is nested deeper than {MAX_DEPTH} levels") from error
+    except (ValueError, TypeError) as error:
+        raise _bad_json(str(error)) from error
+    return data
+
+
+def _bad_json(why: str) -> ApiError:
+    return ApiError(400, "bad-json", f"the body cannot be read as JSON: {why}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _check_depth(data: Any) -> None:
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def invalid(faults: Any, part: str = "") -> ApiError:
+    """Return the problem for what pydantic found wrong; `part` goes before each path."""
+    errors = []
+    for fault in faults:
+        path = ".".join(str(step) for step in (*([part] if part else []), *fault["loc"]))
+        errors.append({"where": path, "what": fault["msg"].removeprefix("Value error, ")})
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    detail = f"{errors[0]['where']}: {errors[0]['what']}{more}"
+    return ApiError(422, "invalid", detail, {"errors": errors})

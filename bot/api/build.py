@@ -1,0 +1,123 @@
+"""Putting the API together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from bot.api import openapi, problems
+from bot.api.actions import Actions
+from bot.api.body import invalid
+from bot.api.door import Door
+from bot.api.health import Health
+from bot.api.operations import Operations
+from bot.api.problems import ApiError
+from bot.api.rates import Buckets
+from bot.api.replies import Polls
+from bot.api.threads import Host, Threads
+from bot.errors import MembraneError
+from bot.membrane import Membrane
+from bot.metrics import Metrics
+
+DESCRIPTION = """
+Agents propose actions; the policy rules them; what is hard to undo waits for a person.
+
+1. `POST /v1/actions` proposes. State `passed`: go on with 3. State `waiting`: people are asked.
+2. `GET /v1/actions/{id}?wait=30` waits, until `outcome` is set or as long as you like.
+3. `POST /v1/actions/{id}/claim` with the `args_digest` starts it, once. **Only then may the effect happen.**
+4. `POST /v1/actions/{id}/report` says what became of it.
+
+An expired review is not a refusal by a person: `nobody_answered` tells the two apart.
+Errors are RFC 9457 problems; their `type` stays the same, their `detail` is for people.
+"""
+
+log = structlog.get_logger(__name__)
+
+
+def build_api(
+    membrane: Membrane,
+    *,
+    health: Health,
+    metrics: Metrics,
+    host: Host | None = None,
+    rate: float = 0.0,
+    closing: asyncio.Event | None = None,
+    version: str = "0",
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """Return the HTTP API.
+
+    `host` runs the hosted graphs; without one there are no routes for threads. `rate` is in requests a
+    second for one token, 0 for no limit. `closing` is set when the bot stops, and ends the long polls.
+    """
+    api = FastAPI(
+        title="Checkpoint Membrane", version=version, description=DESCRIPTION, redoc_url=None,
+        generate_unique_id_function=lambda route: route.name, redirect_slashes=False,
+    )  # fmt: skip
+    polls = Polls(closing or asyncio.Event())
+    Actions(membrane, polls, clock).add_to(api.router)
+    if host is not None:
+        Threads(membrane, host).add_to(api.router)
+    Operations(health, metrics).add_to(api.router)
+    api.add_middleware(Door, tokens=membrane.tokens, buckets=Buckets(rate))
+    _translate_errors(api)
+
+    def described() -> dict[str, Any]:
+        return openapi.describe(api)
+
+    api.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend its page
+    return api
+
+
+def _translate_errors(api: FastAPI) -> None:
+    async def ours(_: Request, error: Exception) -> Response:
+        assert isinstance(error, MembraneError)
+        problem = problems.of_error(error)
+        if problem.status == 500:
+            log.error("an agent was told of an error with no meaning of its own", error=str(error))
+        return problem.response()
+
+    async def theirs(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return error.response()
+
+    async def unfit(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return invalid(error.errors()).response()
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = None
+        if error.status_code == 404:
+            detail = f"there is nothing at {request.url.path}; /docs shows what there is"
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = allowed = ", ".join(_methods(api, request))
+            detail = f"{request.url.path} takes {allowed}, not {request.method}"
+        return problems.of_status(error.status_code, detail, headers).response()
+
+    async def unexpected(_: Request, __: Exception) -> Response:
+        # The server logs it with its traceback; the client learns nothing of our insides.
+        return ApiError(500, "internal", "something broke here; the bot's log has it").response()
+
+    api.add_exception_handler(MembraneError, ours)
+    api.add_exception_handler(ApiError, theirs)
+    api.add_exception_handler(RequestValidationError, unfit)
+    api.add_exception_handler(HTTPException, http)
+    api.add_exception_handler(Exception, unexpected)
+
+
+def _methods(api: FastAPI, request: Request) -> list[str]:
+    """Every method of a path; the framework names only those of the first route that fits."""
+    fitting = [route for route in api.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})

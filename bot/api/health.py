@@ -1,0 +1,61 @@
+"""Whether the bot lives, and whether it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+Check = Callable[[], Awaitable[str | None]]
+"""Returns None where all is well, else what is wrong in a few words."""
+
+STALE_S = 30.0
+"""A sweep that has not succeeded for so long hangs; the process is better started anew."""
+PATIENCE_S = 2.0
+"""For one check; what cannot say in that time that it is well is not."""
+
+
+class Health:
+    """What `/healthz` and `/readyz` say.
+
+    `sweeps` returns when each sweep last succeeded, in seconds since the epoch; a sweep counts from the
+    moment it is listed. `checks` are what serving needs: the store, Slack, the courier.
+    """
+
+    def __init__(
+        self,
+        sweeps: Callable[[], Mapping[str, float]],
+        checks: Mapping[str, Check],
+        *,
+        stale_s: float = STALE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.sweeps = sweeps
+        self._checks = checks
+        self._stale_s = stale_s
+        self._clock = clock
+
+    def dead(self) -> dict[str, str]:
+        """Return the sweeps that have not run for too long, with for how long."""
+        now = self._clock()
+        return {
+            name: f"has not succeeded for {now - last:.0f} s"
+            for name, last in self.sweeps().items()
+            if now - last > self._stale_s
+        }
+
+    async def unready(self) -> dict[str, str]:
+        """Return what keeps the bot from serving, by part."""
+        names = list(self._checks)
+        found = await asyncio.gather(*(_ask(self._checks[name]) for name in names))
+        return {**self.dead(), **{name: what for name, what in zip(names, found, strict=True) if what}}
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await check()
+    except TimeoutError:
+        return f"did not answer within {PATIENCE_S:.0f} s"
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a part that is not well
+        return str(error) or type(error).__name__

@@ -1,0 +1,284 @@
+"""What agents send and what they are told, as the OpenAPI page shows it. Instants are UTC, RFC 3339."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.domain.action import KIND, MAX_BYTES, MAX_DESCRIPTION
+from bot.domain.people import USER_ID
+from bot.domain.review import ActionState, Receipt, ReviewState
+from bot.domain.risk import BlastRadius, Risk
+from bot.domain.ruling import AbsentDefault
+from bot.membrane.executing import MAX_DETAIL
+
+KEY = r"^[\x21-\x7e]{1,200}$"
+"""An idempotency key: printable ASCII without spaces."""
+EXAMPLE_ID = "act_019c8f3a2b4d5e6f708192a3b4c"
+EXAMPLE_DIGEST = "6f1c" * 16
+
+SlackUser = Annotated[str, Field(pattern=f"^{USER_ID.pattern}$", examples=["U0AAA"])]
+IdempotencyKey = Annotated[
+    str, Field(pattern=KEY, description="the same key and action again returns what the first did")
+]
+
+
+class _Asked(BaseModel):
+    """A request. An unknown field is an error: misspelt, it would silently do nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RiskHint(_Asked):
+    """The agent's own view of the risk. It can only raise the tier."""
+
+    reversible: bool
+    blast_radius: Literal["low", "medium", "high"]
+    cost_usd: float = Field(0.0, ge=0, allow_inf_nan=False)
+
+    def risk(self) -> Risk:
+        """Return it as the policy takes it."""
+        return Risk(self.reversible, BlastRadius(self.blast_radius), self.cost_usd)
+
+
+class Proposal(_Asked):
+    """An action that an agent wants to do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "payment.refund",
+                    "args": {"amount": 900, "recipient": "sam@acme.example"},
+                    "on_behalf_of": "U0AAA",
+                    "description": "Refund order 1042, which arrived broken.",
+                    "idempotency_key": "order-1042-refund",
+                }
+            ]
+        }
+    )
+
+    kind: str = Field(
+        pattern=f"^{KIND.pattern}$", description="dotted words; one the policy does not name is Tier 3"
+    )
+    args: dict[str, Any] = Field(
+        default_factory=dict, description=f"what the action is done with; at most {MAX_BYTES} bytes of JSON"
+    )
+    on_behalf_of: SlackUser | None = Field(
+        None, description="the Slack user in whose name it is done; they cannot vote on it"
+    )
+    description: str | None = Field(
+        None, max_length=MAX_DESCRIPTION, description="the agent's own words; shown as such, never ruled on"
+    )
+    risk: RiskHint | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+class ClaimRequest(_Asked):
+    """The wish to start an action now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"args_digest": EXAMPLE_DIGEST}]})
+
+    args_digest: str = Field(max_length=128, description="as the proposal's answer had it")
+    rerun: bool = Field(
+        default=False,
+        description="run an effect again that was claimed and never reported; only for kinds that the "
+        "policy calls idempotent",
+    )
+
+
+class Report(_Asked):
+    """What became of a claimed action."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"receipt": "executed", "result": {"refund_id": "re_91"}}]}
+    )
+
+    receipt: Literal["executed", "failed"]
+    detail: str | None = Field(None, max_length=MAX_DETAIL, description="the error, where it failed")
+    result: Any = Field(None, description=f"plain JSON, at most {MAX_BYTES} bytes")
+
+
+class Withdrawal(_Asked):
+    """Why an action is taken back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"why": "the order was cancelled"}]})
+
+    why: str = Field(min_length=1, max_length=MAX_DETAIL)
+
+
+class ThreadRequest(_Asked):
+    """The wish to start a thread of a hosted graph."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"graph": "refunds", "input": {"order": 1042}}]}
+    )
+
+    graph: str = Field(min_length=1, max_length=200, description="the name that the operator gave it")
+    input: dict[str, Any] = Field(default_factory=dict, description="the graph's input")
+    on_behalf_of: SlackUser | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+class ReviewAnswer(BaseModel):
+    """The question that people are asked about the action; the latest one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    state: ReviewState
+    opened_at: datetime
+    expires_at: datetime | None = Field(description="null after a safe-halt: it waits without a window")
+    overdue_at: datetime | None = Field(description="when the window of a mandated sign-off passed")
+    approvers: list[str] = Field(description="names from the policy")
+    quorum: int
+    approvals: int
+    channel: str | None = Field(description="where its card is")
+    if_nobody_answers: AbsentDefault
+    if_nobody_answers_text: str
+
+
+class ActionAnswer(BaseModel):
+    """Where an action stands.
+
+    `outcome` is what people, or the window, made of it. `nobody_answered` is true where it expired, which is
+    not a refusal by a person; `decided_by` then is empty.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": EXAMPLE_ID,
+                    "kind": "payment.refund",
+                    "args_digest": EXAMPLE_DIGEST,
+                    "tier": 3,
+                    "tier_name": "sync approval",
+                    "rule": "large-refund",
+                    "reason": "large refunds need two people",
+                    "policy_version": "sha256:9b2e",
+                    "state": "waiting",
+                    "message": "It waits for release-leads (0 of 2 approvals).",
+                    "may_start": False,
+                    "valid_until": None,
+                    "outcome": None,
+                    "nobody_answered": False,
+                    "decided_by": [],
+                    "decided_at": None,
+                    "note": None,
+                    "remembers": None,
+                    "receipt": None,
+                    "detail": None,
+                    "result": None,
+                    "proposed_at": "2026-11-03T09:12:44Z",
+                    "settled_at": None,
+                    "review": {
+                        "id": "rev_019c8f3a2b4d5e6f708192a3b4d",
+                        "state": "pending",
+                        "opened_at": "2026-11-03T09:12:44Z",
+                        "expires_at": "2026-11-03T09:42:44Z",
+                        "overdue_at": None,
+                        "approvers": ["release-leads"],
+                        "quorum": 2,
+                        "approvals": 0,
+                        "channel": "#agent-approvals",
+                        "if_nobody_answers": "abort",
+                        "if_nobody_answers_text": "it is aborted and does not run",
+                    },
+                }
+            ]
+        },
+    )
+
+    id: str
+    kind: str
+    args_digest: str = Field(description="binds the answer to exactly these arguments; claim with it")
+    tier: Literal[0, 1, 2, 3]
+    tier_name: str
+    rule: str = Field(description="what in the policy put it in this tier")
+    reason: str
+    policy_version: str
+    state: ActionState
+    message: str = Field(description="how it stands, in words that a model can be told")
+    may_start: bool = Field(description="whether a claim would succeed now")
+    valid_until: datetime | None = Field(description="until when it may be claimed")
+    outcome: Literal["approved", "rejected", "expired"] | None
+    nobody_answered: bool
+    decided_by: list[str] = Field(description="Slack user ids")
+    decided_at: datetime | None
+    note: str | None = Field(description="what the person who decided it said")
+    remembers: str | None = Field(
+        description="the earlier action whose rejection answered this one, without asking anybody again"
+    )
+    receipt: Receipt | None = Field(description="what happened to it in the end")
+    detail: str | None
+    result: Any
+    proposed_at: datetime
+    settled_at: datetime | None
+    review: ReviewAnswer | None
+
+
+class ActionLine(BaseModel):
+    """One action of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    kind: str
+    tier: Literal[0, 1, 2, 3]
+    state: ActionState
+    receipt: Receipt | None
+    detail: str | None
+    proposed_at: datetime
+    settled_at: datetime | None
+
+
+class ActionList(BaseModel):
+    """Actions, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actions: list[ActionLine]
+    next_before: str | None = Field(description="ask again with `before` set to this; null at the end")
+
+
+class ClaimAnswer(BaseModel):
+    """The right to start the action, once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    key: str = Field(description="the effect's idempotency key; hand it to whoever carries out the effect")
+    attempt: int
+    kind: str
+    args: dict[str, Any] = Field(description="exactly what was ruled and shown; run these")
+    args_digest: str
+    report_within_s: float = Field(description="seconds, after which its receipt is unknown")
+
+
+class ThreadAnswer(BaseModel):
+    """Where a hosted thread stands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    graph: str
+    graph_version: str
+    state: Literal["wanted", "running", "parked", "finished", "failed", "gone"]
+    error: str | None
+    on_behalf_of: str | None
+    wanted_at: datetime
+    settled_at: datetime | None
+    actions: list[ActionLine]
+
+
+class HealthAnswer(BaseModel):
+    """Whether the bot lives, or can serve; and if not, why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ok: bool
+    problems: dict[str, str] = Field(description="what is wrong, by part", examples=[{"slack": "no socket"}])

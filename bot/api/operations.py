@@ -1,0 +1,51 @@
+"""The routes of whoever runs the bot: is it alive, can it serve, its figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.api import models
+from bot.api.health import Health
+from bot.api.replies import reply
+from bot.metrics import Metrics
+
+UNWELL: dict[int | str, dict[str, Any]] = {
+    503: {"model": models.HealthAnswer, "description": "not so; `problems` says why"}
+}
+
+
+class Operations:
+    """What whoever runs the bot can ask; no token is needed. Each docstring is the operation's text."""
+
+    def __init__(self, health: Health, metrics: Metrics) -> None:
+        self._health = health
+        self._metrics = metrics
+
+    async def alive(self, _: Request) -> Response:
+        """Say whether the process lives: every sweep has run lately. If not, start it anew."""
+        return _answer(self._health.dead())
+
+    async def ready(self, _: Request) -> Response:
+        """Say whether it can serve: the store answers, Slack is connected, the courier keeps up."""
+        return _answer(await self._health.unready())
+
+    async def figures(self, _: Request) -> Response:
+        """Return figures for Prometheus."""
+        return Response(await self._metrics.scrape(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the routes."""
+        for path, endpoint in (("/healthz", self.alive), ("/readyz", self.ready)):
+            routes.add_api_route(
+                path, endpoint, response_model=models.HealthAnswer, responses=UNWELL, tags=["operations"]
+            )
+        routes.add_api_route("/metrics", self.figures, response_class=PlainTextResponse, tags=["operations"])
+
+
+def _answer(problems: dict[str, str]) -> Response:
+    return reply({"ok": not problems, "problems": problems}, 503 if problems else 200)

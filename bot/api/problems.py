@@ -1,0 +1,134 @@
+"""Errors as RFC 9457 problems. Each kind has a slug that stays the same, and a sentence for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from bot.errors import (
+    BadAction,
+    ClaimRefused,
+    Conflict,
+    GraphRefused,
+    MembraneError,
+    NotFound,
+    Refusal,
+    Refused,
+    ReportRefused,
+    StoreError,
+    TooMany,
+)
+
+URN = "urn:membrane:problem:"
+MEDIA_TYPE = "application/problem+json"
+
+
+class Fault(BaseModel):
+    """One thing wrong in a request."""
+
+    where: str = Field(description="the path of the value, as body.args.amount")
+    what: str = Field(description="what is wrong with it")
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it. `type` stays the same for a kind of error; `detail` is for people."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": URN + "claim-refused",
+                    "title": "Claim refused",
+                    "status": 409,
+                    "detail": "this action is waiting, so it may not start",
+                    "reason": "not_approved",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description=f"`{URN}` and the slug of this kind of error")
+    title: str
+    status: int
+    detail: str
+    reason: Refusal | None = Field(None, description="why a claim or a vote was refused")
+    errors: list[Fault] | None = Field(None, description="each thing wrong in the request")
+    retry_after: float | None = Field(None, description="seconds until it makes sense to try again")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError(Exception):
+    """Something wrong with a request that no use case has seen."""
+
+    status: int
+    slug: str
+    detail: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """Return it as a problem."""
+        body = {
+            "type": URN + self.slug,
+            "title": self.slug.replace("-", " ").capitalize(),
+            "status": self.status,
+            "detail": self.detail,
+            **self.more,
+        }
+        return Response(orjson.dumps(body), self.status, dict(self.headers), MEDIA_TYPE)
+
+
+SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (
+    (NotFound, 404, "not-found"),
+    (Conflict, 409, "conflict"),
+    (ClaimRefused, 409, "claim-refused"),
+    (Refused, 409, "refused"),
+    (ReportRefused, 409, "report-refused"),
+    (GraphRefused, 409, "graph-refused"),
+    (BadAction, 422, "bad-action"),
+    (TooMany, 429, "too-many"),
+    (StoreError, 503, "store-unavailable"),
+)
+"""The membrane's own errors; the first that fits."""
+
+
+def of_error(error: MembraneError) -> ApiError:
+    """Translate an error of the membrane."""
+    status, slug = next(((s, name) for kind, s, name in SLUGS if isinstance(error, kind)), (500, "internal"))
+    more: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    if isinstance(error, Refused):
+        more["reason"] = error.reason
+    if isinstance(error, TooMany):
+        more["retry_after"] = error.retry_after
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    return ApiError(status, slug, str(error), more, headers)
+
+
+def of_status(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> ApiError:
+    """Return a problem that only an HTTP status says, such as 405."""
+    phrase = HTTPStatus(status).phrase
+    return ApiError(status, phrase.lower().replace(" ", "-"), detail or phrase, headers=headers or {})
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the description of an operation's errors for its OpenAPI page."""
+    return {status: _documented(status) for status in (401, *statuses, 429, 500, 503)}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status == 429:
+        wait = {"description": "seconds to wait before trying again", "schema": {"type": "integer"}}
+        entry["headers"] = {"Retry-After": wait}
+    return entry

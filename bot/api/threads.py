@@ -1,0 +1,100 @@
+"""The routes of hosted graphs: start a thread, look where it stands."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.api import answers, body, models
+from bot.api.problems import documented
+from bot.api.replies import Direct, body_schema, caller, key_of, reply
+from bot.domain.action import canonical_json
+from bot.domain.record import ThreadRecord
+from bot.errors import BadAction, NotFound
+from bot.membrane import Membrane
+
+PATH = "/v1/threads"
+
+
+class Host(Protocol):
+    """What hosts the graphs; `bot.graph.host` does."""
+
+    async def start_thread(
+        self,
+        graph: str,
+        given: dict[str, Any],
+        *,
+        agent: str,
+        owner: str | None = None,
+        on_behalf_of: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> ThreadRecord:
+        """Want a thread started. Raises NotFound, GraphRefused or Conflict."""
+        ...
+
+
+class Threads:
+    """What an agent can ask about hosted threads. Each docstring is the operation's text on the page."""
+
+    def __init__(self, membrane: Membrane, host: Host) -> None:
+        self._membrane = membrane
+        self._host = host
+
+    async def start(self, request: Request) -> Response:
+        """Start a thread of a hosted graph. What it does is gated by the policy, like any action.
+
+        The same idempotency key, graph and input again returns the thread that is there.
+        """
+        asked = await body.read(request, models.ThreadRequest)
+        key, token = key_of(request, asked.idempotency_key), caller(request)
+        _check(asked.input)
+        started = await self._host.start_thread(
+            asked.graph,
+            asked.input,
+            agent=token.agent,
+            owner=token.owner,
+            on_behalf_of=asked.on_behalf_of,
+            idempotency_key=key,
+        )
+        return reply(answers.thread(started, await self._membrane.actions_of(started.id)), 201)
+
+    async def thread(self, request: Request, thread_id: str) -> Response:
+        """Return where a thread stands, with its actions."""
+        found = await self._membrane.thread(thread_id)
+        if found.agent != caller(request).agent:
+            raise NotFound(f"there is no thread {thread_id}")
+        return reply(answers.thread(found, await self._membrane.actions_of(thread_id)))
+
+    def add_to(self, routes: APIRouter) -> None:
+        """Add the routes."""
+        routes.add_api_route(
+            PATH,
+            self.start,
+            methods=["POST"],
+            status_code=201,
+            response_model=models.ThreadAnswer,
+            responses=documented(400, 404, 408, 409, 413, 415, 422),
+            openapi_extra=body_schema("ThreadRequest", keyed=True),
+            route_class_override=Direct,
+            tags=["threads"],
+        )
+        routes.add_api_route(
+            PATH + "/{thread_id}",
+            self.thread,
+            methods=["GET"],
+            response_model=models.ThreadAnswer,
+            responses=documented(404),
+            route_class_override=Direct,
+            tags=["threads"],
+        )
+
+
+def _check(given: dict[str, Any]) -> None:
+    """A graph's input is kept like arguments are, so the same limits hold."""
+    try:
+        canonical_json(given)
+    except BadAction as error:
+        raise BadAction(str(error).replace("args", "input", 1)) from error

@@ -1,0 +1,145 @@
+"""What a Prometheus server is told, counted from the journal.
+
+Nothing is instrumented: every commit writes what it did to the journal, and each scrape reads on from where
+the one before it ended. So a count and the record can never differ, and use cases know of no metrics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from sqlalchemy import Connection, and_, bindparam, select
+
+from bot.domain.review import ReviewState
+from bot.domain.risk import Tier
+from bot.errors import Refusal
+from bot.membrane import Membrane
+from bot.store.database import Database
+from bot.store.tables import journal
+
+BATCH = 10_000
+"""Journal entries read at once; a scrape reads as many batches as there are."""
+
+_OF_WRITER = journal.c.writer == bindparam("of")
+_AFTER = (
+    select(journal.c.seq, journal.c.event, journal.c.body)
+    .where(and_(_OF_WRITER, journal.c.seq > bindparam("last")))
+    .order_by(journal.c.seq)
+    .limit(BATCH)
+)
+_LAST_BEFORE = (
+    select(journal.c.seq)
+    .where(and_(_OF_WRITER, journal.c.at < bindparam("since")))
+    .order_by(journal.c.seq.desc())
+    .limit(1)
+)
+
+
+ZERO = {
+    "actions": [str(int(tier)) for tier in Tier],
+    "reviews_closed": [state.value for state in ReviewState if state is not ReviewState.PENDING],
+    "reviews_overdue": [""],
+    "pages": [""],
+    "votes_refused": [reason.value for reason in Refusal],
+    "receipts": ["executed", "failed", "unknown"],
+}
+"""Every series from the start, so that its first count can raise an alert."""
+ABOUT = {
+    "actions": ("Actions ruled", "tier"),
+    "reviews_closed": ("Reviews closed", "state"),
+    "reviews_overdue": ("Mandated sign-offs whose window passed", None),
+    "pages": ("Notifications of a person", None),
+    "votes_refused": ("Votes refused", "reason"),
+    "receipts": ("Claimed actions that ended", "receipt"),
+}
+
+
+class Metrics:
+    """The bot's figures in a registry of its own. They count from when this object was made.
+
+    `sweeps` returns when each sweep last succeeded; `writer` is whose chain of the journal is counted.
+    """
+
+    def __init__(
+        self,
+        membrane: Membrane,
+        db: Database,
+        sweeps: Callable[[], Mapping[str, float]],
+        *,
+        writer: str = "bot",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._membrane = membrane
+        self._db = db
+        self._sweeps = sweeps
+        self._writer = writer
+        self._since = clock()
+        self._last: int | None = None
+        self._lock = asyncio.Lock()
+        self._counts = {name: Counter(dict.fromkeys(labels, 0)) for name, labels in ZERO.items()}
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(self)
+        self._open = Gauge("membrane_open_reviews", "Reviews pending", registry=registry)
+        self._lag = Gauge(
+            "membrane_courier_lag_seconds", "Age of the oldest message that Slack lacks", registry=registry
+        )
+        self._swept = Gauge(
+            "membrane_sweep_last_success_timestamp_seconds", "When it ran well", ["sweep"], registry=registry
+        )
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counts; the registry asks for them."""
+        for name, (about, label) in ABOUT.items():
+            family = CounterMetricFamily(f"membrane_{name}", about, labels=[label] if label else [])
+            for value, count in self._counts[name].items():
+                family.add_metric([value] if label else [], count)
+            yield family
+
+    async def scrape(self) -> bytes:
+        """Return all figures in Prometheus' text format."""
+        async with self._lock:
+            await self._count()
+            self._open.set(await self._membrane.open_reviews())
+            self._lag.set(await self._membrane.outbox.behind_s())
+            for sweep, at in self._sweeps().items():
+                self._swept.labels(sweep).set(at)
+            return generate_latest(self.registry)
+
+    async def _count(self) -> None:
+        if self._last is None:
+            self._last = await self._db.read(self._first)
+        while rows := await self._db.read(self._next):
+            for seq, event, body in rows:
+                self._note(event, body)
+                self._last = seq
+
+    def _first(self, connection: Connection) -> int:
+        values = {"of": self._writer, "since": self._since}
+        return connection.execute(_LAST_BEFORE, values).scalar() or 0
+
+    def _next(self, connection: Connection) -> list[tuple[int, str, bytes]]:
+        values = {"of": self._writer, "last": self._last}
+        return [(row.seq, row.event, row.body) for row in connection.execute(_AFTER, values)]
+
+    def _note(self, event: str, text: bytes) -> None:
+        body: dict[str, Any] = orjson.loads(text)
+        if event in ("action.passed", "action.proposed", "action.remembered"):
+            self._counts["actions"][str(body["tier"])] += 1
+        elif event == "review.closed":
+            self._counts["reviews_closed"][body["state"]] += 1
+        elif event == "review.overdue":
+            self._counts["reviews_overdue"][""] += 1
+        elif event == "review.paged":
+            self._counts["pages"][""] += len(body["to"])
+        elif event == "review.vote_refused":
+            self._counts["votes_refused"][body["reason"]] += 1
+        elif event in ("action.executed", "action.failed", "action.unknown"):
+            self._counts["receipts"][event.removeprefix("action.")] += 1

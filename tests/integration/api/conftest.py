@@ -1,0 +1,144 @@
+"""The API over the real membrane and a real database; only the people and the clock are fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from bot.api import Health, build_api
+from bot.domain.policy import Policy
+from bot.domain.record import Standing, ThreadRecord
+from bot.errors import NotFound
+from bot.membrane import Membrane
+from bot.metrics import Metrics
+from bot.store.database import Database, open_database
+from tests import fakes
+
+
+class FakeHost:
+    """Wants threads as the graph host does, without running them."""
+
+    def __init__(self, membrane: Membrane) -> None:
+        self._membrane = membrane
+
+    async def start_thread(self, graph: str, given: dict[str, Any], **asked: Any) -> ThreadRecord:
+        if graph != "refunds":
+            raise NotFound(f"there is no graph {graph!r}; there is refunds")
+        return await self._membrane.start_thread(graph, given, graph_version="1", **asked)
+
+
+@dataclass
+class Bot:
+    """What a test drives: the API from outside, the membrane's other sides from inside."""
+
+    membrane: Membrane
+    db: Database
+    clock: fakes.Clock
+    people: fakes.FakeDirectory
+    token: str
+    token_id: str
+    api: FastAPI
+    closing: asyncio.Event
+    sweeps: dict[str, float] = field(default_factory=dict)
+    unwell: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def client(self, **options: Any) -> httpx2.AsyncClient:
+        """A client in this process, with the token unless `headers` say otherwise."""
+        options.setdefault("headers", self.headers)
+        transport = httpx2.ASGITransport(self.api, raise_app_exceptions=False)
+        return httpx2.AsyncClient(transport=transport, base_url="http://membrane", **options)
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        """Serve on a loopback port; yields the address."""
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(self.api, log_config=None, lifespan="off"))
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # not in a test's process
+        serving = asyncio.create_task(server.serve([listening]))
+        while not server.started:
+            await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            self.closing.set()
+            server.should_exit = True
+            await serving
+            listening.close()
+
+    async def vote(self, standing: dict[str, Any], *, approve: bool = True, note: str | None = None,
+                   voters: tuple[str, ...] = (fakes.CLEO, fakes.DIA)) -> Standing:  # fmt: skip
+        """Vote on an action's latest review, as Slack's listeners do, until it is decided."""
+        found = await self.membrane.standing(standing["id"])
+        for voter in voters:
+            review = found.review
+            if review is None or not review.pending:
+                break
+            found = await self.membrane.vote(
+                review.id, voter, approve=approve, args_digest=standing["args_digest"], note=note
+            )
+        return found
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the clock and let the sweeps do what has come due."""
+        self.clock.forward(seconds)
+        await self.membrane.expire_due()
+        await self.membrane.unknown_due()
+
+
+MakeBot = Callable[..., Any]
+
+
+@pytest.fixture
+async def make_bot(tmp_path: Path) -> AsyncIterator[MakeBot]:
+    opened: list[Database] = []
+
+    async def make(*, policy: Policy | None = None, rate: float = 0.0) -> Bot:
+        db = open_database(tmp_path / f"membrane{len(opened)}.db")
+        opened.append(db)
+        clock, people, closing = fakes.Clock(), fakes.FakeDirectory(), asyncio.Event()
+        rules = policy or fakes.policy()
+        membrane = Membrane(db, lambda: rules, people, secret=fakes.SECRET, clock=clock)
+        record, token = await membrane.tokens.create("mailer", fakes.GUS)
+        sweeps, unwell = {"expire": clock.now}, {"slack": ""}
+
+        async def slack() -> str | None:
+            return unwell["slack"] or None
+
+        health = Health(lambda: sweeps, {"slack": slack}, clock=clock)
+        metrics = Metrics(membrane, db, lambda: sweeps, clock=clock)
+        api = build_api(
+            membrane, health=health, metrics=metrics, host=FakeHost(membrane), rate=rate, closing=closing,
+            version="1.2.3", clock=clock,
+        )  # fmt: skip
+        return Bot(membrane, db, clock, people, token, record.id, api, closing, sweeps, unwell)
+
+    yield make
+    for db in opened:
+        await db.close()
+
+
+@pytest.fixture
+async def bot(make_bot: MakeBot) -> Bot:
+    made: Bot = await make_bot()
+    return made
+
+
+@pytest.fixture
+async def agent(bot: Bot) -> AsyncIterator[httpx2.AsyncClient]:
+    async with bot.client() as client:
+        yield client

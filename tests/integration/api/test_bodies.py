@@ -1,0 +1,121 @@
+"""A body that could be read in two ways, or not at all, is refused with what and where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from bot.api.body import MAX_BODY
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def refused(agent: httpx2.AsyncClient, body: bytes | str, status: int, slug: str) -> dict[str, Any]:
+    answer = await agent.post("/v1/actions", content=body, headers=JSON)
+    problem: dict[str, Any] = answer.json()
+    assert (answer.status_code, problem["type"]) == (status, f"urn:membrane:problem:{slug}")
+    assert problem["status"] == status
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "Expecting value at line 1 column 1"),
+        (b"{", "at line 1 column 2"),
+        (b'{"kind": "db.read",}', "at line 1 column"),
+        (b'{"kind": "db.read", "args": {"a": NaN}}', "NaN is no JSON number"),
+        (b'{"kind": "db.read", "args": {"a": -Infinity}}', "-Infinity is no JSON number"),
+        (b'{"kind": "db.read", "args": {"a": 1e999}}', "1e999 is too large a number"),
+        (b'{"kind": "db.read", "args": {"a": 1, "a": 2}}', "the key 'a' stands twice in one object"),
+        (b'{"kind": "db.read", "kind": "money.wire"}', "the key 'kind' stands twice"),
+        (b'{"kind": "db.read", "args": {"a": "\\ud800"}}', "surrogates"),
+        (b'{"kind": "db.read", "args": {"a": 36893488147419103232}}', "64-bit"),
+        (b'{"kind": "db.read", "args": {"a": ' + b"9" * 5000 + b"}}", "digits"),
+        (b'{"kind": "db\xff"}', "it is not UTF-8"),
+        (b"\xef\xbb\xbf{}", "BOM"),
+        ('{"kind": "db.read"}'.encode("utf-16"), "it is not UTF-8"),
+        (b"[" * 60 + b"]" * 60, "nested deeper than 48 levels"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested deeper than 48 levels"),
+    ],
+)
+async def test_what_is_not_strict_json_is_refused(agent: httpx2.AsyncClient, body: bytes, says: str) -> None:
+    assert says in (await refused(agent, body, 400, "bad-json"))["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ([], "body"),
+        ("text", "body"),
+        (None, "body"),
+        ({}, "body.kind"),
+        ({"kind": 1}, "body.kind"),
+        ({"kind": "two words"}, "body.kind"),
+        ({"kind": "db.read\n"}, "body.kind"),
+        ({"kind": "x" * 65}, "body.kind"),
+        ({"kind": "db.read", "args": []}, "body.args"),
+        ({"kind": "db.read", "arguments": {}}, "body.arguments"),
+        ({"kind": "db.read", "on_behalf_of": "ada@acme.example"}, "body.on_behalf_of"),
+        ({"kind": "db.read", "on_behalf_of": "C0CHANNEL"}, "body.on_behalf_of"),
+        ({"kind": "db.read", "description": "x" * 3001}, "body.description"),
+        ({"kind": "db.read", "risk": {"reversible": "yes", "blast_radius": "low"}}, "body.risk.reversible"),
+        ({"kind": "db.read", "risk": {"reversible": True, "blast_radius": "tiny"}}, "body.risk.blast_radius"),
+        (
+            {"kind": "db.read", "risk": {"reversible": True, "blast_radius": "low", "cost_usd": -1}},
+            "body.risk.cost_usd",
+        ),
+        ({"kind": "db.read", "idempotency_key": 7}, "body.idempotency_key"),
+    ],
+)
+async def test_what_does_not_fit_is_named(agent: httpx2.AsyncClient, body: Any, where: str) -> None:
+    problem = await refused(agent, json.dumps(body), 422, "invalid")
+    assert [fault["where"] for fault in problem["errors"]] == [where]
+    assert problem["detail"].startswith(f"{where}: ")
+
+
+async def test_every_fault_is_named_at_once(agent: httpx2.AsyncClient) -> None:
+    problem = await refused(agent, '{"kind": 1, "args": 2, "on_behalf_of": 3}', 422, "invalid")
+    assert len(problem["errors"]) == 3
+    assert problem["detail"].endswith("(and 2 more)")
+
+
+async def test_arguments_that_cannot_be_reviewed_are_refused(agent: httpx2.AsyncClient) -> None:
+    deep: Any = 1
+    for _ in range(33):
+        deep = [deep]
+    body = json.dumps({"kind": "db.read", "args": {"a": deep}})
+    assert "nested deeper than 32" in (await refused(agent, body, 422, "bad-action"))["detail"]
+    body = json.dumps({"kind": "db.read", "args": {"a": "x" * 70_000}})
+    assert "at most 65536 can be reviewed" in (await refused(agent, body, 422, "bad-action"))["detail"]
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(agent: httpx2.AsyncClient) -> None:
+    await refused(agent, b" " * (MAX_BODY + 1), 413, "too-large")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
+async def test_another_content_type_is_refused(agent: httpx2.AsyncClient, kind: str) -> None:
+    answer = await agent.post("/v1/actions", content=b'{"kind": "db.read"}', headers={"Content-Type": kind})
+    assert answer.status_code == 415
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+async def test_a_charset_in_the_content_type_is_fine(agent: httpx2.AsyncClient) -> None:
+    kind = {"Content-Type": "Application/JSON; charset=utf-8"}
+    answer = await agent.post("/v1/actions", content='{"kind": "db.read", "args": {"a": "ü"}}', headers=kind)
+    assert answer.status_code == 201
+
+
+async def test_a_result_too_large_to_keep_is_refused(agent: httpx2.AsyncClient) -> None:
+    made = (await agent.post("/v1/actions", json={"kind": "db.read"})).json()
+    url, asked = f"/v1/actions/{made['id']}", {"receipt": "executed", "result": "x" * 70_000}
+    await agent.post(f"{url}/claim", json={"args_digest": made["args_digest"]})
+    answer = await agent.post(f"{url}/report", json=asked)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "body.result: it is larger than 65536 bytes of JSON",
+    )

@@ -1,0 +1,86 @@
+"""Health and figures: what is told to whoever runs the bot."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.api import Health
+from bot.errors import VoteRefused
+from tests import fakes
+from tests.integration.api.conftest import Bot
+
+
+async def test_it_lives_while_its_sweeps_run(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    answer = await agent.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"ok": True, "problems": {}})
+    bot.clock.forward(31)
+    answer = await agent.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ok": False, "problems": {"expire": "has not succeeded for 31 s"}}
+
+
+async def test_it_is_ready_while_every_part_is_well(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    assert (await agent.get("/readyz")).status_code == 200
+    bot.unwell["slack"] = "no socket is connected"
+    answer = await agent.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["problems"] == {"slack": "no socket is connected"}
+    assert (await agent.get("/healthz")).status_code == 200
+
+
+async def test_a_part_that_hangs_or_breaks_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.api.health.PATIENCE_S", 0.01)
+
+    async def hangs() -> None:
+        await asyncio.sleep(60)
+
+    async def breaks() -> None:
+        raise OSError("disk gone")
+
+    found = await Health(dict, {"store": hangs, "slack": breaks}).unready()
+    assert found == {"store": "did not answer within 0 s", "slack": "disk gone"}
+
+
+async def figures(agent: httpx2.AsyncClient) -> dict[str, float]:
+    answer = await agent.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return {
+        sample.name + "".join(f"/{value}" for value in sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+async def test_figures_count_what_the_journal_has(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    before = await figures(agent)
+    assert before["membrane_actions_total/0"] == 0
+    assert before["membrane_votes_refused_total/not_approver"] == 0
+    made = [
+        (await agent.post("/v1/actions", json={"kind": kind})).json()
+        for kind in ("db.read", "db.read", "report.make", "mail.send", "money.wire", "release.sign")
+    ]
+    read, wire = made[0], made[4]
+    await agent.post(f"/v1/actions/{read['id']}/claim", json={"args_digest": read["args_digest"]})
+    await agent.post(f"/v1/actions/{read['id']}/report", json={"receipt": "executed"})
+    with pytest.raises(VoteRefused):
+        await bot.vote(wire, voters=(fakes.ADA,))
+    await bot.vote(wire)
+    bot.clock.forward(501)
+    await bot.membrane.page_due()
+    await bot.pass_time(500)
+    found = await figures(agent)
+    assert [found[f"membrane_actions_total/{tier}"] for tier in range(4)] == [2, 1, 1, 2]
+    assert found["membrane_reviews_closed_total/approved"] == 1
+    assert found["membrane_reviews_closed_total/expired"] == 1
+    assert found["membrane_reviews_overdue_total"] == 1
+    assert found["membrane_votes_refused_total/not_approver"] == 1
+    assert found["membrane_receipts_total/executed"] == 1
+    assert found["membrane_pages_total"] > 0
+    assert found["membrane_open_reviews"] == 2
+    assert found["membrane_courier_lag_seconds"] == 1001
+    assert found["membrane_sweep_last_success_timestamp_seconds/expire"] == bot.sweeps["expire"]
+    assert found == await figures(agent) | {k: v for k, v in found.items() if k.startswith("process")}
