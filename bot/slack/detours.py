@@ -24,7 +24,7 @@ TOLD_ADMINS = ("card", "page", "post", "digest")
 
 _HOW_TO_MEND = {
     "not_in_channel": "Invite the bot there with /invite, or name another channel in the policy.",
-    "channel_not_found": "Create it, invite the bot (it sees a private one only then), or mend the policy.",
+    "channel_not_found": "Create it (or restore it), invite the bot there, or mend the policy.",
     "is_archived": "It is archived: restore it, or name another channel in the policy.",
     "is_inactive": "It is archived: restore it, or name another channel in the policy.",
     "restricted_action": "Its posting permissions leave the bot out: add it, or name another channel.",
@@ -56,7 +56,7 @@ class Detours:
     async def elsewhere(self, message: Message, failure: Failure) -> bool:
         """Send a message another way: to the admin channel, else as a group message to those it is for.
 
-        Returns True where there is no way left and it was given up.
+        Returns True where there is no way left: it was given up, or waits for an admin to mend the place.
         """
         facts = await self._outbox.facts(message)
         if isinstance(facts, CardFacts) and not facts.review.pending and message.kind != "told":
@@ -67,13 +67,13 @@ class Detours:
             await self.tell(message, failure.error, other)
         if other is not None:
             await self._outbox.readdress(message.id, other)
-        elif message.kind == "card":
+            return False
+        if message.kind == "card":
             await self._outbox.later(message.id, at=self._clock() + AGAIN_S, error=failure.error)
         else:
             _log.error("message_given_up", message=message.id, kind=message.kind, error=failure.error)
             await self._outbox.gave_up(message.id, failure.error)
-            return True
-        return False
+        return True
 
     async def _other_way(self, message: Message, facts: CardFacts | None) -> str | None:
         if message.kind in ("page", "told") or is_people(message.recipient):

@@ -53,6 +53,7 @@ class Places:
     def forget(self, recipient: str) -> None:
         """Look a recipient up again the next time."""
         self._ids.pop(recipient, None)
+        self._listed_at = -LISTED_FOR_S
 
     async def _find_channel(self, recipient: str) -> None:
         name = recipient.removeprefix("#").lower()

@@ -172,7 +172,8 @@ class Sender:
                 _log.error("slack_refused_the_token", error=failure.error)
                 settled = await self._pause(message, CallFailed("", failure), STOPPED_S)
             case Kind.PLACE:
-                self._places.forget(message.recipient)
+                if failure.error == "channel_not_found":
+                    self._places.forget(message.recipient)
                 settled = await self._detours.elsewhere(message, failure)
             case Kind.GONE | Kind.FIXED:
                 settled = await self._replace(message, failure)
