@@ -87,15 +87,15 @@ OPS_OF: Mapping[ArgType, frozenset[Op]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Condition:
     """One operator and what it compares with.
 
     `operand` is a scalar; a tuple of scalars (`in`, `not_in`, `matches`, the domains, normal already); or,
-    for `any` and `all`, a tuple of Tests of one item. `list_name` is the policy's list it came from.
+    for `any` and `all`, a tuple of conditions of one item. `list_name` is the policy's list it came from.
     """
 
     op: Op
-    operand: Scalar | tuple[Scalar, ...] | tuple[Test, ...]
+    operand: Scalar | tuple[Scalar, ...] | tuple[Condition, ...]
     list_name: str | None = None
 
 
@@ -133,18 +133,18 @@ _TYPE_CHECKS: Mapping[ArgType, Callable[[Any], bool]] = {
 }
 
 
-def judge_of(tests: Iterable[Test]) -> Judge:
-    """Compile the tests of one argument, which must all hold, into one judge of its value.
+def judge_of(conditions: Iterable[Condition]) -> Judge:
+    """Compile the conditions of one argument, which must all hold, into one judge of its value.
 
     The value None stands for a missing argument.
     """
-    judges = [_JUDGES[test.op](test.operand) for test in tests]
+    judges = [_JUDGES[condition.op](condition.operand) for condition in conditions]
     return judges[0] if len(judges) == 1 else _all_hold(judges)
 
 
-def judge_of_args(when: Mapping[str, tuple[Test, ...]]) -> Judge:
+def judge_of_args(when: Mapping[str, tuple[Condition, ...]]) -> Judge:
     """Compile the conditions of one rule, which must all hold, into one judge of an action's arguments."""
-    parts = [_of_argument(name, judge_of(tests)) for name, tests in sorted(when.items())]
+    parts = [_of_argument(name, judge_of(conditions)) for name, conditions in sorted(when.items())]
     return parts[0] if len(parts) == 1 else _all_hold(parts)
 
 
@@ -255,8 +255,8 @@ def _exists(wanted: Any) -> Judge:
     return lambda value: (value is not None) is wanted
 
 
-def _any(tests: Any) -> Judge:
-    item = judge_of(tests)
+def _any(conditions: Any) -> Judge:
+    item = judge_of(conditions)
 
     def judge(value: Any) -> Verdict:
         if type(value) is not list and type(value) is not tuple:
@@ -269,8 +269,8 @@ def _any(tests: Any) -> Judge:
     return judge
 
 
-def _all(tests: Any) -> Judge:
-    item = judge_of(tests)
+def _all(conditions: Any) -> Judge:
+    item = judge_of(conditions)
 
     def judge(value: Any) -> Verdict:
         if type(value) is not list and type(value) is not tuple:

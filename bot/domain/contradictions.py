@@ -6,24 +6,26 @@ import math
 from collections.abc import Iterable, Mapping
 
 from bot.domain.addresses import DomainSet
-from bot.domain.conditions import YES, Arg, ArgType, Op, Scalar, Test, judge_of
+from bot.domain.conditions import YES, Arg, ArgType, Condition, Op, Scalar, judge_of
 from bot.domain.wording import describe
 
 _LOWER = (Op.GT, Op.GTE)
 _UPPER = (Op.LT, Op.LTE)
 
 
-def why_never(name: str, tests: tuple[Test, ...], arg: Arg | None) -> str | None:
-    """Return why no value of an argument meets all these tests, or None where one may.
+def why_never(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> str | None:
+    """Return why no value of an argument meets all these conditions, or None where one may.
 
     `arg` is its declaration, None for an undeclared one. Doubt is left aside: an argument that is missing
     or of the wrong type is ruled Tier 3 by the declaration already.
     """
-    by_op = {test.op: test for test in tests}
+    by_op = {condition.op: condition for condition in conditions}
     absent = by_op.get(Op.EXISTS)
     if absent is not None and absent.operand is False:
-        return _never_absent(name, tests, arg)
-    rest: dict[Op, Test] = {test.op: test for test in tests if test.op is not Op.EXISTS}
+        return _never_absent(name, conditions, arg)
+    rest: dict[Op, Condition] = {
+        condition.op: condition for condition in conditions if condition.op is not Op.EXISTS
+    }
     if not rest:
         return None
     if arg is not None and arg.type is ArgType.LIST:
@@ -31,58 +33,62 @@ def why_never(name: str, tests: tuple[Test, ...], arg: Arg | None) -> str | None
     return _never_one(name, rest, arg.type if arg else None)
 
 
-def _never_absent(name: str, tests: tuple[Test, ...], arg: Arg | None) -> str | None:
-    if len(tests) > 1:
+def _never_absent(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> str | None:
+    if len(conditions) > 1:
         return f"where {name} is absent there is nothing to compare"
     if arg is not None and arg.required:
         return f"{name} is required, and without it the action is Tier 3 already"
     return None
 
 
-def _never_in_list(name: str, tests: Mapping[Op, Test], arg: Arg) -> str | None:
-    for test in tests.values():
-        operands = test.operand if isinstance(test.operand, tuple) else ()
-        inner = {each.op: each for each in operands if isinstance(each, Test)}
+def _never_in_list(name: str, conditions: Mapping[Op, Condition], arg: Arg) -> str | None:
+    for condition in conditions.values():
+        operands = condition.operand if isinstance(condition.operand, tuple) else ()
+        inner = {each.op: each for each in operands if isinstance(each, Condition)}
         why = _never_one(f"an item of {name}", inner, arg.of)
         if why:
             return why
     return None
 
 
-def _never_one(name: str, tests: Mapping[Op, Test], kind: ArgType | None) -> str | None:
+def _never_one(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:
     for op in (Op.IN, Op.DOMAIN_IN):
-        if op in tests and not tests[op].operand:
-            return f"{tests[op].list_name or 'the list'} is empty, so {name} is never in it"
-    candidates = _candidates(tests, kind)
+        if op in conditions and not conditions[op].operand:
+            return f"{conditions[op].list_name or 'the list'} is empty, so {name} is never in it"
+    candidates = _candidates(conditions, kind)
     if candidates is not None:
-        if any(judge_of(tests.values())(each) == YES for each in candidates):
+        if any(judge_of(conditions.values())(each) == YES for each in candidates):
             return None
-        return f"no value is both: {_words(name, tests)}"
-    return _empty_range(name, tests, kind) or _no_domain(name, tests)
+        return f"no value is both: {_words(name, conditions)}"
+    return _empty_range(name, conditions, kind) or _no_domain(name, conditions)
 
 
-def _candidates(tests: Mapping[Op, Test], kind: ArgType | None) -> Iterable[Scalar] | None:
+def _candidates(conditions: Mapping[Op, Condition], kind: ArgType | None) -> Iterable[Scalar] | None:
     """Return all values that can be meant, where they are few."""
     if kind is ArgType.BOOLEAN:
         return (True, False)
-    if Op.EQ in tests:
-        return _scalars(tests[Op.EQ])
-    if Op.IN in tests:
-        return _scalars(tests[Op.IN])
-    low, high = tests.get(Op.GTE), tests.get(Op.LTE)
+    if Op.EQ in conditions:
+        return _scalars(conditions[Op.EQ])
+    if Op.IN in conditions:
+        return _scalars(conditions[Op.IN])
+    low, high = conditions.get(Op.GTE), conditions.get(Op.LTE)
     if low and high and low.operand == high.operand:
         return _scalars(low)
     return None
 
 
-def _scalars(test: Test) -> tuple[Scalar, ...]:
-    operands = test.operand if isinstance(test.operand, tuple) else (test.operand,)
-    return tuple(each for each in operands if not isinstance(each, Test))
+def _scalars(condition: Condition) -> tuple[Scalar, ...]:
+    operands = condition.operand if isinstance(condition.operand, tuple) else (condition.operand,)
+    return tuple(each for each in operands if not isinstance(each, Condition))
 
 
-def _empty_range(name: str, tests: Mapping[Op, Test], kind: ArgType | None) -> str | None:
-    lower = [(test.operand, test.op is Op.GT) for op, test in tests.items() if op in _LOWER]
-    upper = [(test.operand, test.op is Op.LT) for op, test in tests.items() if op in _UPPER]
+def _empty_range(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:
+    lower = [
+        (condition.operand, condition.op is Op.GT) for op, condition in conditions.items() if op in _LOWER
+    ]
+    upper = [
+        (condition.operand, condition.op is Op.LT) for op, condition in conditions.items() if op in _UPPER
+    ]
     for low, low_open in lower:
         for high, high_open in upper:
             assert isinstance(low, int | float)
@@ -91,19 +97,19 @@ def _empty_range(name: str, tests: Mapping[Op, Test], kind: ArgType | None) -> s
             last = math.ceil(high) - 1 if high_open else math.floor(high)
             nothing = low > high or (low == high and (low_open or high_open))
             if nothing or (kind is ArgType.INTEGER and first > last):
-                return f"no value is both: {_words(name, tests)}"
+                return f"no value is both: {_words(name, conditions)}"
     return None
 
 
-def _no_domain(name: str, tests: Mapping[Op, Test]) -> str | None:
-    inside, outside = tests.get(Op.DOMAIN_IN), tests.get(Op.DOMAIN_NOT_IN)
+def _no_domain(name: str, conditions: Mapping[Op, Condition]) -> str | None:
+    inside, outside = conditions.get(Op.DOMAIN_IN), conditions.get(Op.DOMAIN_NOT_IN)
     if inside is None or outside is None:
         return None
     refused = DomainSet(tuple(str(each) for each in _scalars(outside)))
     entries = [str(each) for each in _scalars(inside)]
     covered = all(entry in refused or entry in _scalars(outside) for entry in entries)
-    return f"no value is both: {_words(name, tests)}" if covered else None
+    return f"no value is both: {_words(name, conditions)}" if covered else None
 
 
-def _words(name: str, tests: Mapping[Op, Test]) -> str:
-    return describe(name, tests.values())
+def _words(name: str, conditions: Mapping[Op, Condition]) -> str:
+    return describe(name, conditions.values())

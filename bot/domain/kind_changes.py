@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bot.domain.change import Change, Direction, by, duration_text, gated_changes
-from bot.domain.conditions import Arg, Op, Test
+from bot.domain.conditions import Arg, Condition, Op
 from bot.domain.policy import Policy
 from bot.domain.policy_model import Kind, RaiseRule
 from bot.domain.risk import Tier
@@ -134,14 +134,16 @@ def _rule(name: str, old: RaiseRule, new: RaiseRule) -> Iterator[Change]:
 
 
 def _when(rule: RaiseRule) -> str:
-    return " and ".join(describe(name, tests) for name, tests in sorted(rule.when.items()))
+    return " and ".join(describe(name, conditions) for name, conditions in sorted(rule.when.items()))
 
 
-def _when_direction(old: Mapping[str, tuple[Test, ...]], new: Mapping[str, tuple[Test, ...]]) -> Direction:
+def _when_direction(
+    old: Mapping[str, tuple[Condition, ...]], new: Mapping[str, tuple[Condition, ...]]
+) -> Direction:
     """Return which way a rule's conditions went: one that fires in fewer cases is looser."""
-    were = {(arg, test.op): test for arg, tests in old.items() for test in tests}
-    are = {(arg, test.op): test for arg, tests in new.items() for test in tests}
-    directions = {_test_direction(were[key], are[key]) for key in were.keys() & are.keys()}
+    were = {(arg, condition.op): condition for arg, conditions in old.items() for condition in conditions}
+    are = {(arg, condition.op): condition for arg, conditions in new.items() for condition in conditions}
+    directions = {_condition_direction(were[key], are[key]) for key in were.keys() & are.keys()}
     directions.discard(Direction.DIFFERENT)
     if are.keys() - were.keys():
         directions.add(Direction.LOOSER)
@@ -152,7 +154,7 @@ def _when_direction(old: Mapping[str, tuple[Test, ...]], new: Mapping[str, tuple
     return directions.pop() if len(directions) == 1 else Direction.MAYBE_LOOSER
 
 
-def _test_direction(old: Test, new: Test) -> Direction:
+def _condition_direction(old: Condition, new: Condition) -> Direction:
     before, after = old.operand, new.operand
     if before == after:
         return Direction.DIFFERENT

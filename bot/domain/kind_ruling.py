@@ -174,7 +174,7 @@ def _risk_in_words(kind: Kind, tier: Tier, threshold_usd: float) -> str:
 
 
 def _compile_rule(rule: RaiseRule) -> _Rule:
-    words = " and ".join(describe(name, tests) for name, tests in sorted(rule.when.items()))
+    words = " and ".join(describe(name, conditions) for name, conditions in sorted(rule.when.items()))
     doubt = f"{rule.because} (not all of this could be judged, and doubt raises: {words})"
     outcomes = (
         TraceStep(rule.id, matched=False, why=f"not so: {words}", to=rule.to),

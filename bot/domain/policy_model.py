@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot.domain.conditions import Arg, Test
+from bot.domain.conditions import Arg, Condition
 from bot.domain.escalation import Chain
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
 
@@ -45,11 +45,11 @@ class DeclaredRisk:
 
 @dataclass(frozen=True, slots=True)
 class RaiseRule:
-    """When all tests of all named arguments hold, or are in doubt, the action is of tier `to` at least."""
+    """When all conditions of all named arguments hold, or are in doubt, the action is of tier `to` at least."""
 
     id: str
     to: Tier
-    when: Mapping[str, tuple[Test, ...]]
+    when: Mapping[str, tuple[Condition, ...]]
     because: str
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.domain.conditions import Op, Test
+from bot.domain.conditions import Condition, Op
 
 _SIGNS: Mapping[Op, str] = {
     Op.EQ: "is", Op.NE: "is not", Op.GT: ">", Op.GTE: ">=", Op.LT: "<", Op.LTE: "<=", Op.IN: "is one of",
@@ -14,22 +14,22 @@ _SIGNS: Mapping[Op, str] = {
 }  # fmt: skip
 
 
-def describe(name: str, tests: Iterable[Test]) -> str:
-    """Return the tests of one argument in words: `amount > 500`."""
-    return " and ".join(_in_words(name, test) for test in tests)
+def describe(name: str, conditions: Iterable[Condition]) -> str:
+    """Return the conditions of one argument in words: `amount > 500`."""
+    return " and ".join(_in_words(name, condition) for condition in conditions)
 
 
-def _in_words(name: str, test: Test) -> str:
-    if test.op is Op.EXISTS:
-        return f"{name} is {'given' if test.operand else 'absent'}"
-    if test.op in (Op.ANY, Op.ALL):
-        inner = " and ".join(_in_words("", each).strip() for each in _inner(test))
-        return f"{'some' if test.op is Op.ANY else 'every'} item of {name} {inner}"
-    return f"{name} {_SIGNS[test.op]} {test.list_name or _shown(test.operand)}"
+def _in_words(name: str, condition: Condition) -> str:
+    if condition.op is Op.EXISTS:
+        return f"{name} is {'given' if condition.operand else 'absent'}"
+    if condition.op in (Op.ANY, Op.ALL):
+        inner = " and ".join(_in_words("", each).strip() for each in _inner(condition))
+        return f"{'some' if condition.op is Op.ANY else 'every'} item of {name} {inner}"
+    return f"{name} {_SIGNS[condition.op]} {condition.list_name or _shown(condition.operand)}"
 
 
-def _inner(test: Test) -> tuple[Test, ...]:
-    return tuple(each for each in _many(test.operand) if isinstance(each, Test))
+def _inner(condition: Condition) -> tuple[Condition, ...]:
+    return tuple(each for each in _many(condition.operand) if isinstance(each, Condition))
 
 
 def _many(operand: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from bot.domain.conditions import ArgType
 from bot.domain.contradictions import why_never
 from bot.domain.kind_ruling import RESERVED_IDS
 from bot.domain.risk import Tier
-from bot.policyfile.build import build_arg, build_risk, build_tests
+from bot.policyfile.build import build_arg, build_conditions, build_risk
 from bot.policyfile.condition_checks import Subject, condition_is_sound
 from bot.policyfile.document import Path
 from bot.policyfile.messages import did_you_mean
@@ -93,7 +93,7 @@ def _check_rule(parts: Parts, path: Path, kind: str, action: ActionModel, rule: 
             continue
         declared = build_arg(arg) if arg else None
         if condition_is_sound(parts, Subject(place, name, declared), condition):
-            why = why_never(name, build_tests(condition, parts.lists), declared)
+            why = why_never(name, build_conditions(condition, parts.lists), declared)
             if why:
                 parts.say(
                     place, f"rule `{rule.id}` can never fire: {why}", "mend the condition, or delete the rule"

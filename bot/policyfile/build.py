@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.addresses import normal_entry
-from bot.domain.conditions import Arg, ArgType, Op, Scalar, Test
+from bot.domain.conditions import Arg, ArgType, Condition, Op, Scalar
 from bot.domain.escalation import Chain, Repeat, Rotation, Step
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
@@ -99,7 +99,7 @@ def build_kind(name: str, action: ActionModel, lists: Lists, chains: Mapping[str
             RaiseRule(
                 rule.id,
                 Tier(rule.to),
-                {arg: build_tests(condition, lists) for arg, condition in rule.when.items()},
+                {arg: build_conditions(model, lists) for arg, model in rule.when.items()},
                 rule.because,
             )
             for rule in sorted(action.raise_, key=lambda each: each.id)
@@ -130,28 +130,28 @@ def build_risk(model: RiskModel) -> DeclaredRisk:
     return DeclaredRisk(model.reversible, model.blast_radius, None if cost is None else float(cost))
 
 
-def build_tests(condition: ItemConditionModel, lists: Lists) -> tuple[Test, ...]:
-    """Return the tests of one argument, in the order of their operators' names."""
-    aliases = {field: info.alias or field for field, info in type(condition).model_fields.items()}
-    tests = [
-        _test(Op(aliases[field]), getattr(condition, field), lists) for field in condition.model_fields_set
+def build_conditions(model: ItemConditionModel, lists: Lists) -> tuple[Condition, ...]:
+    """Return the conditions of one argument, in the order of their operators' names."""
+    aliases = {field: info.alias or field for field, info in type(model).model_fields.items()}
+    conditions = [
+        _condition(Op(aliases[field]), getattr(model, field), lists) for field in model.model_fields_set
     ]
-    return tuple(sorted(tests, key=lambda test: test.op))
+    return tuple(sorted(conditions, key=lambda condition: condition.op))
 
 
-def _test(op: Op, operand: Any, lists: Lists) -> Test:
+def _condition(op: Op, operand: Any, lists: Lists) -> Condition:
     if op in (Op.ANY, Op.ALL):
-        return Test(op, build_tests(operand, lists))
+        return Condition(op, build_conditions(operand, lists))
     if op is Op.MATCHES:
-        return Test(op, tuple(sorted(operand)) if isinstance(operand, list) else (operand,))
+        return Condition(op, tuple(sorted(operand)) if isinstance(operand, list) else (operand,))
     if op not in (Op.IN, Op.NOT_IN, Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
-        return Test(op, operand)
+        return Condition(op, operand)
     name = operand.removeprefix("$") if isinstance(operand, str) else None
     members = lists.get(name, []) if name is not None else operand
     if op in (Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
         members = [entry for each in members if (entry := normal_entry(str(each))) is not None]
     distinct = {(isinstance(member, bool), member): member for member in members}
-    return Test(op, tuple(sorted(distinct.values(), key=_sort_key)), name)
+    return Condition(op, tuple(sorted(distinct.values(), key=_sort_key)), name)
 
 
 def _sort_key(value: Scalar) -> tuple[str, Scalar]:
