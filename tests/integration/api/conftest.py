@@ -68,7 +68,6 @@ class Bot:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(self.api, log_config=None, lifespan="off"))
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # not in a test's process
         serving = asyncio.create_task(server.serve([listening]))
         while not server.started:
             await asyncio.sleep(0.005)

@@ -1,0 +1,130 @@
+"""Over a real socket: what only a server and a connection show."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import httpx2
+import pytest
+
+from bot.api import body
+from bot.domain.action import Action
+from bot.domain.record import Standing
+from tests.integration.api.conftest import Bot
+
+
+async def connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = address.removeprefix("http://").partition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+def head(bot: Bot, method: str, path: str, *lines: str) -> bytes:
+    start = (f"{method} {path} HTTP/1.1", "Host: membrane", f"Authorization: Bearer {bot.token}")
+    return "\r\n".join((*start, *lines, "", "")).encode()
+
+
+async def status_of(reader: asyncio.StreamReader) -> int:
+    async with asyncio.timeout(5):
+        return int((await reader.readline()).split()[1])
+
+
+async def test_a_whole_crossing_over_one_connection(bot: Bot) -> None:
+    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+        made = (await agent.post("/v1/actions", json={"kind": "money.wire", "args": {"id": 1}})).json()
+        waiting = asyncio.create_task(agent.get(f"/v1/actions/{made['id']}?wait=30"))
+        await asyncio.sleep(0.05)
+        await bot.vote(made)
+        found = (await waiting).json()
+        assert found["outcome"] == "approved"
+        asked = {"args_digest": found["args_digest"]}
+        assert (await agent.post(f"/v1/actions/{made['id']}/claim", json=asked)).status_code == 200
+        done = await agent.post(f"/v1/actions/{made['id']}/report", json={"receipt": "executed"})
+        assert done.json()["receipt"] == "executed"
+
+
+async def test_a_declared_length_over_the_limit_is_refused_before_a_byte_is_sent(bot: Bot) -> None:
+    async with bot.served() as address:
+        reader, writer = await connect(address)
+        length = f"Content-Length: {body.MAX_BODY + 1}"
+        writer.write(head(bot, "POST", "/v1/actions", "Content-Type: application/json", length))
+        assert await status_of(reader) == 413
+        writer.close()
+
+
+async def test_an_endless_chunked_body_is_cut_off(bot: Bot) -> None:
+    async with bot.served() as address:
+        reader, writer = await connect(address)
+        lines = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+        writer.write(head(bot, "POST", "/v1/actions", *lines))
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        sent = 0
+        answered = asyncio.create_task(status_of(reader))
+        while not answered.done() and sent < 4 * body.MAX_BODY:
+            writer.write(chunk)
+            sent += len(chunk)
+            await asyncio.sleep(0.005)
+        assert await answered == 413
+        writer.close()
+
+
+async def test_a_body_that_never_comes_is_given_up_on(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.api.body.PATIENCE_S", 0.05)
+    async with bot.served() as address:
+        reader, writer = await connect(address)
+        lines = ("Content-Type: application/json", "Content-Length: 100")
+        writer.write(head(bot, "POST", "/v1/actions", *lines) + b'{"kind":')
+        assert await status_of(reader) == 408
+        writer.close()
+
+
+async def test_a_long_poll_whose_client_went_away_is_let_go(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = asyncio.Event()
+    wait = bot.membrane.wait
+
+    async def watched(*args: Any, **more: Any) -> Standing:
+        try:
+            return await wait(*args, **more)
+        except asyncio.CancelledError:
+            let_go.set()
+            raise
+
+    monkeypatch.setattr(bot.membrane, "wait", watched)
+    made = await bot.membrane.propose(Action.of("money.wire", {}, agent="mailer"))
+    async with bot.served() as address:
+        _, writer = await connect(address)
+        writer.write(head(bot, "GET", f"/v1/actions/{made.action.id}?wait=60"))
+        await asyncio.sleep(0.1)
+        assert not let_go.is_set()
+        writer.close()
+        async with asyncio.timeout(3):
+            await let_go.wait()
+
+
+async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot) -> None:
+    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+        made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
+        waiting = asyncio.create_task(agent.get(f"/v1/actions/{made['id']}?wait=60"))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        bot.closing.set()
+        assert (await waiting).json()["state"] == "waiting"
+        assert time.monotonic() - began < 3
+
+
+async def test_a_token_cannot_hold_more_than_so_many_long_polls(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.api.replies.MOST_POLLS", 2)
+    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+        made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
+        url = f"/v1/actions/{made['id']}?wait=60"
+        held = [asyncio.create_task(agent.get(url)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        refused = await agent.get(url)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        bot.closing.set()
+        assert [(await poll).status_code for poll in held] == [200, 200]

@@ -1,0 +1,67 @@
+"""Hosted threads over HTTP: start one, look at it; only one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from bot.api.models import ThreadAnswer
+from bot.domain.action import Action
+from bot.membrane import Call, Parked
+from tests import fakes
+from tests.integration.api.conftest import Bot
+
+START = {"graph": "refunds", "input": {"order": 1042}, "on_behalf_of": "U0ADA"}
+
+
+async def test_a_thread_is_wanted_for_the_tokens_agent(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    answer = await agent.post("/v1/threads", json=START)
+    assert answer.status_code == 201
+    started = ThreadAnswer.model_validate_json(answer.content, strict=True)
+    assert (started.graph, started.state, started.on_behalf_of) == ("refunds", "wanted", "U0ADA")
+    record = await bot.membrane.thread(started.id)
+    assert (record.agent, record.owner, record.input) == ("mailer", fakes.GUS, {"order": 1042})
+
+
+async def test_the_same_key_starts_one_thread(agent: httpx2.AsyncClient) -> None:
+    key = {"Idempotency-Key": "order-1042"}
+    first = (await agent.post("/v1/threads", json=START, headers=key)).json()
+    again = (await agent.post("/v1/threads", json=START, headers=key)).json()
+    assert first["id"] == again["id"]
+    other = await agent.post("/v1/threads", json={**START, "input": {"order": 7}}, headers=key)
+    assert (other.status_code, other.json()["type"]) == (409, "urn:membrane:problem:conflict")
+
+
+async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    started = (await agent.post("/v1/threads", json=START)).json()
+    action = Action.of("money.wire", {"id": 1}, agent="mailer")
+    await bot.membrane.park(started["id"], Parked("int1", "gate", {}, (Call(action),)))
+    answer = await agent.get(f"/v1/threads/{started['id']}")
+    found = ThreadAnswer.model_validate_json(answer.content, strict=True)
+    assert [(line.kind, line.state) for line in found.actions] == [("money.wire", "waiting")]
+
+
+async def test_another_agents_thread_is_not_there(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    started = (await agent.post("/v1/threads", json=START)).json()
+    _, secret = await bot.membrane.tokens.create("other", "U0ADA")
+    theirs = {"Authorization": f"Bearer {secret}"}
+    assert (await agent.get(f"/v1/threads/{started['id']}", headers=theirs)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"graph": "nix"}, 404, "there is no graph 'nix'; there is refunds"),
+        ({"graph": ""}, 422, "body.graph: "),
+        ({"graph": "refunds", "input": []}, 422, "body.input: "),
+        ({"graph": "refunds", "input": {"a": "x" * 70_000}}, 422, "input are 70008 bytes"),
+    ],
+)
+async def test_what_cannot_be_started(
+    agent: httpx2.AsyncClient, body: dict[str, Any], status: int, says: str
+) -> None:
+    answer = await agent.post("/v1/threads", json=body)
+    assert answer.status_code == status
+    assert answer.json()["detail"].startswith(says)
