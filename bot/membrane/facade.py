@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bot.domain.action import Action
 from bot.domain.policy import Policy
 from bot.domain.ruling import Ruling
+from bot.membrane.auditing import Auditing
 from bot.membrane.bells import Bells
 from bot.membrane.core import Core, Directory, new_id
 from bot.membrane.executing import Executing
@@ -65,6 +66,8 @@ class Membrane:
         self.page_due = sweeping.page_due
         self.digest_due = sweeping.digest_due
         self.unknown_due = sweeping.unknown_due
+
+        self.audit = Auditing(core).audit
 
         hosting = Hosting(core)
         self.start_thread = hosting.start_thread

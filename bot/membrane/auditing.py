@@ -1,0 +1,128 @@
+"""The escalation auditor: looks for what should have been done and was not, mends what it can, and tells.
+
+It shares nothing with the sweeps but the rows, so that a fault in one is found by the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.escalation import page_at
+from bot.domain.review import Review
+from bot.membrane.core import Core
+from bot.store import audits, messages, reviews
+from bot.store.database import Transaction
+
+LATE_S = 120.0
+"""What is overdue by so much is not just busy."""
+CHUNK = 200
+"""Pending reviews looked at in one pass; the passes go round."""
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be. `key` says of what, so that it is told once a day."""
+
+    key: str
+    text: str
+
+
+class Auditing:
+    """The use case of the auditor. It remembers only where its round through the reviews is."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._after = ""
+
+    async def audit(self) -> list[Finding]:
+        """Look, mend, tell the admins, and return what was found."""
+        found = [*await self._late(), *await self._orphans(), *await self._round()]
+        if found:
+            await self._core.db.write(lambda tx: self._tell(tx, found))
+            self._core.bells.ring()
+        return found
+
+    async def _late(self) -> list[Finding]:
+        now = self._core.clock()
+        rows = await self._core.db.read(lambda connection: audits.late(connection, before=now - LATE_S))
+        return [
+            Finding(row.what, f"{row.count} {row.what}; the oldest for {(now - row.since) / 60:.0f} minutes.")
+            for row in rows
+        ]
+
+    async def _orphans(self) -> list[Finding]:
+        ids = await self._core.db.read(audits.halted_without_successor)
+        return [Finding(each, f"{each} is halted, and no review of it is open any more.") for each in ids]
+
+    async def _round(self) -> list[Finding]:
+        """Look at the next chunk of pending reviews."""
+        db, after = self._core.db, self._after
+        ids = await db.read(lambda connection: audits.pending_after(connection, after, CHUNK))
+        self._after = ids[-1] if len(ids) == CHUNK else ""
+        if not ids:
+            return []
+        cardless = await db.read(lambda connection: audits.without_card(connection, after, ids[-1]))
+        found = [Finding(each, f"No card was wanted for {each}; it is wanted now.") for each in cardless]
+        for review_id in cardless:
+            await db.write(lambda tx, review_id=review_id: self._want_card(tx, review_id))  # type: ignore[misc]
+        for review_id in ids:
+            review = await db.read(lambda connection, of=review_id: reviews.get(connection, of))  # type: ignore[misc]
+            if review is not None and review.pending:
+                found += [*await self._chain(review), *await self._quorum(review)]
+        return found
+
+    def _want_card(self, tx: Transaction, review_id: str) -> None:
+        review = reviews.get(tx.connection, review_id)
+        if review is None or review.ruling.channel is None:
+            return
+        messages.want(
+            tx.connection,
+            self._core.new_id("msg"),
+            "card",
+            review.ruling.channel,
+            now=self._core.clock(),
+            priority=messages.CARD_3,
+            review_id=review_id,
+        )
+
+    async def _chain(self, review: Review) -> list[Finding]:
+        chain, window = review.ruling.chain, review.ruling.window_s
+        if chain is None or window is None or review.next_page_at is not None:
+            return []
+        following = page_at(chain, review.position, review.opened_at, window)
+        if following is None:
+            return []
+        at = max(following.due_at, review.quiet_until or 0.0)
+        if not await self._core.db.write(lambda tx: audits.resume_chain(tx.connection, review.id, at)):
+            return []
+        return [Finding(review.id, f"The escalation of {review.id} had stopped; it goes on now.")]
+
+    async def _quorum(self, review: Review) -> list[Finding]:
+        found = await self._core.people.resolve(review.ruling.approvers)
+        able = found.users - review.requesters
+        if found.unresolved or len(able) >= review.ruling.quorum:
+            return []
+        names = ", ".join(review.ruling.approvers)
+        text = (
+            f"{review.id} needs {review.ruling.quorum} approvals, but {names} are {len(able)} people who may "
+            "vote on it. Change the policy's people, or somebody has to reject it."
+        )
+        return [Finding(f"quorum {review.id}", text)]
+
+    def _tell(self, tx: Transaction, found: list[Finding]) -> None:
+        core = self._core
+        now, channel = core.clock(), core.policy().admin_channel
+        for finding in found:
+            notice = f"msg_audit_{int(now // DAY_S)}_{finding.key}"
+            new = channel is None or messages.want(
+                tx.connection,
+                notice,
+                "notice",
+                channel,
+                now=now,
+                priority=messages.PAGE,
+                body=finding.text,
+            )
+            if new:
+                tx.journal(now, "audit.found", {"what": finding.text})

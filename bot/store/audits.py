@@ -1,0 +1,97 @@
+"""Queries that look for what should have happened and did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
+
+from bot.domain.review import ActionState, ReviewState
+from bot.store.tables import actions, interrupts, messages, reviews
+
+_PENDING = reviews.c.state == ReviewState.PENDING.value
+_LATE_EXPIRY = select(func.count(), func.min(reviews.c.expiry_due_at)).where(
+    reviews.c.expiry_due_at <= bindparam("before")
+)
+_LATE_PAGES = select(func.count(), func.min(reviews.c.next_page_at)).where(
+    reviews.c.next_page_at <= bindparam("before")
+)
+_UNSENT = select(func.count(), func.min(messages.c.due_at)).where(
+    and_(
+        messages.c.due_at <= bindparam("before"),
+        messages.c.shown == 0,
+        messages.c.kind.in_(("card", "page", "post")),
+    )
+)
+_UNDELIVERED = select(func.count(), func.min(interrupts.c.answered_at)).where(
+    and_(interrupts.c.state == "answered", interrupts.c.answered_at <= bindparam("before"))
+)
+_ORPHANS = select(actions.c.id).where(
+    and_(
+        actions.c.state == ActionState.HALTED.value,
+        ~exists().where(and_(reviews.c.action_id == actions.c.id, _PENDING)),
+    )
+)
+_CARDLESS = select(reviews.c.id).where(
+    and_(
+        _PENDING,
+        reviews.c.id > bindparam("after"),
+        reviews.c.id <= bindparam("upto"),
+        ~exists().where(and_(messages.c.review_id == reviews.c.id, messages.c.kind == "card")),
+    )
+)
+_NEXT_PENDING = (
+    select(reviews.c.id)
+    .where(and_(_PENDING, reviews.c.id > bindparam("after")))
+    .order_by(reviews.c.id)
+    .limit(bindparam("most"))
+)
+_RESUME_CHAIN = (
+    update(reviews)
+    .where(and_(reviews.c.id == bindparam("of"), _PENDING, reviews.c.next_page_at.is_(None)))
+    .values(next_page_at=bindparam("at"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """How many rows of one sort are late, and since when the oldest is due."""
+
+    what: str
+    count: int
+    since: float
+
+
+def late(connection: Connection, *, before: float) -> list[Late]:
+    """Return what was due before an instant and is still undone, by sort."""
+    found = []
+    for what, query in (
+        ("reviews whose window has passed are not closed", _LATE_EXPIRY),
+        ("escalation chains that came due have not paged", _LATE_PAGES),
+        ("cards and pages have not reached Slack", _UNSENT),
+        ("threads have not been resumed with their answer", _UNDELIVERED),
+    ):
+        count, since = connection.execute(query, {"before": before}).one()
+        if count:
+            found.append(Late(what, count, since))
+    return found
+
+
+def halted_without_successor(connection: Connection) -> list[str]:
+    """Return the ids of halted actions that nobody can answer any more."""
+    return list(connection.execute(_ORPHANS).scalars())
+
+
+def pending_after(connection: Connection, after: str, most: int) -> list[str]:
+    """Return the ids of the pending reviews that follow an id, in their order."""
+    return list(connection.execute(_NEXT_PENDING, {"after": after, "most": most}).scalars())
+
+
+def without_card(connection: Connection, after: str, upto: str) -> list[str]:
+    """Return the ids of pending reviews between two ids that no card was wanted for."""
+    return list(connection.execute(_CARDLESS, {"after": after, "upto": upto}).scalars())
+
+
+def resume_chain(connection: Connection, review_id: str, at: float) -> bool:
+    """Schedule the next page of a review whose chain has none. False: it is closed, or has one."""
+    return connection.execute(_RESUME_CHAIN, {"of": review_id, "at": at}).rowcount == 1

@@ -1,0 +1,73 @@
+"""The auditor finds what the sweeps should have done, whatever kept them from it."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from bot.domain.review import Review
+from tests.fakes import CLEO
+from tests.integration.membrane.conftest import Room
+
+
+async def gated(room: Room, kind: str = "mail.send") -> Review:
+    standing = await room.membrane.propose(room.action(kind))
+    assert standing.review is not None
+    return standing.review
+
+
+async def damage(room: Room, statement: str) -> None:
+    await room.db.write(lambda tx: tx.connection.execute(text(statement)))
+
+
+async def found(room: Room) -> list[str]:
+    return [finding.text for finding in await room.membrane.audit()]
+
+
+async def test_nothing_is_found_where_all_is_well(room: Room) -> None:
+    await gated(room)
+    assert await found(room) == []
+
+
+async def test_what_no_sweep_has_done_is_told_once_a_day(room: Room) -> None:
+    await gated(room)
+    room.clock.forward(1200)
+    said = await found(room)
+    assert [line.split(";")[0] for line in said] == [
+        "1 reviews whose window has passed are not closed",
+        "1 escalation chains that came due have not paged",
+        "1 cards and pages have not reached Slack",
+    ]
+    await found(room)
+    notices = [m for m in await room.membrane.outbox.lease(100) if m.kind == "notice"]
+    assert len(notices) == 3
+    assert (await room.events()).count("audit.found") == 3
+
+
+async def test_a_chain_that_stopped_goes_on(room: Room) -> None:
+    review = await gated(room)
+    await damage(room, "UPDATE reviews SET next_page_at = NULL")
+    assert await found(room) == [f"The escalation of {review.id} had stopped; it goes on now."]
+    room.clock.forward(250)
+    assert await room.membrane.page_due() == 1
+
+
+async def test_a_review_without_a_card_gets_one(room: Room) -> None:
+    review = await gated(room)
+    await damage(room, "DELETE FROM messages")
+    assert await found(room) == [f"No card was wanted for {review.id}; it is wanted now."]
+    assert [m.kind for m in await room.messages(review.id)] == ["card"]
+
+
+async def test_a_halted_action_that_nobody_can_answer_is_found(room: Room) -> None:
+    review = await gated(room)
+    room.clock.forward(1000)
+    await room.membrane.expire_due()
+    await damage(room, "UPDATE reviews SET state = 'withdrawn' WHERE predecessor_id IS NOT NULL")
+    assert any(review.action_id in line for line in await found(room))
+
+
+async def test_a_quorum_that_people_can_no_longer_reach_is_an_alert(room: Room) -> None:
+    review = await gated(room, "money.wire")
+    room.people.people["leads"] = (CLEO,)
+    (line,) = await found(room)
+    assert line.startswith(f"{review.id} needs 2 approvals, but leads are 1 people")
