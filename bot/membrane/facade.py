@@ -56,6 +56,7 @@ class Membrane:
         self.vote = judging.vote
         self.acknowledge = judging.acknowledge
         self.saw = judging.saw
+        self.standing_of_review = judging.standing_of_review
 
         executing = Executing(core)
         self.claim = executing.claim

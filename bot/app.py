@@ -1,0 +1,230 @@
+"""The composition root: the only place that wires, and the order in which things start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from bot.api import Health, build_api
+from bot.domain.policy import Policy
+from bot.errors import PolicyError, SettingsError
+from bot.graph.host import Host
+from bot.jobs import Jobs
+from bot.membrane import Membrane
+from bot.metrics import Metrics
+from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, parse
+from bot.policyfile.loading import read
+from bot.settings import Settings
+from bot.slack import Slack
+from bot.store.database import open_database
+
+GRACE_S = 10.0
+"""How long a stop waits for what is in hand; what is cut off goes on at the next start."""
+BEHIND_S = 60.0
+"""A courier that is further behind than this is not ready: people do not see what waits for them."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the bot has its own, and stops in its own order."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Bot:
+    """The whole bot, started by `async with` and stopped at its end.
+
+    Raises SettingsError, PolicyError, GraphRefused or StoreError where it cannot start; nothing is left
+    running then.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._over = asyncio.Event()
+        self._failure: BaseException | None = None
+        self.api_url = ""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        source = read(settings.policy)
+        self._in_force = in_force = PolicyInForce(parse(source, str(settings.policy)))
+        secret = settings.digest_key()
+        door = self._stack.enter_context(_bound(settings.host, settings.port))
+        db = open_database(settings.database, exclusive=True)
+        self._stack.push_async_callback(db.close)
+        self.slack = slack = Slack(settings, lambda: in_force.current)
+        self._stack.push_async_callback(slack.close)
+        self.membrane = membrane = Membrane(db, lambda: in_force.current, slack.people, secret=secret)
+        await membrane.policy_in_force(in_force.current.version, source.decode("utf-8-sig"))
+
+        self.host = host = Host(
+            membrane,
+            settings.graphs,
+            settings.threads_database,
+            retain_s=settings.retain_s,
+            interval_s=settings.sweep_s,
+        )
+        await host.start()
+        self._stack.push_async_callback(host.stop, GRACE_S)
+        self._jobs = jobs = self._make_jobs()
+        metrics = Metrics(membrane, db, lambda: jobs.last_success)
+        await jobs.run_all()
+        jobs.start()
+        self._stack.push_async_callback(jobs.stop)
+        await self._stack.enter_async_context(self._background("host", host.run()))
+        await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
+        health = Health(lambda: jobs.last_success, {"slack": slack.trouble, "courier": self._courier})
+        closing = asyncio.Event()
+        api = build_api(
+            membrane,
+            health=health,
+            metrics=metrics,
+            host=host,
+            rate=settings.rate,
+            closing=closing,
+            version=version("checkpoint-membrane"),
+        )
+        slack.mount(api)
+        await self._stack.enter_async_context(self._served(api, door, closing))
+        watcher = PolicyWatcher(settings.policy, in_force, self._policy_loaded, self._policy_refused)
+        await self._stack.enter_async_context(self._background("policy", watcher.run()))
+        log.info("the bot is up", api=self.api_url, policy=in_force.current.version, graphs=host.graphs)
+
+    def _make_jobs(self) -> Jobs:
+        membrane, every_s = self.membrane, self._settings.sweep_s
+        return Jobs(
+            {
+                "expire": (membrane.expire_due, every_s),
+                "page": (membrane.page_due, every_s),
+                "unknown": (membrane.unknown_due, 5 * every_s),
+                "digest": (membrane.digest_due, every_s),
+                "threads": (self.host.sweep, 5 * every_s),
+                "audit": (membrane.audit, 10 * every_s),
+            }
+        )
+
+    async def _courier(self) -> str | None:
+        behind_s = await self.slack.behind_s()
+        return f"is {behind_s:.0f} s behind" if behind_s > BEHIND_S else None
+
+    async def _policy_loaded(self, policy: Policy, reload: Reload) -> None:
+        await self.membrane.policy_in_force(policy.version, reload.source)
+        lines = ["The policy was reloaded.", *reload.changes, *self.host.recheck(policy)]
+        if not reload.changes:
+            lines[0] = "The policy loads again; nothing changed."
+        await self.slack.tell_admins("\n".join(lines), about=f"policy {policy.version}")
+
+    async def _policy_refused(self, error: PolicyError) -> None:
+        words = f"The policy does not load, so the last good one stays in force.\n{error}"
+        await self.slack.tell_admins(words, about=str(error))
+
+    @asynccontextmanager
+    async def _background(
+        self, name: str, work: Coroutine[Any, Any, None]
+    ) -> AsyncIterator[asyncio.Task[None]]:
+        """Run something beside everything else. If it ends by itself, the whole bot stops."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled():
+                self._failure = task.exception()
+                self._over.set()
+
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(ended)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+    @asynccontextmanager
+    async def _served(self, api: FastAPI, door: socket.socket, closing: asyncio.Event) -> AsyncIterator[None]:
+        config = uvicorn.Config(
+            api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=int(GRACE_S)
+        )
+        server = _Server(config)
+        async with self._background("api", server.serve(sockets=[door])) as serving:
+            await server.up.wait()
+            host, port = door.getsockname()[:2]
+            self.api_url = f"http://{host}:{port}"
+            yield
+            closing.set()
+            server.should_exit = True
+            await asyncio.wait([serving], timeout=GRACE_S)
+
+    def stop(self) -> None:
+        """Ask the bot to stop."""
+        self._over.set()
+
+    async def stopped(self) -> None:
+        """Wait until the bot is asked to stop. Raises what ended it, if something did."""
+        await self._over.wait()
+        if self._failure is not None:
+            raise self._failure
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """Yield a listening address. Raises SettingsError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"the API cannot listen on {host}:{port} ({error.strerror}); mend "
+                "MEMBRANE_HOST or MEMBRANE_PORT"
+            ) from error
+        yield door
+
+
+async def serve(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    async with Bot(settings) as bot:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, bot.stop)
+        await bot.stopped()
+        log.info("stopping; what waits goes on at the next start")
+
+
+def run(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT, in a loop of its own."""
+    asyncio.run(serve(settings))
