@@ -27,6 +27,18 @@ Wait = Annotated[
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Before = Annotated[str | None, Query(max_length=64, description="an id; older ones are returned")]
 
+LINKS = {
+    "standing": {"operationId": "standing", "parameters": {"action_id": "$response.body#/id"}},
+    "claim": {
+        "operationId": "claim",
+        "parameters": {"action_id": "$response.body#/id"},
+        "requestBody": {"args_digest": "$response.body#/args_digest"},
+    },
+    "report": {"operationId": "report", "parameters": {"action_id": "$response.body#/id"}},
+    "withdraw": {"operationId": "withdraw", "parameters": {"action_id": "$response.body#/id"}},
+}
+"""Where a proposal's answer leads."""
+
 
 class Actions:
     """What an agent can ask about actions. Each docstring is the operation's text on the OpenAPI page."""
@@ -122,6 +134,7 @@ class Actions:
             response_model=models.ActionAnswer,
             responses={
                 200: {"model": models.ActionAnswer, "description": "what the key's proposal came to before"},
+                201: {"links": LINKS},
                 **documented(400, 408, 409, 413, 415, 422),
             },
             openapi_extra=body_schema("Proposal", keyed=True),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -63,15 +62,23 @@ class Problem(BaseModel):
     retry_after: float | None = Field(None, description="seconds until it makes sense to try again")
 
 
-@dataclass(frozen=True, slots=True)
 class ApiError(Exception):
     """Something wrong with a request that no use case has seen."""
 
-    status: int
-    slug: str
-    detail: str
-    more: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        detail: str,
+        more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status = status
+        self.slug = slug
+        self.detail = detail
+        self.more = more or {}
+        self.headers = headers or {}
+        super().__init__(detail)
 
     def response(self) -> Response:
         """Return it as a problem."""
@@ -115,7 +122,7 @@ def of_error(error: MembraneError) -> ApiError:
 def of_status(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> ApiError:
     """Return a problem that only an HTTP status says, such as 405."""
     phrase = HTTPStatus(status).phrase
-    return ApiError(status, phrase.lower().replace(" ", "-"), detail or phrase, headers=headers or {})
+    return ApiError(status, phrase.lower().replace(" ", "-"), detail or phrase, headers=headers)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

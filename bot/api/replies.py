@@ -83,7 +83,7 @@ def key_of(request: Request, in_body: str | None) -> str | None:
     if not KEY.fullmatch(header):
         raise ApiError(422, "invalid", f"{KEY_NAME}: it is not 1 to 200 printable ASCII characters")
     if in_body not in (None, header):
-        raise ApiError(422, "invalid", f"{KEY_NAME}: it differs from body.idempotency_key")
+        raise ApiError(409, "conflict", f"{KEY_NAME}: it differs from body.idempotency_key")
     return header
 
 

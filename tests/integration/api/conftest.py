@@ -59,7 +59,7 @@ class Bot:
     def client(self, **options: Any) -> httpx2.AsyncClient:
         """A client in this process, with the token unless `headers` say otherwise."""
         options.setdefault("headers", self.headers)
-        transport = httpx2.ASGITransport(self.api, raise_app_exceptions=False)
+        transport = httpx2.ASGITransport(self.api, raise_app_exceptions=options.pop("raises", True))
         return httpx2.AsyncClient(transport=transport, base_url="http://membrane", **options)
 
     @asynccontextmanager

@@ -108,7 +108,7 @@ async def test_the_same_key_for_another_action_is_a_conflict(agent: httpx2.Async
 async def test_two_different_keys_in_one_request_are_refused(agent: httpx2.AsyncClient) -> None:
     body = {"kind": "db.read", "idempotency_key": "a"}
     answer = await agent.post("/v1/actions", json=body, headers={"Idempotency-Key": "b"})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert answer.json()["detail"] == "Idempotency-Key: it differs from body.idempotency_key"
 
 
