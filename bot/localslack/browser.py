@@ -1,4 +1,16 @@
-"""The protocol of the page, of tests and of the autopilot: ``/local/…``, JSON and server-sent events."""
+"""The protocol of the page, of tests and of the autopilot: ``/local/…``, JSON and server-sent events.
+
+Looking, with ``as`` naming the person (``since`` and ``wait`` hold the answer until something changes):
+
+- ``GET users``, ``GET state?as=``, ``GET messages?as=&channel=&before=&limit=``
+- ``GET events``: ``{"version", "run"}`` whenever something changed
+
+Acting: JSON with ``as`` and the token of the page in ``X-Localslack-Token``:
+
+- ``POST click`` {channel, ts or view_id, action_id, block_id?, chosen?, entered?} → {acked, reason}
+- ``POST submit`` {view_id, entered} → {acked, reason, errors}; ``POST close`` {view_id, everything?}
+- ``POST post`` {channel, text}, ``read`` {channel, ts}, ``dismiss`` {channel, ts}, ``dm`` {}, ``home`` {}
+"""
 
 import asyncio
 import json

@@ -246,13 +246,20 @@ def all_text(value: Any) -> str:
     return "\n".join(filter(None, [*own, *(all_text(item) for item in value.values())]))
 
 
+def elements_of(shown: Json) -> list[Json]:
+    """Every button, select and input of a message or view, top to bottom."""
+    found: list[Json] = []
+    for block in shown.get("blocks") or ():
+        found += [*block.get("elements", ()), block.get("accessory") or {}, block.get("element") or {}]
+    return [element for element in found if "action_id" in element]
+
+
 def _matching(shown: Json | str, pattern: re.Pattern[str]) -> str:
     if isinstance(shown, str):
         raise PersonError("give the message itself, not its ts, to find an action by a pattern")
-    for block in shown.get("blocks") or ():
-        for element in (*block.get("elements", ()), block.get("accessory") or {}, block.get("element") or {}):
-            if pattern.search(element.get("action_id", "")):
-                return str(element["action_id"])
+    for element in elements_of(shown):
+        if pattern.search(element["action_id"]):
+            return str(element["action_id"])
     raise PersonError(f"no action like {pattern.pattern!r} is there")
 
 

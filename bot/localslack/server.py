@@ -18,6 +18,7 @@ from bot.localslack.guard import Guard, check_loopback
 from bot.localslack.look import Look
 from bot.localslack.methods import ALL_SCOPES
 from bot.localslack.people import People
+from bot.localslack.person import Person
 from bot.localslack.rates import Rates
 from bot.localslack.responses import Responses
 from bot.localslack.sockets import Sockets
@@ -157,6 +158,10 @@ class LocalSlack:
     def deliver_to(self, target: str | RequestUrls) -> None:
         """Switch to ``"socket"`` or to the bot's request URL(s); from the next delivery on."""
         self.delivery.target = target
+
+    def person(self, user_id: str) -> Person:
+        """Somebody who looks and clicks, over the protocol that the page uses. Close them after use."""
+        return Person(self.base_url, user_id)
 
     async def start(self) -> None:
         """Listen.

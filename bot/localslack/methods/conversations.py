@@ -1,5 +1,9 @@
 """conversations.*: channels, direct messages and their history."""
 
+import math
+from collections.abc import Iterator
+from itertools import islice
+
 from bot.localslack.conversation import Conversation, Message
 from bot.localslack.errors import SlackRefusal
 from bot.localslack.messages import as_json
@@ -138,12 +142,8 @@ def _history(call: Call) -> Json:
     conversation = call.conversation("history")
     if call.state.bot_user_id not in conversation.members:
         raise SlackRefusal("not_in_channel")
-    found = [m for m in conversation.newest_first() if _in_range(call, m)]
     limit = call.args.number("limit", 100, 999)
-    cursor = call.args.text("cursor")
-    if cursor:
-        before = from_cursor(cursor, "next_ts")
-        found = [m for m in found if m.ts < before]
+    found = list(islice(_between(call, conversation), limit + 1))
     has_more = len(found) > limit
     items = found[:limit]
     metadata = call.args.flag("include_all_metadata")
@@ -156,22 +156,25 @@ def _history(call: Call) -> Json:
     }
 
 
-def _in_range(call: Call, message: Message) -> bool:
-    """Whether a message is between `oldest` and `latest`, and not a reply in a thread."""
-    if message.thread_ts and message.thread_ts != message.ts:
-        return False
-    ts = float(message.ts)
+def _between(call: Call, conversation: Conversation) -> Iterator[Message]:
+    """The messages from `latest` (and the cursor) back to `oldest`, without replies in threads."""
+    oldest = _time(call, "oldest", "invalid_ts_oldest") or 0.0
+    latest = _time(call, "latest", "invalid_ts_latest") or math.inf
+    cursor = call.args.text("cursor")
+    before = float(from_cursor(cursor, "next_ts")) if cursor else math.inf
     inclusive = call.args.flag("inclusive")
-    oldest, latest = _time(call, "oldest", "invalid_ts_oldest"), _time(call, "latest", "invalid_ts_latest")
-    after = oldest is None or ts > oldest or (inclusive and ts == oldest)
-    return after and (latest is None or ts < latest or (inclusive and ts == latest))
+    for message in conversation.newest_first():
+        ts = float(message.ts)
+        if ts < oldest or (ts == oldest and not inclusive):
+            return
+        is_reply = message.thread_ts not in (None, message.ts)
+        if ts < before and (ts < latest or (ts == latest and inclusive)) and not is_reply:
+            yield message
 
 
-def _time(call: Call, name: str, error: str) -> float | None:
-    if not call.args.text(name):
-        return None
+def _time(call: Call, name: str, error: str) -> float:
     try:
-        return float(call.args.text(name))
+        return float(call.args.text(name) or 0)
     except ValueError:
         raise SlackRefusal(error) from None
 

@@ -1,9 +1,17 @@
 // Times as Slack shows them, in the zone of the person one is.
 
-const day = (date, zone) => date.toLocaleDateString("en-CA", { timeZone: zone });
+const formatters = new Map(); // making one is slow, and a channel asks for hundreds
 
-/** A formatter of one moment: `parts` are options of Intl.DateTimeFormat. */
-const format = (date, zone, parts) => new Intl.DateTimeFormat("en-US", { timeZone: zone, ...parts }).format(date);
+function formatter(locale, zone, parts) {
+  const key = `${locale} ${zone} ${JSON.stringify(parts)}`;
+  if (!formatters.has(key)) formatters.set(key, new Intl.DateTimeFormat(locale, { timeZone: zone, ...parts }));
+  return formatters.get(key);
+}
+
+const day = (date, zone) => formatter("en-CA", zone, {}).format(date);
+
+/** One moment; `parts` are options of Intl.DateTimeFormat. */
+const format = (date, zone, parts) => formatter("en-US", zone, parts).format(date);
 
 const TIME = { hour: "numeric", minute: "2-digit" };
 const SHORT = { month: "short", day: "numeric", year: "numeric" };
