@@ -1,1 +1,8 @@
-"""Slack as a projection: what people see there, and the way their answers come back."""
+"""Slack as a projection: what people see there, and the way their answers come back.
+
+`Slack` is all of it behind one name.
+"""
+
+from bot.slack.facade import Slack
+
+__all__ = ["Slack"]

@@ -1,7 +1,7 @@
 """The buttons of cards: what they are called, what each carries, and how that is read back.
 
-A button carries the id of its review and the digest of the arguments that its card showed, so a vote is for
-those arguments and no others (DESIGN.md §2, invariant 9).
+A button carries the ids of its review and action, and the digest of the arguments that its card showed, so a
+vote is for those arguments and no others (DESIGN.md §2, invariant 9).
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ VIEW_ALL = "view_all"
 VIEW_PAGE = "view_page"
 BLOCK = "review"
 
+MOST_PAGES = 1000
+
 _REVIEW_ID = re.compile(r"rev_[A-Za-z0-9_-]{1,64}")
+_ACTION_ID = re.compile(r"act_[A-Za-z0-9_-]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,15 +37,21 @@ class BadButton(MembraneError):
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """What a button carried: the review, the digest of the arguments shown, and a page of them."""
+    """What a button carried: review, action, the digest of the arguments shown, and a page of them."""
 
     review_id: str
+    action_id: str
     args_digest: str
     page: int = 0
 
+    @classmethod
+    def of(cls, review: Review, page: int = 0) -> Pressed:
+        """Return what a button about a review carries."""
+        return cls(review.id, review.action_id, review.args_digest, page)
+
     def encode(self) -> str:
         """Return the button's value."""
-        value: Json = {"r": self.review_id, "d": self.args_digest}
+        value: Json = {"r": self.review_id, "a": self.action_id, "d": self.args_digest}
         return json.dumps({**value, "p": self.page} if self.page else value, separators=(",", ":"))
 
 
@@ -50,12 +59,18 @@ def decode(value: Any) -> Pressed:
     """Read a button's value. Raises BadButton for anything that `encode` does not write."""
     try:
         data = json.loads(value)
-        pressed = Pressed(data["r"], data["d"], data.get("p", 0))
-        sound = _REVIEW_ID.fullmatch(pressed.review_id) and _DIGEST.fullmatch(pressed.args_digest)
-        if not sound or type(pressed.page) is not int or not 0 <= pressed.page < 1000:
-            raise BadButton("That button is not one of ours, so nothing was changed.")
+        pressed = Pressed(data["r"], data["a"], data["d"], data.get("p", 0))
+        sound = (
+            _REVIEW_ID.fullmatch(pressed.review_id)
+            and _ACTION_ID.fullmatch(pressed.action_id)
+            and _DIGEST.fullmatch(pressed.args_digest)
+            and type(pressed.page) is int
+            and 0 <= pressed.page < MOST_PAGES
+        )
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
-        raise BadButton("That button is not one of ours, so nothing was changed.") from None
+        sound = None
+    if not sound:
+        raise BadButton("That button is not one of ours, so nothing was changed.")
     return pressed
 
 
@@ -72,7 +87,7 @@ def button(action_id: str, words: str, value: str, style: str | None = None) -> 
 
 def row(review: Review, *, acknowledge: bool = False) -> Json:
     """Return the buttons of a review: the votes only while it waits, "View all" always."""
-    value = Pressed(review.id, review.args_digest).encode()
+    value = Pressed.of(review).encode()
     elements = [button(VIEW_ALL, "View all", value)]
     if review.pending:
         on_it = [button(ACKNOWLEDGE, "I’m on it", value)] if acknowledge else []

@@ -44,6 +44,7 @@ class Courier:
         *,
         policy: Callable[[], Policy],
         people: Directory,
+        admins: Admins,
         bells: Bells,
         clock: Callable[[], float] = time.time,
         rates: Rates = pace.USUAL,
@@ -53,7 +54,6 @@ class Courier:
         self._bells = bells
         self._clock = clock
         self._pace = Pace(rates)
-        self.admins = Admins(outbox, policy, people, clock)
         self._doubts = Doubts(outbox, client, identity.bot_id, timing, clock)
         self._sender = Sender(
             outbox,
@@ -61,7 +61,7 @@ class Courier:
             identity.workspace_url,
             pace=self._pace,
             doubts=self._doubts,
-            detours=Detours(outbox, policy, people, self.admins, clock),
+            detours=Detours(outbox, policy, people, admins, clock),
             clock=clock,
         )
         self._under_way: set[asyncio.Task[None]] = set()

@@ -149,7 +149,7 @@ def _characters(part: Any) -> int:
 
 def _turn(review: Review, place: int, count: int) -> Json:
     def to(page: int, words: str) -> Json:
-        value = buttons.Pressed(review.id, review.args_digest, page).encode()
+        value = buttons.Pressed.of(review, page).encode()
         return buttons.button(f"{buttons.VIEW_PAGE}_{page}", words, value)
 
     turns = [to(place - 1, "← Back")] if place else []

@@ -16,6 +16,7 @@ from bot.domain.policy import Policy
 from bot.domain.record import Message, Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
 from bot.membrane import Membrane
+from bot.slack.admins import Admins
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
 from bot.slack.identity import Identity, identify, web_client
@@ -26,6 +27,7 @@ from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, FakeDirectory, policy
 
 EVERYBODY = (ADA, BEN, CLEO, DIA, GUS, "U0GST", "U0OLD")
 SEED = Workspace(
+    team_id="T0HOME",
     users=(
         User(id=ADA, name="ada"),
         User(id=BEN, name="ben"),
@@ -123,6 +125,7 @@ def make_courier(
         identity,
         policy=lambda: membrane.policy,
         people=people,
+        admins=Admins(membrane.outbox, lambda: membrane.policy, people, clock),
         bells=membrane.bells,
         clock=clock,
         **more,

@@ -53,7 +53,9 @@ def test_every_vote_button_carries_the_review_and_the_digest_that_was_shown() ->
         "reject_with_note",
         "view_all",
     ]
-    assert {element["value"] for element in row["elements"]} == {f'{{"r":"rev_1","d":"{DIGEST}"}}'}
+    assert {element["value"] for element in row["elements"]} == {
+        f'{{"r":"rev_1","a":"act_1","d":"{DIGEST}"}}'
+    }
 
 
 @pytest.mark.parametrize(

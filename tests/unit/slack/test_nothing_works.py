@@ -127,7 +127,7 @@ def test_any_modal_fits(made: tuple[Standing, Review], page: int) -> None:
     whole, asked = made
     try:
         checked_view(views.everything(whole, asked, page), ("modal",))
-        checked_view(views.note(buttons.Pressed("rev_1", DIGEST), whole), ("modal",))
+        checked_view(views.note(buttons.Pressed("rev_1", "act_1", DIGEST), whole), ("modal",))
     except SlackRefusal as refusal:
         raise AssertionError(refusal.extra) from refusal
 

@@ -1,0 +1,85 @@
+"""What somebody is told in answer to a click, in one kind sentence. Errors are translated here, once."""
+
+from __future__ import annotations
+
+from bot.domain.record import Standing
+from bot.domain.review import Review, ReviewState
+from bot.domain.ruling import AbsentDefault
+from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
+from bot.slack import mrkdwn
+from bot.slack.failures import CallFailed
+
+TOO_SLOW = (
+    "That took too long here. The card shows whether it counted; if nothing changes there, click again."
+)
+BROKEN = "Something went wrong in the bot, and its log says what. The card shows how the review stands now."
+NO_WINDOW = "Slack did not open the window in time, so nothing was changed. Click again."
+CLOSED = (Refusal.DECIDED, Refusal.EXPIRED, Refusal.WITHDRAWN)
+
+
+def review_in(standing: Standing, review_id: str) -> Review:
+    """Return the review of that id. Raises NotFound."""
+    for review in standing.reviews:
+        if review.id == review_id:
+            return review
+    raise NotFound(f"there is no review {review_id}")
+
+
+def voted(review: Review, *, approve: bool) -> str:
+    """Say what a vote that counted has done."""
+    if not approve:
+        return "You rejected it. The agent is told, with your name."
+    if review.state is ReviewState.APPROVED:
+        return "You approved it. That was the last approval it needed, so it may start now."
+    missing = review.approvals_missing
+    return f"Your approval counts: {len(review.approvals)} of {review.ruling.quorum}, {missing} more to go."
+
+
+def acknowledged(review: Review) -> str:
+    """Say what an acknowledgement has done."""
+    if review.quiet_until is None:
+        return "Noted: you are on it."
+    return f"Noted: you are on it, and nobody else is paged until {mrkdwn.date(review.quiet_until)}."
+
+
+def closed(review: Review) -> str:
+    """Say how a review that is closed was closed: by whom and when."""
+    when = f", {mrkdwn.date(review.closed_at)}" if review.closed_at is not None else ""
+    who = " and ".join(mrkdwn.mention(user) for user in review.decided_by[:10])
+    match review.state:
+        case ReviewState.APPROVED:
+            return f"This is decided already: approved by {who}{when}. Your click changed nothing."
+        case ReviewState.REJECTED:
+            return f"This is decided already: rejected by {who}{when}. Your click changed nothing."
+        case ReviewState.WITHDRAWN:
+            return f"This was withdrawn{when}: its action is moot. Your click changed nothing."
+        case _:
+            return _expired(review, when)
+
+
+def _expired(review: Review, when: str) -> str:
+    if review.ruling.default is AbsentDefault.SAFE_HALT:
+        return f"The window passed{when}, and it was halted. It can be answered on its new card."
+    return f"The window passed{when}, and it was aborted: nobody had answered in time. Nothing was executed."
+
+
+def refused(error: VoteRefused, review: Review) -> str:
+    """Say why a vote does not count; of a closed review also who decided, and when."""
+    if error.reason in CLOSED and not review.pending:
+        return closed(review)
+    return mrkdwn.escape(str(error))
+
+
+def failed(error: BaseException) -> str:
+    """Say what any other error means for the person who clicked."""
+    match error:
+        case TimeoutError():
+            return TOO_SLOW
+        case CallFailed():
+            return NO_WINDOW
+        case NotFound():
+            return "There is no such review (any more), so nothing was changed."
+        case MembraneError():
+            return mrkdwn.escape(str(error))
+        case _:
+            return BROKEN

@@ -1,0 +1,132 @@
+"""Slack behind one name: what the composition root starts, asks and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from slack_bolt.async_app import AsyncApp
+
+from bot.domain.policy import Policy
+from bot.errors import SettingsError
+from bot.membrane import Membrane
+from bot.settings import Delivery as Way
+from bot.settings import Settings
+from bot.slack.admins import Admins
+from bot.slack.courier import Courier
+from bot.slack.delivery import Delivery, HttpDelivery, SocketDelivery
+from bot.slack.failures import CallFailed
+from bot.slack.identity import Identity, identify, web_client
+from bot.slack.listeners import build_app
+from bot.slack.people import SlackPeople
+
+AGAIN_S = 5.0
+"""How soon Slack is asked again who the bot is, while it cannot be reached."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Slack:
+    """People, listeners and the courier, on one workspace.
+
+    `people` can be used at once; messages and clicks flow while `run` does.
+    """
+
+    def __init__(
+        self, settings: Settings, policy: Callable[[], Policy], clock: Callable[[], float] = time.time
+    ) -> None:
+        if settings.slack_bot_token is None:
+            raise SettingsError("SLACK_BOT_TOKEN is not set; it is the app's Bot User OAuth Token (xoxb-…).")
+        self._settings = settings
+        self._policy = policy
+        self._clock = clock
+        self._client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        self._known: Identity | None = None
+        self._asking = asyncio.Lock()
+        self._admins: Admins | None = None
+        self._courier: Courier | None = None
+        self._delivery: Delivery | None = None
+        self.people = SlackPeople(self._client, policy, self.identity, clock)
+
+    async def identity(self) -> Identity:
+        """Return who the bot is, asked of Slack once. Raises SettingsError or CallFailed."""
+        async with self._asking:
+            if self._known is None:
+                self._known = await identify(self._client)
+            return self._known
+
+    async def run(self, membrane: Membrane) -> None:
+        """Show and listen until cancelled. Raises SettingsError where Slack refuses a token."""
+        self._admins = admins = Admins(membrane.outbox, self._policy, self.people, self._clock)
+        self.people.tell = lambda words, about: admins.tell(words, about=about)
+        identity = await self._identity_at_last()
+        secret = self._settings.slack_signing_secret
+        signing_secret = secret.get_secret_value() if secret else ""
+        app = build_app(self._client, identity, membrane, signing_secret=signing_secret)
+        self._courier = Courier(
+            membrane.outbox,
+            self._client,
+            identity,
+            policy=self._policy,
+            people=self.people,
+            admins=admins,
+            bells=membrane.bells,
+            clock=self._clock,
+        )
+        self._delivery = delivery = self._way_in(app, signing_secret)
+        try:
+            await delivery.start()
+            await self._courier.run()
+        finally:
+            await delivery.stop()
+
+    async def _identity_at_last(self) -> Identity:
+        while True:
+            try:
+                return await self.identity()
+            except CallFailed as failed:
+                _log.warning("slack_not_reached", error=failed.failure.error)
+            await asyncio.sleep(AGAIN_S)
+
+    def _way_in(self, app: AsyncApp, signing_secret: str) -> Delivery:
+        if self._settings.delivery is Way.HTTP:
+            return HttpDelivery(app, signing_secret)
+        token = self._settings.slack_app_token
+        return SocketDelivery(app, token.get_secret_value() if token else "")
+
+    def mount(self, api: FastAPI) -> None:
+        """Give Slack's requests their place in the API, where clicks come by HTTP."""
+        if self._settings.delivery is Way.HTTP:
+            api.add_api_route("/slack/events", self._events, methods=["POST"], include_in_schema=False)
+
+    async def _events(self, request: Request) -> Response:
+        if isinstance(self._delivery, HttpDelivery):
+            return await self._delivery.handle(request)
+        return Response("the bot is not up yet", status_code=503)
+
+    async def trouble(self) -> str | None:
+        """Return why clicks would not arrive now; None where all is well."""
+        if self._delivery is None:
+            return "Slack has not been reached yet"
+        if not self._delivery.healthy():
+            return "no connection to Slack, so clicks do not arrive"
+        return None
+
+    async def behind_s(self) -> float:
+        """Return for how many seconds the oldest unsent message has waited."""
+        return await self._courier.behind_s() if self._courier is not None else 0.0
+
+    async def tell_admins(self, words: str, *, about: str) -> None:
+        """Tell the admins of the policy something, once a day for each thing."""
+        if self._admins is None:
+            _log.warning("admins_not_told", words=words, about=about)
+            return
+        await self._admins.tell(words, about=about)
+
+    async def close(self) -> None:
+        """Take nothing more from Slack."""
+        if self._delivery is not None:
+            await self._delivery.stop()

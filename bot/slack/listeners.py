@@ -1,0 +1,226 @@
+"""What people click, as Slack delivers it: parse, one call of the membrane, one answer. No rules.
+
+Every listener goes through one of two wrappers, so that whatever happens Slack gets its acknowledgement
+within three seconds and the person an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.people import USER_ID
+from bot.domain.record import Standing
+from bot.domain.review import Review
+from bot.errors import MembraneError, VoteRefused
+from bot.membrane import Membrane
+from bot.slack import answers, buttons, views
+from bot.slack.failures import CALL_FAILURES, ask
+from bot.slack.identity import Identity
+
+Json = dict[str, Any]
+
+LIMIT_S = 2.5
+"""Slack waits for three seconds."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Somebody pressed a button, or submitted a modal: who, and what it carried."""
+
+    user: str
+    team: str | None
+    pressed: buttons.Pressed
+    trigger_id: str
+    view: Json
+
+    @classmethod
+    def of(cls, body: Json, value: Any) -> Click:
+        """Read a payload. Raises BadButton for one that none of our messages can have made."""
+        user = body.get("user") or {}
+        if not USER_ID.fullmatch(str(user.get("id"))):
+            raise buttons.BadButton("That click names nobody, so nothing was changed.")
+        team = user.get("team_id") or (body.get("team") or {}).get("id")
+        view = body.get("view") or {}
+        return cls(user["id"], team, buttons.decode(value), str(body.get("trigger_id") or ""), view)
+
+
+Handler = Callable[[Click, AsyncWebClient], Awaitable[str | None]]
+"""Does what a click asks for, and returns what to tell the person, if anything."""
+
+
+def build_app(
+    client: AsyncWebClient, identity: Identity, membrane: Membrane, *, signing_secret: str | None = None
+) -> AsyncApp:
+    """Return the Bolt app with all listeners. `client` has the bot's token; `identity` is who it is.
+
+    `signing_secret` is what Slack signs its HTTP requests with; Socket Mode needs none.
+    """
+    result = AuthorizeResult(
+        enterprise_id=identity.enterprise_id,
+        team_id=identity.team_id,
+        url=identity.workspace_url,
+        bot_user_id=identity.bot_user_id,
+        bot_id=identity.bot_id,
+        bot_token=client.token,
+    )
+
+    async def authorize() -> AuthorizeResult:
+        # Asked once, at the start: Bolt's own way calls auth.test for requests that come at the same time.
+        return result
+
+    # Without a token, as Bolt would otherwise set this aside and ask for itself.
+    bare = AsyncWebClient(base_url=client.base_url, timeout=client.timeout, retry_handlers=[])
+    app = AsyncApp(client=bare, authorize=authorize, signing_secret=signing_secret)
+    Listeners(membrane).register(app)
+    return app
+
+
+class Listeners:
+    """The answers to every button and modal of ours."""
+
+    def __init__(self, membrane: Membrane, limit_s: float = LIMIT_S) -> None:
+        self._membrane = membrane
+        self._limit_s = limit_s
+
+    def register(self, app: AsyncApp) -> None:
+        """Listen for everything that our messages and modals can send, and for what they cannot."""
+        handlers: dict[str, Handler] = {
+            buttons.APPROVE: self._approve,
+            buttons.REJECT: self._reject,
+            buttons.REJECT_WITH_NOTE: self._ask_for_note,
+            buttons.ACKNOWLEDGE: self._acknowledge,
+            buttons.VIEW_ALL: self._view_all,
+        }
+        for action_id, handler in handlers.items():
+            app.action(action_id)(self._clicked(handler))
+        app.action(re.compile(rf"{buttons.VIEW_PAGE}_\d+"))(self._clicked(self._turn_page))
+        app.view(views.NOTE_VIEW)(self._submitted(self._reject_with_note))
+        # Bolt answers 404 to what nobody listens for, and Slack shows the person a warning sign.
+        app.action(re.compile(".*"))(self._clicked(self._unknown))
+        app.view(re.compile(".*"))(self._submitted(self._unknown))
+
+    def _clicked(self, handler: Handler) -> Callable[..., Awaitable[None]]:
+        async def listener(ack: AsyncAck, body: Json, respond: AsyncRespond, client: AsyncWebClient) -> None:
+            words = await self._answer(handler, body, (body.get("actions") or [{}])[0].get("value"), client)
+            await ack()
+            if words:
+                await _tell(words, body, respond, client)
+
+        return listener
+
+    def _submitted(self, handler: Handler) -> Callable[..., Awaitable[None]]:
+        async def listener(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
+            value = (body.get("view") or {}).get("private_metadata")
+            words = await self._answer(handler, body, value, client)
+            if words:
+                await ack(response_action="update", view=views.answer(words))
+            else:
+                await ack()
+
+        return listener
+
+    async def _answer(self, handler: Handler, body: Json, value: Any, client: AsyncWebClient) -> str | None:
+        """Return what to tell the person. Never raises: an unanswered click looks like a broken bot."""
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return await self._handled(handler, Click.of(body, value), client)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person who clicked must hear something
+            _note(error, body)
+            return answers.failed(error)
+
+    async def _handled(self, handler: Handler, click: Click, client: AsyncWebClient) -> str | None:
+        try:
+            return await handler(click, client)
+        except VoteRefused as refused:
+            _log.info("click_refused", user=click.user, review=click.pressed.review_id, why=refused.reason)
+            _, review = await self._asked(click)
+            return answers.refused(refused, review)
+
+    async def _asked(self, click: Click) -> tuple[Standing, Review]:
+        """Return the review that a button was about, with its action. Raises NotFound."""
+        standing = await self._membrane.standing(click.pressed.action_id)
+        return standing, answers.review_in(standing, click.pressed.review_id)
+
+    async def _approve(self, click: Click, _client: AsyncWebClient) -> str:
+        return await self._vote(click, approve=True)
+
+    async def _reject(self, click: Click, _client: AsyncWebClient) -> str:
+        return await self._vote(click, approve=False)
+
+    async def _vote(self, click: Click, *, approve: bool, note: str | None = None) -> str:
+        asked = click.pressed
+        standing = await self._membrane.vote(
+            asked.review_id,
+            click.user,
+            approve=approve,
+            args_digest=asked.args_digest,
+            note=note,
+            team=click.team,
+        )
+        return answers.voted(answers.review_in(standing, asked.review_id), approve=approve)
+
+    async def _reject_with_note(self, click: Click, _client: AsyncWebClient) -> None:
+        values = (click.view.get("state") or {}).get("values") or {}
+        note = ((values.get(views.NOTE_BLOCK) or {}).get(views.NOTE_INPUT) or {}).get("value")
+        words = str(note or "").strip()[: views.NOTE_LENGTH]
+        await self._vote(click, approve=False, note=words or None)
+
+    async def _ask_for_note(self, click: Click, client: AsyncWebClient) -> str | None:
+        standing, review = await self._asked(click)
+        if not review.pending:
+            return answers.closed(review)
+        await _open(client, click, views.note(click.pressed, standing))
+        return None
+
+    async def _acknowledge(self, click: Click, _client: AsyncWebClient) -> str:
+        return answers.acknowledged(await self._membrane.acknowledge(click.pressed.review_id, click.user))
+
+    async def _view_all(self, click: Click, client: AsyncWebClient) -> None:
+        standing, review = await self._asked(click)
+        await _open(client, click, views.everything(standing, review))
+        await self._membrane.saw(review.id, click.user, "opened")
+
+    async def _turn_page(self, click: Click, client: AsyncWebClient) -> None:
+        standing, review = await self._asked(click)
+        view = views.everything(standing, review, click.pressed.page)
+        await ask("views.update", client.views_update(view_id=str(click.view.get("id")), view=view))
+
+    async def _unknown(self, _click: Click, _client: AsyncWebClient) -> str:
+        raise buttons.BadButton("The bot knows no such button (any more), so nothing was changed.")
+
+
+async def _open(client: AsyncWebClient, click: Click, view: Json) -> None:
+    await ask("views.open", client.views_open(trigger_id=click.trigger_id, view=view))
+
+
+async def _tell(words: str, body: Json, respond: AsyncRespond, client: AsyncWebClient) -> None:
+    """Tell the person alone: below the message, or, where the click was in a modal, in that modal."""
+    try:
+        if respond.response_url:
+            await respond(text=words, response_type="ephemeral", replace_original=False)
+        elif view_id := (body.get("view") or {}).get("id"):
+            await client.views_update(view_id=view_id, view=views.answer(words))
+    except CALL_FAILURES as error:
+        _log.warning("answer_not_delivered", error=str(error))
+
+
+def _note(error: Exception, body: Json) -> None:
+    user = str((body.get("user") or {}).get("id"))[:30]
+    actions = [str(action.get("action_id"))[:80] for action in body.get("actions") or []]
+    if isinstance(error, TimeoutError):
+        _log.error("click_too_slow", user=user, actions=actions)
+    elif isinstance(error, MembraneError):
+        _log.warning("click_not_counted", user=user, actions=actions, why=str(error))
+    else:
+        _log.error("click_failed", user=user, actions=actions, exc_info=error)

@@ -1,0 +1,189 @@
+"""Who people are, as Slack says now: user groups, rotations, and who is a full member.
+
+What Slack says is believed for half a minute, and asked once however many clicks wait for it. What it does
+not say is unresolved: nothing older is used in its place, so a vote is refused rather than counted on old
+news.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.people import UserGroup, present_users
+from bot.domain.policy import Policy
+from bot.errors import MembraneError
+from bot.membrane import Resolved
+from bot.slack.failures import CallFailed, Failure, Kind, ask
+from bot.slack.identity import Identity
+
+FRESH_S = 30.0
+"""How long an answer is believed."""
+FAILED_S = 3.0
+"""How long a failure is: a burst of clicks asks once."""
+MOST_KEPT = 10_000
+
+T = TypeVar("T")
+Told = Callable[[str, str], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class _Cache(Generic[T]):
+    """Answers by key; whoever asks while one is on its way waits for that one."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._kept: dict[str, tuple[float, T | CallFailed]] = {}
+        self._asked: dict[str, asyncio.Task[T]] = {}
+
+    async def get(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
+        until, kept = self._kept.get(key, (0.0, None))
+        if kept is not None and self._clock() < until:
+            if isinstance(kept, CallFailed):
+                raise CallFailed(kept.method, kept.failure)
+            return kept
+        task = self._asked.get(key)
+        if task is None:
+            task = self._asked[key] = asyncio.ensure_future(self._fetch(key, fetch))
+            task.add_done_callback(lambda done: self._answered(key, done))
+        # Shielded: a click that gives up must not take the answer from the others.
+        return await asyncio.shield(task)
+
+    def _answered(self, key: str, done: asyncio.Task[T]) -> None:
+        self._asked.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # seen: whoever waited for it may have gone
+
+    async def _fetch(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        try:
+            answer = await fetch()
+        except CallFailed as failed:
+            wait = max(FAILED_S, failed.failure.retry_after)
+            self._kept[key] = (self._clock() + wait, failed)
+            raise
+        self._kept[key] = (self._clock() + FRESH_S, answer)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What decides whether somebody may vote at all."""
+
+    teams: frozenset[str]
+    full: bool
+
+
+class SlackPeople:
+    """The membrane's directory, asked of Slack. `identity` tells the bot's own workspace, once it is known.
+
+    `tell`, where it is set, is awaited with a sentence for the admins and what it is about, when a user group
+    cannot be read.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        policy: Callable[[], Policy],
+        identity: Callable[[], Awaitable[Identity]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._policy = policy
+        self._identity = identity
+        self._clock = clock
+        self._groups: _Cache[frozenset[str]] = _Cache(clock)
+        self._accounts: _Cache[_Account] = _Cache(clock)
+        self.tell: Told | None = None
+        self.troubles: dict[str, str] = {}
+        """What is wrong now, in a sentence, by user group."""
+
+    async def resolve(self, names: Sequence[str]) -> Resolved:
+        """Return who the names of the policy in force are at this moment."""
+        found = await asyncio.gather(*(self._users(name) for name in names))
+        known = [users for users in found if users is not None]
+        unresolved = tuple(name for name, users in zip(names, found, strict=True) if users is None)
+        return Resolved(frozenset().union(*known), unresolved)
+
+    async def _users(self, name: str) -> frozenset[str] | None:
+        source = self._policy().people.get(name)
+        if source is None:
+            return None
+        present = present_users(source, self._clock())
+        if present is not None or not isinstance(source, UserGroup):
+            return present
+        try:
+            users = await self._groups.get(source.id, lambda: self._members(source.id))
+        except CallFailed as failed:
+            await self._say(name, source.id, failed.failure)
+            return None
+        self.troubles.pop(source.id, None)
+        return users
+
+    async def _members(self, group_id: str) -> frozenset[str]:
+        call = self._client.usergroups_users_list(usergroup=group_id)
+        told = await ask("usergroups.users.list", call)
+        return frozenset(str(user) for user in told["users"])
+
+    async def _say(self, name: str, group_id: str, failure: Failure) -> None:
+        sentence = _why(name, group_id, failure)
+        if self.troubles.get(group_id) == sentence:
+            return
+        self.troubles[group_id] = sentence
+        _log.error("user_group_not_resolved", name=name, group=group_id, error=failure.error)
+        if self.tell is not None and failure.kind in (Kind.REFUSED, Kind.PLACE, Kind.TOKEN):
+            await self.tell(sentence, f"user group {group_id} {failure.error}")
+
+    async def full_member(self, user: str, team: str | None = None) -> bool:
+        """Whether somebody is a full, active, human member of the bot's workspace.
+
+        `team` is the workspace the click says its user is of. Raises MembraneError where Slack does not say.
+        """
+        try:
+            home = (await self._identity()).team_id
+            account = await self._accounts.get(user, lambda: self._account(user))
+        except CallFailed as failed:
+            if failed.failure.error in ("user_not_found", "user_not_visible"):
+                return False
+            raise MembraneError(
+                f"Slack does not say who you are right now ({failed.failure.error}); try again in a minute."
+            ) from failed
+        return account.full and home in account.teams and team in (None, *account.teams)
+
+    async def _account(self, user: str) -> _Account:
+        told: dict[str, Any] = (await ask("users.info", self._client.users_info(user=user)))["user"]
+        flags = (
+            "deleted",
+            "is_bot",
+            "is_workflow_bot",
+            "is_restricted",
+            "is_ultra_restricted",
+            "is_stranger",
+        )
+        shared = told.get("enterprise_user") or {}
+        teams = {str(told.get("team_id", "")), *(str(team) for team in shared.get("teams") or ())}
+        return _Account(frozenset(teams), not any(told.get(flag) for flag in flags) and user != "USLACKBOT")
+
+
+def _why(name: str, group_id: str, failure: Failure) -> str:
+    lead = f"Who {name} is cannot be told, so nobody can vote as one of them: "
+    match failure.error:
+        case "plan_upgrade_required":
+            return (
+                f"{lead}user groups need a paid plan of Slack, and this workspace has none. "
+                f"Name the people of {name} one by one in the policy (users: […])."
+            )
+        case "no_such_subteam" | "subteam_disabled" | "subteam_not_found":
+            return f"{lead}there is no active user group {group_id}. Mend the policy, or restore the group."
+        case "missing_scope":
+            return f"{lead}the app lacks the scope usergroups:read. Install it anew from manifest.yml."
+        case other:
+            return f"{lead}Slack answered {other} for the user group {group_id}."

@@ -1,0 +1,275 @@
+"""People click, by Socket Mode and by signed HTTP requests, on a real membrane."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.domain.record import Standing
+from bot.domain.review import ActionState
+from bot.localslack import Person
+from bot.slack.listeners import build_app
+from bot.store.tables import sightings
+from tests.fakes import ADA, CLEO, DIA, GUS
+from tests.integration.slack.conftest import Room
+from tests.integration.slack.ways import by_http, by_socket
+from tests.unit.slack.reading import read
+
+CARD = "agent-approvals"
+
+
+@pytest.fixture(params=["socket", "http"])
+async def live(room: Room, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
+    """The room with listeners and a courier that runs."""
+    secret = room.slack.signing_secret
+    app = build_app(room.web, room.identity, room.membrane, signing_secret=secret)
+    way = by_socket if request.param == "socket" else by_http
+    async with way(app, room.slack):
+        running = asyncio.create_task(room.courier.run())
+        yield room
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def shown(person: Person, words: str = "[Approve]") -> dict[str, Any]:
+    return await person.wait_for_message(
+        CARD, lambda message: not message["ephemeral"] and words in read(message["blocks"] or [])
+    )
+
+
+async def whisper(person: Person) -> str:
+    """What only this person sees."""
+    message = await person.wait_for_message(CARD, lambda message: message["ephemeral"])
+    return str(message["text"])
+
+
+def differs(words: str, view: dict[str, Any]) -> bool:
+    return read(view["blocks"]) != words
+
+
+async def now(room: Room, standing: Standing) -> Standing:
+    return await room.membrane.standing(standing.action.id)
+
+
+async def test_two_approvals_make_the_outcome_and_the_card_says_so(
+    live: Room, cleo: Person, dia: Person
+) -> None:
+    standing = await live.propose("money.wire", args={"amount": 5})
+    card = await shown(cleo)
+    assert (await cleo.click(CARD, card, "approve")).acked
+    assert await whisper(cleo) == "Your approval counts: 1 of 2, 1 more to go."
+    await shown(dia, f"1 of 2 approvals: @{CLEO}")
+    assert (await dia.click(CARD, card, "approve")).acked
+    await shown(dia, f"✅ Approved by @{CLEO} and @{DIA}")
+    assert (await now(live, standing)).action.state is ActionState.APPROVED
+    assert (await whisper(dia)).startswith("You approved it.")
+
+
+async def test_a_rejection_is_one_click(live: Room, cleo: Person) -> None:
+    standing = await live.propose()
+    assert (await cleo.click(CARD, await shown(cleo), "reject")).acked
+    await shown(cleo, f"⛔ Rejected by @{CLEO}")
+    assert (await now(live, standing)).action.state is ActionState.REJECTED
+    assert await whisper(cleo) == "You rejected it. The agent is told, with your name."
+
+
+async def test_a_rejection_with_a_note_goes_through_a_modal(live: Room, cleo: Person) -> None:
+    standing = await live.propose()
+    assert (await cleo.click(CARD, await shown(cleo), "reject_with_note")).acked
+    modal = await cleo.wait_for_view("Why not?")
+    assert read(modal["blocks"]).startswith("data.delete · id `1`")
+    assert (await cleo.submit(modal, {"note": "Ask <@U0ADA> *first*"})).acked
+    card = await shown(cleo, "wrote:")
+    assert f"@{CLEO} wrote:\n> Ask <@U0ADA> *first*" in read(card["blocks"])
+    assert (await now(live, standing)).action.detail == "Ask <@U0ADA> *first*"
+    assert (await cleo.state())["views"] == []
+
+
+async def test_a_note_that_comes_too_late_is_answered_in_the_modal(
+    live: Room, cleo: Person, dia: Person
+) -> None:
+    await live.propose()
+    card = await shown(cleo)
+    await cleo.click(CARD, card, "reject_with_note")
+    modal = await cleo.wait_for_view("Why not?")
+    await dia.click(CARD, card, "approve")
+    assert (await cleo.submit(modal, {"note": "no!"})).acked
+    view = await cleo.wait_for_view("decided already")
+    assert f"approved by <@{DIA}>" in read(view["blocks"])
+
+
+async def test_a_late_click_is_told_who_decided(live: Room, cleo: Person, dia: Person) -> None:
+    await live.propose()
+    card = await shown(cleo)
+    live.slack.faults.arm(method="chat.update", kind="error", error="internal_error", times=50)
+    await dia.click(CARD, card, "approve")
+    assert (await cleo.click(CARD, card, "reject")).acked
+    words = await whisper(cleo)
+    assert words.startswith(f"This is decided already: approved by <@{DIA}>, <!date^")
+    assert words.endswith("Your click changed nothing.")
+    assert (await cleo.click(CARD, card, "reject_with_note")).acked
+    assert (await cleo.state())["views"] == []
+
+
+async def test_a_click_after_the_window_is_told_so(live: Room, cleo: Person) -> None:
+    standing = await live.propose()
+    card = await shown(cleo)
+    live.clock.ahead += 1001
+    assert (await cleo.click(CARD, card, "approve")).acked
+    assert "The window for this has passed" in await whisper(cleo)
+    assert (await now(live, standing)).action.state is ActionState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("who", "words"), [(ADA, "not one of the approvers"), (GUS, "cannot be told right now")]
+)
+async def test_one_who_may_not_vote_is_told_why_and_nothing_changes(live: Room, who: str, words: str) -> None:
+    if who == GUS:
+        live.people.away.add("leads")
+    standing = await live.propose()
+    async with Person(live.slack.base_url, who) as person:
+        assert (await person.click(CARD, await shown(person), "approve")).acked
+        assert words in await whisper(person)
+    after = await now(live, standing)
+    assert after.review is not None
+    assert after.review.votes == ()
+
+
+async def test_the_requester_cannot_approve(live: Room, cleo: Person) -> None:
+    await live.propose(on_behalf_of=CLEO)
+    await cleo.click(CARD, await shown(cleo), "approve")
+    assert "somebody else has to decide it" in await whisper(cleo)
+
+
+async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
+    standing = await live.propose()
+    live.clock.ahead += 300
+    await live.membrane.page_due()
+    page = await ada.wait_for_message("dm", "You are paged")
+    assert (await ada.click("dm", page, "acknowledge")).acked
+    await shown(ada, f"@{ADA} is on it; nobody else is paged until")
+    after = await now(live, standing)
+    assert after.review is not None
+    assert after.review.acked_by == ADA
+
+
+async def test_view_all_shows_everything_page_by_page_and_is_remembered(live: Room, cleo: Person) -> None:
+    await live.propose(args={"body": "\n".join(f"line {n} " + "x" * 200 for n in range(200)), "to": "bo"})
+    card = await shown(cleo)
+    assert (await cleo.click(CARD, card, "view_all")).acked
+    modal = await cleo.wait_for_view("Everything about it")
+    assert "line 0 " in read(modal["blocks"])
+    assert "line 199 " not in read(modal["blocks"])
+    seen = ""
+    while buttons := [e for b in modal["blocks"] if b["type"] == "actions" for e in b["elements"]]:
+        onward = next((b for b in buttons if b["text"]["text"].startswith("Page")), None)
+        if onward is None:
+            break
+        assert (await cleo.click_view(modal, onward["action_id"])).acked
+        first = read(modal["blocks"])
+        modal = await cleo.wait_for_view(partial(differs, first))
+        seen += read(modal["blocks"])
+    assert "line 199 " in seen
+    assert '    to: "bo"' in seen
+    rows = await live.db.read(lambda connection: connection.execute(select(sightings)).all())
+    assert [(row.viewer, row.what) for row in rows] == [(CLEO, "opened")]
+
+
+async def test_a_button_that_is_not_ours_changes_nothing_and_is_answered(live: Room, cleo: Person) -> None:
+    standing = await live.propose()
+    card = await shown(cleo)
+    for action_id, value in (
+        ("approve", "{}"),
+        ("approve", "not json"),
+        ("approve", '{"r":"rev_1","a":"act_1","d":"' + "0" * 64 + '"}'),
+        ("no_such_button", "x"),
+    ):
+        posted = await live.web.chat_postMessage(
+            channel="C0APPR",
+            text="forged",
+            blocks=[
+                {
+                    "type": "actions",
+                    "elements": [
+                        {
+                            "type": "button",
+                            "action_id": action_id,
+                            "value": value,
+                            "text": {"type": "plain_text", "text": "x"},
+                        }
+                    ],
+                }
+            ],
+        )
+        assert (await cleo.click(CARD, posted["ts"], action_id)).acked
+        assert "nothing was changed" in await whisper(cleo)
+    assert (await now(live, standing)).action.state is ActionState.WAITING
+    assert card
+
+
+async def test_a_vote_on_other_arguments_is_refused(live: Room, cleo: Person) -> None:
+    """A button of another card: right review, wrong digest."""
+    standing = await live.propose()
+    card = await shown(cleo)
+    message = live.slack.state.conversations["C0APPR"].messages[card["ts"]]
+    for element in (message.blocks or [])[-1]["elements"]:
+        element["value"] = element["value"].replace(standing.action.args_digest, "0" * 64)
+    assert (await cleo.click(CARD, card["ts"], "approve")).acked
+    assert "The arguments changed after that card was drawn" in await whisper(cleo)
+    await shown(cleo)
+    assert (await now(live, standing)).action.state is ActionState.WAITING
+
+
+async def test_a_click_delivered_twice_counts_once(live: Room, cleo: Person) -> None:
+    standing = await live.propose("money.wire")
+    live.slack.faults.arm(method="interactions", kind="twice")
+    await cleo.click(CARD, await shown(cleo), "approve")
+    await shown(cleo, "1 of 2 approvals")
+    after = await now(live, standing)
+    assert after.review is not None
+    assert len(after.review.votes) == 1
+
+
+async def test_a_slow_store_is_answered_in_time(live: Room, cleo: Person, monkeypatch: Any) -> None:
+    await live.propose()
+    card = await shown(cleo)
+
+    async def slow(*_: Any, **__: Any) -> None:
+        await asyncio.sleep(10)
+
+    monkeypatch.setattr(live.membrane, "vote", slow)
+    assert (await cleo.click(CARD, card, "approve")).acked
+    assert (await whisper(cleo)).startswith("That took too long here.")
+
+
+async def test_a_bug_of_ours_is_answered_too(live: Room, cleo: Person, monkeypatch: Any) -> None:
+    await live.propose()
+    card = await shown(cleo)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(live.membrane, "vote", broken)
+    assert (await cleo.click(CARD, card, "approve")).acked
+    assert (await whisper(cleo)).startswith("Something went wrong in the bot")
+
+
+async def test_a_modal_that_slack_will_not_open_is_said(live: Room, cleo: Person) -> None:
+    await live.propose()
+    live.slack.faults.arm(method="views.open", kind="error", error="expired_trigger_id")
+    assert (await cleo.click(CARD, await shown(cleo), "view_all")).acked
+    assert "Slack did not open the window in time" in await whisper(cleo)
+
+
+async def test_bolt_asks_slack_nothing_for_a_click(live: Room, cleo: Person) -> None:
+    """Who the bot is was asked once, at the start."""
+    await live.propose()
+    card = await shown(cleo)
+    before = len(live.slack.calls.of("auth.test"))
+    await asyncio.gather(*(cleo.click(CARD, card, "approve") for _ in range(5)))
+    assert len(live.slack.calls.of("auth.test")) == before == 1

@@ -1,0 +1,134 @@
+"""Who people are, asked of a real workspace."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.domain.escalation import Rotation
+from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
+from bot.domain.policy import Policy
+from bot.errors import MembraneError
+from bot.localslack import LocalSlack
+from bot.membrane import Resolved
+from bot.slack.identity import identify, web_client
+from bot.slack.people import SlackPeople
+from tests.fakes import ADA, BEN, CLEO, PEOPLE, policy
+from tests.integration.slack.conftest import Clock
+
+
+def with_people(**sources: PeopleSource) -> Policy:
+    base = policy()
+    people = {**{name: Users(users) for name, users in PEOPLE.items()}, **sources}
+    return Policy(
+        people=people,
+        digest_channel=base.digest_channel,
+        digest_every_s=base.digest_every_s,
+        tiers=base.tiers,
+        actions=base.actions,
+    )
+
+
+@pytest.fixture
+def people(slack: LocalSlack, clock: Clock) -> SlackPeople:
+    weekly = OnCall(Rotation((ADA, BEN), 100.0, clock()))
+    in_force = with_people(money=UserGroup("S0FIN"), off=UserGroup("S0OFF"), duty=weekly)
+    web = web_client(slack.bot_token, slack.api_url, timeout_s=2)
+    return SlackPeople(web, lambda: in_force, lambda: identify(web), clock)
+
+
+async def test_users_groups_and_rotations_are_resolved(people: SlackPeople, clock: Clock) -> None:
+    assert await people.resolve(["leads", "money"]) == Resolved(frozenset({CLEO, "U0DIA", BEN}))
+    assert (await people.resolve(["duty"])).users == {ADA}
+    clock.ahead += 100
+    assert (await people.resolve(["duty"])).users == {BEN}
+
+
+async def test_what_cannot_be_told_is_unresolved(people: SlackPeople) -> None:
+    assert await people.resolve(["leads", "off", "nobody"]) == Resolved(
+        frozenset({CLEO, "U0DIA"}), ("off", "nobody")
+    )
+    assert people.troubles == {
+        "S0OFF": "Who off is cannot be told, so nobody can vote as one of them: there is no active user "
+        "group S0OFF. Mend the policy, or restore the group."
+    }
+
+
+async def test_many_who_ask_at_once_ask_slack_once(people: SlackPeople, slack: LocalSlack) -> None:
+    await asyncio.gather(*(people.resolve(["money"]) for _ in range(20)))
+    await asyncio.gather(*(people.full_member(ADA) for _ in range(20)))
+    assert len(slack.calls.of("usergroups.users.list")) == 1
+    assert len(slack.calls.of("users.info")) == 1
+
+
+async def test_an_answer_is_believed_for_half_a_minute(
+    people: SlackPeople, slack: LocalSlack, clock: Clock
+) -> None:
+    await people.resolve(["money"])
+    slack.state.change_usergroup("S0FIN", members=(CLEO,))
+    slack.state.change_user(BEN, deleted=True)
+    assert (await people.resolve(["money"])).users == {BEN}
+    clock.ahead += 31
+    assert (await people.resolve(["money"])).users == {CLEO}
+    assert not await people.full_member(BEN)
+
+
+async def test_old_news_is_not_used_when_slack_is_silent(
+    people: SlackPeople, slack: LocalSlack, clock: Clock
+) -> None:
+    await people.resolve(["money"])
+    await people.full_member(BEN)
+    clock.ahead += 31
+    slack.faults.arm(method="*", kind="http", times=2)
+    assert await people.resolve(["money"]) == Resolved(frozenset(), ("money",))
+    with pytest.raises(MembraneError, match="try again in a minute"):
+        await people.full_member(BEN)
+    assert len(slack.calls.of("usergroups.users.list")) == 2
+    await people.resolve(["money"])
+    assert len(slack.calls.of("usergroups.users.list")) == 2, "a failure is not asked again at once"
+    clock.ahead += 4
+    assert (await people.resolve(["money"])).users == {BEN}
+    assert people.troubles == {}
+
+
+async def test_a_free_plan_is_said_clearly_and_to_the_admins_once(
+    people: SlackPeople, slack: LocalSlack
+) -> None:
+    told: list[str] = []
+
+    async def tell(words: str, _about: str) -> None:
+        told.append(words)
+
+    people.tell = tell
+    slack.state.paid = False
+    assert (await people.resolve(["money"])).unresolved == ("money",)
+    await people.resolve(["money"])
+    assert len(told) == 1
+    assert "user groups need a paid plan of Slack" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("user", "full"),
+    [(ADA, True), ("U0GST", False), ("U0OLD", False), ("U0STR", False), ("U0BOT", False), ("U0NONE", False)],
+)
+async def test_only_full_human_members_of_this_workspace_count(
+    people: SlackPeople, user: str, full: bool
+) -> None:
+    assert await people.full_member(user) is full
+
+
+async def test_a_click_from_another_workspace_does_not_count(people: SlackPeople, slack: LocalSlack) -> None:
+    assert await people.full_member(ADA, slack.team_id)
+    assert not await people.full_member(ADA, "T0OTHER")
+
+
+async def test_one_who_gives_up_waiting_takes_the_answer_from_nobody(
+    people: SlackPeople, slack: LocalSlack
+) -> None:
+    slack.faults.arm(method="users.info", kind="delay", seconds=0.2)
+    hasty = asyncio.create_task(people.full_member(ADA))
+    await asyncio.sleep(0.05)
+    patient = asyncio.create_task(people.full_member(ADA))
+    hasty.cancel()
+    assert await patient
