@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-import contextlib
+import sys
 from pathlib import Path
 
 from bot.localslack.server import LocalSlack
@@ -43,6 +43,15 @@ SLACK_SIGNING_SECRET={slack.signing_secret}
 """
 
 
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+def main() -> None:
+    """Serve until Ctrl-C."""
+    try:
         asyncio.run(_serve(_options()))
+    except KeyboardInterrupt:
+        return
+    except OSError as problem:
+        sys.exit(f"the workspace cannot be served: {problem}")
+
+
+if __name__ == "__main__":
+    main()

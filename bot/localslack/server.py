@@ -177,7 +177,7 @@ class LocalSlack:
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
-        self._port = self._guard.port = int(self._runner.addresses[0][1])
+        self._port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop listening and drop what is under way. The state stays, and `start` goes on with it."""

@@ -34,7 +34,9 @@ export function showMessages(conversation, messages, ctx) {
     keep(conversation, message, startsGroup(message, messages[n - 1], ctx), ctx),
   ]);
   forget(messages);
+  const focused = document.activeElement?.closest("li.message")?.dataset.ts;
   place(wanted);
+  if (focused) keepFocus(drawn.get(focused)?.node);
   if (follow) toBottom();
   return { grew, follow };
 }
@@ -86,6 +88,13 @@ function keep(conversation, message, first, ctx) {
 function forget(messages) {
   const present = new Set(messages.map((message) => message.ts));
   for (const [key, { kept }] of drawn) if (!kept && !present.has(key)) drawn.delete(key);
+}
+
+/** Whoever pressed a button by keyboard stays at its message when the card is redrawn. */
+function keepFocus(node) {
+  if (!node || node.contains(document.activeElement)) return;
+  node.tabIndex = -1;
+  node.focus({ preventScroll: true });
 }
 
 /** Puts the wanted nodes in place, touching only those that are not: laying out hundreds of cards is slow. */

@@ -22,7 +22,6 @@ async function reach(url, options) {
 async function answer(response) {
   const body = await response.json();
   if (response.ok) return body;
-  if (response.status === 403) location.reload(); // the workspace was started anew, and this page is the old one's
   throw new Refused(body.error ?? `The workspace answered ${response.status}.`);
 }
 

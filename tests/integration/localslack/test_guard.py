@@ -16,9 +16,17 @@ def test_it_listens_on_loopback_only(host: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/local/state?as=U0AAA", "/api/api.test"])
 async def test_another_name_for_this_machine_is_refused(slack: LocalSlack, path: str) -> None:
     async with aiohttp.ClientSession() as session:
-        for host in ("evil.example", "evil.example:80", "127.0.0.1"):
+        for host in (
+            "evil.example",
+            "127.0.0.1.evil.example:80",
+            "localhost@evil.example",
+            "10.0.0.1:80",
+            "",
+        ):
             response = await session.get(slack.base_url + path, headers={"Host": host})
-            assert response.status == 421
+            assert response.status in (400, 421)
+        for host in ("localhost:9999", "127.0.0.1:8065", "[::1]:1"):  # through a tunnel
+            assert (await session.get(slack.base_url + path, headers={"Host": host})).status == 200
 
 
 async def test_acting_needs_the_token_and_the_right_origin(slack: LocalSlack, ada: Person) -> None:
