@@ -57,14 +57,26 @@ def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator
         what = f"quorum {before.quorum} is now {after.quorum}"
         yield Change(subject, by(after.quorum < before.quorum), what)
     if before.window_s != after.window_s:
-        # An approval is good for the window unless said otherwise, so a longer one keeps longer.
         what = f"window {duration_text(before.window_s)} is now {duration_text(after.window_s)}"
-        yield Change(subject, by(after.window_s > before.window_s), what)
+        yield Change(subject, Direction.DIFFERENT, what)
     if before.channel != after.channel:
         yield Change(subject, Direction.DIFFERENT, f"channel {before.channel} is now {after.channel}")
     if before.chain != after.chain:
         what = f"escalation is now {chain_text(after.chain)}; it was {chain_text(before.chain)}"
         yield Change(subject, Direction.DIFFERENT, what)
+
+
+def keeping_changes(subject: str, was_s: float, now_s: float) -> Iterator[Change]:
+    """Return whether an approval keeps longer, which is looser, or shorter."""
+    if was_s != now_s:
+        what = f"an approval is good for {duration_text(now_s)}; it was for {duration_text(was_s)}"
+        yield Change(subject, by(now_s > was_s), what)
+
+
+def tier_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator[Change]:
+    """Return what is different for a tier, where an approval keeps as long as the window."""
+    yield from gated_changes(subject, before, after)
+    yield from keeping_changes(subject, before.window_s, after.window_s)
 
 
 def chain_text(chain: Chain) -> str:

@@ -23,9 +23,7 @@ def why_never(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> 
     absent = by_op.get(Op.EXISTS)
     if absent is not None and absent.operand is False:
         return _never_absent(name, conditions, arg)
-    rest: dict[Op, Condition] = {
-        condition.op: condition for condition in conditions if condition.op is not Op.EXISTS
-    }
+    rest: dict[Op, Condition] = {each.op: each for each in conditions if each.op is not Op.EXISTS}
     if not rest:
         return None
     if arg is not None and arg.type is ArgType.LIST:
@@ -83,12 +81,8 @@ def _scalars(condition: Condition) -> tuple[Scalar, ...]:
 
 
 def _empty_range(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:
-    lower = [
-        (condition.operand, condition.op is Op.GT) for op, condition in conditions.items() if op in _LOWER
-    ]
-    upper = [
-        (condition.operand, condition.op is Op.LT) for op, condition in conditions.items() if op in _UPPER
-    ]
+    lower = [(each.operand, each.op is Op.GT) for each in conditions.values() if each.op in _LOWER]
+    upper = [(each.operand, each.op is Op.LT) for each in conditions.values() if each.op in _UPPER]
     for low, low_open in lower:
         for high, high_open in upper:
             assert isinstance(low, int | float)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from bot.domain.change import Change, Direction, by, duration_text, gated_changes
+from bot.domain.change import (
+    Change,
+    Direction,
+    by,
+    duration_text,
+    gated_changes,
+    keeping_changes,
+    tier_changes,
+)
 from bot.domain.conditions import Arg, Condition, Op
 from bot.domain.policy import Policy
-from bot.domain.policy_model import Kind, RaiseRule
+from bot.domain.policy_model import Kind, RaiseRule, When
 from bot.domain.risk import Tier
 from bot.domain.wording import describe
 
@@ -19,7 +27,9 @@ def kind_changes(name: str, old: Policy, new: Policy) -> Iterator[Change]:
         tier = new.own_tier(name)
         direction = Direction.LOOSER if tier < Tier.SYNC_APPROVAL else Direction.DIFFERENT
         yield Change(name, direction, f"unknown until now, and so tier 3; now it is tier {int(tier)}")
-        yield from gated_changes(name, new.tiers[Tier.SYNC_APPROVAL], new.gated(name, Tier.SYNC_APPROVAL))
+        if tier is Tier.SYNC_APPROVAL:
+            yield from gated_changes(name, new.tiers[tier], new.gated(name, tier))
+            yield from keeping_changes(name, new.tiers[tier].window_s, new.valid_for_s(name, tier))
     elif after is None and before is not None:
         yield Change(name, Direction.STRICTER, "not in the policy any more, and so tier 3")
     elif before is not None and after is not None and before != after:
@@ -39,21 +49,14 @@ def _declaration(name: str, before: Kind, after: Kind) -> Iterator[Change]:
         what = "may be run again unasked" if after.idempotent else "is no longer run again unasked"
         yield Change(name, by(after.idempotent), what)
     if before.valid_for_s != after.valid_for_s:
-        yield _valid_for(name, before, after)
+        was, now = _time_or_default(before), _time_or_default(after)
+        yield Change(name, Direction.DIFFERENT, f"valid_for {was} is now {now}")
     if before.report_within_s != after.report_within_s:
         was, now = duration_text(before.report_within_s), duration_text(after.report_within_s)
         yield Change(name, Direction.DIFFERENT, f"report_within {was} is now {now}")
     if before.reviewed != after.reviewed:
         who = f"{after.reviewed.by} on {after.reviewed.on}" if after.reviewed else "nobody"
         yield Change(name, Direction.DIFFERENT, f"reviewed by {who} now")
-
-
-def _valid_for(name: str, before: Kind, after: Kind) -> Change:
-    was, now = _time_or_window(before), _time_or_window(after)
-    what = f"an approval was good for {was}, and now is for {now}"
-    if before.valid_for_s is None or after.valid_for_s is None:
-        return Change(name, Direction.MAYBE_LOOSER, what)
-    return Change(name, by(after.valid_for_s > before.valid_for_s), what)
 
 
 def _tier(name: str, before: Kind, after: Kind) -> Iterator[Change]:
@@ -137,9 +140,7 @@ def _when(rule: RaiseRule) -> str:
     return " and ".join(describe(name, conditions) for name, conditions in sorted(rule.when.items()))
 
 
-def _when_direction(
-    old: Mapping[str, tuple[Condition, ...]], new: Mapping[str, tuple[Condition, ...]]
-) -> Direction:
+def _when_direction(old: When, new: When) -> Direction:
     """Return which way a rule's conditions went: one that fires in fewer cases is looser."""
     were = {(arg, condition.op): condition for arg, conditions in old.items() for condition in conditions}
     are = {(arg, condition.op): condition for arg, conditions in new.items() for condition in conditions}
@@ -180,12 +181,14 @@ def _settings(name: str, old: Policy, new: Policy) -> Iterator[Change]:
     for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
         if tier < max(old.own_tier(name), new.own_tier(name)):
             continue
-        said = {(each.direction, each.what) for each in gated_changes("", old.tiers[tier], new.tiers[tier])}
+        said = {(each.direction, each.what) for each in tier_changes("", old.tiers[tier], new.tiers[tier])}
         at = name if tier is new.own_tier(name) else f"{name} at tier {int(tier)}"
-        for change in gated_changes(at, old.gated(name, tier), new.gated(name, tier)):
-            if (change.direction, change.what) not in said:
-                yield change
+        changes = [
+            *gated_changes(at, old.gated(name, tier), new.gated(name, tier)),
+            *keeping_changes(at, old.valid_for_s(name, tier), new.valid_for_s(name, tier)),
+        ]
+        yield from (each for each in changes if (each.direction, each.what) not in said)
 
 
-def _time_or_window(kind: Kind) -> str:
-    return "the window" if kind.valid_for_s is None else duration_text(kind.valid_for_s)
+def _time_or_default(kind: Kind) -> str:
+    return "left out" if kind.valid_for_s is None else duration_text(kind.valid_for_s)

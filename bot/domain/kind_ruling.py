@@ -96,6 +96,11 @@ class CompiledKind:
         parts = self._parts[top]
         return Ruling(self.name, top, rule=by, reason=reason, cost_usd=cost, trace=tuple(trace), **parts)
 
+    def valid_for_s(self, tier: Tier) -> float:
+        """Return for how many seconds a crossing of this tier may be started."""
+        valid_for: float = self._parts[tier]["valid_for_s"]
+        return valid_for
+
     def _risk(self, cost: float | None) -> _Finding:
         if self._cost_arg is None:
             return self._cheap

@@ -97,6 +97,11 @@ class Policy:
         found = self._compiled.get(kind)
         return found.gated[tier] if found else self.tiers[tier]
 
+    def valid_for_s(self, kind: str, tier: Tier) -> float:
+        """Return for how many seconds an approval of a kind (known or not) is good at a tier, 2 or 3."""
+        found = self._compiled.get(kind)
+        return found.valid_for_s(tier) if found else self.tiers[tier].window_s
+
     @property
     def channels(self) -> frozenset[str]:
         """Every channel that the policy names: of reviews, chains, the digest and the admins."""

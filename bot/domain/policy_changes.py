@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain.change import Change, Direction, by, duration_text, gated_changes, name_changes
+from bot.domain.change import Change, Direction, by, duration_text, name_changes, tier_changes
 from bot.domain.kind_changes import kind_changes
 from bot.domain.people import PeopleSource, Users
 from bot.domain.policy import Policy
@@ -80,7 +80,7 @@ def _tiers(old: Policy, new: Policy) -> Iterator[Change]:
             "tier 1", by(after[1] > before[1]) if after[1] != before[1] else Direction.DIFFERENT, what
         )
     for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
-        yield from gated_changes(f"tier {int(tier)}", old.tiers[tier], new.tiers[tier])
+        yield from tier_changes(f"tier {int(tier)}", old.tiers[tier], new.tiers[tier])
 
 
 def _tools(old: Policy, new: Policy) -> Iterator[Change]:

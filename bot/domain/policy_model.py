@@ -43,13 +43,17 @@ class DeclaredRisk:
         return permeability_key(Risk(self.reversible, self.blast_radius, cost_usd or 0.0), threshold_usd)
 
 
+When = Mapping[str, tuple[Condition, ...]]
+"""Conditions by argument. All of them must hold, or be in doubt."""
+
+
 @dataclass(frozen=True, slots=True)
 class RaiseRule:
-    """When all conditions of all named arguments hold, or are in doubt, the action is of tier `to` at least."""
+    """When its conditions hold, the action is of tier `to` at least."""
 
     id: str
     to: Tier
-    when: Mapping[str, tuple[Condition, ...]]
+    when: When
     because: str
 
 

@@ -19,6 +19,9 @@ from bot.domain.people import USER_ID, USERGROUP_ID
 
 MAX_DURATION_S = 365 * 86400.0
 
+MAX_NUMBER = 2**53
+"""Beyond this, numbers of JSON are not exact."""
+
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
 _SHARE = re.compile(r"(100|[0-9]{1,2})%")
@@ -88,6 +91,8 @@ def number(value: Any) -> float | int:
     """Take a finite number; a truth value is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise problem(f"{_shown(value)} is not a number", "write it plainly, as 500 or 0.5")
+    if abs(value) > MAX_NUMBER:
+        raise problem(f"{_shown(value)} is more than can be counted exactly", "quote it if it is an id")
     return value
 
 

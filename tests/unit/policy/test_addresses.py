@@ -1,0 +1,108 @@
+"""The domain of an address: one normal form, and doubt wherever it can be read in two ways."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.addresses import DomainSet, domain_of, normal_domain, normal_entry
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("eve@acme.example", "acme.example"),
+        ("Eve.O'Neil+x@ACME.Example.", "acme.example"),
+        ("acme.example", "acme.example"),
+        ("https://acme.example/a?b#c", "acme.example"),
+        ("HTTPS://Acme.Example:8443", "acme.example"),
+        ("ftp://acme.example./x@y", "acme.example"),
+        ("s3://bucket-1/key", "bucket-1"),
+        ("eve@münchen.example", "xn--mnchen-3ya.example"),
+        ("eve@MÜNCHEN.example", "xn--mnchen-3ya.example"),
+        ("eve@xn--mnchen-3ya.example", "xn--mnchen-3ya.example"),
+        ("eve@acme。example", "acme.example"),
+        ("localhost", "localhost"),
+        ("eve@203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_a_domain(text: str, domain: str) -> None:
+    assert domain_of(text) == domain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "@",
+        "eve@",
+        "@acme.example",
+        "eve@evil.example, bob@acme.example",
+        "eve@evil.example;bob@acme.example",
+        '"eve@evil.example" <bob@acme.example>',
+        "bob@acme.example <eve@evil.example>",
+        "Bob <bob@acme.example>",
+        "eve@evil.example@acme.example",
+        "eve%evil.example@acme.example",
+        "https://acme.example@evil.example/",
+        "https://evil.example\\@acme.example/",
+        "https://evil.example\\.acme.example/",
+        "https:///acme.example",
+        "https://[2001:db8::1]/",
+        "https://acme.example:80:90/",
+        "https:acme.example",
+        "acme.example/path",
+        "acme.example:443",
+        "acme..example",
+        ".acme.example",
+        "-acme.example",
+        "acme .example",
+        "acme.example\n",
+        "acme.example\x00",
+        "a" * 64 + ".example",
+        "a." * 200 + "example",
+        "eve@straße.example",
+        "eve@faß。example",
+        "eve@ac\u200dme.example",
+        "x" * 5000,
+        "mailto:eve@acme.example",
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_doubt(text: str) -> None:
+    assert domain_of(text) is None
+
+
+def test_an_entry_is_that_domain_alone_and_a_star_is_all_below_it() -> None:
+    domains = DomainSet(("acme.example", "*.globex.example"))
+    assert "acme.example" in domains
+    assert "mail.acme.example" not in domains
+    assert "eu.mail.globex.example" in domains
+    assert "globex.example" not in domains
+    assert "notglobex.example" not in domains
+
+
+@pytest.mark.parametrize(
+    ("entry", "normal"),
+    [
+        ("ACME.example.", "acme.example"),
+        ("*.Acme.example", "*.acme.example"),
+        ("*", None),
+        ("*acme.example", None),
+        ("a.*.example", None),
+        ("https://acme.example", None),
+        ("eve@acme.example", None),
+    ],
+)
+def test_an_entry_in_normal_form(entry: str, normal: str | None) -> None:
+    assert normal_entry(entry) == normal
+
+
+@given(st.text())
+def test_a_domain_is_in_normal_form_already(text: str) -> None:
+    """Whatever is sent, there is no error; and the form is final."""
+    domain = domain_of(text)
+    if domain is not None:
+        assert normal_domain(domain) == domain
+        assert domain.isascii()
+        assert domain_of(f"eve@{domain}") == domain

@@ -1,0 +1,101 @@
+"""Patterns: what they match, what they refuse, and that no pattern and no text makes them slow."""
+
+from __future__ import annotations
+
+import time
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.patterns import MAX_PATTERN, MAX_TEXT, BadPattern, compile_pattern
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts", "others"),
+    [
+        ("drop", ["drop", "DROP"], ["drops", "xdrop", ""]),
+        ("*drop*", ["drop", "x DROP\ntable"], ["dro p"]),
+        ("a?c", ["abc", "a\nc"], ["ac", "abbc"]),
+        ("a*a", ["aa", "aba"], ["a"]),
+        ("ab*bc", ["abbc", "ab-bc"], ["abc"]),
+        ("*", ["", "x"], []),
+        ("**x", ["x", "aax"], ["xa"]),
+        ("[a-c]x", ["bx", "BX"], ["dx", "x"]),
+        ("[!a-c]x", ["dx"], ["ax", "AX"]),
+        ("[a-]", ["a", "-"], ["b"]),
+        ("a.c", ["a.c"], ["abc"]),
+        (r"2\*2", ["2*2"], ["2x2"]),
+        (r"C\+\+", ["c++"], ["c"]),
+        (r"\\", ["\\"], []),
+        ("api?key", ["api_key", "API-KEY"], ["apikey"]),
+        ("straße", ["STRAßE", "straße"], ["strasse"]),
+        ("*a*b*c*", ["xaxbxcx", "abc"], ["acb"]),
+    ],
+)
+def test_a_pattern(pattern: str, texts: list[str], others: list[str]) -> None:
+    compiled = compile_pattern(pattern)
+    assert [text for text in texts if not compiled.fullmatch(text)] == []
+    assert [text for text in others if compiled.fullmatch(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("", "empty"),
+        ("a" * (MAX_PATTERN + 1), "129 characters"),
+        ("^drop", r"a bare \^"),
+        ("drop$", r"a bare \$"),
+        ("(a+)+", r"a bare \("),
+        ("a|b", r"a bare \|"),
+        ("a{2}", r"a bare \{"),
+        ("[", r"a bare \["),
+        ("[]", r"a bare \["),
+        ("a]", r"a bare \]"),
+        ("\\", r"a bare \\"),
+        (r"\d", r"a bare \\"),
+        ("[z-a]", "bad character range"),
+        ("[a--b]", "cannot be read"),
+        ("[!]", "cannot be read"),
+    ],
+)
+def test_a_pattern_that_is_refused(pattern: str, why: str) -> None:
+    """What would be a regular expression is refused, rather than taken for something else."""
+    with pytest.raises(BadPattern, match=why):
+        compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("*" + "a" * 60 + "*" + "a" * 60 + "b*c", "a" * MAX_TEXT),
+        ("*a" * 64, "a" * (MAX_TEXT - 1) + "b"),
+        ("*a" * 63 + "*b", "a" * MAX_TEXT),
+        ("*" + "?" * 120 + "b*", "a" * MAX_TEXT),
+        ("*" + "[!b]" * 31 + "b*", "a" * MAX_TEXT),
+        ("*?" * 64, "\n" * MAX_TEXT),
+        ("*a?*a?*a?*a?*a?*a?*a?*a?*a?*a?*b", "aa" * (MAX_TEXT // 2)),
+    ],
+)
+def test_no_pattern_is_slow(pattern: str, text: str) -> None:
+    """A regular expression of this shape would need longer than the universe has been there."""
+    compiled = compile_pattern(pattern)
+    started = time.perf_counter()
+    compiled.fullmatch(text)
+    assert time.perf_counter() - started < 0.5
+
+
+@given(st.text("ab*?", min_size=1, max_size=12), st.text("ab", max_size=12))
+def test_it_agrees_with_the_shell(pattern: str, text: str) -> None:
+    """Never going back loses no match: the standard library's matcher, which goes back, says the same."""
+    assert bool(compile_pattern(pattern).fullmatch(text)) == fnmatchcase(text, pattern)
+
+
+@given(st.text(min_size=1, max_size=MAX_PATTERN), st.text(max_size=200))
+def test_any_text_is_a_pattern_or_is_refused(pattern: str, text: str) -> None:
+    try:
+        compiled = compile_pattern(pattern)
+    except BadPattern:
+        return
+    compiled.fullmatch(text)
