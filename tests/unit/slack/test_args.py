@@ -1,0 +1,108 @@
+"""Arguments drawn for a reviewer."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.slack import args
+
+NESTED = {
+    "to": "bo",
+    "amount": 900,
+    "rate": 0.5,
+    "urgent": False,
+    "note": None,
+    "items": [{"sku": "A1", "qty": 2}, {"sku": 'B"2', "qty": 1}],
+    "tags": ["x", "y"],
+    "none": [],
+    "deep": {"a": {"b": 1}},
+    "weird: name": 1,
+    "body": "Dear Bo,\n\namount: 5\n",
+}
+
+
+def test_every_value_has_its_line() -> None:
+    assert args.draw(NESTED).split("\n") == [
+        "amount: 900",
+        "body: (4 lines)",
+        "  │ Dear Bo,",
+        "  │ ",
+        "  │ amount: 5",
+        "  │ ",
+        "deep:",
+        "  a:",
+        "    b: 1",
+        "items:",
+        "  -",
+        "    qty: 2",
+        '    sku: "A1"',
+        "  -",
+        "    qty: 1",
+        '    sku: "B\\"2"',
+        "none: []",
+        "note: null",
+        "rate: 0.5",
+        "tags:",
+        '  - "x"',
+        '  - "y"',
+        'to: "bo"',
+        "urgent: false",
+        '"weird: name": 1',
+    ]
+
+
+def test_a_number_and_the_same_words_do_not_look_the_same() -> None:
+    assert args.draw({"n": 900}) != args.draw({"n": "900"})
+
+
+def test_no_value_can_pass_for_another_argument() -> None:
+    honest = args.draw({"a": "x", "recipient": "good"}).split("\n")
+    forged = args.draw({"a": 'x"\nrecipient: "good', "recipient": "bad"}).split("\n")
+    assert honest[1] == 'recipient: "good"'
+    assert forged == ["a: (2 lines)", '  │ x"', '  │ recipient: "good', 'recipient: "bad"']
+
+
+def test_nothing_is_drawn_as_nothing() -> None:
+    assert args.draw({}) == "(no arguments)"
+
+
+def test_what_fits_is_shown_whole() -> None:
+    drawing = args.draw_short(NESTED)
+    assert drawing.complete
+    assert drawing.text == args.draw(NESTED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"body": "x" * 1000}, "more characters)"),
+        ({"body": "\n".join("abcdefghijklmnop")}, "… 8 more lines of it"),
+        ({"rows": list(range(100))}, "… 71 more lines"),
+        ({f"name{n}": "y" * 300 for n in range(20)}, "more lines"),
+    ],
+)
+def test_what_does_not_fit_is_counted(arguments: dict[str, object], told: str) -> None:
+    drawing = args.draw_short(arguments)
+    assert not drawing.complete
+    assert told in drawing.text
+    assert len(drawing.text) < args.CARD_CHARACTERS + 100
+
+
+def test_the_headline_has_the_short_single_values() -> None:
+    told, left = args.headline(NESTED)
+    assert told == [("amount", "900"), ("body", "Dear Bo,⏎⏎amount: 5⏎"), ("note", "null"), ("rate", "0.5")]
+    assert left == len(NESTED) - 4
+
+
+def test_the_headline_leaves_out_what_would_reorder_it() -> None:
+    told, left = args.headline({"a": "שלום", "b": 1})
+    assert told == [("b", "1")]
+    assert left == 1
+
+
+def test_pages_hold_everything_in_order() -> None:
+    drawn = args.draw({"a": "z" * 50, "b": "\n".join(["line"] * 30)})
+    parts = args.pages(drawn, 40)
+    assert all(len(part) <= 40 for part in parts)
+    joined = "\n".join(parts).replace("↩\n", "")
+    assert joined == drawn

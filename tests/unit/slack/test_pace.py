@@ -1,0 +1,66 @@
+"""Slack's pace."""
+
+from __future__ import annotations
+
+from bot.slack.pace import POST, UPDATE, Pace, Rates
+
+RATES = Rates(channel_s=1.0, workspace_s=0.1, update_s=1.0, update_burst=4, kept_updates=2)
+
+
+def test_a_channel_gets_one_post_at_a_time() -> None:
+    pace = Pace(RATES)
+    assert pace.take(POST, "C1", 100.0) <= 100.0
+    assert pace.take(POST, "C1", 100.5) == 101.0
+    assert pace.take(POST, "C1", 101.0) <= 101.0
+
+
+def test_another_channel_waits_for_the_workspace_only() -> None:
+    pace = Pace(RATES)
+    pace.take(POST, "C1", 100.0)
+    assert pace.take(POST, "C2", 100.0) == 100.1
+    assert pace.take(POST, "C2", 100.2) <= 100.2
+
+
+def test_updates_may_come_in_a_burst_whose_end_is_kept_for_clicks() -> None:
+    pace = Pace(RATES)
+    assert [pace.take(UPDATE, "C1", 100.0) <= 100.0 for _ in range(4)] == [True, True, False, False]
+    assert [pace.take(UPDATE, "C1", 100.0, urgent=True) <= 100.0 for _ in range(3)] == [True, True, False]
+    assert pace.take(UPDATE, "C1", 100.0, urgent=True) == 101.0
+    assert pace.take(UPDATE, "C1", 101.0, urgent=True) <= 101.0
+
+
+def test_a_pause_holds_a_method_in_one_channel() -> None:
+    pace = Pace(RATES)
+    pace.pause(POST, "C1", 130.0)
+    assert pace.take(POST, "C1", 100.0) == 130.0
+    assert pace.take(POST, "C2", 100.0) <= 100.0
+    assert pace.take(UPDATE, "C1", 100.0) <= 100.0
+
+
+def test_a_pause_of_everything_holds_everything() -> None:
+    pace = Pace(RATES)
+    pace.pause("", "", 130.0)
+    assert pace.stopped_until() == 130.0
+    assert pace.take(POST, "C1", 100.0) == 130.0
+    assert pace.take(UPDATE, "C1", 100.0) == 130.0
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    pace = Pace(RATES)
+    pace.pause(POST, "C1", 130.0)
+    pace.pause(POST, "C1", 110.0)
+    assert pace.take(POST, "C1", 120.0) == 130.0
+
+
+def test_a_thousand_waiting_cards_are_looked_at_about_when_their_turn_comes() -> None:
+    pace = Pace(RATES)
+    pace.take(POST, "C1", 100.0)
+    waiting = [pace.slot(POST, "C1", 101.0) for _ in range(1000)]
+    assert waiting == [101.0 + place for place in range(1000)]
+
+
+def test_a_year_of_channels_is_forgotten() -> None:
+    pace = Pace(RATES)
+    for number in range(5000):
+        pace.take(POST, f"D{number}", 100.0 + number)
+    assert len(pace._next_in) <= 1001
