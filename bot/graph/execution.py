@@ -1,0 +1,168 @@
+"""Running an effect once: claimed in the store before it, reported after it, never guessed about."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from langgraph.errors import GraphBubbleUp
+
+from bot.domain.record import Claim, Standing
+from bot.domain.review import ActionState, Receipt
+from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
+from bot.graph.answer import verdict
+from bot.graph.seat import Seat
+
+MAX_RESULT = 16 * 1024
+"""Bytes of a result's JSON that are kept; what is longer is kept as cut text."""
+
+NOT_KNOWN = (
+    "an earlier attempt started and never reported, so whether it happened is not known; it was not run again"
+)
+"""What is said of an action that may have happened."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One claimed run of an effect. The arguments are the ones that were shown and approved.
+
+    `key` is the idempotency key to hand on to whatever the effect calls: it is the same on every attempt.
+    """
+
+    kind: str
+    args: dict[str, Any]
+    action_id: str
+    key: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of running an effect. `output` is what the caller hands on, `result` what is reported."""
+
+    executed: bool
+    result: Any = None
+    detail: str | None = None
+    output: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended. `receipt` is None where the action has to be asked (again)."""
+
+    receipt: Receipt | None
+    text: str
+    result: Any = None
+    ran: Ran | None = None
+
+
+_EXECUTION: ContextVar[Execution] = ContextVar("membrane_execution")
+
+
+def execution() -> Execution:
+    """Return the execution that this effect is: its idempotency key, attempt and arguments.
+
+    Raises MembraneError outside of an effect that the membrane runs.
+    """
+    found = _EXECUTION.get(None)
+    if found is None:
+        raise MembraneError("execution() works only inside an effect or a tool that the membrane runs")
+    return found
+
+
+@contextmanager
+def _running(claim: Claim) -> Iterator[Execution]:
+    action = claim.action
+    found = Execution(action.kind, action.args, action.id, claim.key, claim.attempt)
+    token = _EXECUTION.set(found)
+    try:
+        yield found
+    finally:
+        _EXECUTION.reset(token)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as plain JSON, so that it can be stored and read back without its types."""
+    try:
+        text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError):
+        return str(value)[:MAX_RESULT]
+    if len(text) > MAX_RESULT:
+        return text[:MAX_RESULT].decode(errors="ignore") + "…"
+    return orjson.loads(text)
+
+
+async def carry_out(
+    seat: Seat, action_id: str, args_digest: str, effect: Callable[[Execution], Awaitable[Ran]]
+) -> Ending:
+    """Claim an action, run its effect and report it. Never raises what the effect raises.
+
+    A claim that is refused starts nothing: the ending says why. After a crash between the effect and the
+    report, an idempotent kind runs again under the same key; of any other, what happened stays unknown.
+    """
+    try:
+        claim = await seat.reach(seat.membrane.claim(action_id, args_digest, rerun=True))
+    except ClaimRefused as refused:
+        return await _refused(seat, action_id, refused)
+    with _running(claim) as run:
+        ran = await _run(claim, run, effect)
+    await _report(seat, action_id, ran)
+    if not ran.executed:
+        return Ending(Receipt.FAILED, f"it failed: {ran.detail}", ran=ran)
+    return Ending(Receipt.EXECUTED, "executed", ran.result, ran)
+
+
+async def _run(claim: Claim, run: Execution, effect: Callable[[Execution], Awaitable[Ran]]) -> Ran:
+    try:
+        return await effect(run)
+    except GraphBubbleUp:
+        if claim.action.ruling.idempotent:
+            raise
+        # Its node will run again from the top, and the claim has been used: it could never finish.
+        return Ran(
+            executed=False,
+            detail=f"the effect of {run.kind} asked a question of its own (interrupt) after it had started; "
+            "move the question out of it, or declare the kind `idempotent: true`",
+        )
+    except Exception as error:  # noqa: BLE001 - whatever an effect raises is its failure, not the bot's
+        _log.warning("the effect of %s raised", run.kind, exc_info=error)
+        return Ran(executed=False, detail=f"{type(error).__name__}: {error}")
+
+
+async def _report(seat: Seat, action_id: str, ran: Ran) -> None:
+    try:
+        await seat.reach(
+            seat.membrane.report(action_id, executed=ran.executed, detail=ran.detail, result=ran.result)
+        )
+    except ReportRefused as refused:
+        # It took longer than the kind's report_within: what the store said meanwhile stands.
+        _log.warning("the report on %s came too late: %s", action_id, refused)
+
+
+async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:
+    standing = await seat.reach(seat.membrane.standing(action_id))
+    state = standing.action.state
+    if refused.reason is Refusal.LAPSED or state in {ActionState.WAITING, ActionState.HALTED}:
+        return Ending(None, str(refused))
+    if refused.reason is Refusal.ALREADY_CLAIMED:
+        return _earlier(standing)
+    if refused.reason is Refusal.ARGS_CHANGED:
+        return Ending(Receipt.DENIED, str(refused))
+    return Ending(Receipt.DENIED, verdict(standing, standing.decided))
+
+
+def _earlier(standing: Standing) -> Ending:
+    """Return how an earlier attempt ended, as far as it is known."""
+    action = standing.action
+    if action.state is ActionState.EXECUTED:
+        return Ending(Receipt.EXECUTED, "executed", action.result)
+    if action.state is ActionState.FAILED:
+        return Ending(Receipt.FAILED, f"it failed: {action.detail}")
+    return Ending(Receipt.UNKNOWN, NOT_KNOWN)

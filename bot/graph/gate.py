@@ -1,0 +1,217 @@
+"""The gate: the nodes that put one action before the membrane, and run it if it may.
+
+    rule ──▶ gate ──▶ execute ──▶ settle          rule       is pure: what does the policy say of it
+      │       │ ▲        │          ▲             gate       waits for the answer, and does nothing else
+      │       │ └────────┤ lapsed   │             safe_halt  waits again: nobody answered, it stays answerable
+      │       ├──▶ safe_halt ───────┤             execute    claims, runs the effect, reports
+      │       └──▶ abort ───────────┤             abort      ends without the effect
+      └─ passes ──▶ execute         │
+
+LangGraph runs a node again from its top when it resumes, so each interrupt has a node of its own with nothing
+above it, and what `rule` said is saved before: a policy that changes meanwhile cannot skip an interrupt whose
+answer is on its way. Interrupt ids hang on node names, so the names are frozen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict, cast
+
+from langgraph.config import get_config
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
+
+from bot.domain.review import Receipt
+from bot.errors import BadAction, TooMany
+from bot.graph.answer import Answer
+from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
+from bot.graph.payload import Proposal, action_of, gate_payload, proposal_of
+from bot.graph.seat import Seat, here
+
+Effect = Callable[[Execution], Any]
+"""What carries an action out; may be async. What it returns is the result, what it raises the failure."""
+
+
+class Settled(TypedDict):
+    """What became of an action. `outcome` is None where nobody had to be asked."""
+
+    receipt: Literal["executed", "failed", "denied", "unknown"]
+    outcome: Literal["approved", "rejected", "expired"] | None
+    action_id: str | None
+    result: Any
+    text: str
+    answer: dict[str, Any] | None
+
+
+class Gate(NamedTuple):
+    """Where a gate begins and ends: the names of its first and last node."""
+
+    entry: str
+    exit: str
+
+
+def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    return {**left, **right}
+
+
+class _Channels(TypedDict, total=False):
+    membrane: Annotated[dict[str, Any], _merge]
+    """What each gate of the graph is at, by the gate's name; plain JSON."""
+    settled: Settled
+
+
+class _OneAction(Proposal, _Channels):
+    pass
+
+
+class _Out(TypedDict):
+    settled: Settled
+
+
+def gate_graph(effect: Effect) -> StateGraph[Any, Any, Any, Any]:
+    """Return a graph of one gated action: started with a Proposal, it ends with `settled`."""
+    builder = StateGraph(_OneAction, input_schema=Proposal, output_schema=_Out)
+    gate = add_gate(builder, effect=effect, propose=lambda state: cast("Proposal", state))
+    builder.add_edge(START, gate.entry)
+    return builder
+
+
+def add_gate(
+    builder: StateGraph[Any, Any, Any, Any],
+    *,
+    effect: Effect,
+    propose: Callable[[Any], Proposal],
+    settle: Callable[[Settled], dict[str, Any]] | None = None,
+    name: str = "",
+) -> Gate:
+    """Add a gate to a graph: connect to `entry`, go on from `exit`.
+
+    `propose` makes the proposal from the graph's state and must be pure. `settle` makes a state update of
+    what became of it; without one, it is written to the channel `settled`. A graph with several gates gives
+    each a `name`, which must not change while threads are parked. One gate handles one action at a time: to
+    fan out, send each action to a sub-graph of its own.
+    """
+    nodes = _Nodes(name, effect, propose, settle or (lambda settled: {"settled": settled}))
+    names = nodes.names
+    asks = (names.execute, names.safe_halt, names.abort)
+    builder.add_node(names.rule, nodes.rule, destinations=(names.gate, names.execute, names.settle))
+    builder.add_node(names.gate, nodes.ask, input_schema=_Channels, destinations=asks)
+    builder.add_node(names.safe_halt, nodes.ask, input_schema=_Channels, destinations=asks)
+    builder.add_node(
+        names.execute, nodes.execute, input_schema=_Channels, destinations=(names.gate, names.settle)
+    )
+    builder.add_node(names.abort, nodes.abort, input_schema=_Channels, destinations=(names.settle,))
+    builder.add_node(names.settle, nodes.settle, input_schema=_Channels)
+    return Gate(names.rule, names.settle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    prefix: str
+
+    def __getattr__(self, node: str) -> str:
+        return f"{self.prefix}_{node}" if self.prefix else node
+
+
+class _Nodes:
+    """The nodes of one gate."""
+
+    def __init__(
+        self,
+        name: str,
+        effect: Effect,
+        propose: Callable[[Any], Proposal],
+        settle: Callable[[Settled], dict[str, Any]],
+    ) -> None:
+        self.names = _Names(name)
+        self._name = name or "gate"
+        self._effect = effect
+        self._propose = propose
+        self._settle = settle
+
+    def _go(self, goto: str, step: dict[str, Any], **changes: Any) -> Command[Any]:
+        return Command(goto=goto, update={"membrane": {self._name: {**step, **changes}}})
+
+    def _end(self, step: dict[str, Any], ending: Ending) -> Command[Any]:
+        answer = step.get("answer")
+        settled = Settled(
+            receipt=cast("Any", (ending.receipt or Receipt.DENIED).value),
+            outcome=answer["outcome"] if answer else None,
+            action_id=step.get("action_id"),
+            result=ending.result,
+            text=ending.text,
+            answer=answer,
+        )
+        return self._go(self.names.settle, step, settled=settled)
+
+    async def rule(self, state: Any) -> Command[Any]:
+        """Ask the policy, purely, and keep what it said."""
+        seat = here()
+        try:
+            proposal = proposal_of(self._propose(state))
+            action = action_of(proposal, seat.thread)
+        except BadAction as bad:
+            return self._end({}, Ending(Receipt.DENIED, f"this cannot be put before a person: {bad}"))
+        task = get_config()["configurable"]["checkpoint_ns"]
+        step = {"proposal": proposal, "key": f"{seat.thread.id}:{task}"}
+        if seat.membrane.rule(action).tier.waits:
+            return self._go(self.names.gate, step)
+        return self._go(self.names.execute, step)
+
+    async def ask(self, state: _Channels) -> Command[Any]:
+        """Wait for the answer. Nothing stands above the interrupt, and the way on depends on it alone."""
+        step = state["membrane"][self._name]
+        payload = gate_payload(step["proposal"], action_id=step.get("action_id"), follows=step.get("follows"))
+        answer = interrupt(payload, response_schema=Answer)
+        changes = {
+            "action_id": answer.action_id,
+            "answer": answer.model_dump(mode="json"),
+            "follows": answer.review_id if answer.halts else None,
+        }
+        if answer.outcome == "approved":
+            return self._go(self.names.execute, step, **changes)
+        return self._go(self.names.safe_halt if answer.halts else self.names.abort, step, **changes)
+
+    async def execute(self, state: _Channels) -> Command[Any]:
+        """Claim the action, run the effect, report it. What lapsed, or waits by now, is asked (again)."""
+        seat, step = here(), state["membrane"][self._name]
+        action_id = step.get("action_id") or await self._record(seat, step)
+        if action_id is None:
+            return self._go(self.names.gate, step)
+        digest = seat.membrane.digest_of(action_of(step["proposal"], seat.thread))
+        ending = await carry_out(seat, action_id, digest, self._run)
+        if ending.receipt is None:
+            return self._go(self.names.gate, step, action_id=action_id)
+        return self._end({**step, "action_id": action_id}, ending)
+
+    async def _record(self, seat: Seat, step: dict[str, Any]) -> str | None:
+        """Record an action that passes. None: the policy holds it by now, and the agent is at its cap."""
+        action = action_of(step["proposal"], seat.thread)
+        try:
+            standing = await seat.reach(
+                seat.membrane.propose(action, idempotency_key=step["key"], thread_id=seat.thread.id)
+            )
+        except TooMany:
+            return None
+        return standing.action.id
+
+    async def _run(self, run: Execution) -> Ran:
+        if inspect.iscoroutinefunction(self._effect):
+            result = await self._effect(run)
+        else:
+            result = await asyncio.to_thread(self._effect, run)
+            if inspect.isawaitable(result):
+                result = await result
+        return Ran(executed=True, result=plain(result))
+
+    async def abort(self, state: _Channels) -> Command[Any]:
+        """End without the effect: a person said no, or nobody answered in time."""
+        step = state["membrane"][self._name]
+        return self._end(step, Ending(Receipt.DENIED, step["answer"]["text"]))
+
+    async def settle(self, state: _Channels) -> dict[str, Any]:
+        """Hand on what became of it."""
+        return self._settle(state["membrane"][self._name]["settled"])

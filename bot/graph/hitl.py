@@ -1,0 +1,124 @@
+"""Answering LangChain's human in the loop, which knows only approve and reject.
+
+Where nobody answered, the host enacts the absent default: Tier 3 is rejected in words that say it was no
+refusal; a Tier 2 call is halted and its interrupt stays open, so it does not come here. The host claims each
+approved call just before the thread resumes, and reports it from what the tool said.
+
+A batched answer that does not fit the interrupt is saved before it raises, and poisons the thread: every
+later right answer would fail too. So answers are checked first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bot.domain.record import InterruptRecord, Standing
+from bot.domain.review import ActionState
+from bot.errors import BadAction, ClaimRefused, GraphRefused, Refusal
+from bot.graph.answer import verdict
+from bot.graph.execution import NOT_KNOWN
+from bot.graph.interrupts import HITL_BATCH
+from bot.graph.watching import CLAIMED, STARTED, what_became
+from bot.membrane import Membrane
+
+Decision = dict[str, Any]
+
+
+class Lapsed(Exception):
+    """An approval lapsed while it waited for its siblings: it is asked again, and the thread waits on."""
+
+
+def approve() -> Decision:
+    """Return the decision that lets a call run."""
+    return {"type": "approve"}
+
+
+def reject(why: str) -> Decision:
+    """Return the decision that keeps a call from running; the model is told why."""
+    return {"type": "reject", "message": why}
+
+
+def check(payload: dict[str, Any], decisions: Sequence[Decision]) -> None:
+    """Raise GraphRefused unless the decisions fit a batched interrupt: as many, and of allowed types."""
+    requests, configs = payload["action_requests"], payload["review_configs"]
+    if len(decisions) != len(requests):
+        raise GraphRefused(f"{len(decisions)} decisions were made for {len(requests)} calls")
+    allowed = {config.get("action_name"): config.get("allowed_decisions", ()) for config in configs}
+    for request, decision in zip(requests, decisions, strict=True):
+        name = request.get("name")
+        if decision["type"] not in allowed.get(name, ()):
+            raise GraphRefused(
+                f"the graph does not let a reviewer {decision['type']} {name}; "
+                f"its interrupt_on needs allowed_decisions with approve and reject"
+            )
+
+
+class Decider:
+    """Makes the decisions of an answered interrupt, and claims what they approve."""
+
+    def __init__(self, membrane: Membrane, clock: Callable[[], float]) -> None:
+        self._membrane = membrane
+        self._clock = clock
+
+    async def answer(
+        self, record: InterruptRecord, standings: Sequence[Standing], unfit: Mapping[int, BadAction]
+    ) -> dict[str, Any]:
+        """Return what the thread is resumed with. Raises Lapsed, or GraphRefused if it would not fit.
+
+        `unfit` are the calls, by place, that could not be put before a person.
+        """
+        by_place = {standing.action.place or 0: standing for standing in standings}
+        decisions = {
+            place: reject(f"this cannot be put before a person: {bad}") for place, bad in unfit.items()
+        }
+        count = len(record.payload.get("action_requests", ()))
+        if record.shape == HITL_BATCH:
+            likely = {place: approve() for place, each in by_place.items() if each.action.state in _MAY_RUN}
+            check(record.payload, [likely.get(place, reject("")) for place in range(count)])
+        # The approval that lapses first is claimed first: if that one is still good, all of them are.
+        for place in sorted(by_place, key=lambda each: by_place[each].valid_until or math.inf):
+            decisions[place] = await self._decide(by_place[place], batched=record.shape == HITL_BATCH)
+        if record.shape == HITL_BATCH:
+            return {
+                "decisions": [
+                    decisions.get(place, reject("it was not put before a person")) for place in range(count)
+                ]
+            }
+        return decisions[0]
+
+    async def _decide(self, standing: Standing, *, batched: bool) -> Decision:
+        action = standing.action
+        if action.state not in _MAY_RUN:
+            return reject(_what_became(standing))
+        if batched and action.state in CLAIMED:
+            return await self._claimed_before(standing)
+        try:
+            await self._membrane.claim(action.id, action.args_digest, rerun=True)
+        except ClaimRefused as refused:
+            if refused.reason is Refusal.LAPSED:
+                raise Lapsed(str(refused)) from refused
+            return reject(NOT_KNOWN if action.state in CLAIMED else str(refused))
+        return approve()
+
+    async def _claimed_before(self, standing: Standing) -> Decision:
+        """Decide on a call that was claimed for a resume that never came.
+
+        It cannot have started: its batch still waits, and a batch's tools start in a later step.
+        """
+        good_until = standing.decided.valid_until if standing.decided else None
+        if good_until is None or self._clock() <= good_until:
+            return approve()
+        why = "the bot stopped before this started, and the approval has lapsed since; propose it again"
+        await self._membrane.report(standing.action.id, executed=False, detail=why)
+        return reject(why)
+
+
+_MAY_RUN = {ActionState.PASSED, ActionState.APPROVED, *CLAIMED}
+
+
+def _what_became(standing: Standing) -> str:
+    if standing.action.state in STARTED:
+        return what_became(standing.action)
+    return verdict(standing, standing.decided)

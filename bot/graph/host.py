@@ -1,0 +1,262 @@
+"""The host: loads graphs, runs their threads, and turns interrupts into reviews and outcomes into answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bot.domain.policy import Policy
+from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.errors import GraphRefused, NotFound
+from bot.graph.inspection import problems_of, version_of
+from bot.graph.loading import Hosted, load_graph, read_specs
+from bot.graph.parking import Later, Parking
+from bot.graph.retention import Retention
+from bot.graph.running import RETRY_S, Runner
+from bot.graph.saver import open_saver
+from bot.membrane import Membrane, wait_for
+
+SWEEP_LIMIT_S = 30.0
+"""A sweep that takes longer is broken off: one that hangs would never run again."""
+DAY_S = 86400.0
+
+_log = logging.getLogger(__name__)
+
+
+class Host:
+    """Runs the threads of hosted graphs in this process.
+
+    `graphs` are names as in MEMBRANE_GRAPHS, `path` is the file of `threads.db`. At most `concurrency`
+    threads run at once. The saved state of a thread is deleted `retain_s` seconds after its end. `interval_s`
+    is how long a missed bell can delay it.
+    """
+
+    def __init__(
+        self,
+        membrane: Membrane,
+        graphs: Sequence[str],
+        path: Path,
+        *,
+        concurrency: int = 16,
+        retain_s: float = 7 * DAY_S,
+        interval_s: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._membrane = membrane
+        self._names = tuple(graphs)
+        self._path = path
+        self._concurrency = concurrency
+        self._retain_s = retain_s
+        self._interval_s = interval_s
+        self._clock = clock
+        self._graphs: dict[str, Hosted] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._owed: dict[str, float] = {}
+        """Threads to look at, and from when. Made anew from the store at every start."""
+        self._stack = AsyncExitStack()
+        self._stopping = False
+        self.last_sweep_at: float | None = None
+        """When the last sweep succeeded, for health checks."""
+
+    async def start(self) -> None:
+        """Open the saved state, load the graphs, and note every unfinished thread to be looked at.
+
+        Raises GraphRefused with everything that is wrong with the graphs, SettingsError or StoreError.
+        """
+        try:
+            self._saver = await self._stack.enter_async_context(open_saver(self._path))
+            await self._load()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        parking = Parking(self._membrane, self._tell)
+        self._parking = parking
+        self._runner = Runner(self._membrane, self._graphs, parking, self._clock)
+        self._retention = Retention(self._membrane, self._saver, self._retain_s, self._clock)
+        await self.recover()
+
+    async def _load(self) -> None:
+        for spec in read_specs(self._names):
+            graph = await load_graph(spec, self._stack)
+            under_saver = graph.copy(update={"checkpointer": self._saver})
+            self._graphs[spec.name] = Hosted(spec.name, under_saver, version_of(under_saver))
+        if refused := self.recheck(self._membrane.policy):
+            raise GraphRefused("\n".join(refused))
+
+    def recheck(self, policy: Policy) -> list[str]:
+        """Check every graph under a policy; return what is wrong, each with what to change.
+
+        New threads of a graph that something is wrong with are refused until another check finds it well.
+        """
+        found: list[str] = []
+        for name, hosted in self._graphs.items():
+            problems = tuple(problems_of(hosted.graph, policy))
+            self._graphs[name] = replace(hosted, problems=problems)
+            found.extend(f"the graph {name}: {problem}" for problem in problems)
+        return found
+
+    async def recover(self) -> None:
+        """Note every unfinished thread, to be asked for its state by the sweeps that follow."""
+        now = self._clock()
+        for thread in await self._membrane.unsettled_threads():
+            if thread.state != "wanted":
+                self._owed.setdefault(thread.id, now)
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The names of the graphs, sorted."""
+        return tuple(sorted(self._graphs))
+
+    @property
+    def running(self) -> int:
+        """How many threads run right now."""
+        return len(self._tasks)
+
+    async def start_thread(
+        self,
+        graph: str,
+        given: dict[str, Any],
+        *,
+        agent: str,
+        owner: str | None = None,
+        on_behalf_of: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> ThreadRecord:
+        """Want a thread of a graph started. Raises NotFound, Conflict or GraphRefused."""
+        hosted = self._graphs.get(graph)
+        if hosted is None:
+            named = ", ".join(self.graphs) or "none"
+            raise NotFound(f"there is no graph {graph!r}; there is: {named}")
+        if hosted.problems:
+            raise GraphRefused(f"the graph {graph} is refused: {'; '.join(hosted.problems)}")
+        return await self._membrane.start_thread(
+            graph,
+            given,
+            graph_version=hosted.version,
+            agent=agent,
+            owner=owner,
+            on_behalf_of=on_behalf_of,
+            idempotency_key=idempotency_key,
+        )
+
+    async def end_thread(self, thread_id: str, why: str) -> None:
+        """End a thread: withdraw what it waits for and delete its saved state. Raises NotFound.
+
+        A thread that runs right now is stopped first; an effect that it was in the middle of stays unknown.
+        """
+        thread = await self._membrane.thread(thread_id)
+        if thread.settled_at is not None:
+            return
+        if task := self._tasks.get(thread_id):
+            task.cancel()
+            await asyncio.wait([task])
+        await self._parking.end(thread, "gone", why)
+        await self._saver.adelete_thread(thread_id)
+
+    async def sweep(self) -> int:
+        """Start what is due, without waiting for it. Returns how many threads were set going."""
+        async with asyncio.timeout(SWEEP_LIMIT_S):
+            if await self._saver.changed_elsewhere():
+                await self.recover()
+            begun = await self._start_wanted() + await self._resume_answered() + self._look_at_owed()
+            await self._retention.sweep()
+        self.last_sweep_at = self._clock()
+        return begun
+
+    @property
+    def _free(self) -> int:
+        return 0 if self._stopping else max(0, self._concurrency - len(self._tasks))
+
+    async def _start_wanted(self) -> int:
+        if not self._free:
+            return 0
+        wanted = await self._membrane.due_threads(self._free)
+        for thread in wanted:
+            self._go(thread.id, self._runner.start(thread))
+        return len(wanted)
+
+    async def _resume_answered(self) -> int:
+        if not self._free:
+            return 0
+        due: dict[str, list[InterruptRecord]] = {}
+        for record in await self._membrane.due_interrupts(self._free):
+            due.setdefault(record.thread_id, []).append(record)
+        begun = 0
+        for thread_id, records in due.items():
+            if thread_id in self._tasks:
+                continue  # its run lets go of it when it ends, and rings
+            if not self._free or self._owed.get(thread_id, 0.0) > self._clock():
+                await self._membrane.release(thread_id)
+                continue
+            self._go(thread_id, self._runner.resume(thread_id, records))
+            begun += 1
+        return begun
+
+    def _look_at_owed(self) -> int:
+        now, begun = self._clock(), 0
+        for thread_id in [each for each, at in self._owed.items() if at <= now]:
+            if not self._free:
+                break
+            if thread_id not in self._tasks:
+                del self._owed[thread_id]
+                self._go(thread_id, self._runner.go_on(thread_id))
+                begun += 1
+        return begun
+
+    def _go(self, thread_id: str, run: Coroutine[Any, Any, None]) -> None:
+        self._tasks[thread_id] = asyncio.create_task(self._watch(thread_id, run), name=f"thread {thread_id}")
+
+    async def _watch(self, thread_id: str, run: Coroutine[Any, Any, None]) -> None:
+        try:
+            await run
+        except Later as later:
+            _log.info("thread %s is left for later: %s", thread_id, later)
+            self._owed[thread_id] = self._clock() + later.after_s
+        except Exception:  # noqa: BLE001 - one thread that cannot be handled does not stop the others
+            _log.exception("thread %s could not be handled; it is looked at again", thread_id)
+            self._owed[thread_id] = self._clock() + 10 * RETRY_S
+        finally:
+            del self._tasks[thread_id]
+            self._membrane.bells.threads.set()
+
+    async def _tell(self, text: str, *, key: str) -> None:
+        """Tell the admins, once a day and key."""
+        channel = self._membrane.policy.admin_channel
+        if channel is not None:
+            await self._membrane.outbox.notice(channel, text, key=f"{key}_{int(self._clock() // DAY_S)}")
+
+    async def run(self) -> None:
+        """Sweep whenever a bell rings, and every `interval_s` seconds, until `stop`."""
+        while not self._stopping:
+            try:
+                await self.sweep()
+            except Exception:  # noqa: BLE001 - a sweep that fails is followed by the next one
+                _log.exception("a sweep of the threads failed; the next one goes on")
+            await wait_for(self._membrane.bells.threads, self._interval_s)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until no thread runs. Returns False if some still do after `timeout_s` seconds."""
+        ends = asyncio.get_running_loop().time() + timeout_s
+        while self._tasks and (left := ends - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks.values(), timeout=left)
+        return not self._tasks
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Start nothing more, let what runs come to its end for `grace_s` seconds, then close.
+
+        A run that is broken off goes on at the next start.
+        """
+        self._stopping = True
+        self._membrane.bells.threads.set()
+        if not await self.drain(grace_s):
+            left = list(self._tasks.values())
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
+        await self._stack.aclose()

@@ -1,0 +1,105 @@
+"""What a graph's shape says about it: would a tool run ungated, could an answer be lost, did it change.
+
+Hosted graphs are trusted code, so this finds mistakes, not malice: effects outside of tools cannot be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware
+from langgraph.prebuilt import ToolNode
+from langgraph.pregel import Pregel
+
+from bot.domain.policy import Policy
+from bot.domain.risk import Tier
+from bot.graph.loading import AnyGraph
+from bot.graph.middleware import MembraneMiddleware
+
+
+def levels(graph: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
+    """Yield a graph and all its sub-graphs, with where each is ("" for the graph itself)."""
+    yield "", graph
+    for where, sub in graph.get_subgraphs(recurse=True):
+        if isinstance(sub, Pregel):
+            yield where, sub
+
+
+def version_of(graph: AnyGraph) -> str:
+    """Return a short hash of a graph's node names: what the ids of its interrupts hang on."""
+    names = [f"{where}/{node}" for where, level in levels(graph) for node in sorted(level.nodes)]
+    return sha256("\n".join(names).encode()).hexdigest()[:12]
+
+
+def problems_of(graph: AnyGraph, policy: Policy) -> list[str]:
+    """Return why the host may not run a graph under a policy, each with what to change."""
+    found: list[str] = []
+    for where, level in levels(graph):
+        place = f" in {where}" if where else ""
+        if where and level.checkpointer is False:
+            found.append(
+                f"the sub-graph {where} is compiled with checkpointer=False, so an answer given in it would "
+                "be lost; leave checkpointer out"
+            )
+        if level.interrupt_before_nodes or level.interrupt_after_nodes:
+            found.append(
+                f"interrupt_before or interrupt_after is set{place}: a breakpoint asks no question that a "
+                "person could answer; use add_gate, or interrupt() in a middleware"
+            )
+        found.extend(f"{problem}{place}" for problem in _ungated(level, policy))
+    return found
+
+
+def _ungated(level: AnyGraph, policy: Policy) -> Iterator[str]:
+    middleware = list(_middleware(level))
+    own = any(isinstance(each, MembraneMiddleware) for each in middleware)
+    stock = [each for each in middleware if isinstance(each, HumanInTheLoopMiddleware)]
+    if own and stock:
+        yield "MembraneMiddleware and HumanInTheLoopMiddleware would both ask; use one of them"
+    for each in stock:
+        for tool, config in each.interrupt_on.items():
+            if not {"approve", "reject"} <= set(config["allowed_decisions"]):
+                yield f"interrupt_on[{tool!r}] must allow approve and reject, which is what a card offers"
+    for node in level.nodes.values():
+        if isinstance(node.bound, ToolNode) and not own and not _gates_itself(node.bound):
+            for tool in node.bound.tools_by_name:
+                if problem := _why_ungated(tool, stock, policy):
+                    yield problem
+
+
+def _why_ungated(
+    tool: str, stock: list[HumanInTheLoopMiddleware[Any, Any, Any]], policy: Policy
+) -> str | None:
+    kind = policy.kind_of_tool(tool)
+    tier = policy.strictest(kind)
+    if tier < Tier.ASYNC_APPROVAL:
+        return None
+    configs = [each.interrupt_on[tool] for each in stock if tool in each.interrupt_on]
+    if any(config.get("when") is None for config in configs):
+        return None
+    rules = f"the policy can rule {kind} tier {int(tier)}"
+    if configs:
+        return f"the tool {tool} would run ungated where its `when` says no, but {rules}; leave `when` out"
+    return (
+        f"the tool {tool} would run ungated, but {rules}; add MembraneMiddleware() to the agent, or "
+        f"{tool!r} to HumanInTheLoopMiddleware's interrupt_on"
+    )
+
+
+def _middleware(level: AnyGraph) -> Iterator[AgentMiddleware[Any, Any, Any]]:
+    """Yield the middleware of an agent: the objects whose hooks are its nodes."""
+    seen: set[int] = set()
+    for node in level.nodes.values():
+        for hook in (getattr(node.bound, "func", None), getattr(node.bound, "afunc", None)):
+            owner = getattr(hook, "__self__", None)
+            if isinstance(owner, AgentMiddleware) and id(owner) not in seen:
+                seen.add(id(owner))
+                yield owner
+
+
+def _gates_itself(node: ToolNode) -> bool:
+    """Whether a ToolNode of an author's own graph has the membrane's wrapper."""
+    owner = getattr(node._awrap_tool_call, "__self__", None)  # noqa: SLF001 - it is kept nowhere else
+    return isinstance(owner, MembraneMiddleware)

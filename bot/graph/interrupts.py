@@ -1,0 +1,170 @@
+"""Reading what a thread is parked at: the membrane's own gate, or LangChain's human in the loop.
+
+Three shapes are understood; FACTS of LangChain 1.x stand in its `human_in_the_loop` middleware:
+
+    gate        {"type": "membrane_gate", ...}                       one action
+    hitl_batch  {"action_requests": [...], "review_configs": [...]}  several, answered together, in order
+    hitl_call   {"type": "tool_approval", ...}                       one tool call
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, ToolCall
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Interrupt, StateSnapshot
+
+from bot.domain.action import MAX_DESCRIPTION, Action
+from bot.domain.record import ThreadRecord
+from bot.errors import BadAction, GraphRefused
+from bot.graph.loading import AnyGraph
+from bot.graph.payload import GATE, action_of
+from bot.membrane import Call, Parked
+
+HITL_BATCH = "hitl_batch"
+HITL_CALL = "hitl_call"
+GATE_SHAPE = "gate"
+
+KindOfTool = Callable[[str], str]
+
+
+def shape_of(value: Any) -> str:
+    """Return the shape of an interrupt's value. Raises GraphRefused for one that nobody could judge."""
+    if isinstance(value, dict):
+        if value.get("type") == GATE:
+            return GATE_SHAPE
+        if value.get("type") == "tool_approval":
+            return HITL_CALL
+        if isinstance(value.get("action_requests"), list) and isinstance(value.get("review_configs"), list):
+            return HITL_BATCH
+    raise GraphRefused(
+        f"the graph interrupted with {str(value)[:200]!r}, which is none of the questions that the membrane "
+        "can put before a person; use bot.graph.add_gate, MembraneMiddleware, or LangChain's "
+        "HumanInTheLoopMiddleware"
+    )
+
+
+def read(
+    interrupt: Interrupt, thread: ThreadRecord, kind_of_tool: KindOfTool, calls: Sequence[ToolCall] = ()
+) -> Parked:
+    """Return what an interrupt asks. `calls` are the tool calls of the message that led to it.
+
+    A tool call whose arguments cannot be put before a person is left out: it is rejected with the reason
+    when the interrupt is answered. Raises GraphRefused for an unknown shape, BadAction for a gate's.
+    """
+    value = interrupt.value
+    shape = shape_of(value)
+    if shape == GATE_SHAPE:
+        return _gate(interrupt.id, value, thread)
+    requests = value["action_requests"] if shape == HITL_BATCH else [value]
+    ids = _call_ids(requests, calls) if shape == HITL_BATCH else [value.get("tool_call_id")]
+    asked: list[Call] = []
+    for place, (request, call_id) in enumerate(zip(requests, ids, strict=True)):
+        action = tool_action(request, thread, kind_of_tool)
+        if isinstance(action, Action):
+            asked.append(Call(action, place, call_id))
+    return Parked(interrupt.id, shape, value, tuple(asked))
+
+
+def _gate(interrupt_id: str, value: dict[str, Any], thread: ThreadRecord) -> Parked:
+    if value.get("action_id"):
+        return Parked(interrupt_id, GATE_SHAPE, value, action_id=value["action_id"])
+    call = Call(action_of(value, thread), 0, value.get("tool_call_id"))
+    return Parked(interrupt_id, GATE_SHAPE, value, (call,))
+
+
+def tool_action(
+    request: dict[str, Any], thread: ThreadRecord, kind_of_tool: KindOfTool
+) -> Action | BadAction:
+    """Return the action that a tool call is, or what is wrong with it."""
+    name, args = str(request.get("name")), request.get("args")
+    description = str(request.get("description") or "")
+    if description.endswith(f"Tool: {name}\nArgs: {args}"):
+        description = ""  # LangChain's default text only repeats the arguments, which the card shows
+    try:
+        return action_of(
+            {
+                "kind": kind_of_tool(name),
+                "args": args,
+                "description": description[:MAX_DESCRIPTION] or None,
+            },
+            thread,
+        )
+    except BadAction as bad:
+        return bad
+
+
+def _call_ids(requests: Sequence[dict[str, Any]], calls: Iterable[ToolCall]) -> list[str | None]:
+    """Match a batch's requests, which have no ids, to the calls they were made of, in order."""
+    left = list(calls)
+    ids: list[str | None] = []
+    for request in requests:
+        same = next(
+            (
+                index
+                for index, call in enumerate(left)
+                if (call["name"], call["args"]) == (request.get("name"), request.get("args"))
+            ),
+            None,
+        )
+        ids.append(left[same]["id"] if same is not None else None)
+        if same is not None:
+            del left[: same + 1]
+    return ids
+
+
+def calls_behind(snapshot: StateSnapshot, interrupt_id: str) -> list[ToolCall]:
+    """Return the tool calls of the last model message in the (sub-)graph that raised an interrupt."""
+    for task in snapshot.tasks:
+        if isinstance(task.state, StateSnapshot) and any(
+            each.id == interrupt_id for each in task.state.interrupts
+        ):
+            return calls_behind(task.state, interrupt_id)
+    said = [message for message in messages_of(snapshot) if isinstance(message, AIMessage)]
+    return list(said[-1].tool_calls) if said else []
+
+
+def live_interrupts(snapshot: StateSnapshot, *, deep: bool) -> dict[str, Interrupt]:
+    """Return the interrupts that wait for an answer, by id.
+
+    `deep` leaves out those of a sub-graph in which no node waits at them any more: the sub-graph changed, and
+    would go on without asking. The state has to be read with its sub-graphs then.
+    """
+    live: dict[str, Interrupt] = {}
+    for task in snapshot.tasks:
+        held: Collection[str] | None = None
+        if deep and isinstance(task.state, StateSnapshot):
+            held = live_interrupts(task.state, deep=True).keys()
+        live.update({each.id: each for each in task.interrupts if held is None or each.id in held})
+    return live
+
+
+async def orphans(graph: AnyGraph, thread_id: str, snapshot: StateSnapshot) -> set[str]:
+    """Return the saved interrupts that no node of the graph, as it is now, waits at."""
+    config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
+    saver = graph.checkpointer
+    saved = await saver.aget_tuple(config) if isinstance(saver, BaseCheckpointSaver) else None
+    present = {task.id for task in snapshot.tasks}
+    raised = {
+        each.id
+        for task_id, channel, value in (saved.pending_writes or () if saved else ())
+        if channel == "__interrupt__" and task_id not in present
+        for each in value
+    }
+    nested = {each.id for task in snapshot.tasks for each in task.interrupts}
+    return raised | (nested - live_interrupts(snapshot, deep=True).keys())
+
+
+def messages_of(snapshot: StateSnapshot) -> list[Any]:
+    """Return the messages of a graph's state, if it has any."""
+    values = snapshot.values
+    found = values.get("messages") if isinstance(values, dict) else None
+    return list(found) if isinstance(found, list) else []
+
+
+def unfinished(snapshot: StateSnapshot) -> bool:
+    """Whether something of the last step neither ended nor waits for an answer: the run was cut off."""
+    return any(task.result is None and not task.interrupts for task in snapshot.tasks)

@@ -1,0 +1,185 @@
+"""Bringing the store and LangGraph's saved state to agree about what a thread waits for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Collection
+from typing import Any, Protocol
+
+from langgraph.types import Interrupt, StateSnapshot
+
+from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
+from bot.domain.review import ActionState
+from bot.errors import BadAction, GraphRefused, TooMany
+from bot.graph.interrupts import calls_behind, live_interrupts, orphans, read
+from bot.graph.loading import Hosted
+from bot.graph.watching import CLAIMED, ToolWatcher, stock_calls
+from bot.membrane import Membrane
+
+_log = logging.getLogger(__name__)
+
+STALLED_S = 60.0
+"""How long a thread that cannot go on is left alone."""
+
+OPEN = {"waiting", "answered"}
+"""States of an interrupt whose thread should be parked at it."""
+
+
+class Tell(Protocol):
+    """Tells the admins something, once per key."""
+
+    def __call__(self, text: str, *, key: str) -> Awaitable[Any]:
+        """Tell it."""
+        ...
+
+
+class Later(Exception):
+    """The thread cannot go on now and is looked at again. The text says why; `after_s` is in seconds."""
+
+    def __init__(self, why: str, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(why)
+
+
+class Parking:
+    """What follows from where a thread stands: reviews opened, withdrawn, delivered; its own state."""
+
+    def __init__(self, membrane: Membrane, tell: Tell) -> None:
+        self._membrane = membrane
+        self.tell = tell
+
+    async def settle(
+        self,
+        thread: ThreadRecord,
+        hosted: Hosted,
+        snapshot: StateSnapshot,
+        watcher: ToolWatcher | None = None,
+    ) -> None:
+        """Write where a thread stands after a run, or after a look at it.
+
+        Interrupts without a review get one; those that the thread no longer waits at are closed. Raises
+        Later where the agent is at its cap of open reviews, so the thread waits its turn, and where the
+        graph changed under it.
+        """
+        live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
+        records = {record.id: record for record in await self._membrane.interrupts_of(thread.id)}
+        missing = [record for record in records.values() if record.state in OPEN and record.id not in live]
+        if snapshot.created_at is None:
+            await self.end(thread, "gone", "its saved state was deleted")
+            return
+        if thread.graph_version != hosted.version and (
+            lost := await orphans(hosted.graph, thread.id, snapshot)
+        ):
+            await self._stall(thread, hosted, lost)
+            return
+        await self._let_go(thread, missing)
+        if stale := [each for each in live if each in records and records[each].state not in OPEN]:
+            why = (
+                f"it waits at an interrupt that was answered before ({stale[0]}): its saved state is too old"
+            )
+            await self.fail(thread, hosted, GraphRefused(why), watcher)
+            return
+        try:
+            await self._park(thread, snapshot, [each for each in live.values() if each.id not in records])
+        except (GraphRefused, BadAction) as refused:
+            await self.fail(thread, hosted, refused, watcher)
+            return
+        await self._conclude(thread, hosted, snapshot, live, watcher)
+
+    async def _conclude(
+        self,
+        thread: ThreadRecord,
+        hosted: Hosted,
+        snapshot: StateSnapshot,
+        live: Collection[str],
+        watcher: ToolWatcher | None,
+    ) -> None:
+        if live:
+            await self._membrane.thread_state(thread.id, "parked")
+        elif snapshot.next:
+            why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
+            await self.fail(thread, hosted, GraphRefused(why), watcher)
+        else:
+            await self._report_not_run(thread, watcher, "the graph ended without running it")
+            await self._membrane.thread_state(thread.id, "finished")
+
+    async def _park(self, thread: ThreadRecord, snapshot: StateSnapshot, interrupts: list[Interrupt]) -> None:
+        for interrupt in interrupts:
+            parked = read(
+                interrupt, thread, self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
+            )
+            try:
+                await self._membrane.park(thread.id, parked)
+            except TooMany as full:
+                await self._membrane.thread_state(thread.id, "parked", f"waits its turn: {full}")
+                raise Later(str(full), full.retry_after) from full
+
+    async def _let_go(self, thread: ThreadRecord, missing: list[InterruptRecord]) -> None:
+        """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on."""
+        vanished: list[str] = []
+        for record in missing:
+            if record.state == "answered" and await self._taken(record.id):
+                await self._membrane.delivered(record.id)
+            else:
+                vanished.append(record.id)
+        if vanished:
+            _log.info("thread %s no longer waits at %d interrupts", thread.id, len(vanished))
+            why = "the thread was started again or its question taken back, so nothing waits for this answer"
+            await self._membrane.vanished(thread.id, tuple(vanished), why)
+
+    async def _taken(self, interrupt_id: str) -> bool:
+        """Whether an answer reached the thread: what was approved in it has been claimed."""
+        untouched = {ActionState.APPROVED, ActionState.PASSED}
+        standings = await self._membrane.answer_of(interrupt_id)
+        return not any(standing.action.state in untouched for standing in standings)
+
+    async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:
+        """Leave a thread whose graph changed under it as it is, and say so: an undone change mends it."""
+        why = (
+            f"the graph {hosted.name} changed while {thread.id} was parked: the node that asked is not there "
+            "any more, so an answer could not reach it. Put the node back under its old name and start the "
+            "bot again, or end the thread"
+        )
+        _log.error("%s (%s)", why, ", ".join(sorted(lost)))
+        await self._membrane.thread_state(thread.id, "parked", why)
+        await self.tell(f"{why}.", key=f"stalled_{thread.id}_{hosted.version}")
+        raise Later(why, STALLED_S)
+
+    async def fail(
+        self,
+        thread: ThreadRecord,
+        hosted: Hosted | None,
+        error: BaseException,
+        watcher: ToolWatcher | None = None,
+    ) -> None:
+        """End a thread with an error: withdraw what it waits for, report what never started, tell."""
+        why = str(error) if isinstance(error, GraphRefused) else f"{type(error).__name__}: {error}"
+        _log.error("thread %s of %s failed: %s", thread.id, thread.graph, why)
+        await self._report_not_run(thread, watcher, f"the thread failed before it started: {why}")
+        await self.end(thread, "failed", why)
+        version = hosted.version if hosted is not None else "none"
+        await self.tell(
+            f"A thread of the graph {thread.graph} failed ({thread.id}): {why[:1000]}",
+            key=f"failed_{thread.graph}_{version}_{type(error).__name__}",
+        )
+
+    async def end(self, thread: ThreadRecord, state: str, why: str) -> None:
+        """End a thread and withdraw what it waits for. `state`: failed or gone."""
+        known = await self._membrane.interrupts_of(thread.id)
+        ids = tuple(each.id for each in known if each.state in OPEN)
+        if ids:
+            await self._membrane.vanished(thread.id, ids, f"its thread is {state}: {why}")
+        await self._membrane.thread_state(thread.id, state, why)
+
+    async def _report_not_run(self, thread: ThreadRecord, watcher: ToolWatcher | None, why: str) -> None:
+        """Report the claimed calls of a stock agent that the run, which has ended for good, never started."""
+        if watcher is None:
+            return
+        for action in await self.calls(thread.id):
+            if action.state in CLAIMED and action.id not in watcher.started:
+                await self._membrane.report(action.id, executed=False, detail=why)
+
+    async def calls(self, thread_id: str) -> list[ActionRecord]:
+        """Return the actions that a thread asked about as a stock agent does, oldest first."""
+        shapes = {each.id: each.shape for each in await self._membrane.interrupts_of(thread_id)}
+        return stock_calls(await self._membrane.actions_of(thread_id), shapes)

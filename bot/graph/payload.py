@@ -1,0 +1,88 @@
+"""What the membrane's own interrupt says, and how it becomes an action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict, cast
+
+from bot.domain.action import Action
+from bot.domain.record import ThreadRecord
+from bot.domain.risk import BlastRadius, Risk
+from bot.errors import BadAction
+
+GATE = "membrane_gate"
+"""The `type` of the membrane's own interrupt payload."""
+
+
+class Hint(TypedDict):
+    """The agent's own view of the risk; it can only raise."""
+
+    reversible: bool
+    blast_radius: Literal["low", "medium", "high"]
+    cost_usd: NotRequired[float]
+
+
+class Proposal(TypedDict):
+    """What a graph wants to do. `on_behalf_of` is a Slack user; without it, the thread's own holds."""
+
+    kind: str
+    args: dict[str, Any]
+    description: NotRequired[str | None]
+    on_behalf_of: NotRequired[str | None]
+    hint: NotRequired[Hint | None]
+
+
+def proposal_of(given: Mapping[str, Any]) -> Proposal:
+    """Return the proposal in what an author's function made, without what else is in it."""
+    return cast("Proposal", {key: given[key] for key in Proposal.__annotations__ if key in given})
+
+
+def action_of(proposal: Mapping[str, Any], thread: ThreadRecord) -> Action:
+    """Return the action that a thread proposes. Raises BadAction with what is wrong."""
+    missing = [key for key in ("kind", "args") if key not in proposal]
+    if missing:
+        raise BadAction(f"a proposal needs kind and args; {' and '.join(missing)} missing")
+    return Action.of(
+        proposal["kind"],
+        proposal["args"],
+        agent=thread.agent,
+        owner=thread.owner,
+        on_behalf_of=proposal.get("on_behalf_of") or thread.on_behalf_of,
+        description=proposal.get("description"),
+        hint=_risk(proposal.get("hint")),
+    )
+
+
+def _risk(hint: Hint | None) -> Risk | None:
+    if hint is None:
+        return None
+    try:
+        return Risk(
+            reversible=hint["reversible"] is True,
+            blast_radius=BlastRadius(hint["blast_radius"]),
+            cost_usd=float(hint.get("cost_usd", 0.0)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadAction(
+            f"hint needs reversible (true or false) and blast_radius (low, medium or high): {error}"
+        ) from error
+
+
+def gate_payload(
+    proposal: Proposal,
+    *,
+    action_id: str | None = None,
+    follows: str | None = None,
+    call_id: str | None = None,
+) -> dict[str, Any]:
+    """Return what the gate interrupts with.
+
+    `action_id` names an action that is asked about again, `follows` the review whose expiry led here.
+    """
+    return {
+        "type": GATE,
+        **proposal,
+        "action_id": action_id,
+        "follows": follows,
+        "tool_call_id": call_id,
+    }

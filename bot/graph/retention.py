@@ -1,0 +1,52 @@
+"""Deleting the saved state of threads that ended. Their record in the store, and the journal, stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.errors import NotFound
+from bot.graph.saver import GuardedSaver
+from bot.membrane import Membrane
+
+EVERY_S = 60.0
+AT_ONCE = 200
+"""Threads looked at in one pass; the next pass goes on from there."""
+
+
+class Retention:
+    """Walks `threads.db` in the order of ids, a little at a time, and around again."""
+
+    def __init__(
+        self, membrane: Membrane, saver: GuardedSaver, retain_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._membrane = membrane
+        self._saver = saver
+        self._retain_s = retain_s
+        self._clock = clock
+        self._after = ""
+        self._next_at = 0.0
+
+    async def sweep(self) -> int:
+        """Delete what has been kept long enough. Returns how many threads' state was deleted."""
+        now = self._clock()
+        if now < self._next_at:
+            return 0
+        self._next_at = now + EVERY_S
+        deleted = 0
+        for _ in range(AT_ONCE):
+            thread_id = await self._saver.next_thread(self._after)
+            if thread_id is None:
+                self._after = ""
+                break
+            self._after = thread_id
+            if await self._is_over(thread_id, now):
+                await self._saver.adelete_thread(thread_id)
+                deleted += 1
+        return deleted
+
+    async def _is_over(self, thread_id: str, now: float) -> bool:
+        try:
+            thread = await self._membrane.thread(thread_id)
+        except NotFound:
+            return False  # somebody else's, or of a store that is not this one
+        return thread.settled_at is not None and now >= thread.settled_at + self._retain_s

@@ -1,0 +1,196 @@
+"""One hosted thread at a time: started, resumed, continued after a crash.
+
+The store is the authority and LangGraph's saved state is only how to go on: a thread resumes after the store
+has an outcome, and the resume is checked afterwards. Nothing here keeps what a crash could lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import UnknownInterruptError, is_invalid_resume
+from langgraph.types import Command, StateSnapshot
+
+from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
+from bot.errors import BadAction, ClaimRefused, GraphRefused, StoreError
+from bot.graph.answer import answer_to
+from bot.graph.hitl import Decider, Lapsed
+from bot.graph.interrupts import GATE_SHAPE, HITL_BATCH, live_interrupts, tool_action, unfinished
+from bot.graph.loading import Hosted
+from bot.graph.parking import Later, Parking
+from bot.graph.seat import Seat, seated
+from bot.graph.watching import STARTED, ToolGuard, ToolWatcher
+from bot.membrane import Membrane
+
+RETRY_S = 5.0
+"""How long a thread that could not go on is left alone."""
+
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs threads. Its caller sees to it that a thread is in one task at a time."""
+
+    def __init__(
+        self,
+        membrane: Membrane,
+        graphs: Mapping[str, Hosted],
+        parking: Parking,
+        clock: Callable[[], float],
+    ) -> None:
+        self._membrane = membrane
+        self._graphs = graphs
+        self._parking = parking
+        self._decider = Decider(membrane, clock)
+
+    async def start(self, thread: ThreadRecord) -> None:
+        """Run a thread that is wanted. One whose graph is not there, or refused, fails and says why."""
+        hosted = self._graphs.get(thread.graph)
+        if hosted is None or hosted.problems:
+            why = "; ".join(hosted.problems) if hosted else f"no graph named {thread.graph!r} is loaded"
+            await self._parking.fail(thread, hosted, GraphRefused(why))
+            return
+        await self._membrane.thread_state(thread.id, "running")
+        await self._run(thread, hosted, thread.input)
+
+    async def go_on(self, thread_id: str) -> None:
+        """Look at a thread and do what is owed: continue a run that was cut off, park, close, deliver.
+
+        Effects are claimed, so continuing never runs one twice. Raises Later.
+        """
+        thread = await self._membrane.thread(thread_id)
+        if thread.settled_at is not None or thread.state == "wanted":
+            return
+        hosted = self._known(thread)
+        await self._continue(thread, hosted, await _state(hosted, thread))
+
+    async def _continue(self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot) -> None:
+        if snapshot.created_at is None and thread.state == "running":
+            await self._run(thread, hosted, thread.input)
+        elif unfinished(snapshot):
+            await self._run(thread, hosted, None, earlier=await self._started(thread), cut_off=True)
+        else:
+            await self._parking.settle(thread, hosted, snapshot)
+
+    async def resume(self, thread_id: str, answered: Iterable[InterruptRecord]) -> None:
+        """Deliver the answers that a thread is owed, and check that it took them. Raises Later."""
+        thread = await self._membrane.thread(thread_id)
+        hosted = self._known(thread)
+        snapshot = await _state(hosted, thread)
+        live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
+        owed = [record for record in answered if record.id in live]
+        earlier = await self._started(thread)
+        try:
+            answers = {record.id: answer async for record, answer in self._answers(thread, owed)}
+        except GraphRefused as refused:
+            await self._parking.fail(thread, hosted, refused)
+            return
+        if not answers:
+            await self._continue(thread, hosted, snapshot)
+            return
+        await self._membrane.thread_state(thread.id, "running")
+        await self._run(
+            thread, hosted, Command(resume=answers), answers, earlier, cut_off=unfinished(snapshot)
+        )
+
+    def _known(self, thread: ThreadRecord) -> Hosted:
+        hosted = self._graphs.get(thread.graph)
+        if hosted is None:
+            raise Later(f"{thread.id} needs the graph {thread.graph!r}, which is not loaded", 10 * RETRY_S)
+        return hosted
+
+    async def _answers(self, thread: ThreadRecord, owed: Iterable[InterruptRecord]) -> Any:
+        for record in owed:
+            standings = await self._membrane.answer_of(record.id)
+            if record.shape == GATE_SHAPE:
+                review = await self._membrane.review_of(record.id)
+                yield record, answer_to(standings[0], review).model_dump(mode="json")
+                continue
+            try:
+                yield record, await self._decider.answer(record, standings, self._unfit(thread, record))
+            except Lapsed as lapsed:
+                _log.info("thread %s waits on: %s", thread.id, lapsed)
+
+    def _unfit(self, thread: ThreadRecord, record: InterruptRecord) -> dict[int, BadAction]:
+        payload = record.payload
+        requests = payload["action_requests"] if record.shape == HITL_BATCH else [payload]
+        actions = [tool_action(each, thread, self._membrane.policy.kind_of_tool) for each in requests]
+        return {place: action for place, action in enumerate(actions) if isinstance(action, BadAction)}
+
+    async def _run(
+        self,
+        thread: ThreadRecord,
+        hosted: Hosted,
+        given: Any,
+        answers: Collection[str] = (),
+        earlier: Collection[str] = (),
+        *,
+        cut_off: bool = False,
+    ) -> None:
+        """Invoke the graph, then settle where the thread stands. What the graph raises fails the thread.
+
+        `earlier` are the calls that may have started before. `cut_off` says that a crash left a step
+        unfinished: its tools start again, unless they are barred.
+        """
+        seat = Seat(self._membrane, thread, asyncio.get_running_loop())
+        barred = await self._barred(thread, answers) if cut_off else []
+        watcher = ToolWatcher(seat, await self._parking.calls(thread.id), earlier)
+        config: RunnableConfig = {
+            "configurable": {"thread_id": thread.id},
+            "callbacks": [ToolGuard(barred), watcher],
+        }
+        if answers:
+            config["configurable"]["__pregel_strict_resume"] = True
+        try:
+            with seated(seat):
+                await hosted.graph.ainvoke(given, config, durability="sync")
+        except UnknownInterruptError as error:
+            _log.warning("thread %s moved on before its answer came: %s", thread.id, error)
+        except (sqlite3.OperationalError, StoreError) as error:
+            raise Later(f"a database could not be used: {error}", RETRY_S) from error
+        except Exception as error:  # noqa: BLE001 - a graph may raise anything; its thread fails, the bot goes on
+            if not is_invalid_resume(error):
+                await self._parking.fail(thread, hosted, error, watcher)
+                return
+            _log.exception("thread %s did not take its answer", thread.id)
+        snapshot = await _state(hosted, thread)
+        live = live_interrupts(snapshot, deep=False)
+        for interrupt_id in answers:
+            if interrupt_id not in live:
+                await self._membrane.delivered(interrupt_id)
+        await self._parking.settle(thread, hosted, snapshot, watcher)
+        if left := sorted(set(answers) & live.keys()):
+            await self._not_taken(thread, hosted, left[0])
+
+    async def _started(self, thread: ThreadRecord) -> set[str]:
+        return {call.id for call in await self._parking.calls(thread.id) if call.state in STARTED}
+
+    async def _barred(self, thread: ThreadRecord, answers: Collection[str]) -> list[ActionRecord]:
+        """Return the calls of a stock agent that may not start again; claim those again that may."""
+        barred: list[ActionRecord] = []
+        for action in await self._parking.calls(thread.id):
+            if action.state not in STARTED or action.interrupt_id in answers:
+                continue
+            try:
+                await self._membrane.claim(action.id, action.args_digest, rerun=True)
+            except ClaimRefused:
+                barred.append(action)
+        return barred
+
+    async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
+        """Say that a thread still waits for an answer that it was given, and leave it for a while."""
+        why = (
+            f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
+        )
+        await self._membrane.thread_state(thread.id, "parked", why)
+        await self._parking.tell(f"{why}. It is tried again.", key=f"untaken_{interrupt_id}")
+        raise Later(why, 10 * RETRY_S)
+
+
+async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:
+    return await hosted.graph.aget_state({"configurable": {"thread_id": thread.id}}, subgraphs=True)

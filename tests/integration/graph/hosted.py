@@ -1,0 +1,33 @@
+"""What the tests' host loads. It imports this file under a name of its own, and so the same graphs."""
+
+from tests.integration.graph.agents import (
+    batched,
+    gated,
+    harmless,
+    nested_agent,
+    one,
+    one_blocking,
+    own_graph,
+    per_call,
+    raising,
+    strange,
+    two_gates,
+    ungated,
+    with_sub_agent,
+)
+
+__all__ = [
+    "batched",
+    "gated",
+    "harmless",
+    "nested_agent",
+    "one",
+    "one_blocking",
+    "own_graph",
+    "per_call",
+    "raising",
+    "strange",
+    "two_gates",
+    "ungated",
+    "with_sub_agent",
+]

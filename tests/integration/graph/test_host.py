@@ -1,0 +1,283 @@
+"""The host: what it refuses, what it withdraws, what it deletes, and what it does with graphs that fail."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.errors import Conflict, GraphRefused, NotFound
+from bot.graph.loading import AnyGraph
+from bot.graph.saver import open_saver
+from bot.graph.seat import Seat, seated
+from tests.fakes import policy
+from tests.integration.graph import agents
+from tests.integration.graph.agents import ran
+from tests.integration.graph.conftest import House
+from tests.integration.graph.scripted import say
+
+DELETE = {"kind": "data.delete", "args": {"id": 1}}
+
+
+async def notices(house: House) -> list[str]:
+    leased = await house.membrane.outbox.lease(100)
+    return [str(each.body) for each in leased if each.kind == "notice"]
+
+
+async def outside(house: House, graph: str) -> AnyGraph:
+    """Return a graph over the same file as somebody else's process would open it."""
+    saver = await house.host._stack.enter_async_context(open_saver(house.folder / "threads.db"))
+    return house.host._graphs[graph].graph.copy(update={"checkpointer": saver})
+
+
+async def test_a_tool_that_would_run_ungated_is_refused_at_start(house: House) -> None:
+    """Unknown tools and tools the policy can rule Tier 2 or 3 are named, with what to change."""
+    with pytest.raises(GraphRefused) as refused:
+        await house.open("ungated", "harmless")
+    text = str(refused.value)
+    assert "the graph ungated: the tool delete would run ungated" in text
+    assert "the policy can rule data.delete tier 3" in text
+    assert "add MembraneMiddleware() to the agent" in text
+    assert "the tool mail" in text
+    assert "the tool read" not in text
+    assert "harmless" not in text
+
+
+async def test_a_reload_that_leaves_a_graph_ungated_refuses_its_new_threads(house: House) -> None:
+    host = await house.open("harmless", "gated")
+    thread = await house.run("harmless", say("read"))
+    assert (await house.thread(thread)).state == "finished"
+
+    strict = policy(tools={**agents.KINDS, "read": "data.delete"})
+    assert host.recheck(strict) == [
+        (
+            "the graph harmless: the tool read would run ungated, but the policy can rule data.delete tier 3;"
+            " add MembraneMiddleware() to the agent, or 'read' to HumanInTheLoopMiddleware's interrupt_on"
+        )
+    ]
+    with pytest.raises(GraphRefused, match="the graph harmless is refused"):
+        await house.run("harmless", say("read"))
+    await house.run("gated", say("read"))
+
+    assert host.recheck(policy(tools=agents.KINDS)) == []
+    assert (await house.thread(await house.run("harmless", say("read")))).state == "finished"
+
+
+async def test_a_thread_wanted_before_its_graph_was_refused_fails_and_says_why(house: House) -> None:
+    host = await house.open("harmless")
+    thread = await host.start_thread("harmless", say("read"), agent="ops-agent")
+    host.recheck(policy(tools={"read": "data.delete", "make_report": "report.make"}))
+    await house.settle()
+    failed = await house.thread(thread.id)
+    assert failed.state == "failed"
+    assert "the tool read would run ungated" in (failed.error or "")
+    assert ran == []
+
+
+async def test_starting_what_is_not_there_names_what_is(house: House) -> None:
+    host = await house.open("one", "gated")
+    with pytest.raises(NotFound, match="there is no graph 'on'; there is: gated, one"):
+        await host.start_thread("on", {}, agent="ops-agent")
+
+
+async def test_starting_twice_under_one_key_starts_once(house: House) -> None:
+    host = await house.open("one")
+    first = await host.start_thread("one", DELETE, agent="ops-agent", idempotency_key="k")
+    assert (await host.start_thread("one", DELETE, agent="ops-agent", idempotency_key="k")).id == first.id
+    with pytest.raises(Conflict):
+        await host.start_thread("one", {**DELETE, "args": {}}, agent="ops-agent", idempotency_key="k")
+
+
+async def test_a_graph_that_raises_fails_its_thread_and_nothing_else(house: House) -> None:
+    await house.open("raising", "one")
+    thread = await house.run("raising", {"answer": ""})
+    failed = await house.thread(thread)
+    assert (failed.state, failed.error) == ("failed", "ValueError: the graph is wrong")
+    assert any("ValueError: the graph is wrong" in text for text in await notices(house))
+    assert (await house.thread(await house.run("one", DELETE))).state == "parked"
+
+
+async def test_a_question_that_nobody_could_judge_fails_the_thread(house: House) -> None:
+    await house.open("strange")
+    thread = await house.run("strange", {"answer": ""})
+    failed = await house.thread(thread)
+    assert failed.state == "failed"
+    assert "the graph interrupted with 'are you sure?'" in (failed.error or "")
+
+
+async def test_at_the_cap_a_thread_waits_its_turn(house: House) -> None:
+    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
+    await house.open("one", "batched")
+    first = await house.run("one", DELETE)
+    second = await house.run("one", {**DELETE, "args": {"id": 2}})
+    third = await house.run("batched", say("two"))
+    waiting = await house.thread(second)
+    assert waiting.state == "parked"
+    assert "waits its turn: ops-agent has 1 reviews open" in (waiting.error or "")
+    assert await house.interrupts(second) == []
+
+    await house.vote(first)
+    house.clock.forward(31)
+    await house.settle()
+    assert await house.states(second) == ["waiting"]
+    assert (await house.thread(second)).error is None
+    assert await house.actions(third) == []  # two at once never fit under a cap of one
+
+    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=3))
+    house.clock.forward(31)
+    await house.settle()
+    assert await house.states(third) == ["waiting", "waiting"]
+
+
+async def test_a_thread_started_again_withdraws_its_review(house: House) -> None:
+    """Somebody gives a parked thread new input: the old question is moot, the new one is asked."""
+    await house.open("one")
+    thread = await house.run("one", DELETE)
+    await house.host.sweep()
+    other = await outside(house, "one")
+    config: Any = {"configurable": {"thread_id": thread}}
+    await house.host.sweep()
+    with seated(Seat(house.membrane, await house.thread(thread), asyncio.get_running_loop())):
+        await other.ainvoke({"kind": "data.delete", "args": {"id": 2}}, config, durability="sync")
+    await house.settle()
+    assert [each.state for each in await house.interrupts(thread)] == ["vanished", "waiting"]
+    assert await house.states(thread) == ["withdrawn", "waiting"]
+    await house.vote(thread, 1)
+    await house.settle()
+    assert ran == [("data.delete", {"id": 2})]
+
+
+async def test_a_thread_deleted_elsewhere_is_gone_and_its_review_withdrawn(house: House) -> None:
+    await house.open("one")
+    thread = await house.run("one", DELETE)
+    await house.host.sweep()
+    saver = (await outside(house, "one")).checkpointer
+    assert saver is not None
+    assert not isinstance(saver, bool)
+    await saver.adelete_thread(thread)
+    await house.settle()
+    assert (await house.thread(thread)).state == "gone"
+    assert await house.states(thread) == ["withdrawn"]
+    assert await house.membrane.open_reviews() == 0
+
+
+async def test_ending_a_thread_withdraws_what_it_asked(house: House) -> None:
+    host = await house.open("gated")
+    thread = await house.run("gated", say("two"))
+    await host.end_thread(thread, "the ticket was closed")
+    ended = await house.thread(thread)
+    assert (ended.state, ended.error) == ("gone", "the ticket was closed")
+    assert await house.states(thread) == ["withdrawn", "withdrawn"]
+    await host.end_thread(thread, "again")
+    assert (await house.thread(thread)).error == "the ticket was closed"
+    with pytest.raises(NotFound):
+        await host.end_thread("thr_none", "because")
+
+
+async def test_saved_state_is_deleted_a_while_after_the_end(house: House) -> None:
+    await house.open("one", retain_s=100.0)
+    ended = await house.run("one", {"kind": "db.read", "args": {}})
+    parked = await house.run("one", DELETE)
+    house.clock.forward(99)
+    await house.host.sweep()
+    assert await house.values(ended) != {}
+    house.clock.forward(62)
+    await house.host.sweep()
+    assert await house.values(ended) == {}
+    assert (await house.thread(ended)).state == "finished"
+    assert await house.states(ended) == ["executed"]
+    await house.vote(parked)
+    await house.settle()
+    assert (await house.thread(parked)).state == "finished"
+
+
+async def test_no_more_threads_run_at_once_than_allowed(house: House) -> None:
+    host = await house.open("one", concurrency=2)
+    event = agents.HOLD["db.read"] = asyncio.Event()
+    started = [
+        await host.start_thread("one", {"kind": "db.read", "args": {"n": n}}, agent="ops-agent")
+        for n in range(5)
+    ]
+    await host.sweep()
+    await asyncio.sleep(0.05)
+    await host.sweep()
+    assert host.running == 2
+    event.set()
+    await house.settle()
+    assert [(await house.thread(each.id)).state for each in started] == ["finished"] * 5
+
+
+async def test_the_loop_is_woken_by_the_bell(house: House) -> None:
+    """A vote is followed by the effect without waiting for the interval."""
+    host = await house.open("one", interval_s=30.0)
+    loop = asyncio.create_task(host.run())
+    thread = await host.start_thread("one", DELETE, agent="ops-agent")
+    async with asyncio.timeout(5):
+        while await house.states(thread.id) != ["waiting"]:
+            await asyncio.sleep(0.01)
+        await house.vote(thread.id)
+        while await house.states(thread.id) != ["executed"]:
+            await asyncio.sleep(0.01)
+        await host.stop()
+        await loop
+    assert host.last_sweep_at == house.clock()
+
+
+async def test_a_sweep_that_fails_does_not_end_the_loop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await house.open("one", interval_s=0.01)
+    sweep, calls = host.sweep, 0
+
+    async def failing() -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise OSError("disk full")
+        return await sweep()
+
+    monkeypatch.setattr(host, "sweep", failing)
+    loop = asyncio.create_task(host.run())
+    async with asyncio.timeout(5):
+        while host.last_sweep_at is None:
+            await asyncio.sleep(0.01)
+        await host.stop()
+        await loop
+
+
+async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) -> None:
+    """The gate was renamed while a thread was parked: nothing is passed over, and undoing it mends it."""
+    await house.open("one")
+    thread = await house.run("one", DELETE)
+    await house.host.stop()
+    await house.vote(thread)
+
+    await house.open("own_graph")
+    hosted = house.host._graphs.pop("own_graph")
+    renamed = agents.renamed_gate().compile(checkpointer=house.host._saver)
+    house.host._graphs["one"] = replace(hosted, name="one", graph=renamed, version="other")
+    await house.settle()
+    stalled = await house.thread(thread)
+    assert stalled.state == "parked"
+    assert "the graph one changed while" in (stalled.error or "")
+    assert ran == []
+    assert any("Put the node back" in text for text in await notices(house))
+    await house.host.stop()
+
+    await house.open("one")
+    house.clock.forward(61)
+    await house.settle()
+    assert ran == [("data.delete", {"id": 1})]
+    assert (await house.thread(thread)).state == "finished"
+
+
+async def test_the_admins_are_told_once_a_day(house: House) -> None:
+    await house.open("raising")
+    for _ in range(3):
+        await house.run("raising", {"answer": ""})
+    assert len(await notices(house)) == 1
+    house.clock.forward(86_400)
+    await house.run("raising", {"answer": ""})
+    assert len(await notices(house)) == 2  # the first one was not sent, so it is due again

@@ -1,0 +1,167 @@
+"""Stock agents with LangChain's human-in-the-loop middleware, in both modes, hosted unchanged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.domain.record import Claim
+from tests.integration.graph import agents
+from tests.integration.graph.agents import ran
+from tests.integration.graph.conftest import House
+from tests.integration.graph.scripted import say
+
+SILENCE = "nobody answered within 1000 seconds; this is not a refusal by a person"
+
+
+async def test_a_batch_resumes_once_when_the_last_is_answered(house: House) -> None:
+    """Each call has its own ruling: one passes, one is approved, one is rejected."""
+    await house.open("batched")
+    thread = await house.run("batched", say("mixed"))
+    assert await house.states(thread) == ["passed", "waiting", "waiting"]
+    assert [action.call_id for action in await house.actions(thread)] == ["call_0_0", "call_0_1", "call_0_2"]
+
+    await house.vote(thread, 1)
+    await house.settle()
+    assert ran == []
+
+    await house.vote(thread, 2, approve=False, note="keep it")
+    await house.settle()
+    assert sorted(ran) == [("mail", "ada"), ("read", 1)]
+    assert await house.states(thread) == ["executed", "executed", "rejected"]
+    assert (await house.thread(thread)).state == "finished"
+    answers = await house.said(thread)
+    assert ("success", "mail ada done") in answers
+    assert any("rejected by U0CLEO: keep it" in text for _, text in answers)
+    assert (await house.standing(thread, 1)).action.result == "mail ada done"
+
+
+async def test_only_what_the_policy_passes_asks_nobody(house: House) -> None:
+    await house.open("batched")
+    thread = await house.run("batched", say("pass"))
+    assert await house.states(thread) == ["executed", "executed"]
+    assert [each.state for each in await house.interrupts(thread)] == ["delivered"]
+    assert (await house.thread(thread)).state == "finished"
+
+
+@pytest.mark.parametrize("graph", ["batched", "per_call"])
+async def test_tier_3_that_expires_is_rejected_in_words_that_say_it_was_no_refusal(
+    house: House, graph: str
+) -> None:
+    await house.open(graph)
+    thread = await house.run(graph, say("delete"))
+    await house.expire()
+    await house.settle()
+    assert ran == []
+    assert await house.states(thread) == ["aborted"]
+    ((status, text),) = await house.said(thread)
+    assert status == "error"
+    assert SILENCE in text
+    assert (await house.thread(thread)).state == "finished"
+
+
+@pytest.mark.parametrize("graph", ["batched", "per_call"])
+async def test_tier_2_that_expires_stays_parked_until_its_successor_is_answered(
+    house: House, graph: str
+) -> None:
+    await house.open(graph)
+    thread = await house.run(graph, say("mail"))
+    await house.expire()
+    await house.settle()
+    assert await house.states(thread) == ["halted"]
+    assert [each.state for each in await house.interrupts(thread)] == ["waiting"]
+    await house.vote(thread)
+    await house.settle()
+    assert ran == [("mail", "ada")]
+    assert (await house.thread(thread)).state == "finished"
+
+
+async def test_a_call_too_large_to_judge_is_rejected_with_the_reason(house: House) -> None:
+    await house.open("batched")
+    thread = await house.run("batched", say("huge"))
+    assert [action.kind for action in await house.actions(thread)] == ["data.delete"]
+    await house.vote(thread)
+    await house.settle()
+    assert ran == [("delete", 3)]
+    assert any("cannot be put before a person: args are" in text for _, text in await house.said(thread))
+
+
+async def test_an_approval_that_lapses_while_siblings_wait_is_asked_again(house: House) -> None:
+    await house.open("batched")
+    thread = await house.run("batched", say("mixed"))
+    await house.vote(thread, 1)
+    house.clock.forward(101)  # mail.send keeps for 100 s
+    await house.vote(thread, 2)
+    await house.settle()
+    assert ran == []
+    assert await house.states(thread) == ["passed", "waiting", "approved"]
+    assert [each.state for each in await house.interrupts(thread)] == ["waiting"]
+
+    await house.vote(thread, 1)
+    await house.settle()
+    assert sorted(ran) == [("delete", 3), ("mail", "ada"), ("read", 1)]
+    assert (await house.thread(thread)).state == "finished"
+
+
+async def test_per_call_runs_each_as_soon_as_it_is_approved(house: House) -> None:
+    await house.open("per_call")
+    thread = await house.run("per_call", say("mixed"))
+    assert [each.shape for each in await house.interrupts(thread)] == ["hitl_call", "hitl_call"]
+    assert ran == [("read", 1)]
+    await house.vote(thread, 1)
+    await house.settle()
+    assert ran == [("read", 1), ("delete", 3)]
+    assert await house.states(thread) == ["waiting", "executed"]
+    await house.vote(thread, 0, approve=False)
+    await house.settle()
+    assert (await house.thread(thread)).state == "finished"
+
+
+async def test_a_call_is_reported_as_soon_as_its_tool_ends(house: House) -> None:
+    """The agent goes on thinking for a long time; the card does not wait for that."""
+    await house.open("batched")
+    thread = await house.run("batched", say("two"))
+    event = agents.HOLD["delete"] = asyncio.Event()
+    await house.vote(thread, 0)
+    await house.vote(thread, 1, approve=False)
+    await house.host.sweep()
+    assert not await house.host.drain(0.1)
+    assert await house.states(thread) == ["running", "rejected"]
+    event.set()
+    await house.settle()
+    assert await house.states(thread) == ["executed", "rejected"]
+
+
+async def test_a_tool_that_raises_fails_the_thread_and_only_that_call(house: House) -> None:
+    """Stock agents do not catch it. What raised failed; the sibling that waits is withdrawn."""
+    agents.BROKEN.add("delete")
+    await house.open("per_call")
+    thread = await house.run("per_call", say("mixed"))
+    await house.vote(thread, 1)
+    await house.settle()
+    failed = await house.thread(thread)
+    assert (failed.state, failed.error) == ("failed", "RuntimeError: delete is broken")
+    assert await house.states(thread) == ["withdrawn", "failed"]
+    assert (await house.standing(thread, 1)).action.detail == "RuntimeError: delete is broken"
+    assert await house.membrane.open_reviews() == 0
+
+
+async def test_claims_are_made_only_for_what_is_approved(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed: list[str] = []
+    claim = house.membrane.claim
+
+    async def noted(action_id: str, *args: Any, **kwargs: Any) -> Claim:
+        claimed.append(action_id)
+        return await claim(action_id, *args, **kwargs)
+
+    monkeypatch.setattr(house.membrane, "claim", noted)
+    await house.open("batched")
+    thread = await house.run("batched", say("two"))
+    await house.vote(thread, 0, approve=False)
+    await house.vote(thread, 1)
+    await house.settle()
+    assert claimed == [(await house.actions(thread))[1].id]
