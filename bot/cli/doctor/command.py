@@ -1,0 +1,62 @@
+"""The command: look at everything, print a line each."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+import click
+
+from bot.cli.doctor import local
+from bot.cli.doctor import slack as slack_part
+from bot.cli.doctor.findings import Finding, Status, ok, warn
+from bot.cli.entry import FOUND, exit_with
+from bot.cli.output import json_option, print_json, safe
+
+COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
+
+
+@click.command()
+@click.option("--no-slack", is_flag=True, help="Leave out what needs Slack.")
+@json_option
+def doctor(*, no_slack: bool, as_json: bool) -> None:
+    """Check that everything is there which the bot needs, and say how to mend what is not.
+
+    Looks at the settings, the policy, the data folder, the database, the API's port, and in Slack at the
+    tokens, their scopes, and every channel, user group and person that the policy names. Changes nothing,
+    posts nothing. Works beside a running bot. Exits with 1 if something fails.
+    """
+    found = look(with_slack=not no_slack)
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        _print(found)
+    exit_with(FOUND if any(finding.status is Status.FAIL for finding in found) else 0)
+
+
+def look(*, with_slack: bool) -> list[Finding]:
+    """Return all findings."""
+    chosen, found = local.settings()
+    if chosen is None:
+        return [*found, warn("rest", "not looked at, because of the settings")]
+    process = local.running(chosen)
+    found += [ok("lock", f"held by process {process}" if process else "no bot is running on this folder")]
+    found += local.data(chosen)
+    found += local.api(chosen, process)
+    found += local.graphs(chosen)
+    policy, about = local.policy(chosen)
+    found += about
+    if with_slack:
+        found += asyncio.run(slack_part.check(chosen, policy))
+    return found
+
+
+def _print(found: list[Finding]) -> None:
+    width = max(len(finding.part) for finding in found)
+    for finding in found:
+        click.secho(f"{finding.status:<5}", fg=COLOURS[finding.status], nl=False)
+        click.echo(f"{finding.part.ljust(width)}  {safe(finding.what)}")
+        if finding.mend:
+            click.echo(f"{' ' * (width + 7)}→ {finding.mend}")
+    bad = [finding for finding in found if finding.status is Status.FAIL]
+    click.echo(f"\n{len(bad)} to mend." if bad else "\nAll is well.")

@@ -1,0 +1,135 @@
+"""What can be looked at without Slack: settings, policy, data folder, database, API, graphs."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from bot.cli.doctor.findings import Finding, fail, ok, warn
+from bot.domain.policy import Policy
+from bot.domain.policy_notes import notes_of
+from bot.errors import PolicyError, SettingsError, StoreError
+from bot.policyfile import load as load_policy
+from bot.settings import Settings, load
+from bot.store import reviews
+from bot.store.database import open_database
+
+PATIENCE_S = 3.0
+
+
+def settings() -> tuple[Settings | None, list[Finding]]:
+    """Return the settings, if they can be read at all, and what is wrong with them."""
+    try:
+        return load(), [ok("settings", "all that is needed is set")]
+    except SettingsError as error:
+        found = [fail("settings", line) for line in str(error).splitlines()]
+    try:
+        return load(slack=False), found
+    except SettingsError:
+        return None, found
+
+
+def policy(chosen: Settings) -> tuple[Policy | None, list[Finding]]:
+    """Return the policy, if it loads, and what is wrong with it or worth a thought."""
+    try:
+        loaded = load_policy(chosen.policy)
+    except PolicyError as error:
+        mend = f"membrane policy check {chosen.policy}"
+        return None, [fail("policy", str(problem).partition("\n")[0], mend) for problem in error.problems]
+    what = f"{chosen.policy}: {len(loaded.kinds)} action kinds, {loaded.version[:19]}"
+    return loaded, [ok("policy", what), *(warn("policy", note) for note in notes_of(loaded))]
+
+
+def data(chosen: Settings) -> list[Finding]:
+    """Look at the data folder, the key in it and the database."""
+    folder = chosen.data
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return [fail("data", f"{nearest} cannot be written to", "mend its permissions, or set MEMBRANE_DATA")]
+    found = [ok("data", str(folder))]
+    key = folder / "secret"
+    if chosen.secret is None and key.exists():
+        try:
+            chosen.digest_key()
+        except SettingsError as error:
+            found.append(fail("data", str(error)))
+    return [*found, _database(chosen.database)]
+
+
+def _database(path: Path) -> Finding:
+    if not path.exists():
+        return ok("database", f"there is none at {path} yet; the first start makes it")
+    try:
+        waiting = asyncio.run(_count_open(path))
+    except StoreError as error:
+        return fail("database", str(error))
+    return ok("database", f"{path}, {waiting} reviews waiting")
+
+
+async def _count_open(path: Path) -> int:
+    db = open_database(path, readonly=True)
+    try:
+        return await db.read(reviews.open_count)
+    finally:
+        await db.close()
+
+
+def running(chosen: Settings) -> str | None:
+    """Return the process id of the bot that has the data folder, or None where none has."""
+    lock = chosen.data / "membrane.lock"
+    if not lock.exists():
+        return None
+    with lock.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return handle.read().strip() or "unknown"
+    return None
+
+
+def api(chosen: Settings, process: str | None) -> list[Finding]:
+    """Ask the running bot how it is; without one, see whether its port is free."""
+    if process is None:
+        return [_port(chosen)]
+    url = f"http://{chosen.host}:{chosen.port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # http, our own
+            json.load(answer)
+    except urllib.error.HTTPError as error:
+        problems = json.load(error)["problems"] if error.code == 503 else {"api": str(error)}
+        return [
+            fail("bot", f"process {process} is not ready: {name} {what}") for name, what in problems.items()
+        ]
+    except (OSError, ValueError) as error:
+        return [fail("bot", f"process {process} does not answer at {url}: {error}", "look at its log")]
+    return [ok("bot", f"process {process} runs and is ready, at {url.removesuffix('/readyz')}")]
+
+
+def _port(chosen: Settings) -> Finding:
+    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((chosen.host, chosen.port))
+        except OSError as error:
+            what = f"{chosen.host}:{chosen.port} cannot be listened on: {error.strerror}"
+            return fail("api", what, "set MEMBRANE_HOST or MEMBRANE_PORT")
+    return ok("api", f"{chosen.host}:{chosen.port} is free")
+
+
+def graphs(chosen: Settings) -> list[Finding]:
+    """See whether the files of the hosted graphs are there. They are not run: that is the bot's business."""
+    found = []
+    for spec in chosen.graphs:
+        path = Path(spec if spec.endswith(".json") else spec.partition("=")[2].rpartition(":")[0])
+        if path.is_file():
+            found.append(ok("graphs", spec))
+        else:
+            found.append(fail("graphs", f"{spec}: there is no file {path}", "mend MEMBRANE_GRAPHS"))
+    return found

@@ -1,0 +1,156 @@
+"""What only Slack can tell: do the tokens work, may they do enough, who and where are the policy's names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from slack_sdk.web.async_client import AsyncWebClient
+
+import bot
+from bot.cli.doctor.findings import Finding, fail, ok, warn
+from bot.domain.policy import Policy
+from bot.domain.risk import Tier
+from bot.errors import MembraneError, SettingsError
+from bot.settings import Delivery, Settings
+from bot.slack.failures import CallFailed, ask
+from bot.slack.identity import Identity, identify, web_client
+from bot.slack.people import SlackPeople
+from bot.slack.places import NoSuchChannel, Places
+
+PATIENCE_S = 10
+INSTALL = "install the app anew from manifest.yml"
+
+
+async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
+    """Ask Slack about the tokens, and about everybody and every place that the policy names."""
+    if chosen.slack_bot_token is None:
+        return [warn("slack", "not looked at: there is no SLACK_BOT_TOKEN")]
+    client = web_client(chosen.slack_bot_token.get_secret_value(), chosen.slack_api_url, timeout_s=PATIENCE_S)
+    try:
+        identity = await identify(client)
+    except SettingsError as error:
+        return [fail("slack", str(error))]
+    except CallFailed as failed:
+        return [fail("slack", f"{chosen.slack_api_url} does not answer: {failed.failure.error}")]
+    found = [ok("slack", f"the bot is {identity.bot_user_id} in {identity.workspace_url}")]
+    found += await _scopes(client)
+    found += await _app_token(client, chosen)
+    if policy is not None:
+        found += [await _channel(client, Places(client), name) for name in sorted(policy.channels)]
+        found += await _people(client, identity, policy)
+    return found
+
+
+def wanted_scopes() -> frozenset[str] | None:
+    """Return the scopes that manifest.yml asks for, or None where there is no manifest."""
+    package = Path(bot.__file__).parent
+    for path in (package.parent / "manifest.yml", package / "_manifest.yml", Path("manifest.yml")):
+        if path.is_file():
+            manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return frozenset(manifest["oauth_config"]["scopes"]["bot"])
+    return None
+
+
+async def _scopes(client: AsyncWebClient) -> list[Finding]:
+    wanted = wanted_scopes()
+    if wanted is None:
+        return [warn("scopes", "not looked at: there is no manifest.yml here")]
+    told = await client.auth_test()
+    given = {scope for scope in str(told.headers.get("x-oauth-scopes", "")).split(",") if scope}
+    found = []
+    if missing := sorted(wanted - given):
+        found.append(fail("scopes", f"the bot's token lacks {', '.join(missing)}", INSTALL))
+    if extra := sorted(given - wanted):
+        what = f"the bot's token may do more than it needs: {', '.join(extra)}"
+        found.append(warn("scopes", what, f"to take that away, {INSTALL}"))
+    return found or [ok("scopes", "as in manifest.yml")]
+
+
+async def _app_token(client: AsyncWebClient, chosen: Settings) -> list[Finding]:
+    if chosen.delivery is Delivery.HTTP:
+        return []
+    if chosen.slack_app_token is None:
+        return [warn("socket", "not looked at: there is no SLACK_APP_TOKEN")]
+    token = chosen.slack_app_token.get_secret_value()
+    try:
+        await ask("apps.connections.open", client.apps_connections_open(app_token=token))
+    except CallFailed as failed:
+        mend = "the token needs connections:write, and the app Socket Mode: Basic Information, Socket Mode"
+        return [fail("socket", f"SLACK_APP_TOKEN opens no connection: {failed.failure.error}", mend)]
+    return [ok("socket", "Socket Mode opens")]
+
+
+async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding:
+    part = f"channel {name}"
+    invite = f"make it if there is none, then in Slack: /invite the bot to {name}"
+    try:
+        channel_id = await ask("conversations.list", places.find(name))
+        told = await ask("conversations.info", client.conversations_info(channel=channel_id))
+    except NoSuchChannel:
+        return fail(part, "there is none that the bot can see; a private one it sees once invited", invite)
+    except CallFailed as failed:
+        return fail(part, f"Slack answered {failed.failure.error}", invite)
+    channel = told["channel"]
+    if channel.get("is_archived"):
+        return fail(part, "it is archived", "restore it, or name another in the policy")
+    if not channel.get("is_member"):
+        return fail(part, "the bot is not in it, so it cannot post there", f"in Slack: /invite it to {name}")
+    return ok(part, channel_id)
+
+
+async def _people(client: AsyncWebClient, identity: Identity, policy: Policy) -> list[Finding]:
+    async def known() -> Identity:
+        return identity
+
+    directory = SlackPeople(client, lambda: policy, known, time.time)
+    voters: dict[str, frozenset[str]] = {}
+    found = []
+    for name in sorted(policy.people):
+        resolved = await directory.resolve([name])
+        if resolved.unresolved:
+            why = "; ".join(directory.troubles.values()) or "who they are cannot be told"
+            found.append(fail(f"people {name}", why))
+            continue
+        voters[name], problems = await _members(directory, name, resolved.users)
+        found += problems or [ok(f"people {name}", f"{len(voters[name])} can vote")]
+    return found + _quorums(policy, voters)
+
+
+async def _members(
+    directory: SlackPeople, name: str, users: Iterable[str]
+) -> tuple[frozenset[str], list[Finding]]:
+    able, problems = set(), []
+    for user in sorted(users):
+        try:
+            if await directory.full_member(user):
+                able.add(user)
+                continue
+            why = f"{user} is unknown, a guest, a bot, deactivated or of another workspace: no vote counts"
+            problems.append(fail(f"people {name}", why, "take them out of the policy, or mend their account"))
+        except MembraneError as error:
+            problems.append(warn(f"people {name}", f"{user} was not looked at: {error}"))
+    if not users:
+        problems.append(fail(f"people {name}", "nobody is in it", "add somebody in Slack, or to the policy"))
+    return frozenset(able), problems
+
+
+def _quorums(policy: Policy, voters: dict[str, frozenset[str]]) -> list[Finding]:
+    """A quorum that cannot be reached by the people there are now."""
+    asked = {(f"tier {int(tier)}", gate.approvers, gate.quorum) for tier, gate in policy.tiers.items()}
+    asked |= {
+        (kind, policy.gated(kind, tier).approvers, policy.gated(kind, tier).quorum)
+        for kind in policy.kinds
+        for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL)
+    }
+    found = []
+    for what, approvers, quorum in sorted(asked):
+        if not all(name in voters for name in approvers):
+            continue
+        able = len(frozenset().union(*(voters[name] for name in approvers)))
+        if able < quorum:
+            why = f"{what} needs {quorum} approvals, and {able} of {' or '.join(approvers)} can vote"
+            found.append(fail("quorum", why, "add approvers, or lower the quorum in the policy"))
+    return found

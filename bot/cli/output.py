@@ -1,0 +1,78 @@
+"""How commands print: tables for people, JSON for machines, nothing that could play tricks in a terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def print_json(value: Any, *, line: bool = False) -> None:
+    """Print JSON; on one line, if asked."""
+    click.echo(json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, bytes):
+        return json.loads(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def safe(value: Any) -> str:
+    """Return one line in which every character can be seen: an agent may have written it."""
+    text = "-" if value is None or value == "" else str(value)
+    return "".join(char if char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in text)
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print columns, as wide as they need to be."""
+    lines = [list(head), *([safe(value) for value in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def print_facts(facts: Sequence[tuple[str, Any]]) -> None:
+    """Print names and values, one a line."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        click.echo(f"{name.ljust(width)}  {safe(value)}")
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its largest unit and the one below: "2h 5m"."""
+    total = int(abs(seconds))
+    for place, (size, unit) in enumerate(UNITS):
+        count, rest = divmod(total, size)
+        if count:
+            below = UNITS[place + 1 : place + 2]
+            more = [f"{rest // smaller}{name}" for smaller, name in below if rest // smaller]
+            return " ".join([f"{count}{unit}", *more])
+    return "0s"
+
+
+def when(at: float | None) -> str | None:
+    """Return an instant as people read it, in UTC."""
+    return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def left(until: float | None, now: float | None = None) -> str | None:
+    """Return how long it is until an instant: "in 12m", or "3s ago"."""
+    if until is None:
+        return None
+    ahead = until - (time.time() if now is None else now)
+    return f"in {span(ahead)}" if ahead >= 0 else f"{span(ahead)} ago"

@@ -1,0 +1,214 @@
+"""`membrane reviews`: what waits for a person, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+import orjson
+from sqlalchemy import Connection
+
+from bot.cli.database import read
+from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, span, when
+from bot.domain.record import ActionRecord, JournalEntry, Message
+from bot.domain.review import Review, ReviewState
+from bot.errors import NotFound
+from bot.store import actions, journal, messages, reviews
+
+EVERY = "all"
+STATES = [*(state.value for state in ReviewState), EVERY]
+HEAD = ("REVIEW", "AGE", "TIER", "KIND", "AGENT", "STATE", "DEADLINE", "VOTES", "WHO MAY ANSWER", "CARD")
+
+
+@click.group("reviews")
+def reviews_group() -> None:
+    """See what waits for a person, and what became of it. Works beside a running bot.
+
+    Answers are given in Slack, by people whom Slack knows; there is no command for it.
+    """
+
+
+@reviews_group.command("list")
+@click.option(
+    "--state", type=click.Choice(STATES), default="pending", show_default=True, help="In this state."
+)
+@click.option("--agent", help="Of one agent.")
+@click.option("--kind", help="Of one kind of action.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=100, show_default=True, help="The latest so many."
+)
+@json_option
+def list_reviews(*, state: str, agent: str | None, kind: str | None, last: int, as_json: bool) -> None:
+    """List reviews, the newest first; the pending ones, unless told otherwise.
+
+    \b
+      membrane reviews list --agent mailer
+      membrane reviews list --state expired --json
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    wanted = None if state == EVERY else ReviewState(state)
+    found = read(lambda connection: _listed(connection, wanted, agent, kind, last))
+    if as_json:
+        print_json([_summary(review, action) for review, action in found])
+    elif not found:
+        click.echo("There are none." if wanted is not ReviewState.PENDING else "Nothing waits for a person.")
+    else:
+        print_table(HEAD, [_line(review, action) for review, action in found])
+
+
+def _listed(
+    connection: Connection, state: ReviewState | None, agent: str | None, kind: str | None, last: int
+) -> list[tuple[Review, ActionRecord]]:
+    found = []
+    for review in reviews.listed(connection, state=state, agent=agent, most=last):
+        action = actions.get(connection, review.action_id)
+        if action is not None and kind in (None, action.kind):
+            found.append((review, action))
+    return found
+
+
+def _line(review: Review, action: ActionRecord) -> tuple[Any, ...]:
+    ruling = review.ruling
+    return (
+        review.id,
+        span(time.time() - review.opened_at),
+        int(ruling.tier),
+        action.kind,
+        action.agent,
+        _state(review),
+        left(review.expires_at) if review.pending else None,
+        f"{len(review.approvals)}/{ruling.quorum}",
+        " or ".join(ruling.approvers),
+        ruling.channel,
+    )
+
+
+def _state(review: Review) -> str:
+    if review.pending and review.overdue_at is not None:
+        return "overdue"
+    if review.pending and review.expires_at is None:
+        return "halted"
+    return review.state
+
+
+def _summary(review: Review, action: ActionRecord) -> dict[str, Any]:
+    ruling = review.ruling
+    return {
+        "id": review.id,
+        "action_id": action.id,
+        "kind": action.kind,
+        "agent": action.agent,
+        "on_behalf_of": action.on_behalf_of,
+        "tier": int(ruling.tier),
+        "state": review.state,
+        "opened_at": review.opened_at,
+        "expires_at": review.expires_at,
+        "overdue_at": review.overdue_at,
+        "closed_at": review.closed_at,
+        "approvers": ruling.approvers,
+        "quorum": ruling.quorum,
+        "approvals": [vote.voter for vote in review.approvals],
+        "decided_by": review.decided_by,
+        "note": review.note,
+        "channel": ruling.channel,
+        "if_nobody_answers": ruling.default,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """All that is known of one action."""
+
+    action: ActionRecord
+    reviews: tuple[Review, ...]
+    messages: list[Message]
+    journal: list[JournalEntry]
+
+
+@reviews_group.command("show")
+@click.argument("found_by", metavar="ID")
+@json_option
+def show(*, found_by: str, as_json: bool) -> None:
+    """Print all that is known of one action: its ruling, votes, messages and journal.
+
+    ID is a review's (rev_…) or an action's (act_…).
+    """
+    story = read(lambda connection: _story(connection, found_by))
+    if as_json:
+        print_json(asdict(story))
+    else:
+        _print(story)
+
+
+def _story(connection: Connection, found_by: str) -> _Story:
+    review = reviews.get(connection, found_by)
+    action = actions.get(connection, review.action_id if review is not None else found_by)
+    if action is None:
+        raise NotFound(f"there is no review and no action {found_by}; `membrane reviews list --state all`")
+    asked = reviews.of_action(connection, action.id)
+    shown = [message for each in asked for message in messages.of_review(connection, each.id)]
+    entries = list(journal.entries(connection, action_id=action.id))
+    return _Story(action, asked, shown, entries)
+
+
+def _print(story: _Story) -> None:
+    _print_action(story.action)
+    for review in story.reviews:
+        _print_review(review)
+    if story.messages:
+        click.secho("\nMessages", bold=True)
+        head = ("KIND", "TO", "POSTED", "STATE")
+        print_table(head, [_message(message) for message in story.messages])
+    click.secho("\nJournal", bold=True)
+    for entry in story.journal:
+        body = " ".join(f"{name}={safe(value)}" for name, value in orjson.loads(entry.body).items())
+        click.echo(f"{when(entry.at)}  {entry.event:<20}  {body}")
+
+
+def _print_action(action: ActionRecord) -> None:
+    ruling = action.ruling
+    click.secho(f"{action.id}  {safe(action.kind)}  {action.state}", bold=True)
+    facts = [
+        ("agent", action.agent),
+        ("owner", action.owner),
+        ("on behalf of", action.on_behalf_of),
+        ("proposed", when(action.proposed_at)),
+        ("tier", f"{int(action.tier)} ({action.tier.label}), by {ruling.rule}: {ruling.reason}"),
+        ("policy", ruling.policy_version),
+        ("thread", action.thread_id),
+        ("receipt", action.receipt),
+        ("detail", action.detail),
+        ("the agent says", action.description),
+    ]
+    print_facts([(name, value) for name, value in facts if value is not None])
+    for line in orjson.dumps(action.args, option=orjson.OPT_INDENT_2).decode().splitlines():
+        click.echo(f"  {safe(line)}")
+
+
+def _print_review(review: Review) -> None:
+    ruling = review.ruling
+    click.secho(f"\n{review.id}  {_state(review)}", bold=True)
+    facts = [
+        ("opened", when(review.opened_at)),
+        ("deadline", when(review.expires_at)),
+        ("nobody answers", ruling.default),
+        ("who may answer", f"{' or '.join(ruling.approvers)}, {ruling.quorum} of them"),
+        ("channel", ruling.channel),
+        ("follows", review.predecessor_id),
+        ("acknowledged by", review.acked_by),
+        ("next page", when(review.next_page_at)),
+        ("closed", when(review.closed_at)),
+        ("note", review.note),
+    ]
+    print_facts([(name, value) for name, value in facts if value is not None])
+    for vote in review.votes:
+        verdict = "approved" if vote.approve else "rejected"
+        click.echo(
+            f"  {vote.voter} {verdict} {when(vote.at)}" + (f": {safe(vote.note)}" if vote.note else "")
+        )
+
+
+def _message(message: Message) -> tuple[Any, ...]:
+    state = "shown" if message.shown >= message.wanted else message.error or "due"
+    return message.kind, message.recipient, when(message.posted_at), state

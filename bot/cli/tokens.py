@@ -1,0 +1,76 @@
+"""`membrane token`: what lets an agent in."""
+
+from __future__ import annotations
+
+import click
+
+from bot.cli.database import change, read
+from bot.cli.output import json_option, print_json, print_table, when
+from bot.domain.record import TokenRecord
+from bot.errors import BadAction
+from bot.membrane import Tokens
+from bot.store import tokens
+
+
+@click.group("token")
+def token_group() -> None:
+    """Make, list and revoke agents' tokens.
+
+    A token says which agent asks and which Slack user answers for it. That user cannot approve the agent's
+    actions. The commands work beside a running bot.
+    """
+
+
+@token_group.command("create")
+@click.option("--agent", required=True, help="The agent's name: letters, digits, dots, dashes.")
+@click.option("--owner", required=True, metavar="SLACK_USER", help="Who answers for it, as U012ABCDEF.")
+@json_option
+def create(agent: str, owner: str, *, as_json: bool) -> None:
+    """Make a token. It is printed this once; only its hash is kept.
+
+    \b
+      TOKEN=$(membrane token create --agent mailer --owner U012ABCDEF)
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    try:
+        record, secret = change(lambda db: Tokens(db).create(agent, owner))
+    except BadAction as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        print_json({**_row(record), "token": secret})
+        return
+    click.echo(f"{record.id}: {agent} may propose; {owner} answers for it. Shown this once:", err=True)
+    click.echo(secret)
+
+
+@token_group.command("list")
+@click.option("--all", "everything", is_flag=True, help="Revoked ones too.")
+@json_option
+def list_tokens(*, everything: bool, as_json: bool) -> None:
+    """List the tokens: whose they are and when they were last used. Never the tokens themselves."""
+    found = [record for record in read(tokens.listed) if everything or record.revoked_at is None]
+    if as_json:
+        print_json([_row(record) for record in found])
+    elif not found:
+        click.echo("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
+    else:
+        head = ("ID", "AGENT", "OWNER", "CREATED", "LAST USED", "REVOKED")
+        print_table(head, [tuple(_row(record).values()) for record in found])
+
+
+@token_group.command("revoke")
+@click.argument("token_id", metavar="ID")
+def revoke(token_id: str) -> None:
+    """Refuse a token from now on; a running bot does within five seconds. ID is of `membrane token list`."""
+    change(lambda db: Tokens(db).revoke(token_id))
+    click.echo(f"{token_id} is revoked.")
+
+
+def _row(record: TokenRecord) -> dict[str, str | None]:
+    return {
+        "id": record.id,
+        "agent": record.agent,
+        "owner": record.owner,
+        "created_at": when(record.created_at),
+        "last_used_at": when(record.last_used_at),
+        "revoked_at": when(record.revoked_at),
+    }

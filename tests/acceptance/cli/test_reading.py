@@ -1,0 +1,117 @@
+"""Reviews, journal, settings: what commands tell beside a running bot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+
+from tests import fakes
+from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
+
+
+async def test_what_waits_is_listed_with_deadline_and_who_may_answer(shell: Shell, room: Room) -> None:
+    assert (await shell.run("reviews", "list")).out == "Nothing waits for a person.\n"
+    standing = await room.propose("money.wire", amount=7)
+    listed = await shell.run("reviews", "list")
+    head, line = listed.out.splitlines()
+    assert (listed.code, listed.err) == (0, "")
+    assert head.split()[:3] == ["REVIEW", "AGE", "TIER"]
+    assert line.split()[0] == standing.review.id
+    for part in (" 3 ", "money.wire", "mailer", "pending", "in 16m", "0/2", "leads", "#agent-approvals"):
+        assert part in line
+
+
+async def test_the_list_can_be_narrowed_and_read_by_machines(shell: Shell, room: Room) -> None:
+    wire, mail = await room.propose("money.wire"), await room.propose("mail.send")
+    review = wire.review
+    await room.membrane.vote(
+        review.id, fakes.CLEO, approve=False, args_digest=review.args_digest, note="not\nnow"
+    )
+    rejected = await shell.run("reviews", "list", "--state", "rejected", "--json")
+    (found,) = json.loads(rejected.out)
+    assert (found["id"], found["decided_by"], found["note"]) == (review.id, [fakes.CLEO], "not\nnow")
+    every = await shell.run("reviews", "list", "--state", "all", "--kind", "mail.send", "--agent", "mailer")
+    assert mail.review.id in every.out
+    assert review.id not in every.out
+
+
+async def test_one_review_is_told_whole_and_cannot_play_tricks(shell: Shell, room: Room) -> None:
+    standing = await room.propose("money.wire", to="\x1b[2J\u202eevil")
+    review = standing.review
+    await room.membrane.vote(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
+    for found_by in (review.id, standing.action.id):
+        shown = await shell.run("reviews", "show", found_by)
+        assert shown.code == 0
+        assert "\x1b" not in shown.out
+        assert "\u202e" not in shown.out
+        assert "⟨U+202E⟩evil" in shown.out
+        assert f"{fakes.CLEO} approved" in shown.out
+        assert "review.vote" in shown.out
+        assert "2 of them" in shown.out
+    story = json.loads((await shell.run("reviews", "show", review.id, "--json")).out)
+    assert story["reviews"][0]["votes"][0]["voter"] == fakes.CLEO
+    assert {entry["event"] for entry in story["journal"]} >= {"action.proposed", "review.opened"}
+
+
+async def test_a_review_that_is_not_there_is_an_error_in_a_line(shell: Shell, room: Room) -> None:
+    missing = await shell.run("reviews", "show", "rev_0")
+    assert (missing.code, missing.out) == (1, "")
+    assert missing.err.startswith("membrane: there is no review and no action rev_0")
+    assert len(missing.err.splitlines()) == 1
+
+
+async def test_the_journal_is_shown_and_narrowed(shell: Shell, room: Room) -> None:
+    first, second = await room.propose("db.read"), await room.propose("money.wire")
+    shown = await shell.run("journal", "show", "--action", second.action.id)
+    assert [line.split()[2] for line in shown.out.splitlines()] == ["action.proposed", "review.opened"]
+    machines = await shell.run("journal", "show", "--all", "--json")
+    entries = [json.loads(line) for line in machines.out.splitlines()]
+    assert [entry["action_id"] for entry in entries][:2] == [first.action.id, second.action.id]
+    assert entries[0]["body"]["kind"] == "db.read"
+    last = await shell.run("journal", "show", "--last", "1", "--event", "action.passed")
+    assert len(last.out.splitlines()) == 1
+
+
+async def test_the_journal_is_verified_and_a_change_is_found(shell: Shell, room: Room) -> None:
+    for _ in range(3):
+        await room.propose("db.read")
+    whole = await shell.run("journal", "verify")
+    assert whole.code == 0
+    assert whole.out.startswith("The journal is whole: 3 entries.\n  head of bot: entry 3, ")
+    head = whole.out.split()[-1]
+    assert (await shell.run("journal", "verify", "--has", head)).code == 0
+    lost = await shell.run("journal", "verify", "--has", "0" * 64)
+    assert lost.code == 1
+    assert "No entry has the hash" in lost.out
+    with sqlite3.connect(room.db.path) as connection:
+        connection.execute("UPDATE journal SET body = ? WHERE seq = 2", (b'{"kind":"forged"}',))
+    connection.close()
+    broken = await shell.run("journal", "verify", "--json")
+    told = json.loads(broken.out)
+    assert (broken.code, told["whole"], told["entries"]) == (1, False, 3)
+    assert [(each["writer"], each["seq"]) for each in told["breaks"]] == [("bot", 2)]
+
+
+async def test_a_reader_that_stops_early_is_no_error(shell: Shell, room: Room) -> None:
+    await asyncio.gather(*(room.propose("db.read", text="x" * 200) for _ in range(1500)))
+    line = f"set -o pipefail; '{PROGRAM}' journal show --all | head -n 1"
+    ended = await shell.spawn("bash", "-c", line)
+    assert (len(ended.out.splitlines()), ended.err, ended.code) == (1, "", 141)
+
+
+async def test_settings_are_listed_without_secrets_and_wrong_ones_named(shell: Shell) -> None:
+    token = "xoxb-1234567890-abcdef"
+    listed = await shell.run("settings", SLACK_BOT_TOKEN=token, MEMBRANE_PORT="http", MEMBRANE_HOTS="x")
+    assert listed.code == 2
+    assert "SLACK_BOT_TOKEN = (set)  (environment)" in listed.out
+    assert "MEMBRANE_PORT = http  (environment)" in listed.out
+    assert token not in listed.out + listed.err
+    assert [line.split()[1].partition("=")[0] for line in listed.err.splitlines()] == [
+        "MEMBRANE_HOTS",
+        "MEMBRANE_PORT",
+    ]
+    rows = json.loads((await shell.run("settings", "--json")).out)
+    assert {"name": "MEMBRANE_HOST", "default": "127.0.0.1"}.items() <= next(
+        row for row in rows if row["name"] == "MEMBRANE_HOST"
+    ).items()
