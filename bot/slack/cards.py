@@ -12,7 +12,7 @@ from typing import Any
 from bot.domain.record import ActionRecord, Message, Standing
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
-from bot.slack import args, buttons, mrkdwn, rich, sentences
+from bot.slack import args, buttons, mrkdwn, progress, rich, sentences
 from bot.slack.rich import text
 from bot.slack.visible import cut, excerpt
 
@@ -44,7 +44,7 @@ def card(standing: Standing, review: Review, links: Links = Links(), *, terse: b
     blocks = [rich.block(sentences.headline(action), sentences.who(action))]
     blocks += [] if terse else _arguments(action)
     blocks.append(rich.block(sentences.why(review.ruling), *_pointers(review, links)))
-    blocks += [_state(standing, review), *([] if terse else _claim(action)), buttons.row(review)]
+    blocks += [*_state(standing, review), *([] if terse else _claim(action)), buttons.row(review)]
     return Drawn(_fallback(standing, review), blocks)
 
 
@@ -64,7 +64,7 @@ def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
     action = standing.action
     agent = text(cut(action.agent, 120), code=True)
     lead = [text("In your name, the agent "), agent, text(" asked for this:")]
-    blocks = [rich.block(rich.section(*lead), sentences.headline(action)), _state(standing, review)]
+    blocks = [rich.block(rich.section(*lead), sentences.headline(action)), *_state(standing, review)]
     blocks += _link(links)
     return Drawn(f"What you asked for through an agent: {_fallback(standing, review)}", blocks)
 
@@ -74,7 +74,7 @@ def _notification(lead: Json, standing: Standing, review: Review, links: Links) 
     blocks = [
         rich.block(lead, sentences.headline(action), sentences.who(action)),
         *_arguments(action),
-        _state(standing, review),
+        *_state(standing, review),
         *_link(links),
         buttons.row(review, acknowledge=True),
     ]
@@ -112,15 +112,11 @@ def _claim(action: ActionRecord) -> list[Json]:
     return [rich.block(lead, rich.quote(excerpt(action.description, DESCRIPTION_CHARACTERS)))]
 
 
-def _state(standing: Standing, review: Review) -> Json:
-    """How it stands: deadline and votes while it waits, then the outcome and what came of it."""
-    if review.pending:
-        acknowledged = sentences.acknowledged(review)
-        lines = [sentences.deadline(review), sentences.votes(review)]
-        return rich.block(*lines, *([acknowledged] if acknowledged else []), *sentences.notes(review))
-    return rich.block(
-        sentences.outcome(review), *sentences.notes(review), *sentences.aftermath(standing, review)
-    )
+def _state(standing: Standing, review: Review) -> list[Json]:
+    """How it stands, and what people wrote about that."""
+    written = [*sentences.notes(review), *sentences.reported(standing, review)]
+    stands = progress.block(progress.lines(standing, review))
+    return [stands, rich.block(*written)] if written else [stands]
 
 
 def _pointers(review: Review, links: Links) -> list[Json]:

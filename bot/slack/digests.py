@@ -9,7 +9,7 @@ from typing import Any
 from bot.domain.escalation import Instant
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState
-from bot.slack import args, mrkdwn, rich
+from bot.slack import args, mrkdwn, progress, rich
 from bot.slack.cards import Drawn
 from bot.slack.rich import text
 from bot.slack.visible import cut, excerpt
@@ -36,9 +36,11 @@ def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: I
         groups.setdefault((action.agent, action.kind), []).append(action)
     ordered = sorted(groups.values(), key=lambda group: (-_cost(group), -len(group), group[0].kind))
     count = f"{len(actions):,} action{'s' * (len(actions) != 1)}"
-    when = [text(", since "), rich.date(since)] if since is not None else []
-    lead = rich.section(text(f"{count} passed and may be looked over", bold=True), *when, text("."))
-    blocks = [rich.block(lead), *(_group(group) for group in ordered[:GROUPS])]
+    when = f", since {mrkdwn.date(since)}" if since is not None else ""
+    blocks = [
+        progress.block([f"*{count} passed and may be looked over*{when}."]),
+        *(_group(group) for group in ordered[:GROUPS]),
+    ]
     if len(ordered) > GROUPS:
         left = sum(len(group) for group in ordered[GROUPS:])
         words = f"{left:,} more in {len(ordered) - GROUPS} more groups that cost less."
@@ -90,17 +92,14 @@ def _example(action: ActionRecord) -> Json:
 def _halted(halted: Sequence[Standing]) -> list[Json]:
     if not halted:
         return []
-    lead = rich.section(
-        text(f"{len(halted)} halted: nobody answered, and each can still be answered.", bold=True)
-    )
-    lines = [_halted_line(standing.action) for standing in halted[:HALTED]]
+    lines = [f"*{len(halted)} halted: nobody answered, and each can still be answered.*"]
+    lines += [_halted_line(standing.action) for standing in halted[:HALTED]]
     if len(halted) > HALTED:
-        lines.append(rich.section(text(f"and {len(halted) - HALTED} more")))
-    return [rich.block(lead, *lines)]
+        lines.append(f"and {len(halted) - HALTED} more")
+    return [progress.block(lines)]
 
 
-def _halted_line(action: ActionRecord) -> Json:
-    since = [text(", since "), rich.date(action.settled_at)] if action.settled_at is not None else []
-    return rich.section(
-        text("• "), text(cut(action.kind, 80)), text(" by "), text(cut(action.agent, 80), code=True), *since
-    )
+def _halted_line(action: ActionRecord) -> str:
+    since = f", since {mrkdwn.date(action.settled_at)}" if action.settled_at is not None else ""
+    what, who = mrkdwn.literal(cut(action.kind, 80)), mrkdwn.literal(cut(action.agent, 80))
+    return f"• {what} by {who}{since}"

@@ -7,11 +7,8 @@ become anything else: https://docs.slack.dev/reference/block-kit/blocks/rich-tex
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
 from typing import Any
 
-from bot.domain.escalation import Instant
 from bot.domain.people import USER_ID
 from bot.slack.visible import visible
 
@@ -30,27 +27,6 @@ def user(user_id: str) -> Json:
     if USER_ID.fullmatch(user_id):
         return {"type": "user", "user_id": user_id}
     return text(user_id[:80], code=True)
-
-
-def users(ids: Iterable[str], *, most: int = 10) -> list[Json]:
-    """Several mentions: "@a, @b and @c", and how many more than `most` there are."""
-    everybody = list(ids)
-    shown = everybody[:most]
-    left = len(everybody) - len(shown)
-    pieces: list[Json] = []
-    for place, one in enumerate(shown):
-        if place:
-            pieces.append(text(" and " if place == len(shown) - 1 and not left else ", "))
-        pieces.append(user(one))
-    if left:
-        pieces.append(text(f" and {left} more"))
-    return pieces
-
-
-def date(at: Instant, form: str = "{date_short_pretty} at {time}") -> Json:
-    """An instant in the reader's own time zone; in UTC where it cannot be formatted."""
-    fallback = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
-    return {"type": "date", "timestamp": int(at), "format": form, "fallback": fallback}
 
 
 def link(url: str, words: str) -> Json:

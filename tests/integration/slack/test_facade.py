@@ -57,7 +57,7 @@ async def test_a_proposal_a_card_a_click_an_outcome(slack: LocalSlack, cleo: Per
         await membrane.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
         card = await cleo.wait_for_message("agent-approvals", "Approval wanted")
         assert (await cleo.click("agent-approvals", card, "approve")).acked
-        shown = await cleo.wait_for_message("agent-approvals", "Approved by")
+        shown = await cleo.wait_for_message("agent-approvals", "✅ *Approved* by")
         assert f"✅ Approved by @{CLEO}" in read(shown["blocks"])
         assert await side.behind_s() < 2
         await side.tell_admins("The policy was reloaded.", about="policy x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Json = dict[str, Any]
@@ -15,6 +16,8 @@ def read(blocks: list[Json]) -> str:
 def _block(block: Json) -> list[str]:
     if block["type"] == "rich_text":
         return [line for element in block["elements"] for line in _element(element)]
+    if block["type"] == "section":
+        return [plain(line) for line in block["text"]["text"].split("\n")]
     if block["type"] == "actions":
         return [" ".join(f"[{element['text']['text']}]" for element in block["elements"])]
     if block["type"] == "input":
@@ -35,15 +38,21 @@ def _piece(piece: Json) -> str:
             return f"{mark}{piece['text']}{mark}"
         case "user":
             return f"@{piece['user_id']}"
-        case "date":
-            return f"{{{piece['fallback']}}}"
         case "link":
             return f"[{piece['text']}]({piece['url']})"
     raise AssertionError(f"cannot read a {piece['type']}")
 
 
+def plain(markup: str) -> str:
+    """Return what a line of Slack's markup looks like."""
+    words = re.sub(r"<@(\w+)>", r"@\1", markup)
+    words = re.sub(r"<!date\^[^|]*\|([^>]*)>", r"{\1}", words)
+    words = re.sub(r"\*([^*]+)\*", r"\1", words)
+    return words.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def pieces(blocks: list[Json], kind: str) -> list[Json]:
-    """Return all pieces of a kind (text, user, link, date) in rich text blocks."""
+    """Return all pieces of a kind (text, user, link) in rich text blocks."""
     return [
         piece
         for block in blocks

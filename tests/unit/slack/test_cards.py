@@ -33,7 +33,7 @@ def test_a_pending_card_from_top_to_bottom() -> None:
         '    recipient: "bo@acme.example"',
         "Why it is here: Tier 3, sync approval, by `large-refund`: large refunds need two people",
         "Until when: if nobody answers by {2026-01-01 12:30 UTC}, it is aborted and will not run.",
-        "1 of 2 approvals: @U0CCC. May answer: release-leads.",
+        "1 of 2 approvals: @U0CCC. May answer: `release-leads`",
         "The agent says, in its own words, checked by nobody:",
         "> Customer asked nicely",
         "> and twice",
@@ -139,7 +139,8 @@ def test_a_halted_card_points_to_its_successor_and_back() -> None:
 
 def test_a_withdrawn_review_says_why() -> None:
     text = card_text(state=ReviewState.WITHDRAWN, closed_at=NOON + 60, note="the agent took it back")
-    assert "↩ Withdrawn {2026-01-01 12:01 UTC}; nobody judged it: the agent took it back" in text
+    assert "↩ Withdrawn {2026-01-01 12:01 UTC}: its action is moot, and nobody judged it." in text
+    assert "> the agent took it back" in text
 
 
 def test_a_lapsed_approval_is_told_from_a_running_one() -> None:
