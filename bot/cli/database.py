@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from bot import logs
 from bot.settings import load
 from bot.store.database import Database, open_database
 
@@ -28,6 +29,7 @@ def change(work: Callable[[Database], Awaitable[T]]) -> T:
 
 def _run(work: Callable[[Database], Awaitable[T]], *, readonly: bool) -> T:
     settings = load(slack=False)
+    logs.configure("warning")  # to stderr: stdout is the command's answer
 
     async def run() -> T:
         db = open_database(settings.database, writer=WRITER, readonly=readonly)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from bot import logs
 from bot.cli.doctor import local
 from bot.cli.doctor import slack as slack_part
 from bot.cli.doctor.findings import Finding, Status, ok, warn
@@ -26,6 +27,7 @@ def doctor(*, no_slack: bool, as_json: bool) -> None:
     tokens, their scopes, and every channel, user group and person that the policy names. Changes nothing,
     posts nothing. Works beside a running bot. Exits with 1 if something fails.
     """
+    logs.configure("critical")  # what is logged on the way is told in the findings
     found = look(with_slack=not no_slack)
     if as_json:
         print_json([asdict(finding) for finding in found])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from bot.cli import main
 from bot.domain.action import Action
@@ -67,6 +69,15 @@ def _run() -> Ended:
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main()
     return Ended(ended.value.code or 0, out.getvalue(), err.getvalue())  # type: ignore[arg-type]  # ours are ints
+
+
+@pytest.fixture(autouse=True)
+def put_logs_back() -> Iterator[None]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = before, level
+    structlog.reset_defaults()
 
 
 @pytest.fixture

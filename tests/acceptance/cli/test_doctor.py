@@ -1,0 +1,185 @@
+"""The doctor finds what would stop the bot, and says how to mend it, against a workspace that enforces it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.localslack import Channel, LocalSlack, User, UserGroup, Workspace
+from bot.localslack.methods import ALL_SCOPES
+from tests.acceptance.cli.conftest import Ended, Room, Shell
+
+POLICY = """
+version: 1
+people:
+  oncall:  {users: [U0ADA, U0BEN]}
+  leads:   {users: [U0CLEO, U0DIA]}
+  finance: {usergroup: S0FIN}
+escalations:
+  usual: {steps: [{after: 50%, page: [leads]}, {after: 90%, post: "#incidents"}]}
+admins: [leads]
+tiers:
+  1: {digest: "#agent-digest", every: 1h}
+  2: {channel: "#agent-approvals", approvers: [oncall, finance], expires_in: 4h, escalation: usual}
+  3: {channel: "#agent-approvals", approvers: [leads], quorum: 2, expires_in: 30m, escalation: usual}
+actions:
+  db.read:
+    risk: {reversible: true, blast_radius: low}
+    reviewed: {by: U0CLEO, on: 2026-06-01, why: read only}
+    more_args: true
+"""
+
+USERS = tuple(User(id=f"U0{name.upper()}", name=name) for name in ("ada", "ben", "cleo", "dia"))
+CHANNELS = tuple(
+    Channel(id=f"C0{place}", name=name, members=("U0ADA",))
+    for place, name in enumerate(("agent-digest", "agent-approvals", "incidents"))
+)
+GROUPS = (UserGroup(id="S0FIN", handle="finance", members=("U0ADA",)),)
+WELL = Workspace(users=USERS, channels=CHANNELS, usergroups=GROUPS)
+
+
+class Clinic:
+    """Runs the doctor against a workspace."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.env = {"MEMBRANE_PORT": "0", "MEMBRANE_POLICY": "policy.yaml"}
+        (shell.folder / "policy.yaml").write_text(POLICY)
+
+    async def ask(self, workspace: Workspace = WELL, *args: str, **slack: Any) -> Ended:
+        async with LocalSlack(workspace, rate_scale=None, **slack) as server:
+            env = {
+                "SLACK_BOT_TOKEN": server.bot_token,
+                "SLACK_APP_TOKEN": server.app_token,
+                "MEMBRANE_SLACK_API_URL": server.api_url,
+                **self.env,
+            }
+            return await self.shell.run("doctor", *args, **{k: v for k, v in env.items() if v})
+
+    async def failures(self, workspace: Workspace = WELL, **slack: Any) -> dict[str, str]:
+        ended = await self.ask(workspace, "--json", **slack)
+        found = [finding for finding in json.loads(ended.out) if finding["status"] == "fail"]
+        assert ended.code == (1 if found else 0)
+        return {finding["part"]: f"{finding['what']} → {finding['mend']}" for finding in found}
+
+
+@pytest.fixture
+def clinic(shell: Shell) -> Clinic:
+    return Clinic(shell)
+
+
+def scopes() -> frozenset[str]:
+    manifest = yaml.safe_load((Path(__file__).parents[3] / "manifest.yml").read_text())
+    return frozenset(manifest["oauth_config"]["scopes"]["bot"])
+
+
+async def test_where_all_is_well_it_says_so(clinic: Clinic) -> None:
+    ended = await clinic.ask(scopes=scopes() | {"connections:write"})
+    assert "fail" not in ended.out
+    assert ended.code == 0
+    for part in ("settings", "policy", "database", "socket", "channel #incidents", "people finance"):
+        assert f"ok   {part} " in ended.out
+    assert ended.out.endswith("All is well.\n")
+
+
+async def test_missing_scopes_are_named(clinic: Clinic) -> None:
+    found = await clinic.failures(scopes=ALL_SCOPES - {"usergroups:read"})
+    assert "lacks usergroups:read" in found["scopes"]
+    assert "install the app anew from manifest.yml" in found["scopes"]
+    assert "usergroups:read" in found["people finance"]
+
+
+async def test_channels_that_are_missing_archived_or_without_the_bot(clinic: Clinic) -> None:
+    digest, approvals, _ = CHANNELS
+    away = Channel(id=digest.id, name=digest.name, has_bot=False)
+    found = await clinic.failures(
+        Workspace(
+            users=USERS,
+            channels=(away, Channel(id=approvals.id, name=approvals.name, is_archived=True)),
+            usergroups=GROUPS,
+        )
+    )
+    assert "the bot is not in it" in found["channel #agent-digest"]
+    assert "/invite" in found["channel #agent-digest"]
+    assert "channel #agent-approvals" in found
+    assert "there is none that the bot can see" in found["channel #incidents"]
+
+
+async def test_people_who_cannot_vote_and_quorums_out_of_reach(clinic: Clinic) -> None:
+    users = (*USERS[:2], User(id="U0CLEO", name="cleo", is_restricted=True))
+    empty = (UserGroup(id="S0FIN", handle="finance", members=()),)
+    found = await clinic.failures(Workspace(users=users, channels=CHANNELS, usergroups=empty))
+    assert "take them out of the policy" in found["people leads"]
+    assert "nobody is in it" in found["people finance"]
+    assert "tier 3 needs 2 approvals, and 0 of leads can vote" in found["quorum"]
+
+
+async def test_user_groups_on_a_free_plan(clinic: Clinic) -> None:
+    found = await clinic.failures(Workspace(users=USERS, channels=CHANNELS, usergroups=()))
+    assert "S0FIN" in found["people finance"]
+
+
+async def test_tokens_that_slack_refuses(clinic: Clinic) -> None:
+    clinic.env["SLACK_BOT_TOKEN"] = "xoxb-not-the-right-one"
+    assert "SLACK_BOT_TOKEN does not work (invalid_auth)" in (await clinic.failures())["slack"]
+    del clinic.env["SLACK_BOT_TOKEN"]
+    clinic.env["SLACK_APP_TOKEN"] = "xapp-not-the-right-one"
+    assert "SLACK_APP_TOKEN opens no connection: invalid_auth" in (await clinic.failures())["socket"]
+
+
+async def test_slack_out_of_reach(shell: Shell, clinic: Clinic) -> None:
+    env = {
+        **clinic.env,
+        "SLACK_BOT_TOKEN": "xoxb-1234567890-abc",
+        "SLACK_APP_TOKEN": "xapp-1-A0123-456-abc",
+        "MEMBRANE_SLACK_API_URL": "http://127.0.0.1:1/api/",
+    }
+    ended = await shell.run("doctor", **env)
+    assert ended.code == 1
+    assert "fail slack" in ended.out
+    assert "does not answer" in ended.out
+
+
+async def test_without_tokens_it_looks_at_the_rest(shell: Shell, clinic: Clinic) -> None:
+    ended = await shell.run("doctor", **clinic.env)
+    assert ended.code == 1
+    assert ended.out.count("fail ") == 2
+    assert "ok   policy" in ended.out
+    assert "warn slack" in ended.out
+
+
+async def test_a_policy_with_errors_is_told_with_its_places(clinic: Clinic) -> None:
+    (clinic.shell.folder / "policy.yaml").write_text(
+        POLICY.replace("approvers: [leads]", "approvers: [laeds]")
+    )
+    found = await clinic.failures()
+    assert "policy.yaml:13:" in found["policy"]
+    assert "membrane policy check policy.yaml" in found["policy"]
+
+
+async def test_the_data_folder_and_the_key(clinic: Clinic) -> None:
+    folder = clinic.shell.folder / ".membrane"
+    folder.mkdir()
+    (folder / "secret").write_text("x" * 64)
+    (folder / "secret").chmod(0o644)
+    (folder / "membrane.db").write_bytes(b"no database" * 1000)
+    found = await clinic.failures()
+    assert "run chmod 600" in found["data"]
+    assert "cannot be used" in found["database"]
+
+
+async def test_a_running_bot_is_noticed_and_asked(clinic: Clinic, room: Room) -> None:
+    ended = await clinic.ask()
+    assert "ok   lock" in ended.out
+    assert "held by process" in ended.out
+    assert "does not answer at http://127.0.0.1:0/readyz" in ended.out
+    assert ended.code == 1
+
+
+async def test_a_missing_graph_file_is_named(clinic: Clinic) -> None:
+    clinic.env["MEMBRANE_GRAPHS"] = "refunds=agents/refunds.py:graph"
+    assert "there is no file agents/refunds.py" in (await clinic.failures())["graphs"]
