@@ -22,7 +22,7 @@ SECRETS = re.compile(
 )
 """Slack's tokens, agents' tokens, and the tickets in Socket Mode's addresses."""
 MASK = "(secret)"
-QUIETER = ("slack_bolt", "slack_sdk", "apscheduler", "aiohttp", "uvicorn.access", "httpx2", "httpcore2")
+QUIETER = frozenset({"slack_bolt", "slack_sdk", "apscheduler", "aiohttp", "uvicorn", "httpx2", "httpcore2"})
 """Libraries that tell at INFO what ours tell better."""
 
 
@@ -45,6 +45,7 @@ def configure(level: str = "info", form: str = "console", *, stream: TextIO | No
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        _without_colour,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
@@ -63,8 +64,13 @@ def configure(level: str = "info", form: str = "console", *, stream: TextIO | No
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in QUIETER:
-        logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
+    if level != "debug":
+        handler.addFilter(_worth_telling)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """A filter, not a level: Bolt gives each of its loggers a level of its own."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in QUIETER
 
 
 def _renderers(form: str, out: TextIO) -> list[structlog.typing.Processor]:
@@ -81,6 +87,12 @@ def _json(event: Any, **_: Any) -> str:
         return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # numbers beyond 64 bits, lone surrogates: an event is never lost to its form
         return json.dumps(event, default=repr)
+
+
+def _without_colour(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Uvicorn says each of its messages twice, once in colour."""
+    event.pop("color_message", None)
+    return event
 
 
 def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

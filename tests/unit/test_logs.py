@@ -41,7 +41,7 @@ def test_secrets_are_masked_wherever_they_stand(form: str) -> None:
     stream = logged(form)
     log = structlog.get_logger("bot.test")
     log.info("with", bot=f"<{BOT}>", app=APP, nested={"authorization": f"Bearer {AGENT}"})
-    logging.getLogger("uvicorn.error").info("GET /?ticket=%s", "t1cket-t1cket")
+    logging.getLogger("another").info("GET /?ticket=%s", "t1cket-t1cket", extra={"color_message": APP})
     logging.getLogger("aiohttp").warning("wss://wss-primary.slack.com/link/?ticket=abc&app_id=def")
     try:
         fail(f"no such token {AGENT}")
@@ -91,6 +91,9 @@ def test_the_level_holds_and_chatty_libraries_are_quieter() -> None:
     stream = logged("console", "info")
     structlog.get_logger("bot.test").debug("hidden")
     logging.getLogger("apscheduler.scheduler").info("hidden")
+    bolt = logging.getLogger("slack_bolt.AsyncApp")
+    bolt.setLevel("INFO")
+    bolt.info("hidden")
     assert stream.getvalue() == ""
     stream = logged("console", "debug")
     logging.getLogger("apscheduler.scheduler").info("shown")
