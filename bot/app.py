@@ -19,6 +19,7 @@ from bot.api import Health, build_api
 from bot.domain.policy import Policy
 from bot.errors import PolicyError, SettingsError
 from bot.graph.host import Host
+from bot.heartbeat import EVERY_S, Heartbeat
 from bot.jobs import Jobs
 from bot.membrane import Membrane
 from bot.metrics import Metrics
@@ -109,6 +110,10 @@ class Bot:
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
         health = Health(lambda: jobs.last_success, {"slack": slack.trouble, "courier": self._courier})
+        if settings.heartbeat_url is not None:
+            heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, EVERY_S)})
+            heart.start()
+            self._stack.push_async_callback(heart.stop)
         closing = asyncio.Event()
         api = build_api(
             membrane,

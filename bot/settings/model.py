@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     sweep_s: float = Field(
         1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
     )
+    heartbeat_url: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="a URL of an outside monitor, called every minute while all sweeps run",
+    )
     log_level: Annotated[LogLevel, BeforeValidator(lower)] = Field(
         LogLevel.INFO, description="the least that is logged: debug, info, warning or error"
     )

@@ -1,0 +1,35 @@
+"""A dead man's switch: an outside monitor is called while all is well, and notices when the calls stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import aiohttp
+import structlog
+
+EVERY_S = 60.0
+TIMEOUT_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Heartbeat:
+    """Calls `url` at each beat unless `dead` names a sweep that has stopped. What goes wrong is logged."""
+
+    def __init__(self, url: str, dead: Callable[[], Mapping[str, str]]) -> None:
+        self._url = url
+        self._dead = dead
+
+    async def beat(self) -> bool:
+        """Call the monitor, if all is well. Returns whether it took the call."""
+        if dead := self._dead():
+            log.error("no heartbeat: a sweep has stopped", sweeps=dict(dead))
+            return False
+        try:
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as answer:
+                answer.raise_for_status()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("the monitor did not take the heartbeat", error=str(error) or type(error).__name__)
+            return False
+        return True
