@@ -100,6 +100,12 @@ class Step:
     args: Mapping[str, Any]
     description: str | None = None
 
+    @property
+    def words(self) -> list[str]:
+        """The texts among its arguments, by which one knows its card."""
+        lists = (value if isinstance(value, list) else [value] for value in self.args.values())
+        return [each for values in lists for each in values if isinstance(each, str)]
+
 
 RUNBOOKS: Mapping[str, tuple[Step, ...]] = {
     "release-4.2": (

@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.demo import day
-from bot.demo.http_agent import HttpAgent, Json
+from bot.demo.colleague import NotSeen
+from bot.demo.http_agent import AgentError, HttpAgent, Json
 from bot.demo.world import World
 
 LOOK_AGAIN_S = 0.5
 FINAL = {"finished", "failed", "gone"}
-
-Until = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Runs the day's jobs against the bot's API.
 
-    `tokens` are by agent. `shown` is awaited with an action's id before it is withdrawn, so that people see
-    a card turn moot.
+    `tokens` are by agent. `shown` is awaited before an action is taken back, so that people see its card turn
+    moot.
     """
 
     url: str
     tokens: Mapping[str, str]
     world: World
-    shown: Callable[[str], Any]
+    shown: Callable[[day.Step], Awaitable[None]]
 
-    async def run(self) -> None:
-        """Do everything. Returns when all of it has ended, however it ended.
+    async def run(self) -> list[str]:
+        """Do everything. Returns, when all of it has ended, what went wrong; nothing if all was as it should.
 
-        Raises RuntimeError where a hosted thread failed, or the bot refused what it should not.
+        An action that people turned down, or did not answer, is nothing wrong.
         """
-        async with asyncio.TaskGroup() as group:
-            for hosted in day.HOSTED:
-                group.create_task(self._host(hosted))
-            for proposing in day.PROPOSING:
-                group.create_task(self._propose(proposing))
+        jobs = [self._host(job) for job in day.HOSTED] + [self._propose(job) for job in day.PROPOSING]
+        found = await asyncio.gather(*(_told(job) for job in jobs))
+        return [trouble for trouble in found if trouble is not None]
 
     async def _host(self, job: day.HostedJob) -> None:
         await asyncio.sleep(job.at_s)
@@ -49,7 +46,7 @@ class Fleet:
                 await asyncio.sleep(LOOK_AGAIN_S)
                 thread = await agent.thread(thread["id"])
             if thread["state"] == "failed":
-                raise RuntimeError(f"a thread of {job.graph} failed: {thread['error']}")
+                raise AgentError(f"a thread of {job.graph} failed: {thread['error']}")
 
     async def _propose(self, job: day.ProposingJob) -> None:
         await asyncio.sleep(job.at_s)
@@ -57,7 +54,7 @@ class Fleet:
             for step in job.steps:
                 action = await agent.propose(step.kind, step.args, step.description)
                 if job.takes_back is not None:
-                    await self.shown(action["id"])
+                    await self.shown(step)
                     await agent.withdraw(action["id"], job.takes_back)
                     return
                 ended = await agent.settle(action, self._act)
@@ -68,3 +65,11 @@ class Fleet:
         return await asyncio.to_thread(
             self.world.perform, claim["kind"], claim["args"], key=claim["key"], action_id=claim["id"]
         )
+
+
+async def _told(job: Coroutine[Any, Any, None]) -> str | None:
+    try:
+        await job
+    except (AgentError, NotSeen) as error:
+        return f"an agent could not go on: {error}"
+    return None

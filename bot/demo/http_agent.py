@@ -24,6 +24,10 @@ UNDECIDED = {"waiting", "halted"}
 """States that a person can still change. A halted action was not answered in time, and can be yet."""
 
 
+class AgentError(Exception):
+    """The membrane refused something, or cannot be reached. The text says what."""
+
+
 class HttpAgent:
     """Asks the membrane at `url` with an agent's token. An async context manager."""
 
@@ -74,15 +78,18 @@ class HttpAgent:
         return await self._get(f"/v1/threads/{thread_id}")
 
     async def _get(self, path: str) -> Json:
-        return _answer(await self._http.get(path))
+        return await self._ask("GET", path)
 
     async def _post(self, path: str, body: Json) -> Json:
-        return _answer(await self._http.post(path, json=body))
+        return await self._ask("POST", path, json=body)
 
-
-def _answer(response: httpx2.Response) -> Json:
-    """Return the answer, or raise what the problem says in words."""
-    body: Json = response.json()
-    if response.is_error:
-        raise RuntimeError(f"{response.request.url.path}: {body.get('detail') or body.get('title')}")
-    return body
+    async def _ask(self, method: str, path: str, **more: Any) -> Json:
+        """Return the answer. Raises AgentError with what the problem says in words."""
+        try:
+            response = await self._http.request(method, path, **more)
+            body: Json = response.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            raise AgentError(f"{method} {path}: {error!r}") from error
+        if response.is_error:
+            raise AgentError(f"{method} {path}: {body.get('detail') or body.get('title')}")
+        return body

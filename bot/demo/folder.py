@@ -1,0 +1,71 @@
+"""The demo's own folder: fresh for every run, and never somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from bot.errors import AlreadyRunning, SettingsError
+from bot.store.sqlite import lock_folder
+
+DEFAULT = Path(".membrane/demo")
+BOOKS = "northwind.db"
+OURS = ("membrane.db", "threads.db", BOOKS)
+"""Databases of a run; SQLite keeps files of its own beside each."""
+MORE = ("secret", "bot.log")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where a run keeps its things."""
+
+    path: Path
+
+    @property
+    def books(self) -> Path:
+        """Northwind's books: what was really done."""
+        return self.path / BOOKS
+
+    @property
+    def log(self) -> Path:
+        """What the bot logs."""
+        return self.path / "bot.log"
+
+
+def prepare(data: Path | None, *, keep: bool = False) -> Folder:
+    """Return an empty folder for a run: `data`, or `.membrane/demo`.
+
+    What an earlier run left there is deleted; with `keep` it stays, and the next free name is taken (demo-2).
+    Raises SettingsError where the folder is no demo's, AlreadyRunning where a demo is running on it.
+    """
+    wanted = data or DEFAULT
+    path = _free(wanted) if keep else wanted
+    if path.exists() and not path.is_dir():
+        raise SettingsError(f"{path} is not a folder; name another with --data")
+    if path.exists() and (path / "membrane.db").exists() and not (path / BOOKS).exists():
+        raise SettingsError(f"{path} holds the data of a bot, not of a demo; name another folder with --data")
+    try:
+        lock = lock_folder(path)
+    except AlreadyRunning as running:
+        raise AlreadyRunning(
+            f"another demo is running on {path}; stop it, or give this one a folder of its own with --data"
+        ) from running
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be used ({error.strerror}); name another with --data") from error
+    with lock:
+        _wipe(path)
+    return Folder(path)
+
+
+def _free(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return path if not path.exists() else next(each for each in names if not each.exists())
+
+
+def _wipe(path: Path) -> None:
+    for name in OURS:
+        for file in path.glob(f"{name}*"):
+            file.unlink()
+    for name in MORE:
+        (path / name).unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""`membrane demo`: starts the stage, tells what there is to see, and ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from bot import logs
+from bot.demo import autopilot, coverage
+from bot.demo.colleague import Colleague, has
+from bot.demo.company import ADA, DIGEST
+from bot.demo.folder import Folder, prepare
+from bot.demo.result import result
+from bot.demo.stage import Stage, staged
+from bot.demo.timeline import GREEN, RED, Follower, Timeline
+from bot.store.database import Database, open_database
+
+LIMIT_S = 53.0
+"""The autopilot gives up after that, so that it ends within a minute whatever happens."""
+FOREVER_S = 1e9
+
+WELCOME = """
+  Northwind's Slack is at  {url}
+
+  1. Be Cleo (top left), read the refund of 900 USD in #agent-approvals and approve it. It takes two: be Dia.
+  2. Be Gus, who owns the agents, and approve anything. Your click does not count, and you are told why.
+  3. Or do nothing: within two minutes things expire, halt, escalate and page people. Look at #incidents.
+
+  What is really done stands in {books}. Ctrl-C ends it.
+"""
+
+
+def run(*, autopilot: bool, json: bool, port: int, data: Path | None, keep: bool, started: float) -> int:
+    """Run the demo; see `bot.demo.main`. `started` is when the process did, in monotonic seconds."""
+    folder = prepare(data, keep=keep)
+    with folder.log.open("a", encoding="utf-8") as log:
+        logs.configure("info", "console", stream=log)
+        ends_at = started + LIMIT_S
+        acts = _autopilot(folder, port, ends_at, as_json=json) if autopilot else _by_hand(folder, port)
+        return asyncio.run(_until_stopped(acts, folder))
+
+
+async def _until_stopped(acts: Coroutine[Any, Any, int], folder: Folder) -> int:
+    """Await it; Ctrl-C ends it in good order."""
+    task = asyncio.ensure_future(acts)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        print(f"\nStopped. What was really done stands in {folder.books}", file=sys.stderr)
+        return 130
+
+
+async def _by_hand(folder: Folder, port: int) -> int:
+    ends_at = time.monotonic() + FOREVER_S
+    async with staged(folder, port, ends_at=ends_at) as stage:
+        print(WELCOME.format(url=stage.slack.base_url, books=folder.books), flush=True)
+        timeline = Timeline(sys.stdout, stage.began)
+        async with _followed(stage, folder, timeline, quiet=True):
+            fleet = asyncio.create_task(_work(stage, timeline))
+            try:
+                await stage.bot.stopped()
+            finally:
+                fleet.cancel()
+                await asyncio.gather(fleet, return_exceptions=True)
+    return 1
+
+
+async def _work(stage: Stage, timeline: Timeline) -> None:
+    for trouble in await stage.fleet.run():
+        timeline.say(trouble, RED)
+    timeline.say("The agents' day is over. Everything is still there to look at; Ctrl-C ends it.")
+
+
+async def _autopilot(folder: Folder, port: int, ends_at: float, *, as_json: bool) -> int:
+    out = sys.stderr if as_json else sys.stdout
+    async with staged(folder, port, ends_at=ends_at) as stage:
+        timeline = Timeline(out, stage.began)
+        timeline.say(f"Northwind's Slack is at {stage.slack.base_url}")
+        async with _followed(stage, folder, timeline) as db:
+            missed = await _play(stage, ends_at)
+            came_to = await _came_to(stage, db)
+        missed += coverage.missed(came_to)
+        seconds = time.time() - stage.began
+    if as_json:
+        print(json.dumps(came_to))
+    for miss in missed:
+        timeline.say(f"MISSED  {miss}", RED)
+    if not missed:
+        count = len(came_to["actions"])
+        timeline.say(f"{count} actions, every scene played, in {seconds:.0f} s. Books: {folder.books}", GREEN)
+    return 1 if missed else 0
+
+
+async def _play(stage: Stage, ends_at: float) -> list[str]:
+    """Let the agents work and the people play. Returns what did not happen."""
+    fleet = asyncio.create_task(stage.fleet.run())
+    try:
+        missed = await autopilot.play(stage.slack.base_url, ends_at)
+        async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
+            return missed + await fleet
+    except TimeoutError:
+        return [*missed, "the agents did not come to the end of their day"]
+    finally:
+        fleet.cancel()
+        await asyncio.gather(fleet, return_exceptions=True)
+
+
+async def _came_to(stage: Stage, db: Database) -> dict[str, Any]:
+    async with Colleague(stage.slack.base_url, ADA, time.monotonic()) as ada:
+        digests = await ada.counts(lambda message: has(message, ["may be looked over"]), DIGEST)
+    return await result(stage.bot.membrane, db, stage.world, began=stage.began, digests=digests)
+
+
+@asynccontextmanager
+async def _followed(
+    stage: Stage, folder: Folder, timeline: Timeline, *, quiet: bool = False
+) -> AsyncIterator[Database]:
+    """Tell on the timeline what the journal says; yield the database, open for reading."""
+    db = open_database(folder.path / "membrane.db", readonly=True)
+    follower = Follower(db, stage.bot.membrane.standing, timeline, quiet=quiet)
+    following = asyncio.create_task(follower.run())
+    try:
+        yield db
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await follower.catch_up()
+    finally:
+        following.cancel()
+        await db.close()

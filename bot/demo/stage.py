@@ -1,0 +1,115 @@
+"""The stage: Northwind's Slack, the bot beside it, and its fleet of agents, all in this process.
+
+The traffic between bot and workspace is real: Socket Mode over a web socket, the Web API over HTTP, with
+Slack's documented rate limits on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bot
+from bot.app import Bot
+from bot.demo import day
+from bot.demo.colleague import Colleague
+from bot.demo.company import GUS, workspace
+from bot.demo.fleet import Fleet
+from bot.demo.folder import Folder
+from bot.demo.world import VARIABLE, World
+from bot.errors import SettingsError
+from bot.localslack import LocalSlack
+from bot.settings import Settings
+
+GRAPHS = Path(__file__).parent / "graphs"
+HOSTED = (
+    f"support={GRAPHS / 'support.py'}:graph",
+    f"ops={GRAPHS / 'ops.py'}:graph",
+    str(GRAPHS / "langgraph.json"),
+)
+"""The graphs that the bot hosts: two by their path, one as a `langgraph.json` names it."""
+SWEEP_S = 0.25
+"""The demo's windows are seconds long, so the bot looks for what is due four times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that runs. `began` is in seconds since the epoch."""
+
+    slack: LocalSlack
+    bot: Bot
+    world: World
+    fleet: Fleet
+    began: float
+
+
+@asynccontextmanager
+async def staged(folder: Folder, port: int, *, ends_at: float) -> AsyncIterator[Stage]:
+    """Start everything, and stop it at the end. `ends_at` is in monotonic seconds.
+
+    Raises SettingsError where the port is taken, and what the bot raises where it cannot start.
+    """
+    began = time.time()
+    world = World(folder.books)
+    world.found()
+    os.environ[VARIABLE] = str(folder.books)
+    slack = LocalSlack(workspace(), port=port)
+    async with _listening(slack, port), Bot(_settings(slack, folder)) as running:
+        tokens = {agent: (await running.membrane.tokens.create(agent, GUS))[1] for agent in day.AGENTS}
+        async with Colleague(slack.base_url, GUS, ends_at) as gus:
+
+            async def shown(step: day.Step) -> None:
+                await gus.sees(step.kind, *step.words)
+
+            fleet = Fleet(running.api_url, tokens, world, shown)
+            yield Stage(slack, running, world, fleet, began)
+
+
+@asynccontextmanager
+async def _listening(slack: LocalSlack, port: int) -> AsyncIterator[None]:
+    try:
+        await slack.start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise SettingsError(
+            f"port {port} is taken, so Northwind's Slack cannot open there; choose another with --port, or "
+            "0 for a free one"
+        ) from error
+    try:
+        yield
+    finally:
+        await asyncio.shield(slack.stop())
+
+
+def policy_file() -> Path:
+    """Return the demo's policy, where the package or the source tree has it."""
+    package = Path(bot.__file__).parent
+    places = (package / "_policies" / "demo.yaml", package.parent / "policies" / "demo.yaml")
+    return next((place for place in places if place.is_file()), places[-1])
+
+
+def _settings(slack: LocalSlack, folder: Folder) -> Settings:
+    """Return the bot's settings. All that matter are given, so the environment does not come into it."""
+    return Settings.model_validate(
+        {
+            "slack_bot_token": slack.bot_token,
+            "slack_app_token": slack.app_token,
+            "slack_signing_secret": slack.signing_secret,
+            "slack_api_url": slack.api_url,
+            "delivery": "socket",
+            "data": folder.path,
+            "policy": policy_file(),
+            "host": "127.0.0.1",
+            "port": 0,
+            "rate": 0,
+            "graphs": HOSTED,
+            "sweep_s": SWEEP_S,
+        }
+    )
