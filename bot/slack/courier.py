@@ -65,6 +65,7 @@ class Courier:
             clock=clock,
         )
         self._under_way: set[asyncio.Task[None]] = set()
+        self._tidying: asyncio.Task[None] | None = None
         self._unsent: dict[str, float] = {}
         self._passed_at = clock()
 
@@ -75,7 +76,7 @@ class Courier:
                 try:
                     while await self._start():
                         pass
-                    await self._doubts.look_again()
+                    self._begin_tidying()
                     self._passed_at = self._clock()
                 except Exception:  # noqa: BLE001 - whatever it was, the next pass is owed
                     _log.exception("courier_pass_failed")
@@ -113,6 +114,17 @@ class Courier:
             task.add_done_callback(self._finished)
         return len(taken)
 
+    def _begin_tidying(self) -> None:
+        """Look for late copies beside the sending: it may take Slack a while to say."""
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.create_task(self._tidy(), name="look for copies")
+
+    async def _tidy(self) -> None:
+        try:
+            await self._doubts.look_again()
+        except Exception:  # noqa: BLE001 - the next pass looks again
+            _log.exception("copies_not_looked_for")
+
     async def _send(self, message: Message) -> None:
         try:
             if await self._sender.show(message):
@@ -126,7 +138,7 @@ class Courier:
 
     async def _stop(self) -> None:
         """Let what is under way end: a post that is cut off has to be looked for later."""
-        tasks = list(self._under_way)
+        tasks = [*self._under_way, *([self._tidying] if self._tidying else [])]
         if tasks:
             with suppress(TimeoutError):
                 async with asyncio.timeout(5.0):

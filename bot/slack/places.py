@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -15,13 +16,13 @@ CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 LISTED_FOR_S = 60.0
 """How long a list of channels is believed when a name is not in it."""
 PAGES = 50
-"""At most so many pages of a thousand channels."""
+PAGE = 200
 GROUP = 8
 """People in one group message, besides the bot."""
 
 
 class NoSuchChannel(MembraneError):
-    """There is no channel of that name that the bot can see."""
+    """There is no channel of that name that the bot is in."""
 
 
 class Places:
@@ -36,6 +37,7 @@ class Places:
         self._clock = clock
         self._ids: dict[str, str] = {}
         self._listed_at = -LISTED_FOR_S
+        self._listing = asyncio.Lock()
 
     async def find(self, recipient: str) -> str:
         """Return the id of the conversation. Raises NoSuchChannel, or what the Web API call raises."""
@@ -53,16 +55,25 @@ class Places:
     def forget(self, recipient: str) -> None:
         """Look a recipient up again the next time."""
         self._ids.pop(recipient, None)
+        self._ids.pop(f"#{recipient.removeprefix('#').lower()}", None)
         self._listed_at = -LISTED_FOR_S
 
     async def _find_channel(self, recipient: str) -> None:
         name = recipient.removeprefix("#").lower()
-        if self._clock() - self._listed_at < LISTED_FOR_S:
-            raise NoSuchChannel(f"there is no channel #{name} that the bot can see")
+        async with self._listing:
+            if f"#{name}" not in self._ids and self._clock() - self._listed_at >= LISTED_FOR_S:
+                await self._list()
+        found = self._ids.get(f"#{name}")
+        if found is None:
+            raise NoSuchChannel(f"there is no channel #{name} that the bot is in")
+        self._ids[recipient] = found
+
+    async def _list(self) -> None:
+        """Read the names of the channels that the bot is in: the only ones it may post to."""
         cursor = ""
         for _ in range(PAGES):
-            page = await self._client.conversations_list(
-                types="public_channel,private_channel", exclude_archived=True, limit=1000, cursor=cursor
+            page = await self._client.users_conversations(
+                types="public_channel,private_channel", exclude_archived=True, limit=PAGE, cursor=cursor
             )
             for channel in page["channels"]:
                 self._ids[f"#{channel['name']}"] = str(channel["id"])
@@ -70,10 +81,6 @@ class Places:
             if not cursor:
                 break
         self._listed_at = self._clock()
-        found = self._ids.get(f"#{name}")
-        if found is None:
-            raise NoSuchChannel(f"there is no channel #{name} that the bot can see")
-        self._ids[recipient] = found
 
 
 def is_people(recipient: str) -> bool:

@@ -67,6 +67,12 @@ class Sender:
 
         Returns whether it is settled: shown, dropped or given up.
         """
+        settled = await self._shown(message)
+        if settled:
+            self._tries.pop(message.id, None)
+        return settled
+
+    async def _shown(self, message: Message) -> bool:
         try:
             async with asyncio.timeout(WHOLE_S):
                 return await (self._post(message) if message.ts is None else self._update(message))
@@ -81,7 +87,7 @@ class Sender:
         if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
             # An agent names on whose behalf it acts: that name must not lead to a channel.
             raise NoSuchChannel("the recipient is no person")
-        channel_id = await ask("conversations.list", self._places.find(message.recipient))
+        channel_id = await ask("users.conversations", self._places.find(message.recipient))
         if not await self._doubts.may_post(message, channel_id):
             return False
         ready = self._pace.take(POST, channel_id, self._clock())
@@ -155,7 +161,6 @@ class Sender:
         return known
 
     def _well(self, facts: Facts, channel_id: str, ts: str) -> None:
-        self._tries.pop(facts.message.id, None)
         if isinstance(facts, CardFacts) and facts.message.kind == "card":
             self._links[facts.review.id] = permalink(self._workspace_url, channel_id, ts) or ""
             if len(self._links) > MOST_LINKS:

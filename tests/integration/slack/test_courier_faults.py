@@ -129,7 +129,7 @@ async def test_an_update_that_failed_is_made_again(room: Room) -> None:
     assert len(room.slack.calls.of("chat.update")) == 3
 
 
-async def test_slack_being_down_delays_and_loses_nothing(room: Room) -> None:
+async def test_invariant_11_slack_is_a_view_and_its_absence_delays_and_loses_nothing(room: Room) -> None:
     standing = await room.propose()
     room.slack.faults.arm(method="*", kind="http", status=503, times=2)
     await until_quiet(room)
@@ -305,3 +305,23 @@ async def test_without_any_admins_nothing_loops(room: Room) -> None:
     assert await room.membrane.outbox.notice("#membrane-admin", "hello", key="k")
     await until_quiet(room)
     assert len(room.slack.calls) < 5
+
+
+async def test_many_cards_for_a_channel_that_is_not_there_ask_for_the_channels_once(room: Room) -> None:
+    room.slack.state.change_channel("C0APPR", name="renamed")
+    for number in range(10):
+        await room.propose(args={"number": number})
+    await until_quiet(room)
+    assert len(room.slack.calls.of("users.conversations")) == 1
+    assert len([words for words in room.said("C0ADMIN") if words.startswith("Approval wanted")]) == 10
+
+
+async def test_a_channel_that_the_bot_is_invited_to_later_is_found(room: Room) -> None:
+    room.slack.state.change_channel("C0APPR", name="renamed")
+    await room.propose()
+    await until_quiet(room)
+    room.slack.state.change_channel("C0APPR", name="agent-approvals")
+    room.clock.ahead += 61
+    await room.propose(args={"id": 2})
+    await until_quiet(room)
+    assert len(room.said("C0APPR")) == 1

@@ -225,7 +225,7 @@ async def test_a_vote_on_other_arguments_is_refused(live: Room, cleo: Person) ->
     assert (await now(live, standing)).action.state is ActionState.WAITING
 
 
-async def test_a_click_delivered_twice_counts_once(live: Room, cleo: Person) -> None:
+async def test_invariant_8_a_click_delivered_twice_counts_once(live: Room, cleo: Person) -> None:
     standing = await live.propose("money.wire")
     live.slack.faults.arm(method="interactions", kind="twice")
     await cleo.click(CARD, await shown(cleo), "approve")

@@ -24,9 +24,9 @@ SCOPES: dict[str, set[str]] = {
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
     "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
-    "conversations.list": {"channels:read", "groups:read"},  # of the types that are asked for
     "conversations.open": {"im:write", "mpim:write"},
     "usergroups.users.list": {"usergroups:read"},
+    "users.conversations": {"channels:read", "groups:read"},  # of the types that are asked for
     "users.info": {"users:read"},
     "views.open": set(),
     "views.update": set(),
