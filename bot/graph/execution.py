@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 from langgraph.errors import GraphBubbleUp
 
 from bot.domain.record import Claim, Standing
@@ -26,7 +26,7 @@ NOT_KNOWN = (
 )
 """What is said of an action that may have happened."""
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ async def _run(claim: Claim, run: Execution, effect: Callable[[Execution], Await
             detail=f"the effect of {run.kind} asked a question of its own (interrupt) after it had started; "
             "move the question out of it, or declare the kind `idempotent: true`",
         )
-    except Exception as error:  # noqa: BLE001 - whatever an effect raises is its failure, not the bot's
-        _log.warning("the effect of %s raised", run.kind, exc_info=error)
+    except Exception as error:
+        log.warning("an effect raised", kind=run.kind, action=run.action_id, exc_info=error)
         return Ran(executed=False, detail=f"{type(error).__name__}: {error}")
 
 
@@ -143,7 +143,7 @@ async def _report(seat: Seat, action_id: str, ran: Ran) -> None:
         )
     except ReportRefused as refused:
         # It took longer than the kind's report_within: what the store said meanwhile stands.
-        _log.warning("the report on %s came too late: %s", action_id, refused)
+        log.warning("a report came too late", action=action_id, why=str(refused))
 
 
 async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:

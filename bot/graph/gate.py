@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict, cast
 
 from langgraph.config import get_config
@@ -108,12 +107,19 @@ def add_gate(
     return Gate(names.rule, names.settle)
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    prefix: str
+class _Names(NamedTuple):
+    """The names of a gate's nodes."""
 
-    def __getattr__(self, node: str) -> str:
-        return f"{self.prefix}_{node}" if self.prefix else node
+    rule: str
+    gate: str
+    safe_halt: str
+    execute: str
+    abort: str
+    settle: str
+
+
+def _names(prefix: str) -> _Names:
+    return _Names(*(f"{prefix}_{node}" if prefix else node for node in _Names._fields))
 
 
 class _Nodes:
@@ -126,7 +132,7 @@ class _Nodes:
         propose: Callable[[Any], Proposal],
         settle: Callable[[Settled], dict[str, Any]],
     ) -> None:
-        self.names = _Names(name)
+        self.names = _names(name)
         self._name = name or "gate"
         self._effect = effect
         self._propose = propose

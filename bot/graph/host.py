@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -11,14 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from bot.domain.policy import Policy
 from bot.domain.record import InterruptRecord, ThreadRecord
 from bot.errors import GraphRefused, NotFound
 from bot.graph.inspection import problems_of, version_of
 from bot.graph.loading import Hosted, load_graph, read_specs
-from bot.graph.parking import Later, Parking
+from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.retention import Retention
-from bot.graph.running import RETRY_S, Runner
+from bot.graph.running import Runner
 from bot.graph.saver import open_saver
 from bot.membrane import Membrane, wait_for
 
@@ -26,7 +27,7 @@ SWEEP_LIMIT_S = 30.0
 """A sweep that takes longer is broken off: one that hangs would never run again."""
 DAY_S = 86400.0
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Host:
@@ -59,6 +60,7 @@ class Host:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._owed: dict[str, float] = {}
         """Threads to look at, and from when. Made anew from the store at every start."""
+        self._sweeping = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._stopping = False
         self.last_sweep_at: float | None = None
@@ -161,7 +163,7 @@ class Host:
 
     async def sweep(self) -> int:
         """Start what is due, without waiting for it. Returns how many threads were set going."""
-        async with asyncio.timeout(SWEEP_LIMIT_S):
+        async with asyncio.timeout(SWEEP_LIMIT_S), self._sweeping:
             if await self._saver.changed_elsewhere():
                 await self.recover()
             begun = await self._start_wanted() + await self._resume_answered() + self._look_at_owed()
@@ -216,11 +218,11 @@ class Host:
         try:
             await run
         except Later as later:
-            _log.info("thread %s is left for later: %s", thread_id, later)
+            log.info("a thread is left for later", thread=thread_id, why=str(later))
             self._owed[thread_id] = self._clock() + later.after_s
-        except Exception:  # noqa: BLE001 - one thread that cannot be handled does not stop the others
-            _log.exception("thread %s could not be handled; it is looked at again", thread_id)
-            self._owed[thread_id] = self._clock() + 10 * RETRY_S
+        except Exception:
+            log.exception("a thread could not be handled; it is looked at again", thread=thread_id)
+            self._owed[thread_id] = self._clock() + STALLED_S
         finally:
             del self._tasks[thread_id]
             self._membrane.bells.threads.set()
@@ -236,8 +238,8 @@ class Host:
         while not self._stopping:
             try:
                 await self.sweep()
-            except Exception:  # noqa: BLE001 - a sweep that fails is followed by the next one
-                _log.exception("a sweep of the threads failed; the next one goes on")
+            except Exception:
+                log.exception("a sweep of the threads failed; the next one goes on")
             await wait_for(self._membrane.bells.threads, self._interval_s)
 
     async def drain(self, timeout_s: float) -> bool:

@@ -5,8 +5,10 @@ Hosted graphs are trusted code, so this finds mistakes, not malice: effects outs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from types import ModuleType
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware
@@ -20,11 +22,53 @@ from bot.graph.middleware import MembraneMiddleware
 
 
 def levels(graph: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
-    """Yield a graph and all its sub-graphs, with where each is ("" for the graph itself)."""
-    yield "", graph
-    for where, sub in graph.get_subgraphs(recurse=True):
-        if isinstance(sub, Pregel):
-            yield where, sub
+    """Yield a graph and every graph in it, with where each is ("" for the graph itself).
+
+    LangGraph's own `get_subgraphs` leaves out those without a checkpointer and those that a tool runs.
+    """
+    seen: set[int] = set()
+    todo: list[tuple[str, AnyGraph]] = [("", graph)]
+    while todo:
+        where, level = todo.pop(0)
+        if id(level) not in seen:
+            seen.add(id(level))
+            yield where, level
+            prefix = f"{where}/" if where else ""
+            todo += [(f"{prefix}{name}", found) for name, found in _inside(level)]
+
+
+def _inside(level: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
+    for name, node in level.nodes.items():
+        yield from ((name, found) for found in _graphs_in(node.bound))
+        if isinstance(node.bound, ToolNode):
+            for tool_name, tool in node.bound.tools_by_name.items():
+                yield from ((f"{name}/{tool_name}", found) for found in _graphs_in(tool))
+
+
+def _graphs_in(runnable: Any) -> Iterator[AnyGraph]:
+    """Yield the graphs that a node or a tool is, is made of, or names in its function."""
+    if isinstance(runnable, Pregel):
+        yield runnable
+        return
+    for step in getattr(runnable, "steps", ()):
+        yield from _graphs_in(step)
+    for attribute in ("func", "afunc", "coroutine"):
+        for value in _names_in(getattr(runnable, attribute, None)):
+            owner = getattr(value, "__self__", value)  # graph.ainvoke is as good as the graph
+            if isinstance(owner, Pregel):
+                yield owner
+
+
+def _names_in(function: Any) -> Iterable[Any]:
+    try:
+        found = inspect.getclosurevars(function)
+    except (TypeError, ValueError):  # not a Python function, or one whose cells are not filled yet
+        return ()
+    values = [*found.nonlocals.values(), *found.globals.values()]
+    modules = [value for value in values if isinstance(value, ModuleType)]
+    # `agents.support.ainvoke(...)`: the graph is an attribute of a module that the function names
+    values += [vars(module)[name] for module in modules for name in found.unbound & vars(module).keys()]
+    return values
 
 
 def version_of(graph: AnyGraph) -> str:
@@ -40,7 +84,7 @@ def problems_of(graph: AnyGraph, policy: Policy) -> list[str]:
         place = f" in {where}" if where else ""
         if where and level.checkpointer is False:
             found.append(
-                f"the sub-graph {where} is compiled with checkpointer=False, so an answer given in it would "
+                f"the graph in {where} is compiled with checkpointer=False, so an answer given in it would "
                 "be lost; leave checkpointer out"
             )
         if level.interrupt_before_nodes or level.interrupt_after_nodes:

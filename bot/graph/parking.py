@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Collection
 from typing import Any, Protocol
 
+import structlog
 from langgraph.types import Interrupt, StateSnapshot
 
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
@@ -16,8 +16,10 @@ from bot.graph.loading import Hosted
 from bot.graph.watching import CLAIMED, ToolWatcher, stock_calls
 from bot.membrane import Membrane
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
+TURN_S = 5.0
+"""How often a thread whose agent is at its cap of open reviews asks whether it is its turn."""
 STALLED_S = 60.0
 """How long a thread that cannot go on is left alone."""
 
@@ -112,7 +114,7 @@ class Parking:
                 await self._membrane.park(thread.id, parked)
             except TooMany as full:
                 await self._membrane.thread_state(thread.id, "parked", f"waits its turn: {full}")
-                raise Later(str(full), full.retry_after) from full
+                raise Later(str(full), TURN_S) from full
 
     async def _let_go(self, thread: ThreadRecord, missing: list[InterruptRecord]) -> None:
         """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on."""
@@ -123,7 +125,7 @@ class Parking:
             else:
                 vanished.append(record.id)
         if vanished:
-            _log.info("thread %s no longer waits at %d interrupts", thread.id, len(vanished))
+            log.info("a thread no longer waits for its answers", thread=thread.id, interrupts=vanished)
             why = "the thread was started again or its question taken back, so nothing waits for this answer"
             await self._membrane.vanished(thread.id, tuple(vanished), why)
 
@@ -140,7 +142,9 @@ class Parking:
             "any more, so an answer could not reach it. Put the node back under its old name and start the "
             "bot again, or end the thread"
         )
-        _log.error("%s (%s)", why, ", ".join(sorted(lost)))
+        log.error(
+            "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
+        )
         await self._membrane.thread_state(thread.id, "parked", why)
         await self.tell(f"{why}.", key=f"stalled_{thread.id}_{hosted.version}")
         raise Later(why, STALLED_S)
@@ -154,7 +158,7 @@ class Parking:
     ) -> None:
         """End a thread with an error: withdraw what it waits for, report what never started, tell."""
         why = str(error) if isinstance(error, GraphRefused) else f"{type(error).__name__}: {error}"
-        _log.error("thread %s of %s failed: %s", thread.id, thread.graph, why)
+        log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
         await self._report_not_run(thread, watcher, f"the thread failed before it started: {why}")
         await self.end(thread, "failed", why)
         version = hosted.version if hosted is not None else "none"

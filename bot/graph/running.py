@@ -7,11 +7,11 @@ has an outcome, and the resume is checked afterwards. Nothing here keeps what a 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, StateSnapshot
@@ -22,7 +22,7 @@ from bot.graph.answer import answer_to
 from bot.graph.hitl import Decider, Lapsed
 from bot.graph.interrupts import GATE_SHAPE, HITL_BATCH, live_interrupts, tool_action, unfinished
 from bot.graph.loading import Hosted
-from bot.graph.parking import Later, Parking
+from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.seat import Seat, seated
 from bot.graph.watching import STARTED, ToolGuard, ToolWatcher
 from bot.membrane import Membrane
@@ -30,7 +30,7 @@ from bot.membrane import Membrane
 RETRY_S = 5.0
 """How long a thread that could not go on is left alone."""
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Runner:
@@ -66,7 +66,7 @@ class Runner:
         thread = await self._membrane.thread(thread_id)
         if thread.settled_at is not None or thread.state == "wanted":
             return
-        hosted = self._known(thread)
+        hosted = await self._known(thread)
         await self._continue(thread, hosted, await _state(hosted, thread))
 
     async def _continue(self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot) -> None:
@@ -80,7 +80,7 @@ class Runner:
     async def resume(self, thread_id: str, answered: Iterable[InterruptRecord]) -> None:
         """Deliver the answers that a thread is owed, and check that it took them. Raises Later."""
         thread = await self._membrane.thread(thread_id)
-        hosted = self._known(thread)
+        hosted = await self._known(thread)
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
         owed = [record for record in answered if record.id in live]
@@ -98,11 +98,16 @@ class Runner:
             thread, hosted, Command(resume=answers), answers, earlier, cut_off=unfinished(snapshot)
         )
 
-    def _known(self, thread: ThreadRecord) -> Hosted:
+    async def _known(self, thread: ThreadRecord) -> Hosted:
         hosted = self._graphs.get(thread.graph)
-        if hosted is None:
-            raise Later(f"{thread.id} needs the graph {thread.graph!r}, which is not loaded", 10 * RETRY_S)
-        return hosted
+        if hosted is not None:
+            return hosted
+        why = f"threads of the graph {thread.graph} are parked, but it is not loaded"
+        await self._parking.tell(
+            f"{why}: name it in MEMBRANE_GRAPHS again, or end them. One is {thread.id}.",
+            key=f"unloaded_{thread.graph}",
+        )
+        raise Later(why, STALLED_S)
 
     async def _answers(self, thread: ThreadRecord, owed: Iterable[InterruptRecord]) -> Any:
         for record in owed:
@@ -114,7 +119,7 @@ class Runner:
             try:
                 yield record, await self._decider.answer(record, standings, self._unfit(thread, record))
             except Lapsed as lapsed:
-                _log.info("thread %s waits on: %s", thread.id, lapsed)
+                log.info("a thread waits on", thread=thread.id, why=str(lapsed))
 
     def _unfit(self, thread: ThreadRecord, record: InterruptRecord) -> dict[int, BadAction]:
         payload = record.payload
@@ -150,14 +155,14 @@ class Runner:
             with seated(seat):
                 await hosted.graph.ainvoke(given, config, durability="sync")
         except UnknownInterruptError as error:
-            _log.warning("thread %s moved on before its answer came: %s", thread.id, error)
+            log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
         except (sqlite3.OperationalError, StoreError) as error:
             raise Later(f"a database could not be used: {error}", RETRY_S) from error
-        except Exception as error:  # noqa: BLE001 - a graph may raise anything; its thread fails, the bot goes on
+        except Exception as error:
             if not is_invalid_resume(error):
                 await self._parking.fail(thread, hosted, error, watcher)
                 return
-            _log.exception("thread %s did not take its answer", thread.id)
+            log.exception("a thread did not take its answer", thread=thread.id)
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
         for interrupt_id in answers:
@@ -189,7 +194,7 @@ class Runner:
         )
         await self._membrane.thread_state(thread.id, "parked", why)
         await self._parking.tell(f"{why}. It is tried again.", key=f"untaken_{interrupt_id}")
-        raise Later(why, 10 * RETRY_S)
+        raise Later(why, STALLED_S)
 
 
 async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:

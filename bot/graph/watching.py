@@ -7,11 +7,11 @@ whose calls were claimed before.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+import structlog
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
@@ -27,7 +27,7 @@ CLAIMED = {ActionState.RUNNING, ActionState.UNKNOWN}
 """States of an action that was claimed and not reported."""
 STARTED = {*CLAIMED, ActionState.EXECUTED, ActionState.FAILED}
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class NotRunAgain(ToolInvocationError):
@@ -116,7 +116,7 @@ async def report_call(seat: Seat, action_id: str, **what: Any) -> None:
     try:
         await seat.reach(seat.membrane.report(action_id, **what))
     except MembraneError:
-        _log.exception("what became of %s could not be reported", action_id)
+        log.exception("what became of a call could not be reported", action=action_id)
 
 
 def stock_calls(actions: Iterable[ActionRecord], shapes: Mapping[str, str]) -> list[ActionRecord]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, InterruptRecord, Standing, ThreadRecord
@@ -100,7 +102,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> None:
+def logged() -> Iterator[list[EventDict]]:
+    """Keep what is logged instead of drawing it: tracebacks in colour take seconds."""
     agents.ran.clear()
     agents.BROKEN.clear()
     agents.HOLD.clear()
+    with capture_logs() as entries:
+        yield entries
