@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at, quiet_until
 from bot.domain.record import Standing
-from bot.domain.review import Review, Vote
+from bot.domain.review import Review, ReviewState, Vote
 from bot.errors import MembraneError, Refusal, VoteRefused
 from bot.membrane.changes import close_review
 from bot.membrane.core import Core, Resolved, standing_of, the_action, the_review
@@ -101,11 +101,18 @@ class Judging:
         core = self._core
         asked = await core.db.read(lambda connection: the_review(connection, review_id))
         found = await core.people.resolve(asked.ruling.approvers)
+        member = await core.people.full_member(user)
 
         def work(tx: Transaction) -> Review:
             review = the_review(tx.connection, review_id)
             if not review.pending:
-                raise VoteRefused(Refusal.DECIDED, f"This is already {review.state}; no more pages come.")
+                withdrawn = review.state is ReviewState.WITHDRAWN
+                reason = Refusal.WITHDRAWN if withdrawn else Refusal.DECIDED
+                raise VoteRefused(reason, f"This is already {review.state}; no more pages come.")
+            if not member:
+                raise VoteRefused(
+                    Refusal.NOT_A_MEMBER, "Only full members of this workspace can quiet its pages."
+                )
             if user not in found.users and not messages.was_paged(tx.connection, review_id, user):
                 raise VoteRefused(Refusal.NOT_APPROVER, "You were not paged about this, so its pages go on.")
             return self._quiet(tx, review, user)

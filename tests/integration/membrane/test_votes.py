@@ -168,6 +168,22 @@ async def test_only_somebody_concerned_can_quiet_a_chain(room: Room) -> None:
     assert caught.value.reason is Refusal.NOT_APPROVER
 
 
+async def test_an_outsider_cannot_quiet_a_chain(room: Room) -> None:
+    review = await gated(room)
+    room.people.outsiders.add(ADA)
+    with pytest.raises(VoteRefused) as caught:
+        await room.membrane.acknowledge(review.id, ADA)
+    assert caught.value.reason is Refusal.NOT_A_MEMBER
+
+
+async def test_there_is_nothing_to_quiet_about_what_was_withdrawn(room: Room) -> None:
+    review = await gated(room)
+    await room.membrane.withdraw(review.action_id, why="moot")
+    with pytest.raises(VoteRefused) as caught:
+        await room.membrane.acknowledge(review.id, ADA)
+    assert caught.value.reason is Refusal.WITHDRAWN
+
+
 async def test_the_requester_is_told(room: Room) -> None:
     action = Action.of("mail.send", {"to": "a"}, agent="a", on_behalf_of=GUS)
     standing = await room.membrane.propose(action)
