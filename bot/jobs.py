@@ -85,6 +85,7 @@ class Jobs:
         """Begin nothing more, and wait for what is in hand: `shutdown` alone would cancel it."""
         if self._scheduler.running:
             self._scheduler.pause()
-            current = asyncio.current_task()
-            await asyncio.gather(*(task for task in self._running if task is not current))
+            await asyncio.sleep(0)  # what was begun in this turn of the loop is in hand only after it
+            while others := self._running - {asyncio.current_task()}:
+                await asyncio.wait(others)
             self._scheduler.shutdown(wait=False)

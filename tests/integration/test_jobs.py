@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+
+import pytest
 
 from bot.jobs import Jobs
 
@@ -56,6 +59,30 @@ async def test_stopping_waits_for_what_is_in_hand() -> None:
     await begun.wait()
     await jobs.stop()
     assert done == [1]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_stopping_waits_for_what_was_just_begun(turns: int, caplog: pytest.LogCaptureFixture) -> None:
+    """However many turns of the loop after its time has come a sweep is when the stop is asked for."""
+    seen: list[str] = []
+
+    async def sweep(name: str, seconds: float) -> None:
+        seen.append(f"{name} begun")
+        await asyncio.sleep(seconds)
+        seen.append(f"{name} ended")
+
+    jobs = Jobs({"early": (lambda: sweep("early", 0.1), 0.01), "late": (lambda: sweep("late", 0.2), 0.05)})
+    jobs.start()
+    await until(lambda: "early begun" in seen)
+    time.sleep(0.06)  # the loop must not turn while the time of the other comes
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await jobs.stop()
+    await asyncio.sleep(0.01)
+    assert [line.replace("begun", "ended") for line in seen if "begun" in line] == [
+        line for line in seen if "ended" in line
+    ]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_success_is_noted_for_the_health_check() -> None:
