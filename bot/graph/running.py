@@ -147,7 +147,7 @@ class Runner:
         watcher = ToolWatcher(seat, await self._parking.calls(thread.id), earlier)
         config: RunnableConfig = {
             "configurable": {"thread_id": thread.id},
-            "callbacks": [ToolGuard(barred), watcher],
+            "callbacks": [ToolGuard(seat, barred), watcher],
         }
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True

@@ -108,6 +108,7 @@ def check_strict() -> None:
 async def open_saver(path: Path) -> AsyncIterator[GuardedSaver]:
     """Open `threads.db`. The connection is closed whatever happens: an open one hangs the process."""
     check_strict()
+    path.touch(mode=0o600)  # noqa: ASYNC240 - once, at the start; the file holds what agents were told
     connection = await aiosqlite.connect(path, timeout=BUSY_S)
     try:
         saver = GuardedSaver(connection)

@@ -47,23 +47,45 @@ def what_became(action: ActionRecord) -> str:
     return NOT_KNOWN
 
 
+class _Calls:
+    """Actions to find again when their tools start."""
+
+    def __init__(self, seat: Seat, actions: Iterable[ActionRecord]) -> None:
+        self._seat = seat
+        self._actions = list(actions)
+
+    def take(self, tool: Mapping[str, Any] | None, event: Mapping[str, Any]) -> ActionRecord | None:
+        """Return the action whose tool starts, once.
+
+        By its call id; of an agent that a tool runs that is not known, so there by the kind and arguments.
+        """
+        call_id, inputs = event.get("tool_call_id"), event.get("inputs") or {}
+        kind = self._seat.kind_of_tool(str((tool or {}).get("name")))
+        for action in self._actions:
+            same = action.kind == kind and all(inputs.get(key) == value for key, value in action.args.items())
+            if action.call_id == call_id if action.call_id else same:
+                self._actions.remove(action)
+                return action
+        return None
+
+
 class ToolGuard(BaseCallbackHandler):
     """Keeps calls from starting a second time. `barred` are the actions whose calls may not."""
 
     raise_error = True
     run_inline = True
 
-    def __init__(self, barred: Iterable[ActionRecord]) -> None:
-        self._barred = {action.call_id: action for action in barred if action.call_id}
+    def __init__(self, seat: Seat, barred: Iterable[ActionRecord]) -> None:
+        self._barred = _Calls(seat, barred)
 
     def on_tool_start(
         self,
-        serialized: dict[str, Any],  # noqa: ARG002 - LangChain's signature
-        input_str: str,  # noqa: ARG002
+        serialized: dict[str, Any],
+        input_str: str,  # noqa: ARG002 - LangChain's signature
         **kwargs: Any,
     ) -> None:
         """Raise NotRunAgain if this call is barred; LangChain then does not run the tool."""
-        action = self._barred.get(str(kwargs.get("tool_call_id")))
+        action = self._barred.take(serialized, kwargs)
         if action is not None:
             raise NotRunAgain(what_became(action))
 
@@ -73,24 +95,24 @@ class ToolWatcher(AsyncCallbackHandler):
 
     def __init__(self, seat: Seat, calls: Iterable[ActionRecord], earlier: Iterable[str]) -> None:
         self._seat = seat
-        self._open = {action.call_id: action.id for action in calls if action.state in CLAIMED}
+        self._open = _Calls(seat, (action for action in calls if action.state in CLAIMED))
         self._runs: dict[UUID, str] = {}
         self.started = set(earlier)
         """The actions whose tool has started, or may have in an `earlier` run."""
 
     async def on_tool_start(
         self,
-        serialized: dict[str, Any],  # noqa: ARG002 - LangChain's signature, as below
-        input_str: str,  # noqa: ARG002
+        serialized: dict[str, Any],
+        input_str: str,  # noqa: ARG002 - LangChain's signature, as below
         *,
         run_id: UUID,
         **kwargs: Any,
     ) -> None:
         """Note which run is which call."""
-        action_id = self._open.get(kwargs.get("tool_call_id"))
-        if action_id is not None:
-            self._runs[run_id] = action_id
-            self.started.add(action_id)
+        action = self._open.take(serialized, kwargs)
+        if action is not None:
+            self._runs[run_id] = action.id
+            self.started.add(action.id)
 
     async def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
         """Report what the tool returned: a message whose status says error is a failure."""

@@ -91,6 +91,8 @@ KINDS = {
     "blocking_delete": "data.delete",
     "job": "job.run",
     "ask_sub": "db.read",
+    "ask_stock": "db.read",
+    "ask_yourself": "report.make",
 }
 """The policy's `tools`."""
 
@@ -106,6 +108,8 @@ SCRIPTS: dict[str, list[Turn]] = {
     "two": [[("delete", {"id": 1}), ("delete", {"id": 2})], "both"],
     "mixed": [[("read", {"id": 1}), ("mail", {"to": "ada"}), ("delete", {"id": 3})], "mixed"],
     "huge": [[("mail", {"to": "x" * 70_000}), ("delete", {"id": 3})], "huge"],
+    "stock": [[("ask_stock", {"text": "two"})], "asked"],
+    "yourself": [[("ask_yourself", {"text": "are you sure?"})], "asked"],
     "sub": [[("ask_sub", {"text": "delete all"})], "asked"],
 }
 
@@ -214,6 +218,23 @@ def ask_sub(text: str) -> str:
     return said
 
 
+@tool
+async def ask_stock(text: str) -> str:
+    """Ask a stock agent."""
+    return str(
+        (await batched.ainvoke({"messages": [{"role": "user", "content": text}]}))["messages"][-1].text
+    )
+
+
+@tool
+def ask_yourself(text: str) -> str:
+    """Ask a question after the tool has started."""
+    ran.append(("asked", text))
+    return f"{interrupt(text)}"
+
+
+supervisor = create_agent(model(), tools=[ask_sub, ask_yourself], middleware=[MembraneMiddleware()])
+with_stock_agent = create_agent(model(), tools=[ask_stock])
 with_sub_agent = create_agent(model(), tools=[ask_sub])
 nested_agent = StateGraph(MessagesState).add_node("agent", gated).add_edge(START, "agent")
 

@@ -11,8 +11,10 @@ from tests.integration.graph.agents import (
     per_call,
     raising,
     strange,
+    supervisor,
     two_gates,
     ungated,
+    with_stock_agent,
     with_sub_agent,
 )
 
@@ -27,7 +29,9 @@ __all__ = [
     "per_call",
     "raising",
     "strange",
+    "supervisor",
     "two_gates",
     "ungated",
+    "with_stock_agent",
     "with_sub_agent",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.review import Receipt
@@ -167,3 +169,27 @@ async def test_a_tool_finds_its_idempotency_key(house: House) -> None:
     assert review is not None
     assert ran == [("job", (1, f"{review.id}:{review.args_digest}", 1))]
     assert standing.action.receipt is Receipt.EXECUTED
+
+
+async def test_a_tool_that_asks_after_it_started_is_told_what_to_change(house: House) -> None:
+    """Its claim is used by then, so it could never finish: that is said, not found out after an approval."""
+    await house.open("supervisor")
+    thread = await house.run("supervisor", say("yourself"))
+    assert await house.states(thread) == ["failed"]
+    assert "declare the kind `idempotent: true`" in (await house.said(thread))[0][1]
+    assert (await house.thread(thread)).state == "finished"
+
+
+async def test_a_supervisor_and_its_agents_are_all_gated(house: House) -> None:
+    """The tool that runs the agent is an action too; declared idempotent, it goes on after the answer."""
+    strict = house.in_force[-1]
+    again = replace(strict.actions["db.read"], idempotent=True)
+    house.in_force.append(replace(strict, actions={**strict.actions, "db.read": again}))
+    await house.open("supervisor")
+    thread = await house.run("supervisor", say("sub"))
+    assert await house.states(thread) == ["running", "waiting"]
+    await house.vote(thread, 1)
+    await house.settle()
+    assert await house.states(thread) == ["executed", "executed"]
+    assert ran == [("blocking_delete", 1)]
+    assert (await house.thread(thread)).state == "finished"

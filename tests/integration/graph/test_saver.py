@@ -81,6 +81,12 @@ async def test_only_what_others_write_counts_as_changed_elsewhere(tmp_path: Path
         assert not await saver.changed_elsewhere()
 
 
+async def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
+    async with open_saver(tmp_path / "threads.db"):
+        for file in tmp_path.iterdir():
+            assert file.stat().st_mode & 0o077 == 0
+
+
 async def test_threads_are_walked_in_order(tmp_path: Path) -> None:
     async with open_saver(tmp_path / "threads.db") as saver:
         compiled = graph().compile(checkpointer=saver)

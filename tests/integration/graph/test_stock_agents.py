@@ -165,3 +165,16 @@ async def test_claims_are_made_only_for_what_is_approved(
     await house.vote(thread, 1)
     await house.settle()
     assert claimed == [(await house.actions(thread))[1].id]
+
+
+async def test_a_stock_agent_that_a_tool_runs_is_reported_too(house: House) -> None:
+    """Its messages are not in the thread's own state, so its calls are known by what they do."""
+    await house.open("with_stock_agent")
+    thread = await house.run("with_stock_agent", say("stock"))
+    assert [action.call_id for action in await house.actions(thread)] == [None, None]
+    await house.vote(thread, 0)
+    await house.vote(thread, 1, approve=False)
+    await house.settle()
+    assert ran == [("delete", 1)]
+    assert await house.states(thread) == ["executed", "rejected"]
+    assert (await house.thread(thread)).state == "finished"
