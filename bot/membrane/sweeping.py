@@ -190,8 +190,8 @@ class Sweeping:
 
         def work(tx: Transaction, execution: executions.Execution) -> bool:
             action = the_action(tx.connection, execution.action_id)
-            executions.give_up(tx.connection, execution.key)
-            if action.state is not ActionState.RUNNING:
+            overdue = executions.give_up(tx.connection, execution.key, now)
+            if not overdue or action.state is not ActionState.RUNNING:
                 return False
             why = "started, and never reported back: whether it happened is not known"
             actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)

@@ -26,7 +26,9 @@ _REPORTED = (
     .where(and_(executions.c.action_id == bindparam("action"), executions.c.reported_at.is_(None)))
     .values(reported_at=bindparam("now"), report_by=None)
 )
-_UNKNOWN = update(executions).where(_KEY).values(report_by=None)
+_UNKNOWN = (
+    update(executions).where(and_(_KEY, executions.c.report_by <= bindparam("now"))).values(report_by=None)
+)
 _DUE = (
     select(executions)
     .where(executions.c.report_by <= bindparam("now"))
@@ -96,6 +98,6 @@ def unreported(connection: Connection, now: float, most: int) -> list[Execution]
     return [_read(row) for row in connection.execute(_DUE, {"now": now, "most": most})]
 
 
-def give_up(connection: Connection, key: str) -> None:
-    """Wait no longer for a report."""
-    connection.execute(_UNKNOWN, {"of": key})
+def give_up(connection: Connection, key: str, now: float) -> bool:
+    """Wait no longer for a report. False: it came, or the effect was claimed again meanwhile."""
+    return connection.execute(_UNKNOWN, {"of": key, "now": now}).rowcount == 1

@@ -8,6 +8,7 @@ from bot.domain.record import Standing
 from bot.domain.review import ActionState, Receipt, Review, ReviewState
 from bot.errors import ClaimRefused
 from bot.membrane import CardFacts, DigestFacts
+from bot.store import executions
 from tests.fakes import ADA, BEN, CLEO, DIA
 from tests.integration.membrane.conftest import Room
 
@@ -164,6 +165,23 @@ async def test_a_claim_that_is_never_reported_is_unknown_and_never_guessed(room:
     assert (after.action.state, after.action.receipt) == (ActionState.UNKNOWN, Receipt.UNKNOWN)
     late = await room.membrane.report(standing.action.id, executed=True)
     assert late.action.receipt is Receipt.EXECUTED, "a late report is better than none"
+
+
+async def test_an_effect_that_was_claimed_again_meanwhile_is_not_unknown(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing, review = await gated(room, "job.run")
+    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    await room.membrane.claim(standing.action.id, review.args_digest)
+    room.clock.forward(601)
+    due = await room.db.read(lambda connection: executions.unreported(connection, room.clock(), 10))
+    monkeypatch.setattr(executions, "unreported", lambda *_: due)
+    await room.membrane.claim(standing.action.id, review.args_digest, rerun=True)
+    assert await room.membrane.unknown_due() == 0
+    assert (await room.membrane.standing(standing.action.id)).action.state is ActionState.RUNNING
+    monkeypatch.undo()
+    room.clock.forward(601)
+    assert await room.membrane.unknown_due() == 1, "the second attempt is owed a report too"
 
 
 async def test_the_facts_of_a_card_are_those_of_now(room: Room) -> None:
