@@ -91,6 +91,7 @@ class Bot:
         self.slack = slack = Slack(settings, lambda: in_force.current)
         self._stack.push_async_callback(slack.close)
         self.membrane = membrane = Membrane(db, lambda: in_force.current, slack.people, secret=secret)
+        await membrane.take_over()
         await membrane.policy_in_force(in_force.current.version, source.decode("utf-8-sig"))
 
         self.host = host = Host(

@@ -18,7 +18,7 @@ from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
-from bot.store import digests, reviews
+from bot.store import digests, messages, reviews, threads
 from bot.store.database import Database, Transaction
 
 
@@ -102,6 +102,18 @@ class Membrane:
     async def open_reviews(self) -> int:
         """Return how many reviews are pending."""
         return await self._core.db.read(reviews.open_count)
+
+    async def take_over(self) -> None:
+        """Take what an earlier process was sending and running: nobody else has this database open.
+
+        Without it, what a killed bot was sending when it died would wait until its lease ends.
+        """
+
+        def work(tx: Transaction) -> None:
+            messages.free_all(tx.connection)
+            threads.free_all(tx.connection)
+
+        await self._core.db.write(work)
 
     async def policy_in_force(self, version: str, source: str) -> None:
         """Keep the text of a policy that came into force, and say so in the journal."""

@@ -61,6 +61,11 @@ _MOOT = (
     )
     .values(due_at=None, given_up_at=bindparam("now"), error="the review was closed before it was sent")
 )
+_FREE_ALL = (
+    update(messages)
+    .where(and_(messages.c.due_at.is_not(None), messages.c.leased_until.is_not(None)))
+    .values(leased_until=None)
+)
 _ATTEMPT = update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
 _SHOWN = (
     update(messages)
@@ -193,6 +198,11 @@ def lease(connection: Connection, *, by: str, now: float, until: float, most: in
         if connection.execute(_LEASE, values).rowcount == 1:
             taken.append(record_of(row))
     return taken
+
+
+def free_all(connection: Connection) -> None:
+    """Let go of everything that is leased, to whomever."""
+    connection.execute(_FREE_ALL)
 
 
 def attempt(connection: Connection, message_id: str, now: float) -> None:

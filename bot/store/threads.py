@@ -32,6 +32,11 @@ _DUE = (
 _LEASE = (
     update(threads).where(and_(_ID, _FREE)).values(leased_by=bindparam("by"), leased_until=bindparam("until"))
 )
+_FREE_ALL = (
+    update(threads)
+    .where(and_(threads.c.settled_at.is_(None), threads.c.leased_until.is_not(None)))
+    .values(leased_until=None)
+)
 _RELEASE = update(threads).where(_ID).values(leased_until=None)
 _INSERT_INTERRUPT = interrupts.insert()
 _INTERRUPT = select(interrupts).where(interrupts.c.id == bindparam("interrupt"))
@@ -144,6 +149,11 @@ def _take(connection: Connection, thread_id: str, by: str, now: float, until: fl
 def release(connection: Connection, thread_id: str) -> None:
     """Let go of a thread without changing where it stands."""
     connection.execute(_RELEASE, {"thread": thread_id})
+
+
+def free_all(connection: Connection) -> None:
+    """Let go of every thread that is leased, to whomever."""
+    connection.execute(_FREE_ALL)
 
 
 def insert_interrupt(connection: Connection, record: InterruptRecord) -> None:

@@ -1,0 +1,44 @@
+"""What a worker took belongs to it for a while; what a dead one held is taken over at the next start."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.membrane import Membrane
+from tests.fakes import SECRET
+from tests.integration.membrane.conftest import Room
+
+
+@pytest.fixture
+def another(room: Room) -> Membrane:
+    """The bot after it was killed and started again."""
+    return Membrane(room.db, lambda: room.in_force[-1], room.people, secret=SECRET, clock=room.clock)
+
+
+async def test_what_is_leased_is_not_given_out_again_until_the_lease_ends(
+    room: Room, another: Membrane
+) -> None:
+    await room.membrane.propose(room.action("mail.send"))
+    (card,) = await room.membrane.outbox.lease(10)
+    assert await another.outbox.lease(10) == []
+    room.clock.forward(61)
+    assert [message.id for message in await another.outbox.lease(10)] == [card.id]
+
+
+async def test_a_new_start_takes_over_the_messages_that_a_dead_bot_was_sending(
+    room: Room, another: Membrane
+) -> None:
+    await room.membrane.propose(room.action("mail.send"))
+    (card,) = await room.membrane.outbox.lease(10)
+    await another.take_over()
+    assert [message.id for message in await another.outbox.lease(10)] == [card.id]
+
+
+async def test_a_new_start_takes_over_the_threads_that_a_dead_bot_was_starting(
+    room: Room, another: Membrane
+) -> None:
+    await room.membrane.start_thread("refunds", {}, graph_version="1", agent="ops-agent")
+    (thread,) = await room.membrane.due_threads(10)
+    assert await another.due_threads(10) == []
+    await another.take_over()
+    assert [each.id for each in await another.due_threads(10)] == [thread.id]
