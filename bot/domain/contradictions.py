@@ -52,7 +52,8 @@ def _never_in_list(name: str, conditions: Mapping[Op, Condition], arg: Arg) -> s
 def _never_one(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:
     for op in (Op.IN, Op.DOMAIN_IN):
         if op in conditions and not conditions[op].operand:
-            return f"{conditions[op].list_name or 'the list'} is empty, so {name} is never in it"
+            list_name = conditions[op].list_name
+            return f"{f'${list_name}' if list_name else 'the list'} is empty, so {name} is never in it"
     candidates = _candidates(conditions, kind)
     if candidates is not None:
         if any(judge_of(conditions.values())(each) == YES for each in candidates):

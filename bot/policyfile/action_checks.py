@@ -20,7 +20,7 @@ def check_action(parts: Parts, name: str, action: ActionModel) -> None:
     own_tier = _check_tier(parts, path, name, action)
     _check_cost(parts, path, name, action)
     first_of: dict[str, int] = {}
-    for index, rule in enumerate(action.raise_):
+    for index, rule in parts.rules[name]:
         place: Path = (*path, "raise", index)
         if rule.id in RESERVED_IDS:
             parts.say(
@@ -46,7 +46,7 @@ def _check_tier(parts: Parts, path: Path, name: str, action: ActionModel) -> Tie
         what = f"tier {int(declared)} is lower than the tier {int(by_risk)} that the risk of {name} asks for"
         parts.say((*path, "tier"), what, "delete it; a declared tier only goes up")
     own = max(by_risk, declared)
-    if own < Tier.SYNC_APPROVAL and action.reviewed is None:
+    if own < Tier.SYNC_APPROVAL and (*path, "reviewed") not in parts.document.keys:
         what = f"{name} is declared tier {int(own)}, below Tier 3, and has no `reviewed`"
         hint = "add reviewed: {by: U0123456789, on: 2026-06-01, why: …}, by the person who answers for it"
         parts.say(path, what, hint, at_key=True)

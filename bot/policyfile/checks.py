@@ -81,7 +81,7 @@ def _check_people(parts: Parts, path: Path, gated: GatedTier, what: str, *, mand
     if votes is not None and votes < gated.quorum:
         parts.say(
             _nearest(parts, path, "quorum", "approvers"),
-            f"a quorum of {gated.quorum} cannot be reached: of the approvers of {what} {votes} can vote",
+            f"a quorum of {gated.quorum} cannot be reached: {what} has {votes} who can approve",
             "name more approvers, or ask for fewer; a rotation counts as one person",
         )
     window = float("inf") if mandated else gated.window_s

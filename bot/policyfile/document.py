@@ -20,6 +20,8 @@ from bot.errors import Problem
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 MAX_NODES = 50_000
+MAX_PROBLEMS = 200
+"""Nobody mends more at once, and a file made to have many must not cost much."""
 MAX_NUMBER = 40
 """Characters of a number."""
 MAX_SOURCE = 160
@@ -30,6 +32,7 @@ Path = tuple[str | int, ...]
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_COMMENT_INSTEAD = re.compile(r"[:,\[{]\s+#([\w-]+)")
 _INT = re.compile(r"[-+]?[0-9]+")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -76,6 +79,7 @@ class Document:
     def problem_at(self, mark: Mark, what: str, hint: str = "") -> Problem:
         """Return a problem at a place."""
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        what, hint = _harmless(what), _harmless(hint)
         return Problem(self.file, mark.line + 1, mark.column + 1, what, hint, _shown(line, mark.column))
 
 
@@ -108,9 +112,13 @@ def _not_utf8(text: bytes, error: UnicodeDecodeError, file: str) -> Document:
     return document
 
 
+def _harmless(text: str) -> str:
+    return _UNSHOWABLE.sub(lambda found: " " if found[0] == "\t" else "\ufffd", text)
+
+
 def _shown(line: str, column: int) -> str:
     """Return a line as it can be shown: nothing in it can move the cursor, and it is not endless."""
-    line = _UNSHOWABLE.sub(lambda found: " " if found[0] == "\t" else "\ufffd", line)
+    line = _harmless(line)
     if len(line) <= MAX_SOURCE:
         return line
     return f"{line[: MAX_SOURCE - 1]}…" if column < MAX_SOURCE else ""
@@ -141,7 +149,7 @@ class _Reader:
         try:
             return next(self._events)
         except yaml.MarkedYAMLError as error:
-            self._fatal(*_syntax_problem(error))
+            self._fatal(*_syntax_problem(error, self._document.lines))
         except yaml.reader.ReaderError as error:
             lines = _LINE_BREAK.split(self._text[: error.position])
             mark = Mark(len(lines) - 1, len(lines[-1]))
@@ -152,6 +160,8 @@ class _Reader:
         raise _Unreadable
 
     def _complain(self, path: Path, mark: Mark, what: str, hint: str = "") -> None:
+        if len(self._document.problems) >= MAX_PROBLEMS:
+            self._fatal(mark, f"more than {MAX_PROBLEMS} problems", "mend the first ones")
         self._document.problems.append(self._document.problem_at(mark, what, hint))
         self._document.broken.add(path)
 
@@ -253,7 +263,6 @@ def _mark(event: Any) -> Mark:
 
 
 def _cut(text: str) -> str:
-    text = _UNSHOWABLE.sub("\ufffd", text)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
@@ -268,12 +277,17 @@ _SYNTAX_HINTS = (
 )
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> tuple[Mark, str, str]:
+def _syntax_problem(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str, str]:
     place = error.problem_mark or error.context_mark
     mark = Mark(place.line, place.column) if place else Mark(0, 0)
     problem = error.problem or "it cannot be read"
     hint = next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
     where = f" {error.context}" if error.context else ""
-    if error.context and error.context_mark:
-        where += f" that began in line {error.context_mark.line + 1}"
+    began = error.context_mark.line if error.context and error.context_mark else mark.line
+    if began != mark.line:
+        where += f" that began in line {began + 1}"
+    for number in range(began, min(mark.line + 1, len(lines))):
+        if found := _COMMENT_INSTEAD.search(lines[number]):
+            mark = Mark(number, found.start(1) - 1)
+            hint = f'quote what begins with #, as "#{found[1]}"; as it is, the rest of the line is a comment'
     return mark, f"not YAML: {problem}{where}", hint

@@ -46,7 +46,9 @@ def duration(value: Any) -> float:
     """Read a duration such as `90s`, `30m`, `4h` or `7d` into seconds."""
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise problem(f"{_shown(value)} is not a duration", "write whole 90s, 30m, 4h or 7d")
+        raise problem(
+            f"{_shown(value)} is not a duration", "write it as 90s, 30m, 4h or 7d, without fractions"
+        )
     seconds = float(int(found[1]) * _SECONDS[found[2]])
     if seconds > MAX_DURATION_S:
         raise problem(f"{value} is longer than a year", "at most 365d")
@@ -161,9 +163,11 @@ def _string_schema(pattern: str = "", example: str = "") -> WithJsonSchema:
 
 
 def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
+    seen = set()
+    for value in values:
+        if value in seen:
             raise problem(f"{_shown(value)} comes twice in this list", "keep one of the two")
+        seen.add(value)
     return values
 
 

@@ -10,10 +10,11 @@ from bot.domain.policy import Policy
 from bot.errors import PolicyError, Problem
 from bot.policyfile.build import build_policy
 from bot.policyfile.checks import check_parts
-from bot.policyfile.document import MAX_BYTES, Document, read_document
+from bot.policyfile.document import MAX_BYTES, MAX_PROBLEMS, Document, read_document
 from bot.policyfile.messages import problem_of
 from bot.policyfile.model import PolicyFile
 from bot.policyfile.parts import take_apart
+from bot.policyfile.schema import schema
 
 
 def load(path: str | Path) -> Policy:
@@ -66,7 +67,8 @@ def _validate(document: Document) -> PolicyFile | None:
     try:
         return PolicyFile.model_validate(document.data)
     except ValidationError as error:
-        found = (problem_of(each, document) for each in error.errors())
+        known = schema()
+        found = (problem_of(each, document, known) for each in error.errors()[:MAX_PROBLEMS])
         document.problems += [problem for problem in found if problem is not None]
         return None
 

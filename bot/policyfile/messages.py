@@ -10,7 +10,10 @@ from pydantic_core import ErrorDetails
 
 from bot.errors import Problem
 from bot.policyfile.document import Document, Path
-from bot.policyfile.schema import known_keys, schema
+from bot.policyfile.schema import known_keys
+
+MAX_WORDS = 300
+"""How many known words are compared with a misspelt one."""
 
 _YAML_1_1_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _ABSENT_DEFAULT_KEYS = frozenset(
@@ -38,6 +41,22 @@ _MISSING_HINTS = {
     "id": "a short name, as large-refund; rulings and statistics cite it",
     "version": "as version: 1",
     "1": 'as 1: {digest: "#agent-digest", every: 1h}',
+    "2": "what waits needs a channel, approvers, expires_in and an escalation",
+    "3": "what is not in the policy is Tier 3, so there is always one",
+    "tiers": "as tiers: {1: {…}, 2: {…}, 3: {…}}",
+    "people": "as people: {release-leads: {users: [U0123456789]}}",
+    "escalations": "as escalations: {platform: {steps: [{after: 25%, page: [release-leads]}]}}",
+    "actions": "name at least one action kind",
+    "users": "as users: [U0123456789]",
+    "every": "as every: 1h",
+    "steps": "as steps: [{after: 25%, page: [release-leads]}]",
+    "reviewed": "as reviewed: {by: U0123456789, on: 2026-06-01, why: …}",
+    "by": "the Slack id of who answers for it",
+    "on": "as on: 2026-06-01",
+    "why": "a sentence",
+    "to": "as to: 3",
+    "when": "as when: {amount: {gt: 500}}",
+    "type": "string, number, integer, boolean, list or object",
     "from": "when the first turn began, as 2026-01-05T09:00:00Z",
     "after": "a share of the window, as 25%, or 30m",
 }
@@ -45,7 +64,7 @@ _MISSING_HINTS = {
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint with the nearest known word, or with all of them where they are few."""
-    words = sorted(known)
+    words = sorted(known)[:MAX_WORDS]
     near = difflib.get_close_matches(word[:80], words, n=1)
     if near:
         return f"did you mean {near[0]}?"
@@ -63,8 +82,11 @@ def place_of(loc: tuple[str | int, ...], document: Document) -> Path:
     return path
 
 
-def problem_of(error: ErrorDetails, document: Document) -> Problem | None:
-    """Return one of pydantic's errors as a problem; None where the value has been complained of already."""
+def problem_of(error: ErrorDetails, document: Document, known: dict[str, Any]) -> Problem | None:
+    """Return one of pydantic's errors as a problem; None where the value has been complained of already.
+
+    `known` is the schema, for hints.
+    """
     loc = error["loc"]
     path = place_of(loc, document)
     if any(path[: len(broken)] == broken for broken in document.broken):
@@ -77,16 +99,17 @@ def problem_of(error: ErrorDetails, document: Document) -> Problem | None:
         at_key = path in document.keys
         return document.problem(path, f"`{name}` is missing", _MISSING_HINTS.get(name, ""), at_key=at_key)
     if kind == "extra_forbidden":
-        return document.problem(path, f"unknown key `{str(loc[-1])[:60]}`", _key_hint(path), at_key=True)
+        what = f"unknown key `{str(loc[-1])[:60]}`"
+        return document.problem(path, what, _key_hint(path, known), at_key=True)
     what, hint = _said(kind, error["input"], context, path)
     return document.problem(path, what, hint)
 
 
-def _key_hint(path: Path) -> str:
+def _key_hint(path: Path, known: dict[str, Any]) -> str:
     key = str(path[-1])
     if key in _ABSENT_DEFAULT_KEYS:
         return "what happens when nobody answers belongs to the tier, and no setting changes it"
-    return did_you_mean(key, known_keys(path[:-1], schema()))
+    return did_you_mean(key, known_keys(path[:-1], known))
 
 
 def _said(kind: str, value: Any, context: Mapping[str, Any], path: Path) -> tuple[str, str]:

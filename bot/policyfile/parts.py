@@ -14,12 +14,14 @@ from bot.domain.people import PeopleSource
 from bot.domain.risk import COST_THRESHOLD_USD, Tier
 from bot.errors import Problem
 from bot.policyfile.build import build_chain, build_people
-from bot.policyfile.document import Document, Path
+from bot.policyfile.document import MAX_PROBLEMS, Document, Path
 from bot.policyfile.fields import Money
 from bot.policyfile.fields import Scalar as ScalarField
 from bot.policyfile.messages import did_you_mean
-from bot.policyfile.model import ActionModel, EscalationModel, GatedModel, PeopleEntry
+from bot.policyfile.model import ActionModel, EscalationModel, GatedModel, PeopleEntry, RaiseModel
 
+_DECIDING = frozenset({"risk", "tier", "args", "more_args"})
+"""Keys of an action without which nothing can be said of the others."""
 _TIERS = {"2": Tier.ASYNC_APPROVAL, "3": Tier.SYNC_APPROVAL}
 
 
@@ -33,6 +35,9 @@ class Parts:
     lists: dict[str, list[Scalar]] = field(default_factory=dict)
     tiers: dict[Tier, GatedModel] = field(default_factory=dict)
     actions: dict[str, ActionModel] = field(default_factory=dict)
+    """Without their raise rules, and without settings that are not sound in themselves."""
+    rules: dict[str, list[tuple[int, RaiseModel]]] = field(default_factory=dict)
+    """The sound raise rules of each action, with their place in the file's list."""
     threshold_usd: float = COST_THRESHOLD_USD
     problems: list[Problem] = field(default_factory=list)
 
@@ -42,7 +47,8 @@ class Parts:
 
     def say(self, path: Path, what: str, hint: str = "", *, at_key: bool = False) -> None:
         """Note a problem, unless the value has been complained of already."""
-        if not any(path[: len(broken)] == broken for broken in self.document.broken):
+        known = any(path[: len(broken)] == broken for broken in self.document.broken)
+        if not known and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(self.document.problem(path, what, hint, at_key=at_key))
 
     def check_name(self, path: Path, name: str, section: str, what: str) -> bool:
@@ -70,7 +76,8 @@ def take_apart(document: Document) -> Parts:
         chains={name: build_chain(name, model) for name, model in escalations.items()},
         lists=dict(_sound(document, "lists", list[ScalarField])),
         tiers={_TIERS[name]: model for name, model in tiers.items() if name in _TIERS},
-        actions=dict(_sound(document, "actions", ActionModel)),
+        actions=_sound_actions(document),
+        rules={name: _sound_rules(entry) for name, entry in _section(document, "actions").items()},
         threshold_usd=float(threshold),
     )
 
@@ -89,4 +96,36 @@ def _sound(document: Document, section: str | None, model: Any) -> dict[str, Any
             sound[name] = adapter.validate_python(entry)
         except ValidationError:
             continue  # said already, with its place, when the whole file was validated
+    return sound
+
+
+def _sound_actions(document: Document) -> dict[str, ActionModel]:
+    sound = {}
+    for name, entry in _section(document, "actions").items():
+        if isinstance(entry, dict):
+            kept = {key: value for key, value in entry.items() if key != "raise"}
+            if (model := _sound_action(kept)) is not None:
+                sound[name] = model
+    return sound
+
+
+def _sound_action(entry: dict[str, Any]) -> ActionModel | None:
+    """Return an action without the settings that are wrong, unless its tier or arguments are among them."""
+    try:
+        return ActionModel.model_validate(entry)
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    if wrong & _DECIDING or not wrong:
+        return None
+    return ActionModel.model_validate({key: value for key, value in entry.items() if key not in wrong})
+
+
+def _sound_rules(entry: Any) -> list[tuple[int, RaiseModel]]:
+    rules = entry.get("raise") if isinstance(entry, dict) else None
+    sound = []
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        try:
+            sound.append((index, RaiseModel.model_validate(rule)))
+        except ValidationError:
+            continue  # said already, as above
     return sound
