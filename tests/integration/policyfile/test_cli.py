@@ -1,0 +1,155 @@
+"""`membrane policy`: what an admin reads, what a machine reads, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.cli.policy import policy_group
+from tests.unit.policyfile.making import BASE, with_action
+
+POLICIES = Path(__file__).parents[3] / "policies"
+BROKEN = BASE.replace("approvers: [leads]", "approvers: [lead]")
+RULED = with_action(
+    "risk: {reversible: true, blast_radius: low, cost_usd: $amount}\n"
+    "reviewed: {by: U0CLEO, on: 2026-06-01, why: ok}\n"
+    "args: {amount: {type: number, unit: USD}}\n"
+    "raise: [{id: large, to: 3, when: {amount: {gt: 500}}, because: large refunds need two people}]\n"
+    "tools: [refund]"
+)
+
+
+def _run(*args: str, stdin: str | None = None, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(policy_group, args, input=stdin, env=env)
+
+
+def _json(*args: str) -> Any:
+    return json.loads(_run(*args, "--json").stdout)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    path = tmp_path / "good.yaml"
+    path.write_text(RULED)
+    return str(path)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> str:
+    path = tmp_path / "bad.yaml"
+    path.write_text(BROKEN)
+    return str(path)
+
+
+def test_check_says_that_a_file_is_fine(good: str) -> None:
+    result = _run("check", good)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{good}: fine, 2 action kinds, sha256:")
+
+
+def test_check_says_what_is_wrong_with_each_file(good: str, bad: str) -> None:
+    result = _run("check", good, bad)
+    assert result.exit_code == 1
+    assert f"{bad}:23:42: approver `lead` is not in `people`; did you mean leads?\n" in result.stdout
+    assert result.stdout.endswith(f"{bad}: 1 problem\n")
+
+
+def test_check_for_machines(good: str, bad: str) -> None:
+    fine, broken = _json("check", good, bad)
+    assert (fine["ok"], fine["problems"], fine["kinds"]) == (True, [], 2)
+    assert broken["ok"] is False
+    (problem,) = broken["problems"]
+    assert (problem["line"], problem["column"], problem["hint"]) == (23, 42, "did you mean leads?")
+
+
+def test_check_without_a_file_is_a_slip_of_usage() -> None:
+    assert _run("check").exit_code == 2
+
+
+def test_check_adds_notes_to_what_loads(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(BASE.replace("quorum: 2", "quorum: 3"))
+    assert (
+        "  note: tier 3: 3 people can approve, and as many are needed; nobody"
+        in _run("check", str(path)).stdout
+    )
+
+
+def test_explain_lays_out_the_whole_ruling(good: str) -> None:
+    result = _run("explain", "x.y", "--args", '{"amount": 900}', "--policy", good)
+    assert result.exit_code == 0
+    text = result.stdout.splitlines()
+    assert text[:6] == [
+        'x.y {"amount":900}',
+        "is tier 3, sync approval: large refunds need two people",
+        "",
+        "What was looked at",
+        "  + risk       tier 1  it is reversible and small, and costs more than 1 USD",
+        "  - arguments          the arguments are as declared",
+    ]
+    assert "  * large      tier 3  amount > 500: large refunds need two people" in text
+    assert "    amount is 900" in text
+    assert "Who is asked: 2 of these, in #approvals; one rejection ends it" in text
+    assert "  leads: U0CLEO, U0DIA, U0EVE" in text
+    assert "By when: within 30m; an approval is good for 30m" in text
+    assert "  after 7m 30s (25%): page oncall" in text
+    assert "  then every 15m, 3 times: everybody again" in text
+    assert "If nobody answers: abort: it does not happen, and the agent is told that nobody answered" in text
+
+
+def test_explain_what_passes_and_what_is_unknown(good: str) -> None:
+    passing = _run("explain", "x.y", "--args", '{"amount": 9}', "--policy", good).stdout
+    assert "It is shown afterwards, in the digest in #digest." in passing
+    unknown = _run("explain", "refund", "--policy", good).stdout
+    assert "refund is not in the policy; unknown is strictest" in unknown
+    assert "refund is a tool that stands for x.y: membrane policy explain x.y" in unknown
+
+
+def test_explain_for_machines_and_from_stdin(good: str) -> None:
+    result = _run("explain", "x.y", "--args", "-", "--policy", good, "--json", stdin='{"amount": 900}')
+    ruling = json.loads(result.stdout)
+    assert (ruling["tier"], ruling["rule"], ruling["default"]) == (3, "large", "abort")
+    assert [step["name"] for step in ruling["trace"]] == ["risk", "arguments", "large"]
+
+
+def test_explain_takes_the_policy_that_the_bot_has(good: str) -> None:
+    assert "is tier" in _run("explain", "x.y", env={"MEMBRANE_POLICY": good}).stdout
+
+
+@pytest.mark.parametrize("args", ["{", "[]", '{"a": NaN}', "[" * 100_000])
+def test_explain_with_arguments_that_are_none_is_a_slip_of_usage(good: str, args: str) -> None:
+    assert _run("explain", "x.y", "--args", args, "--policy", good).exit_code == 2
+
+
+def test_explain_with_a_policy_that_does_not_load(bad: str) -> None:
+    result = _run("explain", "x.y", "--policy", bad)
+    assert result.exit_code == 1
+    assert "did you mean leads?" in result.stderr
+    assert json.loads(_run("explain", "x.y", "--policy", bad, "--json").stdout)["ok"] is False
+
+
+def test_diff_says_what_loosens_first(good: str, tmp_path: Path) -> None:
+    looser = tmp_path / "looser.yaml"
+    looser.write_text(RULED.replace("gt: 500", "gt: 900").replace("expires_in: 4h", "expires_in: 2h"))
+    result = _run("diff", good, str(looser))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "!! looser        x.y: rule large fires when amount > 900; it was when amount > 500",
+        "+  stricter      tier 2: an approval is good for 2h; it was for 4h",
+        "   different     tier 2: window 4h is now 2h",
+    ]
+    assert _run("diff", good, str(looser), "--refuse-looser").exit_code == 1
+    assert _run("diff", str(looser), good).exit_code == 0
+    assert _json("diff", good, str(looser))[0]["loosens"] is True
+    assert _run("diff", good, good, "--refuse-looser").stdout == "The two mean the same.\n"
+
+
+def test_schema_is_printed_and_written(tmp_path: Path) -> None:
+    path = tmp_path / "schema.json"
+    assert _run("schema", "--write", str(path)).exit_code == 0
+    assert path.read_text() == _run("schema").stdout
+    assert path.read_text() == (POLICIES / "policy.schema.json").read_text()

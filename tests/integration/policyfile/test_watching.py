@@ -1,0 +1,177 @@
+"""The policy in force follows its file, however that is replaced, and never into one that does not load."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.domain.policy import Policy
+from bot.errors import PolicyError
+from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, load
+from tests.unit.policyfile.making import BASE
+
+QUORUM_3 = BASE.replace("quorum: 2", "quorum: 3")
+QUORUM_1 = BASE.replace("quorum: 2", "quorum: 1")
+BROKEN = BASE.replace("approvers: [leads]", "approvers: [lead]")
+
+
+class Told:
+    """Keeps what the watcher told, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[Policy, Reload]] = []
+        self.failed: list[PolicyError] = []
+        self.raises: Exception | None = None
+
+    async def on_loaded(self, policy: Policy, reload: Reload) -> None:
+        self.loaded.append((policy, reload))
+        if self.raises:
+            raise self.raises
+
+    async def on_failed(self, error: PolicyError) -> None:
+        self.failed.append(error)
+
+
+@asynccontextmanager
+async def _watched(path: Path, *, rehash_every_s: float = 30.0) -> AsyncIterator[tuple[PolicyInForce, Told]]:
+    in_force, told = PolicyInForce(load(path)), Told()
+    watcher = PolicyWatcher(path, in_force, told.on_loaded, told.on_failed, rehash_every_s=rehash_every_s)
+    task = asyncio.create_task(watcher.run())
+    await asyncio.sleep(0.3)
+    try:
+        yield in_force, told
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def _until(what: Callable[[], bool], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not what():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "policies" / "default.yaml"
+    path.parent.mkdir()
+    path.write_text(BASE)
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def _rename(path: Path, text: str) -> None:
+    """Replace the file as editors do: write beside it, then rename."""
+    beside = path.with_suffix(".tmp")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _delete_and_write(path: Path, text: str) -> None:
+    path.unlink()
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("change", [_write, _rename, _delete_and_write])
+async def test_a_change_comes_into_force(file: Path, change: Callable[[Path, str], None]) -> None:
+    async with _watched(file) as (in_force, told):
+        before = in_force.current
+        change(file, QUORUM_1)
+        await _until(lambda: bool(told.loaded))
+        ((policy, reload),) = told.loaded
+        assert in_force.current is policy
+        assert policy.version != before.version
+        assert reload.source == QUORUM_1
+        assert reload.changes == ("LOOSER: tier 3: quorum 2 is now 1",)
+        assert told.failed == []
+
+
+async def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
+    """Kubernetes swaps a symlink to a folder; the file's own name never changes."""
+    for name, text in (("one", BASE), ("two", QUORUM_3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "default.yaml").write_text(text)
+    (tmp_path / "..data").symlink_to("one")
+    (tmp_path / "default.yaml").symlink_to("..data/default.yaml")
+    async with _watched(tmp_path / "default.yaml") as (_, told):
+        (tmp_path / "..new").symlink_to("two")
+        (tmp_path / "..new").replace(tmp_path / "..data")
+        await _until(lambda: bool(told.loaded))
+        assert told.loaded[0][1].source == QUORUM_3
+
+
+async def test_a_file_that_does_not_load_changes_nothing_and_is_told_once(file: Path) -> None:
+    async with _watched(file, rehash_every_s=0.05) as (in_force, told):
+        before = in_force.current
+        file.write_text(BROKEN)
+        await _until(lambda: bool(told.failed))
+        await asyncio.sleep(0.3)
+        (error,) = told.failed
+        assert str(error).startswith(f"{file}:23:42: approver `lead` is not in `people`; did you mean leads?")
+        assert in_force.current is before
+        file.write_text(BASE)
+        await _until(lambda: bool(told.loaded))
+        assert [reload.changes for _, reload in told.loaded] == [()], "that it is mended is told too"
+        assert in_force.current.version == before.version
+
+
+async def test_a_file_that_is_gone_is_told_and_its_return_is_noticed(file: Path) -> None:
+    async with _watched(file) as (in_force, told):
+        before = in_force.current
+        file.unlink()
+        await _until(lambda: bool(told.failed))
+        assert "the file cannot be read" in str(told.failed[0])
+        assert in_force.current is before
+        file.write_text(QUORUM_3)
+        await _until(lambda: bool(told.loaded))
+
+
+async def test_layout_and_other_files_are_no_news(file: Path) -> None:
+    async with _watched(file) as (in_force, told):
+        before = in_force.current
+        file.write_text("# a comment\n" + BASE)
+        (file.parent / "demo.yaml").write_text(BROKEN)
+        await asyncio.sleep(0.5)
+        assert (told.loaded, told.failed) == ([], [])
+        assert in_force.current is before
+
+
+async def test_what_changed_before_the_watching_began_is_found(file: Path) -> None:
+    in_force, told = PolicyInForce(load(file)), Told()
+    file.write_text(QUORUM_3)
+    task = asyncio.create_task(PolicyWatcher(file, in_force, told.on_loaded, told.on_failed).run())
+    await _until(lambda: bool(told.loaded))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_another_folder_in_its_place_is_found_by_the_clock(file: Path) -> None:
+    """The watched folder is gone with its inode; hashing again finds the new one."""
+    async with _watched(file, rehash_every_s=0.2) as (_, told):
+        shutil.move(file.parent, file.parent.with_name("old"))
+        file.parent.mkdir()
+        file.write_text(QUORUM_3)
+        await _until(lambda: bool(told.loaded))
+        await asyncio.sleep(0.5)
+        file.write_text(QUORUM_1)
+        await _until(lambda: len(told.loaded) == 2)
+
+
+async def test_a_callback_that_fails_stops_nothing(file: Path) -> None:
+    async with _watched(file) as (in_force, told):
+        told.raises = RuntimeError("Slack is down")
+        file.write_text(QUORUM_3)
+        await _until(lambda: bool(told.loaded))
+        assert in_force.current is told.loaded[0][0]
+        file.write_text(QUORUM_1)
+        await _until(lambda: len(told.loaded) == 2)
