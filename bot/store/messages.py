@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, not_, or_, select, update
 
 from bot.domain.record import Message
 from bot.store.sqlite import insert_new
@@ -40,13 +40,19 @@ _LEASE = (
     )
     .values(leased_by=bindparam("by"), leased_until=bindparam("until"))
 )
+_DRAWN_ALREADY = messages.c.shown > 0
+_WAITS = messages.c.due_at.is_not(None)
+_OVERTAKES = and_(_DRAWN_ALREADY, _WAITS, messages.c.priority > bindparam("urgency"))
+_KEEPS = or_(not_(_DRAWN_ALREADY), and_(_WAITS, messages.c.priority <= bindparam("urgency")))
+# What waits for its turn keeps it, unless this is more urgent: then it is due at once. So the redraw of a
+# card that somebody just clicked is not put back by what follows from the click.
 _TOUCH = (
     update(messages)
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
     .values(
         wanted=messages.c.wanted + 1,
-        due_at=func.coalesce(messages.c.due_at, bindparam("now")),
-        priority=case((messages.c.shown == 0, messages.c.priority), else_=bindparam("urgency")),
+        due_at=case((_OVERTAKES, bindparam("now")), else_=func.coalesce(messages.c.due_at, bindparam("now"))),
+        priority=case((_KEEPS, messages.c.priority), else_=bindparam("urgency")),
     )
 )
 _MOOT = (
