@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.addresses import DomainSet, domain_of
-from bot.domain.patterns import MAX_TEXT, compile_pattern
+from bot.domain.patterns import MAX_TEXT, compile_patterns
 
 Verdict = int
 """NO, YES or DOUBT. The last two are true: doubt counts as matched."""
@@ -143,9 +143,8 @@ def judge_of(conditions: Iterable[Condition]) -> Judge:
 
 
 def judge_of_args(when: Mapping[str, tuple[Condition, ...]]) -> Judge:
-    """Compile the conditions of one rule, which must all hold, into one judge of an action's arguments."""
-    parts = [_of_argument(name, judge_of(conditions)) for name, conditions in sorted(when.items())]
-    return parts[0] if len(parts) == 1 else _all_hold(parts)
+    """Compile conditions on several arguments, which must all hold, into one judge of all the arguments."""
+    return _all_hold([_of_argument(name, judge_of(conditions)) for name, conditions in sorted(when.items())])
 
 
 def _of_argument(name: str, judge: Judge) -> Judge:
@@ -228,12 +227,12 @@ def _member(value: Any) -> tuple[bool, Any] | None:
 
 
 def _matches(patterns: Any) -> Judge:
-    tries = [compile_pattern(pattern).fullmatch for pattern in patterns]
+    fullmatch = compile_patterns(patterns).fullmatch
 
     def judge(value: Any) -> Verdict:
         if type(value) is not str or len(value) > MAX_TEXT:
             return DOUBT
-        return any(attempt(value) for attempt in tries)
+        return NO if fullmatch(value) is None else YES
 
     return judge
 

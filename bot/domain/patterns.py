@@ -6,12 +6,14 @@ most its length. The first piece must stand at the start, the last at the end, a
 searched for once, from where the one before it ended: finding the leftmost place and never going back is
 right, because a piece that fits further left leaves more text to those after it. So the time is at most
 (length of the text) x (length of the pattern), both capped. The pieces are joined into one `re` pattern as
-atomic groups, `(?>.*?piece)`, which is how `re` is told never to go back.
+atomic groups, `(?>.*?piece)`, which is how `re` is told never to go back. Of several patterns each is tried
+once.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 MAX_PATTERN = 128
 """Characters of a pattern."""
@@ -28,29 +30,30 @@ class BadPattern(ValueError):
     """A pattern that cannot be used; the text says why and how to mend it."""
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return the compiled pattern; use its `fullmatch`, on texts of at most MAX_TEXT characters.
+def compile_patterns(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return one compiled pattern for what any of these matches.
 
-    Raises BadPattern.
+    Use its `fullmatch`, on texts of at most MAX_TEXT characters. Raises BadPattern.
     """
+    expression = "|".join(f"(?:{_expression(pattern)})" for pattern in patterns)
+    try:
+        return re.compile(expression, re.IGNORECASE | re.DOTALL)
+    except re.error as error:
+        raise BadPattern(f"a pattern that cannot be read: {error}") from error
+
+
+def _expression(pattern: str) -> str:
     if not pattern:
         raise BadPattern("an empty pattern matches the empty text alone")
     if len(pattern) > MAX_PATTERN:
         raise BadPattern(f"a pattern of {len(pattern)} characters; at most {MAX_PATTERN} are tried")
     first, *others = _pieces(pattern)
     if not others:
-        return _compile("".join(first))
+        return "".join(first)
     *between, last = others
     searched = "".join(f"(?>.*?{''.join(piece)})" for piece in between if piece)
     ending = f"(?=.{{{len(last)}}})(?>.*)(?<={''.join(last)})" if last else ".*"
-    return _compile("".join(first) + searched + ending)
-
-
-def _compile(expression: str) -> re.Pattern[str]:
-    try:
-        return re.compile(expression, re.IGNORECASE | re.DOTALL)
-    except re.error as error:
-        raise BadPattern(f"a pattern that cannot be read: {error}") from error
+    return "".join(first) + searched + ending
 
 
 def _pieces(pattern: str) -> list[list[str]]:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from bot.domain.action import KIND
 from bot.domain.addresses import normal_entry
 from bot.domain.escalation import Delay
-from bot.domain.patterns import BadPattern, compile_pattern
+from bot.domain.patterns import BadPattern, compile_patterns
 from bot.domain.people import USER_ID, USERGROUP_ID
 
 MAX_DURATION_S = 365 * 86400.0
@@ -147,7 +147,7 @@ def _pattern(value: Any) -> str:
     if not isinstance(value, str):
         raise problem(f"{_shown(value)} is not a pattern", 'write a text, as "*drop table*"')
     try:
-        compile_pattern(value)
+        compile_patterns([value])
     except BadPattern as error:
         raise problem(str(error)) from None
     return value
