@@ -89,6 +89,8 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         except TooMany as full:
             return _refusal(call, str(full))
         follows: str | None = None
+        # On a resume this runs from its top, and every earlier interrupt returns its saved answer again. A
+        # claim may stand above the next one: refused once, it is refused again or it lets the effect run.
         while True:
             if action_id is not None and follows is None:
                 ending = await self._attempt(seat, action_id, action, request, handler)

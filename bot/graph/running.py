@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -109,7 +109,9 @@ class Runner:
         )
         raise Later(why, STALLED_S)
 
-    async def _answers(self, thread: ThreadRecord, owed: Iterable[InterruptRecord]) -> Any:
+    async def _answers(
+        self, thread: ThreadRecord, owed: Iterable[InterruptRecord]
+    ) -> AsyncIterator[tuple[InterruptRecord, dict[str, Any]]]:
         for record in owed:
             standings = await self._membrane.answer_of(record.id)
             if record.shape == GATE_SHAPE:
@@ -156,6 +158,7 @@ class Runner:
                 await hosted.graph.ainvoke(given, config, durability="sync")
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
+            answers = ()  # raised before anything was taken
         except (sqlite3.OperationalError, StoreError) as error:
             raise Later(f"a database could not be used: {error}", RETRY_S) from error
         except Exception as error:

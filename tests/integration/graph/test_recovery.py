@@ -274,3 +274,47 @@ def test_killed_between_the_effect_and_the_saved_state(
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "effects").read_text().count("\n") == runs
     assert json.loads(again.stdout) == [ends, "finished"]
+
+
+async def test_saved_state_older_than_the_store_is_not_answered_twice(house: House) -> None:
+    """Somebody restored an old threads.db: the thread waits at a question that was answered, and acted on."""
+    await house.open(*GRAPHS)
+    thread = await house.run("one", DELETE)
+    await house.host.stop()
+    files = {each: each.read_bytes() for each in house.folder.glob("threads.db*")}
+    await house.open(*GRAPHS)
+    await house.vote(thread)
+    other = await house.run("one", {"kind": "data.delete", "args": {"id": 2}})
+    assert await house.states(thread) == ["executed"]
+    await house.membrane.thread_state(thread, "parked")  # as a store would say that ended a moment later
+    await house.host.stop()
+    for each in house.folder.glob("threads.db*"):
+        each.unlink()
+    for each, content in files.items():
+        each.write_bytes(content)
+
+    await house.open(*GRAPHS)
+    await house.settle()
+    stale = await house.thread(thread)
+    assert stale.state == "failed"
+    assert "answered before" in (stale.error or "")
+    assert ran == [("data.delete", {"id": 1})]
+    assert (await house.thread(other)).state == "gone"
+    assert await house.states(other) == ["withdrawn"]
+
+
+async def test_threads_of_a_graph_that_is_not_loaded_wait_and_are_told(house: House) -> None:
+    await house.open("one")
+    thread = await house.run("one", DELETE)
+    await house.host.stop()
+    await house.vote(thread)
+    await house.open("gated")
+    await house.settle()
+    assert (await house.thread(thread)).state == "parked"
+    told = [each.body for each in await house.membrane.outbox.lease(100) if each.kind == "notice"]
+    assert any("name it in MEMBRANE_GRAPHS again" in (text or "") for text in told)
+    await house.host.stop()
+    await house.open("one", "gated")
+    house.clock.forward(61)
+    await house.settle()
+    assert ran == [("data.delete", {"id": 1})]
