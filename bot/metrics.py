@@ -15,32 +15,17 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection
 
 from bot.domain.review import ReviewState
 from bot.domain.risk import Tier
 from bot.errors import Refusal
 from bot.membrane import Membrane
+from bot.store import journal
 from bot.store.database import Database
-from bot.store.tables import journal
 
 BATCH = 10_000
 """Journal entries read at once; a scrape reads as many batches as there are."""
-
-_OF_WRITER = journal.c.writer == bindparam("of")
-_AFTER = (
-    select(journal.c.seq, journal.c.event, journal.c.body)
-    .where(and_(_OF_WRITER, journal.c.seq > bindparam("last")))
-    .order_by(journal.c.seq)
-    .limit(BATCH)
-)
-_LAST_BEFORE = (
-    select(journal.c.seq)
-    .where(and_(_OF_WRITER, journal.c.at < bindparam("since")))
-    .order_by(journal.c.seq.desc())
-    .limit(1)
-)
-
 
 ZERO = {
     "actions": [str(int(tier)) for tier in Tier],
@@ -64,7 +49,7 @@ ABOUT = {
 class Metrics:
     """The bot's figures in a registry of its own. They count from when this object was made.
 
-    `sweeps` returns when each sweep last succeeded; `writer` is whose chain of the journal is counted.
+    `sweeps` returns when each sweep last succeeded; `writer` is whose chains of the journal are counted.
     """
 
     def __init__(
@@ -116,18 +101,20 @@ class Metrics:
     async def _count(self) -> None:
         if self._last is None:
             self._last = await self._db.read(self._first)
-        while rows := await self._db.read(self._next):
-            for seq, event, body in rows:
-                self._note(event, body)
-                self._last = seq
+        while await self._db.read(self._tally) == BATCH:
+            pass
 
     def _first(self, connection: Connection) -> int:
-        values = {"of": self._writer, "since": self._since}
-        return connection.execute(_LAST_BEFORE, values).scalar() or 0
+        return journal.last_before(connection, self._since)
 
-    def _next(self, connection: Connection) -> list[tuple[int, str, bytes]]:
-        values = {"of": self._writer, "last": self._last}
-        return [(row.seq, row.event, row.body) for row in connection.execute(_AFTER, values)]
+    def _tally(self, connection: Connection) -> int:
+        """Count a batch, in the reader's thread: at full speed there are tens of thousands a scrape."""
+        found = journal.since(connection, self._last or 0, BATCH)
+        for place, entry in found:
+            if entry.writer.partition(".")[0] == self._writer:
+                self._note(entry.event, entry.body)
+            self._last = place
+        return len(found)
 
     def _note(self, event: str, text: bytes) -> None:
         body: dict[str, Any] = orjson.loads(text)

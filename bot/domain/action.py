@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import math
 import re
@@ -69,7 +68,7 @@ def args_digest(secret: bytes, kind: str, canonical: bytes) -> str:
 
     Keyed (HMAC-SHA256 with the bot's own secret) because a plain hash of a small secret can be guessed.
     """
-    return hmac.new(secret, kind.encode() + b"\n" + canonical, hashlib.sha256).hexdigest()
+    return hmac.digest(secret, kind.encode() + b"\n" + canonical, "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True)

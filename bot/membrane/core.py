@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +18,12 @@ from bot.errors import NotFound
 from bot.membrane.bells import Bells
 from bot.store import actions, reviews
 from bot.store.database import Database
+from bot.store.rulings import Briefs
 
 
 def new_id(prefix: str) -> str:
     """Return a new id that sorts by its time: `rev_…`, milliseconds and 64 random bits."""
-    return f"{prefix}_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(8)}"
+    return f"{prefix}_{time.time_ns() // 1_000_000:011x}{os.urandom(8).hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Core:
     clock: Callable[[], float] = time.time
     new_id: Callable[[str], str] = new_id
     worker: str = field(default_factory=lambda: new_id("bot"))
+    briefs: Briefs = field(default_factory=Briefs)
 
     def digest_of(self, action: Action) -> str:
         """Return the keyed args digest of an action."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from bot.domain.action import args_digest
 from bot.domain.record import ActionRecord, Claim, Standing
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, Refusal, ReportRefused
@@ -67,7 +70,7 @@ class Executing:
             raise _already_claimed()
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         redraw(tx, action.id, now)
-        tx.journal(now, "action.claimed", {"key": key, "attempt": 1}, action_id=action.id)
+        _journal_claim(tx, action, now, key, 1)
         return Claim(key, 1, the_action(tx.connection, action.id))
 
     def _claim_again(self, tx: Transaction, action: ActionRecord, now: float, *, rerun: bool) -> Claim:
@@ -79,7 +82,7 @@ class Executing:
             raise _already_claimed()
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         attempt = earlier.attempt + 1
-        tx.journal(now, "action.claimed", {"key": earlier.key, "attempt": attempt}, action_id=action.id)
+        _journal_claim(tx, action, now, earlier.key, attempt)
         return Claim(earlier.key, attempt, action)
 
     def _lapse(self, tx: Transaction, action: ActionRecord, now: float) -> ClaimRefused:
@@ -125,12 +128,24 @@ class Executing:
             actions.move(tx.connection, action, becomes, at=now, detail=why, result=result)
             executions.reported(tx.connection, action_id, now)
             redraw(tx, action_id, now)
-            tx.journal(now, f"action.{becomes}", {"detail": why}, action_id=action_id)
+            body = {"detail": why, "result_digest": self._digest_of_result(result)}
+            tx.journal(now, f"action.{becomes}", body, action_id=action_id, tier=action.tier)
             return standing_of(tx.connection, action_id)
 
         standing = await core.db.write(work)
         core.bells.ring(action_id)
         return standing
+
+    def _digest_of_result(self, result: Any) -> str | None:
+        """Return what the journal keeps of a result: keyed, as the result may be small and secret."""
+        if result is None:
+            return None
+        return args_digest(self._core.secret, "result", orjson.dumps(result, option=orjson.OPT_SORT_KEYS))
+
+
+def _journal_claim(tx: Transaction, action: ActionRecord, now: float, key: str, attempt: int) -> None:
+    body = {"key": key, "attempt": attempt}
+    tx.journal(now, "action.claimed", body, action_id=action.id, tier=action.tier)
 
 
 def _passed_in_thread(action: ActionRecord) -> bool:

@@ -163,6 +163,8 @@ class Hosting:
             raise NotFound(f"there is no thread {thread_id}")
         made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, parked.payload, "waiting", now)
         threads.insert_interrupt(tx.connection, made)
+        body = {"thread": thread_id, "interrupt": made.id, "shape": made.shape}
+        tx.journal(now, "thread.parked", body, action_id=parked.action_id)
         if parked.action_id is not None:
             self._park_again(tx, the_action(tx.connection, parked.action_id), parked.interrupt_id, now)
         for call in parked.calls:
@@ -213,11 +215,18 @@ class Hosting:
     async def delivered(self, interrupt_id: str) -> bool:
         """Note that a resume was checked: the interrupt is gone from the thread."""
         core = self._core
-        return await core.db.write(
-            lambda tx: threads.move_interrupt(
-                tx.connection, interrupt_id, "answered", "delivered", core.clock()
-            )
-        )
+
+        def work(tx: Transaction) -> bool:
+            now = core.clock()
+            interrupt = threads.interrupt(tx.connection, interrupt_id)
+            if interrupt is None or not threads.move_interrupt(
+                tx.connection, interrupt_id, "answered", "delivered", now
+            ):
+                return False
+            tx.journal(now, "thread.resumed", {"thread": interrupt.thread_id, "interrupt": interrupt_id})
+            return True
+
+        return await core.db.write(work)
 
     async def vanished(self, thread_id: str, interrupt_ids: tuple[str, ...], why: str) -> int:
         """Withdraw what these interrupts asked: their thread does not wait there any more.
@@ -233,6 +242,8 @@ class Hosting:
                     continue
                 if not threads.move_interrupt(tx.connection, interrupt.id, interrupt.state, "vanished", now):
                     continue
+                body = {"thread": thread_id, "interrupt": interrupt.id, "why": why}
+                tx.journal(now, "thread.vanished", body)
                 for review in reviews.of_interrupt(tx.connection, interrupt.id):
                     action = the_action(tx.connection, review.action_id)
                     count += review.pending and close_review(

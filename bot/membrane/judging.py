@@ -148,7 +148,9 @@ class Judging:
         now = self._core.clock()
 
         def work(tx: Transaction) -> None:
-            the_review(tx.connection, review_id)
+            review = the_review(tx.connection, review_id)
             reviews.saw(tx.connection, review_id, viewer, what, now)
+            body = {"viewer": viewer, "what": what}
+            tx.journal(now, "review.seen", body, action_id=review.action_id, review_id=review_id)
 
         await self._core.db.write(work)

@@ -126,7 +126,15 @@ class Outbox:
     async def lost(self, message_id: str) -> None:
         """Note that a message is not there any more: it is to be posted again."""
         core = self._core
-        await core.db.write(lambda tx: messages.lost(tx.connection, message_id, core.clock()))
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            messages.lost(tx.connection, message_id, now)
+            body = {"message": message_id, "kind": message.kind, "channel": message.channel_id}
+            tx.journal(now, "message.lost", body, review_id=message.review_id)
+
+        await core.db.write(work)
 
     async def later(self, message_id: str, *, at: float, error: str) -> None:
         """Try again then."""
@@ -148,7 +156,15 @@ class Outbox:
     async def readdress(self, message_id: str, recipient: str) -> None:
         """Send a message elsewhere."""
         core = self._core
-        await core.db.write(lambda tx: messages.readdress(tx.connection, message_id, recipient, core.clock()))
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            messages.readdress(tx.connection, message_id, recipient, now)
+            body = {"message": message_id, "kind": message.kind, "from": message.recipient, "to": recipient}
+            tx.journal(now, "message.readdressed", body, review_id=message.review_id)
+
+        await core.db.write(work)
 
     async def notice(self, recipient: str, text: str, *, key: str) -> bool:
         """Want a message that is only its text, once per `key`. False: it is wanted already."""

@@ -117,4 +117,4 @@ def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str,
     if not pending:
         actions.move(tx.connection, action, ActionState.WITHDRAWN, at=now, detail=why)
         redraw(tx, action.id, now)
-    tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id)
+    tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id, tier=action.tier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.domain.action import Action
@@ -10,9 +11,10 @@ from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import TooMany
 from bot.membrane.changes import open_review
-from bot.membrane.core import Core, standing_of, the_action
+from bot.membrane.core import Core, standing_of
 from bot.store import actions, reviews
 from bot.store.database import Transaction
+from bot.store.rulings import Brief
 
 RETRY_CAPPED_S = 30.0
 """When an agent at its cap of open reviews may ask again."""
@@ -37,10 +39,10 @@ def record(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place:
             "once; ask again when some are decided",
             retry_after=RETRY_CAPPED_S,
         )
-    row = actions.row_of(core.new_id("act"), action, digest, ruling, now, **place)
-    _insert(tx, row, ruling, "action.proposed")
-    proposed = the_action(tx.connection, row["id"])
-    open_review(core, tx, proposed, ruling, now, interrupt_id=place.get("interrupt_id"))
+    proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
+    _insert(tx, proposed, action, "action.proposed", **place)
+    tx.flush()
+    open_review(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id)
     return standing_of(tx.connection, proposed.id)
 
 
@@ -57,58 +59,90 @@ def _record_remembered(
     detail = f"the same action was rejected a moment ago ({remembered.id}), so nobody was asked again"
     if remembered.detail:
         detail += f": {remembered.detail}"
-    settled = {"state": ActionState.REJECTED, "settled_at": now, "detail": detail}
-    row = actions.row_of(
-        core.new_id("act"),
-        action,
-        remembered.args_digest,
-        ruling,
-        now,
+    answered = replace(
+        _new(
+            core,
+            action,
+            ruling=ruling,
+            digest=remembered.args_digest,
+            now=now,
+            state=ActionState.REJECTED,
+            **place,
+        ),
+        settled_at=now,
+        detail=detail,
         remembers=remembered.id,
-        **settled,
-        **place,
     )
-    _insert(tx, row, ruling, "action.remembered")
-    return standing_of(tx.connection, row["id"])
+    _insert(tx, answered, action, "action.remembered", **place)
+    tx.flush()
+    return standing_of(tx.connection, answered.id)
 
 
 def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
     """Record an action that passes. Only appends, so it may share a group with others."""
-    now, brief = core.clock(), ruling.brief()
-    row = actions.row_of(core.new_id("act"), action, core.digest_of(action), brief, now, **place)
-    _insert(tx, row, brief, "action.passed")
-    return Standing(
-        ActionRecord(
-            id=row["id"],
-            kind=action.kind,
-            args=dict(action.args),
-            args_digest=row["args_digest"],
-            agent=action.agent,
-            owner=action.owner,
-            on_behalf_of=action.on_behalf_of,
-            description=action.description,
-            tier=ruling.tier,
-            ruling=brief,
-            state=ActionState.PASSED,
-            proposed_at=now,
-            thread_id=row["thread_id"],
-            interrupt_id=row["interrupt_id"],
-            place=row["place"],
-            call_id=row["call_id"],
-        )
+    brief = core.briefs.of(ruling)
+    kept = brief.ruling if ruling.cost_usd is None else replace(brief.ruling, cost_usd=ruling.cost_usd)
+    digest, now = core.digest_of(action), core.clock()
+    passed = _new(core, action, ruling=kept, digest=digest, now=now, state=ActionState.PASSED, **place)
+    _insert(tx, passed, action, "action.passed", brief=brief, **place)
+    if place.get("idempotency_key"):
+        tx.flush()
+    return Standing(passed)
+
+
+def _new(
+    core: Core, action: Action, *, ruling: Ruling, digest: str, now: float, state: ActionState, **place: Any
+) -> ActionRecord:
+    return ActionRecord(
+        id=core.new_id("act"),
+        kind=action.kind,
+        args=dict(action.args),
+        args_digest=digest,
+        agent=action.agent,
+        owner=action.owner,
+        on_behalf_of=action.on_behalf_of,
+        description=action.description,
+        tier=ruling.tier,
+        ruling=ruling,
+        state=state,
+        proposed_at=now,
+        thread_id=place.get("thread_id"),
+        interrupt_id=place.get("interrupt_id"),
+        place=place.get("place"),
+        call_id=place.get("call_id"),
     )
 
 
-def _insert(tx: Transaction, row: dict[str, Any], ruling: Ruling, event: str) -> None:
-    tx.append(actions.INSERT, row)
+def _insert(
+    tx: Transaction,
+    record: ActionRecord,
+    action: Action,
+    event: str,
+    *,
+    idempotency_key: str | None = None,
+    brief: Brief | None = None,
+    **_: Any,
+) -> None:
+    if brief is not None:
+        tx.keep_ruling(brief)
+    tx.append(actions.ROWS, actions.row_of(record, action, brief, idempotency_key=idempotency_key))
+    ruling = record.ruling
     body = {
-        "kind": row["kind"],
-        "args_digest": row["args_digest"],
-        "agent": row["agent"],
-        "tier": row["tier"],
+        "kind": record.kind,
+        "args_digest": record.args_digest,
+        "agent": record.agent,
+        "tier": int(record.tier),
         "rule": ruling.rule,
         "policy": ruling.policy_version,
     }
-    tx.journal(row["proposed_at"], event, body, action_id=row["id"])
-    if ruling.tier.waits or row["idempotency_key"]:
-        tx.flush()
+    if brief is not None:
+        body["ruling"] = brief.id
+    if record.owner is not None:
+        body["owner"] = record.owner
+    if record.on_behalf_of is not None:
+        body["on_behalf_of"] = record.on_behalf_of
+    if record.thread_id is not None:
+        body["thread"] = record.thread_id
+    if record.remembers is not None:
+        body["remembers"] = record.remembers
+    tx.journal(record.proposed_at, event, body, action_id=record.id, tier=record.tier)

@@ -196,7 +196,7 @@ class Sweeping:
             why = "started, and never reported back: whether it happened is not known"
             actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)
             redraw(tx, action.id, now)
-            tx.journal(now, "action.unknown", {"key": execution.key}, action_id=action.id)
+            tx.journal(now, "action.unknown", {"key": execution.key}, action_id=action.id, tier=action.tier)
             return True
 
         done = 0

@@ -11,16 +11,23 @@ from bot.domain.action import Action
 from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
 from bot.domain.risk import Tier
-from bot.domain.ruling import Ruling
-from bot.store.tables import actions
+from bot.store import rulings
+from bot.store.rulings import Brief
+from bot.store.sqlite import Bulk
+from bot.store.tables import actions, literally
+from bot.store.tables import rulings as shared
 
-INSERT = actions.insert()
-_BY_ID = select(actions).where(actions.c.id == bindparam("action_id"))
-_BY_KEY = select(actions).where(
+ROWS = Bulk(actions)
+"""Inserts rows from `row_of`."""
+_ACTIONS = select(actions, shared.c.body.label("shared")).outerjoin(
+    shared, shared.c.id == actions.c.ruling_id
+)
+_BY_ID = _ACTIONS.where(actions.c.id == bindparam("action_id"))
+_BY_KEY = _ACTIONS.where(
     and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key"))
 )
-_OF_INTERRUPT = select(actions).where(actions.c.interrupt_id == bindparam("interrupt_id"))
-_OF_THREAD = select(actions).where(actions.c.thread_id == bindparam("thread_id")).order_by(actions.c.id)
+_OF_INTERRUPT = _ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id"))
+_OF_THREAD = _ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(actions.c.id)
 _MOVE = (
     update(actions)
     .where(and_(actions.c.id == bindparam("action_id"), actions.c.state == bindparam("was")))
@@ -33,12 +40,11 @@ _MOVE = (
 )
 _LINK = update(actions).where(actions.c.id == bindparam("action_id")).values(interrupt_id=bindparam("to"))
 _REJECTED = (
-    select(actions)
-    .where(
+    _ACTIONS.where(
         and_(
             actions.c.agent == bindparam("agent"),
             actions.c.args_digest == bindparam("digest"),
-            actions.c.state == ActionState.REJECTED.value,
+            literally(actions.c.state, ActionState.REJECTED),
             actions.c.remembers.is_(None),
             actions.c.settled_at >= bindparam("since"),
         )
@@ -46,46 +52,49 @@ _REJECTED = (
     .order_by(actions.c.settled_at.desc())
     .limit(1)
 )
-_UNDIGESTED = and_(actions.c.tier == int(Tier.ASYNC_REVIEW), actions.c.digest_id.is_(None))
+_UNDIGESTED = and_(literally(actions.c.tier, int(Tier.ASYNC_REVIEW)), actions.c.digest_id.is_(None))
 _OLDEST_UNDIGESTED = select(func.min(actions.c.proposed_at)).where(_UNDIGESTED)
 _TO_DIGEST = update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest"))
-_OF_DIGEST = select(actions).where(actions.c.digest_id == bindparam("digest")).order_by(actions.c.id)
+_OF_DIGEST = _ACTIONS.where(actions.c.digest_id == bindparam("digest")).order_by(actions.c.id)
 _HALTED = (
-    select(actions)
-    .where(actions.c.state == ActionState.HALTED.value)
+    _ACTIONS.where(literally(actions.c.state, ActionState.HALTED))
     .order_by(actions.c.settled_at)
     .limit(bindparam("most"))
 )
 
 
 def row_of(
-    action_id: str, action: Action, digest: str, ruling: Ruling, at: float, **more: Any
-) -> dict[str, Any]:
-    """Return the row of a new action; `more` are further columns."""
+    record: ActionRecord, action: Action, brief: Brief | None, *, idempotency_key: str | None = None
+) -> tuple[Any, ...]:
+    """Return a new action's row, for `ROWS`. `brief` is the ruling it shares; without, it has its own."""
     hint = action.hint
-    return {
-        "id": action_id,
-        "kind": action.kind,
-        "args": action.canonical,
-        "args_digest": digest,
-        "agent": action.agent,
-        "owner": action.owner,
-        "on_behalf_of": action.on_behalf_of,
-        "description": action.description,
-        "hint": orjson.dumps([hint.reversible, hint.blast_radius, hint.cost_usd]).decode() if hint else None,
-        "tier": int(ruling.tier),
-        "ruling": ruling.to_json().decode(),
-        "state": more.get("state", ActionState.WAITING if ruling.tier.waits else ActionState.PASSED).value,
-        "proposed_at": at,
-        "settled_at": more.get("settled_at"),
-        "detail": more.get("detail"),
-        "idempotency_key": more.get("idempotency_key"),
-        "thread_id": more.get("thread_id"),
-        "interrupt_id": more.get("interrupt_id"),
-        "place": more.get("place"),
-        "call_id": more.get("call_id"),
-        "remembers": more.get("remembers"),
-    }
+    return (
+        record.id,
+        record.kind,
+        action.canonical,
+        record.args_digest,
+        record.agent,
+        record.owner,
+        record.on_behalf_of,
+        record.description,
+        orjson.dumps([hint.reversible, hint.blast_radius, hint.cost_usd]).decode() if hint else None,
+        int(record.tier),
+        record.ruling.to_json().decode() if brief is None else None,
+        brief.id if brief is not None else None,
+        record.ruling.cost_usd,
+        record.state.value,
+        record.proposed_at,
+        record.settled_at,
+        record.detail,
+        None,  # the result
+        idempotency_key,
+        record.thread_id,
+        record.interrupt_id,
+        record.place,
+        record.call_id,
+        None,  # the digest
+        record.remembers,
+    )
 
 
 def record_of(row: Row[Any]) -> ActionRecord:
@@ -100,7 +109,7 @@ def record_of(row: Row[Any]) -> ActionRecord:
         on_behalf_of=row.on_behalf_of,
         description=row.description,
         tier=Tier(row.tier),
-        ruling=Ruling.from_dict(orjson.loads(row.ruling)),
+        ruling=rulings.read(row.ruling, row.shared, row.cost_usd),
         state=ActionState(row.state),
         proposed_at=row.proposed_at,
         settled_at=row.settled_at,
@@ -144,7 +153,7 @@ def of_agent(
     connection: Connection, agent: str | None, *, most: int, before: str | None = None
 ) -> list[ActionRecord]:
     """Return the newest actions of an agent (of all, if None), older than the id `before`."""
-    query = select(actions).order_by(actions.c.id.desc()).limit(most)
+    query = _ACTIONS.order_by(actions.c.id.desc()).limit(most)
     if agent is not None:
         query = query.where(actions.c.agent == agent)
     if before is not None:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from bot.domain.review import Review, ReviewState, Vote
 from bot.domain.ruling import Ruling
-from bot.store.tables import reviews, sightings, votes
+from bot.store.tables import literally, reviews, sightings, votes
 
-_PENDING = reviews.c.state == ReviewState.PENDING.value
+_PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _ID = reviews.c.id == bindparam("review_id")
 _INSERT = reviews.insert()
 _INSERT_VOTE = votes.insert()
@@ -154,7 +154,7 @@ def listed(
     """Return the newest reviews, in one state and of one agent if those are given."""
     query = select(reviews).order_by(reviews.c.id.desc()).limit(most)
     if state is not None:
-        query = query.where(reviews.c.state == state.value)
+        query = query.where(literally(reviews.c.state, state))
     if agent is not None:
         query = query.where(reviews.c.agent == agent)
     return _all(connection, connection.execute(query))

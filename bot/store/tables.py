@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -20,12 +22,29 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
-SCHEMA_VERSION = 1
+REVISION = "0002"
+"""The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index over the rows that something is owed for, which stays as small as what is owed."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+def literally(column: Column[str] | Column[int], value: str | int) -> ColumnElement[bool]:
+    """Return `column = value` with the value written out: a bound one hides it from a partial index."""
+    return column == literal_column(repr(value if isinstance(value, int) else str(value)))
+
+
+alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
+"""Alembic's own: which revision this database has."""
 
 meta = Table(
     "meta",
@@ -42,6 +61,13 @@ policies = Table(
     Column("loaded_at", Float, nullable=False),
 )
 
+rulings = Table(
+    "rulings",  # of actions that pass: one row for all that were ruled alike, however many
+    metadata,
+    Column("id", String, primary_key=True),  # SHA-256 of the body
+    Column("body", Text, nullable=False),  # JSON, without trace and cost
+)
+
 actions = Table(
     "actions",
     metadata,
@@ -55,7 +81,9 @@ actions = Table(
     Column("description", Text),
     Column("hint", Text),  # JSON of the agent's own view of the risk
     Column("tier", Integer, nullable=False),
-    Column("ruling", Text, nullable=False),  # JSON; for passing tiers without the trace
+    Column("ruling", Text),  # JSON of its own; NULL where it passed, for which `rulings` has it
+    Column("ruling_id", String, ForeignKey("rulings.id")),
+    Column("cost_usd", Float),
     Column("state", String, nullable=False),
     Column("proposed_at", Float, nullable=False),
     Column("settled_at", Float),
@@ -68,19 +96,23 @@ actions = Table(
     Column("call_id", String),  # the tool call, where there is one
     Column("digest_id", String),  # the digest that named it; tier 1 only
     Column("remembers", String),  # the earlier rejection that this one was answered with, unasked
-    Index("actions_idempotency", "agent", "idempotency_key", unique=True,
-          sqlite_where=text("idempotency_key IS NOT NULL"),
-          postgresql_where=text("idempotency_key IS NOT NULL")),
-    Index("actions_thread", "thread_id", sqlite_where=text("thread_id IS NOT NULL"),
-          postgresql_where=text("thread_id IS NOT NULL")),
-    Index("actions_undigested", "proposed_at", sqlite_where=text("tier = 1 AND digest_id IS NULL"),
-          postgresql_where=text("tier = 1 AND digest_id IS NULL")),
-    Index("actions_halted", "settled_at", sqlite_where=text("state = 'halted'"),
-          postgresql_where=text("state = 'halted'")),
-    Index("actions_rejected", "agent", "args_digest", "settled_at",
-          sqlite_where=text("state = 'rejected' AND remembers IS NULL"),
-          postgresql_where=text("state = 'rejected' AND remembers IS NULL")),
-)  # fmt: skip
+    _partial(
+        "actions_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
+    ),
+    _partial("actions_thread", "thread_id", where="thread_id IS NOT NULL"),
+    _partial("actions_interrupt", "interrupt_id", where="interrupt_id IS NOT NULL"),
+    _partial("actions_digest", "digest_id", where="digest_id IS NOT NULL"),
+    Index("actions_agent", "agent", "id"),
+    _partial("actions_undigested", "proposed_at", where="tier = 1 AND digest_id IS NULL"),
+    _partial("actions_halted", "settled_at", where="state = 'halted'"),
+    _partial(
+        "actions_rejected",
+        "agent",
+        "args_digest",
+        "settled_at",
+        where="state = 'rejected' AND remembers IS NULL",
+    ),
+)
 
 reviews = Table(
     "reviews",
@@ -105,17 +137,12 @@ reviews = Table(
     Column("position", Integer, nullable=False),
     Column("next_page_at", Float),
     Index("reviews_action", "action_id"),
-    Index("reviews_one_pending", "action_id", unique=True, sqlite_where=text("state = 'pending'"),
-          postgresql_where=text("state = 'pending'")),
-    Index("reviews_open_of_agent", "agent", sqlite_where=text("state = 'pending'"),
-          postgresql_where=text("state = 'pending'")),
-    Index("reviews_expiry", "expiry_due_at", sqlite_where=text("expiry_due_at IS NOT NULL"),
-          postgresql_where=text("expiry_due_at IS NOT NULL")),
-    Index("reviews_pages", "next_page_at", sqlite_where=text("next_page_at IS NOT NULL"),
-          postgresql_where=text("next_page_at IS NOT NULL")),
-    Index("reviews_interrupt", "interrupt_id", sqlite_where=text("interrupt_id IS NOT NULL"),
-          postgresql_where=text("interrupt_id IS NOT NULL")),
-)  # fmt: skip
+    _partial("reviews_one_pending", "action_id", where="state = 'pending'", unique=True),
+    _partial("reviews_open_of_agent", "agent", where="state = 'pending'"),
+    _partial("reviews_expiry", "expiry_due_at", where="expiry_due_at IS NOT NULL"),
+    _partial("reviews_pages", "next_page_at", where="next_page_at IS NOT NULL"),
+    _partial("reviews_interrupt", "interrupt_id", where="interrupt_id IS NOT NULL"),
+)
 
 votes = Table(
     "votes",
@@ -163,11 +190,10 @@ messages = Table(
     Column("given_up_at", Float),
     Column("leased_by", String),
     Column("leased_until", Float),
-    Index("messages_due", "priority", "due_at", sqlite_where=text("due_at IS NOT NULL"),
-          postgresql_where=text("due_at IS NOT NULL")),
+    _partial("messages_due", "priority", "due_at", where="due_at IS NOT NULL"),
     Index("messages_review", "review_id"),
     UniqueConstraint("review_id", "kind", "position", "recipient"),
-)  # fmt: skip
+)
 
 digests = Table(
     "digests",
@@ -194,12 +220,11 @@ threads = Table(
     Column("idempotency_key", String),
     Column("leased_by", String),
     Column("leased_until", Float),
-    Index("threads_idempotency", "agent", "idempotency_key", unique=True,
-          sqlite_where=text("idempotency_key IS NOT NULL"),
-          postgresql_where=text("idempotency_key IS NOT NULL")),
-    Index("threads_unsettled", "state", sqlite_where=text("settled_at IS NULL"),
-          postgresql_where=text("settled_at IS NULL")),
-)  # fmt: skip
+    _partial(
+        "threads_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
+    ),
+    _partial("threads_unsettled", "state", "wanted_at", where="settled_at IS NULL"),
+)
 
 interrupts = Table(
     "interrupts",
@@ -212,10 +237,9 @@ interrupts = Table(
     Column("opened_at", Float, nullable=False),
     Column("answered_at", Float),
     Column("delivered_at", Float),
-    Index("interrupts_answered", "thread_id", sqlite_where=text("state = 'answered'"),
-          postgresql_where=text("state = 'answered'")),
+    _partial("interrupts_answered", "answered_at", where="state = 'answered'"),
     Index("interrupts_thread", "thread_id"),
-)  # fmt: skip
+)
 
 executions = Table(
     "executions",
@@ -228,9 +252,8 @@ executions = Table(
     Column("report_by", Float),  # NULL once reported or known to be unknown
     Column("reported_at", Float),
     Index("executions_action", "action_id"),
-    Index("executions_unreported", "report_by", sqlite_where=text("report_by IS NOT NULL"),
-          postgresql_where=text("report_by IS NOT NULL")),
-)  # fmt: skip
+    _partial("executions_unreported", "report_by", where="report_by IS NOT NULL"),
+)
 
 tokens = Table(
     "tokens",
@@ -247,6 +270,7 @@ tokens = Table(
 journal = Table(
     "journal",
     metadata,
+    Column("id", Integer, primary_key=True),  # the order of writing over all chains, whatever the clock did
     Column("writer", String, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("at", Float, nullable=False),
@@ -255,5 +279,22 @@ journal = Table(
     Column("review_id", String),
     Column("body", LargeBinary, nullable=False),  # canonical JSON
     Column("hash", String, nullable=False),  # of the entry and the hash before it in this writer's chain
-    PrimaryKeyConstraint("writer", "seq"),
+    UniqueConstraint("writer", "seq"),
+    _partial("journal_action", "action_id", where="action_id IS NOT NULL"),
+    _partial("journal_review", "review_id", where="review_id IS NOT NULL"),
+)
+
+segments = Table(
+    "segments",  # ranges of a chain that were written to a file, and may be deleted here
+    metadata,
+    Column("writer", String, nullable=False),
+    Column("first_seq", Integer, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("end_hash", String, nullable=False),  # of the entry at last_seq: where the rest goes on from
+    Column("file", String, nullable=False),
+    Column("sha256", String, nullable=False),  # of the file
+    Column("exported_at", Float, nullable=False),
+    Column("pruned_at", Float),
+    PrimaryKeyConstraint("writer", "last_seq"),
+    CheckConstraint("first_seq <= last_seq", name="segments_not_empty"),
 )

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
 from bot.domain.record import InterruptRecord, ThreadRecord
-from bot.store.tables import interrupts, threads
+from bot.store.tables import interrupts, literally, threads
 
 _ID = threads.c.id == bindparam("thread")
 _FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
@@ -25,7 +25,7 @@ _SET = (
 )
 _DUE = (
     select(threads)
-    .where(and_(threads.c.settled_at.is_(None), threads.c.state == "wanted", _FREE))
+    .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE))
     .order_by(threads.c.wanted_at)
     .limit(bindparam("most"))
 )
@@ -51,7 +51,7 @@ _MOVE = (
 _ANSWERED = (
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
-    .where(and_(interrupts.c.state == "answered", _FREE))
+    .where(and_(literally(interrupts.c.state, "answered"), _FREE))
     .order_by(interrupts.c.answered_at)
     .limit(bindparam("most"))
 )

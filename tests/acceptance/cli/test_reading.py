@@ -78,19 +78,20 @@ async def test_the_journal_is_verified_and_a_change_is_found(shell: Shell, room:
         await room.propose("db.read")
     whole = await shell.run("journal", "verify")
     assert whole.code == 0
-    assert whole.out.startswith("The journal is whole: 3 entries.\n  head of bot: entry 3, ")
+    assert whole.out.startswith("The journal is whole: 3 entries.\n  head of bot.tier0: entry 3, ")
     head = whole.out.split()[-1]
     assert (await shell.run("journal", "verify", "--has", head)).code == 0
     lost = await shell.run("journal", "verify", "--has", "0" * 64)
     assert lost.code == 1
     assert "No entry has the hash" in lost.out
     with sqlite3.connect(room.db.path) as connection:
+        connection.execute("DROP TRIGGER journal_no_update")
         connection.execute("UPDATE journal SET body = ? WHERE seq = 2", (b'{"kind":"forged"}',))
     connection.close()
     broken = await shell.run("journal", "verify", "--json")
     told = json.loads(broken.out)
     assert (broken.code, told["whole"], told["entries"]) == (1, False, 3)
-    assert [(each["writer"], each["seq"]) for each in told["breaks"]] == [("bot", 2)]
+    assert [(each["writer"], each["seq"]) for each in told["breaks"]] == [("bot.tier0", 2)]
 
 
 async def test_a_reader_that_stops_early_is_no_error(shell: Shell, room: Room) -> None:

@@ -1,0 +1,185 @@
+"""Entries as lines of JSON that say what they are and verify offline, with nothing but a hash function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from sqlalchemy import Connection, and_, select
+
+from bot.domain.record import JournalEntry
+from bot.errors import StoreError
+from bot.store import files, sqlite
+from bot.store.journal import segments
+from bot.store.journal.anchors import KIND, Anchor, ends, ends_of
+from bot.store.journal.chain import GENESIS, End
+from bot.store.journal.reading import BATCH, ENTRIES
+from bot.store.journal.verifying import UNKNOWN, Break, Chains, Known, Verified, known_of
+from bot.store.tables import journal
+
+FORMAT = 1
+HOW = (
+    "One entry a line, in the order of writing. hash = hex SHA-256 of: the JSON list [hash of the entry "
+    "before it in its writer's chain, writer, seq, at, event, action_id, review_id] without white space, a "
+    "line feed, and body; numbers are written as Python's json module writes them. This first line says for "
+    "each chain after which entry it begins here, and at which entry it ends."
+)
+"""What the first line of an export says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What an export holds of each chain: everything after one entry, up to and with another.
+
+    `whole` if that is all that there was at the time.
+    """
+
+    at: float
+    after: dict[str, End]
+    until: dict[str, End]
+    whole: bool
+
+    @property
+    def entries(self) -> int:
+        """How many entries it holds."""
+        return sum(end.seq - self.after[writer].seq for writer, end in self.until.items())
+
+    def to_line(self) -> bytes:
+        """Return the first line of the export."""
+        chains = {
+            writer: {"after": _plain(self.after[writer]), "end": _plain(end)}
+            for writer, end in sorted(self.until.items())
+        }
+        head = {"export": KIND, "format": FORMAT, "at": self.at, "whole": self.whole, "how": HOW}
+        return orjson.dumps({**head, "chains": chains}) + b"\n"
+
+    @classmethod
+    def of_line(cls, line: bytes) -> Range:
+        """Read it back. Raises ValueError, KeyError, TypeError or AttributeError where it is none."""
+        data = orjson.loads(line)
+        if (data["export"], data["format"]) != (KIND, FORMAT):
+            raise ValueError(data["format"])
+        after = ends_of({writer: chain["after"] for writer, chain in data["chains"].items()})
+        until = ends_of({writer: chain["end"] for writer, chain in data["chains"].items()})
+        return cls(float(data["at"]), after, until, bool(data["whole"]))
+
+
+def _plain(end: End) -> dict[str, Any]:
+    return {"seq": end.seq, "hash": end.hash}
+
+
+def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[str] = ()) -> Range:
+    """Write everything there is, or only some writers' chains. Returns what that was."""
+    with sqlite.snapshot(connection):
+        until = {writer: end for writer, end in ends(connection).items() if not writers or writer in writers}
+        if strangers := set(writers) - until.keys():
+            known = ", ".join(sorted(ends(connection))) or "none"
+            raise StoreError(f"there is no chain {min(strangers)!r} in the journal; there are: {known}")
+        exported = segments.listed(connection)
+        after = {writer: _beginning(connection, writer, exported) for writer in until}
+        covered = Range(at, after, until, whole=not writers)
+        out.write(covered.to_line())
+        query = ENTRIES.order_by(journal.c.id)
+        if writers:
+            query = query.where(journal.c.writer.in_(writers))
+        _write(connection.execute(query.execution_options(yield_per=BATCH)), out)
+    return covered
+
+
+def export_range(
+    connection: Connection, out: IO[bytes], at: float, *, writer: str, after: End, last: int
+) -> End:
+    """Write one chain's entries after one, up to the one numbered `last`. Returns the end."""
+    here = and_(journal.c.writer == writer, journal.c.seq > after.seq, journal.c.seq <= last)
+    digest = select(journal.c.hash).where(and_(journal.c.writer == writer, journal.c.seq == last))
+    with sqlite.snapshot(connection):
+        end = End(last, connection.execute(digest).scalar_one())
+        out.write(Range(at, {writer: after}, {writer: end}, whole=False).to_line())
+        query = ENTRIES.where(here).order_by(journal.c.seq)
+        _write(connection.execute(query.execution_options(yield_per=BATCH)), out)
+    return end
+
+
+def _write(rows: Iterable[Any], out: IO[bytes]) -> None:
+    for row in rows:
+        out.write(_line_of(JournalEntry(*row)))
+
+
+def _line_of(entry: JournalEntry) -> bytes:
+    data = {
+        "writer": entry.writer,
+        "seq": entry.seq,
+        "at": entry.at,
+        "event": entry.event,
+        "action_id": entry.action_id,
+        "review_id": entry.review_id,
+        "body": entry.body.decode(errors="replace") if isinstance(entry.body, bytes) else str(entry.body),
+        "hash": entry.hash,
+    }
+    return orjson.dumps(data) + b"\n"
+
+
+def _beginning(connection: Connection, writer: str, exported: list[segments.Segment]) -> End:
+    first = select(journal.c.seq).where(journal.c.writer == writer).order_by(journal.c.seq).limit(1)
+    before = connection.execute(first).scalar_one() - 1
+    known = {(each.writer, each.last_seq): each.end_hash for each in exported}
+    return End(before, known.get((writer, before), UNKNOWN)) if before else End(0, GENESIS)
+
+
+def verify_export(path: Path, anchors: Sequence[Anchor] = ()) -> Verified:
+    """Verify an exported file by itself, and against anchors. Raises StoreError where it is no export."""
+    with files.opened(path) as file:
+        covered = _first_line(path, file.readline())
+        chains = Chains([*_known(covered), *_within(covered, anchors)])
+        for writer, after in covered.after.items():
+            chains.begin(writer, after)
+        spoilt = []
+        for number, entry in _entries(file):
+            if entry is None:
+                what = "is not as the bot writes an entry: it was changed or cut off"
+                spoilt.append(Break(f"{path.name} line", number, what))
+            else:
+                chains.take(entry)
+    read, breaks = chains.finish()
+    return Verified(read, [*spoilt, *breaks])
+
+
+def _first_line(path: Path, line: bytes) -> Range:
+    try:
+        return Range.of_line(line)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path}:1: this is no export of a journal, or its first line was changed; give a file that "
+            "`membrane journal export` wrote"
+        ) from error
+
+
+def _known(covered: Range) -> list[Known]:
+    return [Known(writer, end, "the file's first line") for writer, end in covered.until.items()]
+
+
+def _within(covered: Range, anchors: Sequence[Anchor]) -> list[Known]:
+    """What anchors know of entries that the file should have."""
+    known = []
+    for anchor in anchors:
+        must = covered.whole and anchor.at <= covered.at
+        known += [
+            each
+            for each in known_of([anchor])
+            if must or (each.writer in covered.until and each.end.seq <= covered.until[each.writer].seq)
+        ]
+    return known
+
+
+def _entries(file: IO[bytes]) -> Iterator[tuple[int, JournalEntry | None]]:
+    """Yield what stands in each line; None where that is not what the bot would write."""
+    for number, line in enumerate(file, 2):
+        try:
+            data = orjson.loads(line)
+            entry = JournalEntry(**{**data, "body": data["body"].encode()})
+            yield number, entry if _line_of(entry) == line else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield number, None

@@ -1,0 +1,78 @@
+"""Reading entries in the order they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from bot.domain.record import JournalEntry
+from bot.store.tables import journal
+
+_COLUMNS = (
+    journal.c.writer,
+    journal.c.seq,
+    journal.c.at,
+    journal.c.event,
+    journal.c.action_id,
+    journal.c.review_id,
+    journal.c.body,
+    journal.c.hash,
+)
+ENTRIES = select(*_COLUMNS)
+_SINCE = (
+    select(journal.c.id, *_COLUMNS)
+    .where(journal.c.id > bindparam("after"))
+    .order_by(journal.c.id)
+    .limit(bindparam("most"))
+)
+_LAST_BEFORE = (
+    select(journal.c.id).where(journal.c.at < bindparam("instant")).order_by(journal.c.id.desc()).limit(1)
+)
+BATCH = 1000
+
+
+def entries(
+    connection: Connection,
+    *,
+    action_id: str | None = None,
+    review_id: str | None = None,
+    event: str | None = None,
+    last: int | None = None,
+) -> Iterator[JournalEntry]:
+    """Yield entries in the order they were written, the `last` so many of them if that is given."""
+    query = ENTRIES
+    for column, value in (
+        (journal.c.action_id, action_id),
+        (journal.c.review_id, review_id),
+        (journal.c.event, event),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if last is None:
+        rows = iter(connection.execute(query.order_by(journal.c.id).execution_options(yield_per=BATCH)))
+    else:
+        newest_first = query.order_by(journal.c.id.desc()).limit(last)
+        rows = iter(reversed(connection.execute(newest_first).all()))
+    for row in rows:
+        yield JournalEntry(*row)
+
+
+def since(connection: Connection, after: int, most: int) -> list[tuple[int, JournalEntry]]:
+    """Return the entries written after a position, of all chains, each with its own position.
+
+    A reader that goes on from the last position it saw gets every entry once. 0 is before the first.
+    """
+    rows = connection.execute(_SINCE, {"after": after, "most": most})
+    return [(row[0], JournalEntry(*row[1:])) for row in rows]
+
+
+def last_before(connection: Connection, at: float) -> int:
+    """Return the position of the last entry that was written before an instant; 0 if there is none."""
+    found: int | None = connection.execute(_LAST_BEFORE, {"instant": at}).scalar()
+    return found or 0
+
+
+def count(connection: Connection) -> int:
+    """Return how many entries there are."""
+    return connection.execute(select(func.count()).select_from(journal)).scalar_one()

@@ -1,0 +1,95 @@
+"""Segments: ranges of passing chains that were written to a file, and may be deleted from the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, select, update
+
+from bot.store.journal.chain import End
+from bot.store.tables import journal, segments
+
+EXPORTED = "journal.exported"
+"""The event with which the deciding chain vouches for a segment and its file."""
+
+_INSERT = segments.insert()
+_ALL = select(segments).order_by(segments.c.writer, segments.c.last_seq)
+_UNPRUNED = _ALL.where(segments.c.pruned_at.is_(None))
+_PRUNED = (
+    update(segments)
+    .where(and_(segments.c.writer == bindparam("of"), segments.c.last_seq == bindparam("last")))
+    .values(pruned_at=bindparam("now"))
+)
+_IDS = (
+    select(journal.c.id)
+    .where(and_(journal.c.writer == bindparam("of"), journal.c.seq <= bindparam("last")))
+    .order_by(journal.c.seq)
+    .limit(bindparam("most"))
+)
+_DELETE = journal.delete().where(journal.c.id.in_(_IDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A range of a chain, both ends included. `file` is the name of the file, `sha256` of its bytes."""
+
+    writer: str
+    first_seq: int
+    last_seq: int
+    end_hash: str
+    file: str
+    sha256: str
+    exported_at: float
+    pruned_at: float | None = None
+
+    @property
+    def end(self) -> End:
+        """Where it ends, so where the rest of its chain goes on."""
+        return End(self.last_seq, self.end_hash)
+
+    @property
+    def vouched(self) -> dict[str, str | int]:
+        """What an entry of the deciding chain says of it."""
+        return {
+            "writer": self.writer,
+            "first": self.first_seq,
+            "last": self.last_seq,
+            "hash": self.end_hash,
+            "file": self.file,
+            "sha256": self.sha256,
+        }
+
+
+def insert(connection: Connection, segment: Segment) -> None:
+    """Write that a range was exported. The triggers refuse one that does not fit its chain."""
+    row = {
+        "writer": segment.writer,
+        "first_seq": segment.first_seq,
+        "last_seq": segment.last_seq,
+        "end_hash": segment.end_hash,
+        "file": segment.file,
+        "sha256": segment.sha256,
+        "exported_at": segment.exported_at,
+    }
+    connection.execute(_INSERT, row)
+
+
+def listed(connection: Connection) -> list[Segment]:
+    """Return all segments, by chain and in its order."""
+    return [Segment(*row) for row in connection.execute(_ALL)]
+
+
+def unpruned(connection: Connection) -> list[Segment]:
+    """Return the segments that are exported and still in the database, or partly."""
+    return [Segment(*row) for row in connection.execute(_UNPRUNED)]
+
+
+def delete_some(connection: Connection, segment: Segment, most: int) -> int:
+    """Delete the first entries of a segment that are still there. Returns how many."""
+    values = {"of": segment.writer, "last": segment.last_seq, "most": most}
+    return connection.execute(_DELETE, values).rowcount
+
+
+def mark_pruned(connection: Connection, segment: Segment, now: float) -> None:
+    """Write that nothing of a segment is left here."""
+    connection.execute(_PRUNED, {"of": segment.writer, "last": segment.last_seq, "now": now})

@@ -1,0 +1,106 @@
+"""What is seen to before a database is used: that it is whole, and of the version that this bot knows."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy.exc import DatabaseError
+
+from bot.errors import StoreError, WrongVersion
+from bot.store import sqlite
+from bot.store.journal.chain import ROWS, Ends
+from bot.store.tables import REVISION, alembic_version, metadata
+
+FIRST = "0001"
+"""The revision of databases from before migrations, which say no revision."""
+
+
+def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusive: bool) -> None:
+    """Make a new database, or see to an existing one. Raises WrongVersion or StoreError."""
+    if exclusive and (damage := sqlite.damage_at_start(path)):
+        raise StoreError(
+            f"the database {path} cannot be used: it is damaged ({damage}). Keep the file aside and restore "
+            "a backup (`membrane backup --help` says how); nothing is repaired by guessing"
+        )
+    with engine.connect() as connection:
+        if not readonly:
+            _make(connection)
+        found = revision_of(connection)
+        if found == REVISION:
+            return
+        if not _older(found):
+            raise WrongVersion(
+                f"the database {path} has revision {found or 'unknown'}, which this bot (revision "
+                f"{REVISION}) does not know. Install the version that wrote it, restore a backup, or set "
+                "another data folder with MEMBRANE_DATA."
+            )
+        if not exclusive:
+            raise WrongVersion(
+                f"the database {path} has revision {found}; this bot writes {REVISION}. Start the bot once "
+                "(`membrane run`), which migrates it."
+            )
+        _migrate(connection, path, found, writer)
+
+
+def revision_of(connection: Connection) -> str:
+    """Return the revision of a database; empty where it is none of ours."""
+    tables = inspect(connection).get_table_names()
+    if alembic_version.name in tables:
+        return str(connection.execute(select(alembic_version.c.version_num)).scalar() or "")
+    return FIRST if {"meta", "journal"} <= set(tables) else ""
+
+
+def _older(found: str) -> bool:
+    return found.isdigit() and found < REVISION
+
+
+def _make(connection: Connection) -> None:
+    """Make everything in a file that is empty, also where two processes open it at once."""
+    if inspect(connection).get_table_names():
+        return
+    sqlite.begin(connection)
+    try:
+        if not inspect(connection).get_table_names():
+            metadata.create_all(connection)
+            connection.execute(alembic_version.insert(), {"version_num": REVISION})
+            sqlite.create_triggers(connection)
+        sqlite.commit(connection)
+    except BaseException:
+        sqlite.rollback(connection)
+        raise
+
+
+def _migrate(connection: Connection, path: Path, found: str, writer: str) -> None:
+    """Copy the file, then bring it up to date in one transaction: a crash leaves the old one whole."""
+    now = time.time()
+    kept = path.with_name(f"{path.name}.{found}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+    sqlite.copy(path, kept)
+    try:
+        _check_copy(kept)
+        sqlite.begin_rebuild(connection)
+        _upgrade(connection, found)
+        said = {"from": found, "to": REVISION, "copy": kept.name}
+        ROWS.insert(connection, [Ends(writer).link(connection, now, "schema.migrated", said)])
+        sqlite.end_rebuild(connection)
+    except (DatabaseError, StoreError) as error:
+        sqlite.rollback(connection)
+        kept.unlink(missing_ok=True)
+        why = error.orig if isinstance(error, DatabaseError) else error
+        raise StoreError(
+            f"the database {path} could not be migrated from revision {found} to {REVISION}, and is as it "
+            f"was: {why}"
+        ) from error
+
+
+def _check_copy(kept: Path) -> None:
+    if damage := sqlite.damage_of(kept):
+        raise StoreError(f"it is damaged ({damage}); restore a backup (`membrane backup --help` says how)")
+
+
+def _upgrade(connection: Connection, found: str) -> None:
+    from bot.store import migrations  # noqa: PLC0415 - alembic takes long to import, and is rarely needed
+
+    migrations.upgrade(connection, found)

@@ -1,0 +1,46 @@
+"""What only SQLite needs: pragmas, how a write begins, many rows at once, triggers, copies, the lock.
+
+Another backend brings its own package with these names and passes the same contract suite.
+"""
+
+from bot.store.sqlite.bulk import Bulk
+from bot.store.sqlite.connecting import BUSY_TIMEOUT_S, engine_for, lock_folder, open_file
+from bot.store.sqlite.copying import copy, damage_at_start, damage_of
+from bot.store.sqlite.failures import explain, of_the_store
+from bot.store.sqlite.transactions import (
+    begin,
+    begin_rebuild,
+    commit,
+    end_rebuild,
+    insert_new,
+    release,
+    rollback,
+    savepoint,
+    snapshot,
+    undo,
+)
+from bot.store.sqlite.triggers import create_triggers
+
+__all__ = [
+    "BUSY_TIMEOUT_S",
+    "Bulk",
+    "begin",
+    "begin_rebuild",
+    "commit",
+    "copy",
+    "create_triggers",
+    "damage_at_start",
+    "damage_of",
+    "end_rebuild",
+    "engine_for",
+    "explain",
+    "insert_new",
+    "lock_folder",
+    "of_the_store",
+    "open_file",
+    "release",
+    "rollback",
+    "savepoint",
+    "snapshot",
+    "undo",
+]

@@ -1,0 +1,88 @@
+"""Opening the file, and the lock that keeps a second bot out of its folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import QueuePool
+
+from bot.errors import AlreadyRunning, StoreError
+
+BUSY_TIMEOUT_S = 10.0
+"""How long a write waits for another process's transaction, such as the CLI's."""
+
+
+def engine_for(path: Path, *, readonly: bool = False) -> Engine:
+    """Return an engine on the file, made 0600 if it is new. Transactions are begun by hand (`begin`)."""
+    if readonly and not path.exists():
+        raise StoreError(f"there is no database at {path}; start the bot once, or set MEMBRANE_DATA")
+    if not readonly:
+        _make_folder(path.parent)
+        _make(path)
+
+    def connect() -> sqlite3.Connection:
+        connection = open_file(path, readonly=readonly)
+        if not readonly:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-16384")
+        return connection
+
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, isolation_level="AUTOCOMMIT")
+
+
+def open_file(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    """Return a plain connection to an existing file, without any pragma of ours."""
+    mode = "ro" if readonly else "rw"
+    uri = f"file:{quote(str(path.resolve()))}?mode={mode}"
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None
+    )
+
+
+def _make(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path} cannot be written ({error.strerror}); mend that, or set MEMBRANE_DATA")
+
+
+def lock_folder(folder: Path) -> IO[str]:
+    """Take the folder for this process until it ends, however it ends. Raises AlreadyRunning."""
+    _make_folder(folder)
+    try:
+        handle = (folder / "membrane.lock").open("a+")
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.seek(0)
+        holder = handle.read().strip() or "unknown"
+        handle.close()
+        raise AlreadyRunning(
+            f"another bot (process {holder}) is running on {folder}; stop it, or give this one a folder of "
+            "its own with MEMBRANE_DATA"
+        ) from error
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle

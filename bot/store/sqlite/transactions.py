@@ -1,0 +1,77 @@
+"""How a write begins and ends, and how one unit of a group is dropped alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Insert, Table
+from sqlalchemy.dialects import sqlite
+
+from bot.errors import StoreError
+from bot.store.sqlite.triggers import create_triggers, drop_triggers
+
+
+def begin(connection: Connection) -> None:
+    """Begin a write. IMMEDIATE, because a deferred one that reads first fails at once when it is locked."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def commit(connection: Connection) -> None:
+    """Commit what `begin` began."""
+    connection.exec_driver_sql("COMMIT")
+
+
+def rollback(connection: Connection) -> None:
+    """Undo what `begin` began; harmless when there is nothing to undo."""
+    raw = connection.connection.dbapi_connection
+    if raw is not None and raw.in_transaction:
+        connection.exec_driver_sql("ROLLBACK")
+
+
+def savepoint(connection: Connection) -> None:
+    """Mark where one unit of a group begins."""
+    connection.exec_driver_sql("SAVEPOINT unit")
+
+
+def release(connection: Connection) -> None:
+    """Keep the unit."""
+    connection.exec_driver_sql("RELEASE unit")
+
+
+def undo(connection: Connection) -> None:
+    """Drop the unit and keep the rest of the group."""
+    connection.exec_driver_sql("ROLLBACK TO unit")
+    connection.exec_driver_sql("RELEASE unit")
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[None]:
+    """See the database as it is now in every query within, whatever others commit meanwhile."""
+    connection.exec_driver_sql("BEGIN DEFERRED")
+    try:
+        yield
+    finally:
+        rollback(connection)
+
+
+def insert_new(table: Table) -> Insert:
+    """Return an insert that does nothing (rowcount 0) where a unique index says the row is there already."""
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def begin_rebuild(connection: Connection) -> None:
+    """Begin a write that may rebuild tables: without triggers, and references are checked at its end."""
+    connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+    begin(connection)
+    drop_triggers(connection)
+
+
+def end_rebuild(connection: Connection) -> None:
+    """Make the triggers again and commit. Raises StoreError where a reference leads nowhere."""
+    orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if orphan is not None:
+        raise StoreError(f"a row of {orphan[0]} refers to one of {orphan[2]} that is not there")
+    create_triggers(connection)
+    commit(connection)
+    connection.exec_driver_sql("PRAGMA foreign_keys=ON")

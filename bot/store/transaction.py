@@ -1,0 +1,78 @@
+"""The transaction that a unit of work writes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.domain.risk import Tier
+from bot.store import rulings, sqlite
+from bot.store.journal.chain import ROWS, Ends, Row
+from bot.store.rulings import Brief
+
+
+class Transaction:
+    """What a unit of work writes through: a connection, and the writer's ends of the journal."""
+
+    def __init__(self, connection: Connection, ends: Ends, known: set[str]) -> None:
+        self.connection = connection
+        self._ends = ends
+        self._known = known
+        self._entries: list[Row] = []
+        self._rows: dict[sqlite.Bulk, list[tuple[Any, ...]]] = {}
+
+    def journal(
+        self,
+        at: float,
+        event: str,
+        body: Mapping[str, Any],
+        *,
+        action_id: str | None = None,
+        review_id: str | None = None,
+        tier: Tier | None = None,
+    ) -> None:
+        """Append to the journal: part of the same transaction as everything else here.
+
+        `tier` is of the action that the entry is about: what passes has a chain of its own.
+        """
+        link = self._ends.link
+        entry = link(self.connection, at, event, body, action_id=action_id, review_id=review_id, tier=tier)
+        self._entries.append(entry)
+
+    def append(self, bulk: sqlite.Bulk, row: tuple[Any, ...]) -> None:
+        """Insert a row together with others of its group. Not for a row that may conflict."""
+        self._rows.setdefault(bulk, []).append(row)
+
+    def keep_ruling(self, brief: Brief) -> None:
+        """Make sure that a ruling which many actions share is in the database."""
+        if brief.id not in self._known:
+            rulings.keep(self.connection, brief)
+            self._known.add(brief.id)
+
+    def flush(self) -> None:
+        """Send what was collected to the database."""
+        for bulk, rows in self._rows.items():
+            bulk.insert(self.connection, rows)
+        if self._entries:
+            ROWS.insert(self.connection, self._entries)
+        self._rows, self._entries = {}, []
+
+    def mark(self) -> Any:
+        """Begin a unit that may fail by itself."""
+        self.flush()
+        sqlite.savepoint(self.connection)
+        return self._ends.mark()
+
+    def keep(self) -> None:
+        """End the unit, keeping it."""
+        self.flush()
+        sqlite.release(self.connection)
+
+    def undo(self, mark: Any) -> None:
+        """End the unit, dropping it."""
+        self._rows, self._entries = {}, []
+        self._known.clear()
+        sqlite.undo(self.connection)
+        self._ends.back(mark)

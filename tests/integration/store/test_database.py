@@ -1,0 +1,168 @@
+"""The contract of the store, for a second backend too: groups, rollbacks, durability, the lock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.risk import Tier
+from bot.errors import AlreadyRunning, StoreError
+from bot.store import actions, digests, journal
+from bot.store.database import Database, Transaction, open_database
+from tests.integration.store.conftest import say
+
+
+def keep(number: int, *, fail: bool = False) -> Callable[[Transaction], int]:
+    def work(tx: Transaction) -> int:
+        tx.journal(float(number), "said", {"number": number})
+        digests.keep_policy(tx.connection, str(number), "", 0.0)
+        if fail:
+            raise LookupError(number)
+        return number
+
+    return work
+
+
+async def test_units_of_one_group_fail_alone_and_leave_no_trace(db: Database) -> None:
+    units = [db.write(keep(number, fail=number % 3 == 0)) for number in range(60)]
+    results = await asyncio.gather(*units, return_exceptions=True)
+    assert [isinstance(result, LookupError) for result in results] == [n % 3 == 0 for n in range(60)]
+    entries = await db.read(lambda connection: list(journal.entries(connection)))
+    assert [entry.seq for entry in entries] == list(range(1, 41))
+    assert await db.read(journal.verify) == (40, [])
+
+
+async def test_appends_are_durable_when_they_return(db: Database, path: Path) -> None:
+    await asyncio.gather(*(db.append(say(number)) for number in range(500)))
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT count(*) FROM journal").fetchone() == (500,)
+
+
+async def test_an_append_that_cannot_be_written_harms_no_other(db: Database) -> None:
+    def unwritable(tx: Transaction) -> None:
+        tx.append(actions.ROWS, ("\ud800",) * len(actions.ROWS.columns))
+
+    units = [db.append(unwritable if number == 20 else say(number)) for number in range(40)]
+    results = await asyncio.gather(*units, return_exceptions=True)
+    assert [number for number, result in enumerate(results) if isinstance(result, Exception)] == [20]
+    assert await db.read(journal.verify) == (39, [])
+
+
+async def test_what_passes_has_a_chain_for_each_tier(db: Database) -> None:
+    for number, tier in enumerate((None, *Tier, None)):
+        await db.write(say(number, tier))
+    entries = await db.read(lambda connection: list(journal.entries(connection)))
+    assert [(entry.writer, entry.seq) for entry in entries] == [
+        ("bot", 1),
+        ("bot.tier0", 1),
+        ("bot.tier1", 1),
+        ("bot", 2),
+        ("bot", 3),
+        ("bot", 4),
+    ]
+    assert await db.read(journal.verify) == (6, [])
+
+
+async def test_each_writer_has_chains_of_its_own(db: Database, path: Path) -> None:
+    await db.write(say(1))
+    for writer in ("cli", "cli"):
+        beside = [open_database(path, writer=writer) for _ in range(2)]
+        await asyncio.gather(*(each.write(say(number)) for each in beside for number in range(5)))
+        await asyncio.gather(*(each.close() for each in beside))
+    await db.write(say(3))
+    assert await db.read(journal.verify) == (22, [])
+
+
+async def test_the_order_is_that_of_writing_when_the_clock_is_set_back(db: Database) -> None:
+    for number, at in enumerate((100.0, 50.0, 75.0, 10.0, 200.0)):
+        await db.write(say(number, Tier(number % 2), at))
+    told = await db.read(lambda connection: [entry.body for entry in journal.entries(connection)])
+    assert told == [b'{"number":%d}' % number for number in range(5)]
+    last = await db.read(lambda connection: [entry.at for entry in journal.entries(connection, last=2)])
+    assert last == [10.0, 200.0]
+    assert await db.read(journal.verify) == (5, [])
+
+
+async def test_who_reads_on_gets_every_entry_once(db: Database) -> None:
+    for number in range(7):
+        await db.write(say(number, Tier(number % 3)))
+    got: list[bytes] = []
+    position = 0
+    while found := await db.read(lambda connection: journal.since(connection, position, 3)):  # noqa: B023 - read at once
+        got += [entry.body for _, entry in found]
+        position = found[-1][0]
+    assert got == [b'{"number":%d}' % number for number in range(7)]
+    assert await db.read(lambda connection: journal.last_before(connection, 5.0)) == 5
+
+
+async def test_a_second_bot_is_refused_with_a_sentence(db: Database, path: Path) -> None:
+    with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}.*MEMBRANE_DATA"):
+        open_database(path, exclusive=True)
+
+
+async def test_the_folder_is_free_again_after_a_close(path: Path) -> None:
+    for _ in range(2):
+        opened = open_database(path, exclusive=True)
+        await opened.close()
+
+
+async def test_files_are_private(db: Database, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_any_name_of_a_folder_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "100% mine? yes#1 ü" / "membrane.db"
+    opened = open_database(path, exclusive=True)
+    await opened.write(say(1))
+    await opened.close()
+    assert path.stat().st_size > 0
+
+
+async def test_two_processes_may_make_it_at_once(path: Path) -> None:
+    def make(_: int) -> Database:
+        return open_database(path, writer="cli")
+
+    made = [await asyncio.to_thread(make, number) for number in range(4)]
+    await asyncio.gather(*(each.close() for each in made))
+
+
+def test_reading_what_is_not_there_says_so(path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no database"):
+        open_database(path, readonly=True)
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"cannot be written.*MEMBRANE_DATA"):
+        open_database(tmp_path / "file" / "membrane.db", exclusive=True)
+
+
+async def test_writing_after_the_close_is_an_error(db: Database) -> None:
+    await db.close()
+    with pytest.raises(StoreError, match="closed"):
+        await db.write(lambda tx: None)
+
+
+async def test_a_close_finishes_what_is_queued(path: Path) -> None:
+    db = open_database(path, exclusive=True)
+    units = [asyncio.ensure_future(db.append(say(number))) for number in range(600)]
+    await asyncio.sleep(0)
+    await db.close()
+    assert await asyncio.gather(*units) == list(range(600))
+
+
+async def test_a_caller_that_goes_does_not_undo_the_work(db: Database) -> None:
+    waiting = [asyncio.ensure_future(db.write(say(number))) for number in range(3)]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    count: Any = await db.read(journal.count)
+    assert count == 3
