@@ -100,11 +100,6 @@ async def production(cast: Cast) -> None:
     await cast[EVE].approves(await cast[EVE].sees("deploy.production", buttons=True))
 
 
-async def taken_back(cast: Cast) -> None:
-    """An export that its agent takes back: its card says so, and nobody has judged it."""
-    await cast[GUS].sees("data.export", "item", "Withdrawn")
-
-
 async def digest(cast: Cast) -> None:
     """What passed is in the digest."""
     await cast[ADA].sees("passed and may be looked over", where=DIGEST)
@@ -121,7 +116,6 @@ SCENES: tuple[Scene, ...] = (
     stale_sessions,
     unpaid_orders,
     production,
-    taken_back,
     digest,
 )
 

@@ -26,6 +26,8 @@ LIMIT_S = 53.0
 """The autopilot gives up after that, so that it ends within a minute whatever happens."""
 FOREVER_S = 1e9
 
+INTERRUPTED = 130
+
 WELCOME = """
   Northwind's Slack is at  {url}
 
@@ -44,11 +46,11 @@ def run(*, autopilot: bool, json: bool, port: int, data: Path | None, keep: bool
         logs.configure("info", "console", stream=log)
         ends_at = started + LIMIT_S
         acts = _autopilot(folder, port, ends_at, as_json=json) if autopilot else _by_hand(folder, port)
-        return asyncio.run(_until_stopped(acts, folder))
+        return asyncio.run(_until_stopped(acts, folder, stopped=INTERRUPTED if autopilot else 0))
 
 
-async def _until_stopped(acts: Coroutine[Any, Any, int], folder: Folder) -> int:
-    """Await it; Ctrl-C ends it in good order."""
+async def _until_stopped(acts: Coroutine[Any, Any, int], folder: Folder, *, stopped: int) -> int:
+    """Await it; Ctrl-C ends it in good order, with the exit code `stopped`."""
     task = asyncio.ensure_future(acts)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -57,7 +59,7 @@ async def _until_stopped(acts: Coroutine[Any, Any, int], folder: Folder) -> int:
         return await task
     except asyncio.CancelledError:
         print(f"\nStopped. What was really done stands in {folder.books}", file=sys.stderr)
-        return 130
+        return stopped
 
 
 async def _by_hand(folder: Folder, port: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import orjson
 from sqlalchemy import Connection
 
-from bot.demo.company import name_of
+from bot.demo.company import DIGEST, name_of
 from bot.domain.record import ActionRecord, JournalEntry, Standing
 from bot.store import journal
 from bot.store.database import Database
@@ -92,7 +92,9 @@ class Follower:
 def line_of(event: str, body: Mapping[str, Any], action: ActionRecord | None) -> Line | None:
     """Return what a journal entry is on the timeline, or None for what is not worth a line."""
     if event == "digest.made":
-        return f"a digest names {body['actions']} actions to look over", BLUE
+        count = body["actions"]
+        what = f"{count} actions to look over" if count else "what is halted and still waits"
+        return f"{DIGEST} gets a digest: {what}", BLUE
     tell = _TELL.get(event)
     return tell(body, action) if tell is not None and action is not None else None
 
@@ -147,9 +149,9 @@ def _overdue(_body: Mapping[str, Any], action: ActionRecord) -> Line:
     return f"{told(action)} is overdue; it stays pending, and people are paged until one acts", RED
 
 
-def _paged(body: Mapping[str, Any], action: ActionRecord) -> Line:
-    posts = f", and {', '.join(body['posts'])} is told" if body["posts"] else ""
-    return f"   {_names(body['to'])} paged about {told(action)}{posts}", BLUE
+def _paged(body: Mapping[str, Any], action: ActionRecord) -> Line | None:
+    reached = [name_of(user) for user in body["to"]] + body["posts"]
+    return (f"   {' and '.join(reached)} paged about {told(action)}", BLUE) if reached else None
 
 
 def _acknowledged(body: Mapping[str, Any], action: ActionRecord) -> Line:

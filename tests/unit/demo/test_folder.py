@@ -1,0 +1,50 @@
+"""The demo's folder is fresh for every run, and never somebody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.demo.folder import prepare
+from bot.errors import AlreadyRunning, SettingsError
+from bot.store.sqlite import lock_folder
+
+
+def test_what_an_earlier_run_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    folder = prepare(tmp_path / "demo")
+    for name in ("membrane.db", "membrane.db-wal", "threads.db", "northwind.db", "bot.log", "secret", "mine"):
+        (folder.path / name).touch()
+    prepare(tmp_path / "demo")
+    assert {file.name for file in folder.path.iterdir()} == {"membrane.lock", "mine"}
+
+
+def test_keep_takes_the_next_free_name(tmp_path: Path) -> None:
+    assert prepare(tmp_path / "demo", keep=True).path == tmp_path / "demo"
+    assert prepare(tmp_path / "demo", keep=True).path == tmp_path / "demo-2"
+    assert prepare(tmp_path / "demo", keep=True).path == tmp_path / "demo-3"
+
+
+def test_the_default_is_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert prepare(None).books == Path(".membrane/demo/northwind.db")
+
+
+def test_a_bots_data_are_never_touched(tmp_path: Path) -> None:
+    (tmp_path / "membrane.db").touch()
+    with pytest.raises(SettingsError, match="not of a demo; name another folder with --data"):
+        prepare(tmp_path)
+    assert (tmp_path / "membrane.db").exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(SettingsError, match="is not a folder"):
+        prepare(tmp_path / "x")
+
+
+def test_a_second_demo_on_one_folder_is_refused_and_deletes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "northwind.db").touch()
+    with lock_folder(tmp_path), pytest.raises(AlreadyRunning, match="another demo is running"):
+        prepare(tmp_path)
+    assert (tmp_path / "northwind.db").exists()
