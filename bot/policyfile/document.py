@@ -48,6 +48,13 @@ class Mark(NamedTuple):
     column: int
 
 
+class Broken:
+    """Stands for a value that could not be read. No model takes it, so nothing is made of it."""
+
+
+BROKEN = Broken()
+
+
 class _Unreadable(Exception):  # never leaves this module
     """The text cannot be read any further; the problem has been noted."""
 
@@ -177,7 +184,7 @@ class _Reader:
         self._document.values[path] = mark
         if isinstance(event, yaml.AliasEvent):
             self._complain(path, mark, f"an alias, *{event.anchor}", "write out what it stands for")
-            return None
+            return BROKEN
         if event.tag is not None:
             self._complain(path, mark, f"a tag, {event.tag}", "leave it out; types follow from the format")
         if isinstance(event, yaml.MappingStartEvent):
@@ -231,7 +238,7 @@ class _Reader:
             name = f"`{_cut(str(path[-1]))}`" if path and isinstance(path[-1], str) else "this"
             place = self._document.keys.get(path, mark)
             self._complain(path, place, f"{name} is empty", self._why_empty(path, mark))
-            return None
+            return BROKEN
         if text in _BOOLS:
             return _BOOLS[text]
         return self._number(text, path, mark)
@@ -252,7 +259,7 @@ class _Reader:
             return text
         if len(text) > MAX_NUMBER:
             self._complain(path, mark, f"a number of {len(text)} digits", "quote it if it is an id")
-            return None
+            return BROKEN
         if is_int:
             return int(text)
         return int(text, 0) if is_other_int else float(text)

@@ -553,3 +553,16 @@ def test_a_file_that_is_not_text() -> None:
         with pytest.raises(PolicyError) as caught:
             parse(text, "p.yaml")
         assert str(caught.value).split("\n")[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("usergroup: S0FINANCE", "usergroup: *x", "5:24"),
+        ('channel: "#approvals", approvers: [finance', "channel: *x, approvers: [finance", "22:16"),
+        ("lists:\n", "admin_channel: *x\nlists:\n", "16:16"),
+        ("times: 3}", "times: *x}", "11:33"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_not_taken_for_one_left_out(old: str, new: str, place: str) -> None:
+    assert problems(BASE.replace(old, new)) == [f"{place}: an alias, *x; write out what it stands for"]

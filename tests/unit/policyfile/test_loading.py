@@ -155,6 +155,15 @@ def test_a_shipped_policy_is_a_good_example(path: Path) -> None:
     assert made.channels == {"#agent-approvals", "#agent-digest", "#incidents", "#membrane-admin"}
 
 
+def test_the_default_policy_explains_every_operator() -> None:
+    """An admin should not have to look elsewhere for what a rule can ask."""
+    comments = " ".join(
+        line for line in SHIPPED[0].read_text(encoding="utf-8").splitlines() if line.startswith("#")
+    )
+    words = set(comments.replace(":", " ").replace("{", " ").split())
+    assert {op.value for op in Op} <= words
+
+
 def test_the_two_shipped_policies_name_the_same_things() -> None:
     default, demo = (load(path) for path in SHIPPED)
     assert default.kinds == demo.kinds
