@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -25,8 +26,8 @@ class CardFacts:
     standing: Standing
     review: Review
     successor_id: str | None
-    card: Message | None
-    """The card of this review, where a page or a post points to; None until it was wanted."""
+    cards: Mapping[str, Message]
+    """The cards of all reviews of the action, by review id: what messages about it point to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,11 @@ class Outbox:
             messages.shown(tx.connection, message_id, version, now)
             body = {"message": message_id, "kind": message.kind, "to": message.recipient, "shows": shows}
             tx.journal(now, "message.posted", body, review_id=message.review_id)
+            if message.kind == "card" and message.review_id is not None:
+                _point_to(tx, message.review_id, now)
 
         await core.db.write(work)
+        core.bells.messages.set()
 
     async def updated(self, message_id: str, *, version: int, shows: str = "") -> None:
         """Note which version a message shows. It stays due if more was wanted meanwhile."""
@@ -192,6 +196,14 @@ class Outbox:
         return max(0.0, now - oldest) if oldest is not None else 0.0
 
 
+def _point_to(tx: Transaction, review_id: str, now: float) -> None:
+    """Want the messages of an action's other reviews drawn again: they point to this card now."""
+    action_id = the_review(tx.connection, review_id).action_id
+    for other in reviews.of_action(tx.connection, action_id):
+        if other.id != review_id:
+            messages.touch(tx.connection, other.id, now=now)
+
+
 def _the_message(connection: Connection, message_id: str) -> Message:
     message = messages.get(connection, message_id)
     if message is None:
@@ -203,14 +215,9 @@ def _facts(connection: Connection, message_id: str) -> CardFacts | DigestFacts |
     message = _the_message(connection, message_id)
     if message.review_id is not None:
         review = the_review(connection, message.review_id)
-        about = messages.of_review(connection, review.id)
-        return CardFacts(
-            message,
-            standing_of(connection, review.action_id),
-            review,
-            reviews.successor_of(connection, review.id),
-            next((other for other in about if other.kind == "card"), None),
-        )
+        standing = standing_of(connection, review.action_id)
+        cards = messages.cards_of(connection, review.action_id)
+        return CardFacts(message, standing, review, reviews.successor_of(connection, review.id), cards)
     if message.digest_id is not None:
         named = actions.of_digest(connection, message.digest_id)
         parked = [standing_of(connection, action.id) for action in actions.halted(connection)]

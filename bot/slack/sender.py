@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,12 +21,10 @@ from bot.slack.pace import POST, UPDATE, Pace
 from bot.slack.places import NoSuchChannel, Places, permalink
 from bot.slack.rendering import Facts
 
-MOST_LINKS = 10_000
 LONGEST_BACKOFF_S = 300.0
 STOPPED_S = 30.0
 """How long nothing is sent after Slack refused the token."""
 TRIES_BEFORE_TELLING = 3
-TRIES_FOR_LINK = 6
 WHOLE_S = 45.0
 """At most so many seconds for one message: less than its lease."""
 CLICKED = 0
@@ -60,7 +57,6 @@ class Sender:
         self._places = Places(client, clock)
         self._tries: dict[str, int] = {}
         self._terse: set[str] = set()
-        self._links: OrderedDict[str, str] = OrderedDict()
 
     async def show(self, message: Message) -> bool:
         """Bring a leased message to its wanted version, or note when to try again and why.
@@ -117,7 +113,6 @@ class Sender:
         version = facts.message.wanted
         await self._outbox.posted(message.id, version=version, channel_id=channel_id, ts=ts, shows=shows)
         self._doubts.landed(message.id, channel_id)
-        self._well(facts, channel_id, ts)
 
     async def _update(self, message: Message) -> bool:
         channel_id, ts = str(message.channel_id), str(message.ts)
@@ -133,38 +128,16 @@ class Sender:
         await ask(UPDATE, update, channel_id=channel_id)
         shows = rendering.fingerprint(drawn)
         version = facts.message.wanted
-        if self._lacks_link(facts):
-            # Shown, but not all that is wanted: the card it points to is still on its way.
-            await self._outbox.updated(message.id, version=version - 1, shows=shows)
-            return await self._back_off(message, "the card it points to is not there yet")
         await self._outbox.updated(message.id, version=version, shows=shows)
-        self._well(facts, channel_id, ts)
         return True
-
-    def _lacks_link(self, facts: Facts) -> bool:
-        if not isinstance(facts, CardFacts) or facts.message.kind != "card":
-            return False
-        following = rendering.following_id(facts)
-        tries = self._tries.get(facts.message.id, 0)
-        return following is not None and following not in self._links and tries < TRIES_FOR_LINK
 
     def _known(self, facts: Facts) -> dict[str, str]:
         """Where the cards are that this message may point to."""
         if not isinstance(facts, CardFacts):
             return {}
-        known = {
-            review.id: self._links[review.id] for review in facts.standing.reviews if review.id in self._links
-        }
-        card = facts.card
-        if card and (link := permalink(self._workspace_url, card.channel_id, card.ts)):
-            known[facts.review.id] = link
-        return known
-
-    def _well(self, facts: Facts, channel_id: str, ts: str) -> None:
-        if isinstance(facts, CardFacts) and facts.message.kind == "card":
-            self._links[facts.review.id] = permalink(self._workspace_url, channel_id, ts) or ""
-            if len(self._links) > MOST_LINKS:
-                self._links.popitem(last=False)
+        url = self._workspace_url
+        found = {of: permalink(url, card.channel_id, card.ts) for of, card in facts.cards.items()}
+        return {of: link for of, link in found.items() if link is not None}
 
     async def _failed(self, message: Message, failed: CallFailed) -> bool:
         failure = failed.failure

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, not_, or_, 
 
 from bot.domain.record import Message
 from bot.store.sqlite import insert_new
-from bot.store.tables import messages
+from bot.store.tables import messages, reviews
 
 CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
 """Priorities, most urgent first: the redraw of a card that somebody just clicked, pages, new cards of Tier 3,
@@ -18,6 +18,11 @@ _ID = messages.c.id == bindparam("message_id")
 _INSERT = insert_new(messages)
 _BY_ID = select(messages).where(_ID)
 _OF_REVIEW = select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
+_CARDS = (
+    select(messages)
+    .join(reviews, reviews.c.id == messages.c.review_id)
+    .where(and_(reviews.c.action_id == bindparam("action"), messages.c.kind == "card"))
+)
 _DUE = (
     select(messages)
     .where(
@@ -94,7 +99,11 @@ _PLACE = (
         attempt_at=None,
     )
 )
-_LOST = update(messages).where(_ID).values(channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"))
+_LOST = (
+    update(messages)
+    .where(_ID)
+    .values(channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"), leased_until=None)
+)
 _LATER = (
     update(messages).where(_ID).values(due_at=bindparam("then"), error=bindparam("why"), leased_until=None)
 )
@@ -193,6 +202,12 @@ def get(connection: Connection, message_id: str) -> Message | None:
 def of_review(connection: Connection, review_id: str) -> list[Message]:
     """Return every message about a review."""
     return [record_of(row) for row in connection.execute(_OF_REVIEW, {"review": review_id})]
+
+
+def cards_of(connection: Connection, action_id: str) -> dict[str, Message]:
+    """Return the cards of all reviews of an action, by review id."""
+    rows = connection.execute(_CARDS, {"action": action_id})
+    return {row.review_id: record_of(row) for row in rows}
 
 
 def lease(connection: Connection, *, by: str, now: float, until: float, most: int) -> list[Message]:

@@ -195,3 +195,20 @@ async def test_the_facts_of_a_card_are_those_of_now(room: Room) -> None:
     await room.membrane.outbox.posted(card.id, version=1, channel_id="C1", ts="1.1")
     again = await room.membrane.outbox.lease(10)
     assert [message.id for message in again] == [card.id], "more was wanted meanwhile"
+
+
+async def test_a_successors_card_has_its_predecessor_point_to_it(room: Room) -> None:
+    _, first = await gated(room, "mail.send")
+    (card,) = await room.membrane.outbox.lease(10)
+    await room.membrane.outbox.posted(card.id, version=1, channel_id="C1", ts="1.1")
+    room.clock.forward(WINDOW)
+    await room.membrane.expire_due()
+    due = {message.id: message for message in await room.membrane.outbox.lease(10)}
+    await room.membrane.outbox.updated(card.id, version=due.pop(card.id).wanted)
+    (second,) = due.values()
+    await room.membrane.outbox.posted(second.id, version=1, channel_id="C1", ts="2.2")
+    (again,) = await room.membrane.outbox.lease(10)
+    facts = await room.membrane.outbox.facts(again)
+    assert isinstance(facts, CardFacts)
+    assert facts.review.id == first.id
+    assert {card.ts for card in facts.cards.values()} == {"1.1", "2.2"}
