@@ -54,6 +54,11 @@ def _declaration(name: str, before: Kind, after: Kind) -> Iterator[Change]:
     if before.report_within_s != after.report_within_s:
         was, now = duration_text(before.report_within_s), duration_text(after.report_within_s)
         yield Change(name, Direction.DIFFERENT, f"report_within {was} is now {now}")
+    if shown := set(before.redact) - set(after.redact):
+        yield Change(name, Direction.LOOSER, f"no longer redacts {', '.join(sorted(shown))}")
+    if hidden := set(after.redact) - set(before.redact):
+        what = f"redacts {', '.join(sorted(hidden))}, so reviewers do not see it any more"
+        yield Change(name, Direction.MAYBE_LOOSER, what)
     if before.reviewed != after.reviewed:
         who = f"{after.reviewed.by} on {after.reviewed.on}" if after.reviewed else "nobody"
         yield Change(name, Direction.DIFFERENT, f"reviewed by {who} now")

@@ -82,6 +82,7 @@ def parts_at(kind: Kind, tier: Tier, own_tier: Tier, gated: GatedTier | None, ve
         "policy_version": version,
         "report_within_s": kind.report_within_s,
         "idempotent": kind.idempotent,
+        "redact": kind.redact,
         "valid_for_s": kind.valid_for_s or PASSING_VALID_FOR_S,
     }
     if gated is not None:

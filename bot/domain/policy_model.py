@@ -84,7 +84,7 @@ class Kind:
     """One action kind of the policy.
 
     `tier` is a tier it is declared to have at least, above what its risk asks for. `args` None leaves the
-    arguments undeclared.
+    arguments undeclared. `redact` are paths of arguments, as `customer.ssn`, that nobody is shown.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Kind:
     mandated: bool = False
     args: Mapping[str, Arg] | None = None
     more_args: bool = False
+    redact: tuple[str, ...] = ()
     rules: tuple[RaiseRule, ...] = ()
     settings: OwnSettings = field(default_factory=OwnSettings)
     valid_for_s: float | None = None

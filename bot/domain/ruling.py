@@ -39,7 +39,7 @@ class Ruling:
 
     `approvers` are names of the policy's `people`; who they are is resolved when a click or a page comes
     due. For tiers 0 and 1 there are no approvers, no window, no default and no chain; `channel` is then the
-    digest channel (tier 1) or None.
+    digest channel (tier 1) or None. `redact` are the paths of arguments that nobody is shown.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class Ruling:
     valid_for_s: float = 3600.0
     report_within_s: float = 600.0
     idempotent: bool = False
+    redact: tuple[str, ...] = ()
     cost_usd: float | None = None
     trace: tuple[TraceStep, ...] = ()
 
@@ -87,6 +88,7 @@ class Ruling:
                 **data,
                 "tier": Tier(data["tier"]),
                 "approvers": tuple(data["approvers"]),
+                "redact": tuple(data.get("redact", ())),
                 "default": AbsentDefault(default) if default else None,
                 "chain": _chain(chain) if chain else None,
                 "trace": tuple(_trace_step(step) for step in data["trace"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ import orjson
 import structlog
 from langgraph.errors import GraphBubbleUp
 
-from bot.domain.record import Claim, Standing
+from bot.domain.action import Action
+from bot.domain.record import ActionRecord, Claim, Standing
+from bot.domain.redaction import scrub
 from bot.domain.review import ActionState, Receipt
 from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
 from bot.graph.answer import verdict
@@ -31,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One claimed run of an effect. The arguments are the ones that were shown and approved.
+    """One claimed run of an effect. The arguments are the ones that were approved: their digest was compared.
 
     `key` is the idempotency key to hand on to whatever the effect calls: it is the same on every attempt.
     """
@@ -78,9 +80,8 @@ def execution() -> Execution:
 
 
 @contextmanager
-def _running(claim: Claim) -> Iterator[Execution]:
-    action = claim.action
-    found = Execution(action.kind, action.args, action.id, claim.key, claim.attempt)
+def _running(claim: Claim, action: Action) -> Iterator[Execution]:
+    found = Execution(action.kind, dict(action.args), claim.action.id, claim.key, claim.attempt)
     token = _EXECUTION.set(found)
     try:
         yield found
@@ -100,20 +101,24 @@ def plain(value: Any) -> Any:
 
 
 async def carry_out(
-    seat: Seat, action_id: str, args_digest: str, effect: Callable[[Execution], Awaitable[Ran]]
+    seat: Seat, action_id: str, action: Action, effect: Callable[[Execution], Awaitable[Ran]]
 ) -> Ending:
     """Claim an action, run its effect and report it. Never raises what the effect raises.
+
+    The arguments come from the thread, since the store does not keep what the policy redacts; the claim holds
+    them to what was approved. What the effect says is kept and logged without copies of redacted values.
 
     A claim that is refused starts nothing: the ending says why. After a crash between the effect and the
     report, an idempotent kind runs again under the same key; of any other, what happened stays unknown.
     """
     try:
-        claim = await seat.reach(seat.membrane.claim(action_id, args_digest, rerun=True))
+        digest = seat.membrane.digest_of(action)
+        claim = await seat.reach(seat.membrane.claim(action_id, digest, rerun=True))
     except ClaimRefused as refused:
         return await _refused(seat, action_id, refused)
-    with _running(claim) as run:
+    with _running(claim, action) as run:
         ran = await _run(claim, run, effect)
-    await _report(seat, action_id, ran)
+    await _report(seat, claim.action, ran, action.args)
     if not ran.executed:
         return Ending(Receipt.FAILED, f"it failed: {ran.detail}", ran=ran)
     return Ending(Receipt.EXECUTED, "executed", ran.result, ran)
@@ -132,18 +137,21 @@ async def _run(claim: Claim, run: Execution, effect: Callable[[Execution], Await
             "move the question out of it, or declare the kind `idempotent: true`",
         )
     except Exception as error:
-        log.warning("an effect raised", kind=run.kind, action=run.action_id, exc_info=error)
+        # Its message and its causes can hold what is redacted.
+        trace = None if claim.action.ruling.redact else error
+        name = type(error).__name__
+        log.warning("an effect raised", kind=run.kind, action=run.action_id, error=name, exc_info=trace)
         return Ran(executed=False, detail=f"{type(error).__name__}: {error}")
 
 
-async def _report(seat: Seat, action_id: str, ran: Ran) -> None:
+async def _report(seat: Seat, record: ActionRecord, ran: Ran, args: Mapping[str, Any]) -> None:
+    paths = record.ruling.redact
+    detail, result = scrub(ran.detail, args, paths), scrub(ran.result, args, paths)
     try:
-        await seat.reach(
-            seat.membrane.report(action_id, executed=ran.executed, detail=ran.detail, result=ran.result)
-        )
+        await seat.reach(seat.membrane.report(record.id, executed=ran.executed, detail=detail, result=result))
     except ReportRefused as refused:
         # It took longer than the kind's report_within: what the store said meanwhile stands.
-        log.warning("a report came too late", action=action_id, why=str(refused))
+        log.warning("a report came too late", action=record.id, why=str(refused))
 
 
 async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:

@@ -187,8 +187,8 @@ class _Nodes:
         action_id = step.get("action_id") or await self._record(seat, step)
         if action_id is None:
             return self._go(self.names.gate, step)
-        digest = seat.membrane.digest_of(action_of(step["proposal"], seat.thread))
-        ending = await carry_out(seat, action_id, digest, self._run)
+        action = action_of(step["proposal"], seat.thread)
+        ending = await carry_out(seat, action_id, action, self._run)
         if ending.receipt is None:
             return self._go(self.names.gate, step, action_id=action_id)
         return self._end({**step, "action_id": action_id}, ending)

@@ -25,6 +25,8 @@ from bot.membrane import Membrane, wait_for
 
 SWEEP_LIMIT_S = 30.0
 """A sweep that takes longer is broken off: one that hangs would never run again."""
+CANCEL_S = 5.0
+"""How long a stop waits for runs that it broke off."""
 DAY_S = 86400.0
 
 log = structlog.get_logger(__name__)
@@ -72,7 +74,8 @@ class Host:
         Raises GraphRefused with everything that is wrong with the graphs, SettingsError or StoreError.
         """
         try:
-            self._saver = await self._stack.enter_async_context(open_saver(self._path))
+            vault = self._membrane.vault("threads")
+            self._saver = await self._stack.enter_async_context(open_saver(self._path, vault))
             await self._load()
         except BaseException:
             await self._stack.aclose()
@@ -260,5 +263,9 @@ class Host:
             left = list(self._tasks.values())
             for task in left:
                 task.cancel()
-            await asyncio.wait(left)
+            _, deaf = await asyncio.wait(left, timeout=CANCEL_S)
+            if deaf:
+                log.error(
+                    "threads do not stop, and are left behind", threads=[each.get_name() for each in deaf]
+                )
         await self._stack.aclose()

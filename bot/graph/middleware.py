@@ -113,7 +113,7 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         async def run(execution: Execution) -> Ran:  # noqa: ARG001 - the tool finds it with execution()
             return _ran(await handler(request))
 
-        return await carry_out(seat, action_id, seat.membrane.digest_of(action), run)
+        return await carry_out(seat, action_id, action, run)
 
 
 def _ruled(seat: Seat, message: AIMessage, call: ToolCall) -> dict[str, Any]:

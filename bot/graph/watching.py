@@ -17,9 +17,10 @@ from langchain_core.messages import ToolMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt.tool_node import ToolInvocationError
 
+from bot.domain.action import Action
 from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
-from bot.errors import MembraneError
+from bot.errors import BadAction, MembraneError
 from bot.graph.execution import NOT_KNOWN, plain
 from bot.graph.seat import Seat
 
@@ -62,11 +63,25 @@ class _Calls:
         call_id, inputs = event.get("tool_call_id"), event.get("inputs") or {}
         kind = self._seat.kind_of_tool(str((tool or {}).get("name")))
         for action in self._actions:
-            same = action.kind == kind and all(inputs.get(key) == value for key, value in action.args.items())
-            if action.call_id == call_id if action.call_id else same:
+            if action.call_id:
+                found = action.call_id == call_id
+            else:
+                found = action.kind == kind and self._same(action, inputs)
+            if found:
                 self._actions.remove(action)
                 return action
         return None
+
+    def _same(self, action: ActionRecord, inputs: Mapping[str, Any]) -> bool:
+        """Whether a tool starts with the arguments of an action, by their digest where some are redacted."""
+        given = {key: inputs.get(key) for key in action.args}
+        if not action.ruling.redact or given == action.args:
+            return given == action.args
+        try:
+            started = Action.of(action.kind, given, agent=action.agent)
+        except BadAction:
+            return False
+        return self._seat.membrane.digest_of(started) == action.args_digest
 
 
 class ToolGuard(BaseCallbackHandler):

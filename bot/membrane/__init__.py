@@ -13,6 +13,7 @@ from bot.membrane.outbox import CardFacts, DigestFacts, NoticeFacts, Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
+from bot.membrane.vault import Vault
 
 __all__ = [
     "Bells",
@@ -32,6 +33,7 @@ __all__ = [
     "Resolved",
     "Sweeping",
     "Tokens",
+    "Vault",
     "new_id",
     "wait_for",
 ]

@@ -16,6 +16,7 @@ from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.bells import Bells
+from bot.membrane.vault import Vault
 from bot.store import actions, reviews
 from bot.store.database import Database
 from bot.store.rulings import Briefs
@@ -51,17 +52,24 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """`secret` keys the args digests; `worker` names this process in leases."""
+    """`secret` keys the args digests and the `vault`, which seals the rows of hosted threads.
+
+    `worker` names this process in leases.
+    """
 
     db: Database
     policy: Callable[[], Policy]
     people: Directory
-    secret: bytes
+    secret: bytes = field(repr=False)
     bells: Bells
     clock: Callable[[], float] = time.time
     new_id: Callable[[str], str] = new_id
     worker: str = field(default_factory=lambda: new_id("bot"))
     briefs: Briefs = field(default_factory=Briefs)
+    vault: Vault = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vault", Vault(self.secret, "rows"))
 
     def digest_of(self, action: Action) -> str:
         """Return the keyed args digest of an action."""

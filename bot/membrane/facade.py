@@ -18,6 +18,7 @@ from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
+from bot.membrane.vault import Vault
 from bot.store import digests, messages, reviews, threads
 from bot.store.database import Database, Transaction
 
@@ -85,6 +86,10 @@ class Membrane:
         self.review_of = hosting.review_of
         self.delivered = hosting.delivered
         self.vanished = hosting.vanished
+
+    def vault(self, purpose: str) -> Vault:
+        """Return what seals values of one purpose, under a key of its own."""
+        return Vault(self._core.secret, purpose)
 
     @property
     def policy(self) -> Policy:

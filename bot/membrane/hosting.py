@@ -1,8 +1,12 @@
-"""What the graph host asks: threads, the interrupts they park at, the answers they are owed."""
+"""What the graph host asks: threads, the interrupts they park at, the answers they are owed.
+
+What a thread was started with and what it asks are sealed in the store: they can hold what the policy redacts
+of an action, and nobody but the host reads them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.domain import review as transitions
@@ -69,8 +73,9 @@ class Hosting:
         core = self._core
 
         def work(tx: Transaction) -> ThreadRecord:
-            earlier = threads.by_key(tx.connection, agent, idempotency_key) if idempotency_key else None
-            if earlier is not None:
+            known = threads.by_key(tx.connection, agent, idempotency_key) if idempotency_key else None
+            if known is not None:
+                earlier = self._opened(known)
                 if (earlier.graph, earlier.input) != (graph, given):
                     raise Conflict(f"the idempotency key {idempotency_key!r} was used for {earlier.id}")
                 return earlier
@@ -78,7 +83,8 @@ class Hosting:
             made = ThreadRecord(
                 thread_id, graph, graph_version, agent, owner, on_behalf_of, given, "wanted", None, now, None
             )
-            threads.insert(tx.connection, made, idempotency_key=idempotency_key)
+            sealed = replace(made, input=core.vault.seal_json(given, thread_id))
+            threads.insert(tx.connection, sealed, idempotency_key=idempotency_key)
             tx.journal(now, "thread.wanted", {"thread": thread_id, "graph": graph, "agent": agent})
             return made
 
@@ -91,11 +97,11 @@ class Hosting:
         found = await self._core.db.read(lambda connection: threads.get(connection, thread_id))
         if found is None:
             raise NotFound(f"there is no thread {thread_id}")
-        return found
+        return self._opened(found)
 
     async def unsettled_threads(self) -> list[ThreadRecord]:
         """Return every thread that is not final."""
-        return await self._core.db.read(threads.unsettled)
+        return [self._opened(found) for found in await self._core.db.read(threads.unsettled)]
 
     async def thread_state(self, thread_id: str, state: str, error: str | None = None) -> None:
         """Write where a thread stands, and let go of it. `state`: running, parked, finished, failed, gone.
@@ -120,18 +126,20 @@ class Hosting:
         core = self._core
         now = core.clock()
         until = now + LEASE_S
-        return await core.db.write(
+        found = await core.db.write(
             lambda tx: threads.lease_wanted(tx.connection, by=core.worker, now=now, until=until, most=limit)
         )
+        return [self._opened(thread) for thread in found]
 
     async def due_interrupts(self, limit: int) -> list[InterruptRecord]:
         """Take answered interrupts: their threads are owed a resume."""
         core = self._core
         now = core.clock()
         until = now + LEASE_S
-        return await core.db.write(
+        found = await core.db.write(
             lambda tx: threads.lease_answered(tx.connection, by=core.worker, now=now, until=until, most=limit)
         )
+        return [self._shown(interrupt) for interrupt in found]
 
     async def release(self, thread_id: str) -> None:
         """Let go of a thread without changing where it stands."""
@@ -161,7 +169,8 @@ class Hosting:
         now = core.clock()
         if threads.get(tx.connection, thread_id) is None:
             raise NotFound(f"there is no thread {thread_id}")
-        made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, parked.payload, "waiting", now)
+        payload = core.vault.seal_json(parked.payload, parked.interrupt_id)
+        made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, payload, "waiting", now)
         threads.insert_interrupt(tx.connection, made)
         body = {"thread": thread_id, "interrupt": made.id, "shape": made.shape}
         tx.journal(now, "thread.parked", body, action_id=parked.action_id)
@@ -192,7 +201,14 @@ class Hosting:
 
     async def interrupts_of(self, thread_id: str) -> list[InterruptRecord]:
         """Return every interrupt that a thread has had."""
-        return await self._core.db.read(lambda connection: threads.interrupts_of(connection, thread_id))
+        found = await self._core.db.read(lambda connection: threads.interrupts_of(connection, thread_id))
+        return [self._shown(interrupt) for interrupt in found]
+
+    def _opened(self, thread: ThreadRecord) -> ThreadRecord:
+        return replace(thread, input=self._core.vault.open_json(thread.input, thread.id))
+
+    def _shown(self, interrupt: InterruptRecord) -> InterruptRecord:
+        return replace(interrupt, payload=self._core.vault.open_json(interrupt.payload, interrupt.id))
 
     async def actions_of(self, thread_id: str) -> list[ActionRecord]:
         """Return every action of a thread, in the order they were proposed."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, Standing
+from bot.domain.redaction import withheld
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import TooMany
@@ -28,9 +29,9 @@ def record(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place:
     """
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
+    digest, action = core.digest_of(action), withheld(action, ruling.redact)
     limits, now = core.policy().limits, core.clock()
     since = now - limits.remember_rejection_s
-    digest = core.digest_of(action)
     if remembered := actions.rejected_since(tx.connection, action.agent, digest, since):
         return _record_remembered(core, tx, action, ruling, remembered=remembered, **place)
     if reviews.open_count(tx.connection, action.agent) >= limits.open_per_agent:
@@ -82,7 +83,8 @@ def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, *
     """Record an action that passes. Only appends, so it may share a group with others."""
     brief = core.briefs.of(ruling)
     kept = brief.ruling if ruling.cost_usd is None else replace(brief.ruling, cost_usd=ruling.cost_usd)
-    digest, now = core.digest_of(action), core.clock()
+    digest, action = core.digest_of(action), withheld(action, ruling.redact)
+    now = core.clock()
     passed = _new(core, action, ruling=kept, digest=digest, now=now, state=ActionState.PASSED, **place)
     _insert(tx, passed, action, "action.passed", brief=brief, **place)
     if place.get("idempotency_key"):

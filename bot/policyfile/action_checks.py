@@ -12,6 +12,7 @@ from bot.policyfile.document import Path
 from bot.policyfile.messages import did_you_mean
 from bot.policyfile.model import ActionModel, RaiseModel
 from bot.policyfile.parts import Parts
+from bot.policyfile.redact_checks import check_redact
 
 
 def check_action(parts: Parts, name: str, action: ActionModel) -> None:
@@ -19,6 +20,7 @@ def check_action(parts: Parts, name: str, action: ActionModel) -> None:
     path: Path = ("actions", name)
     own_tier = _check_tier(parts, path, name, action)
     _check_cost(parts, path, name, action)
+    check_redact(parts, path, name, action)
     first_of: dict[str, int] = {}
     for index, rule in parts.rules[name]:
         place: Path = (*path, "raise", index)

@@ -95,6 +95,7 @@ def build_kind(name: str, action: ActionModel, lists: Lists, chains: Mapping[str
         mandated=action.sign_off == "mandated",
         args=None if args is None else {arg: build_arg(model) for arg, model in args.items()},
         more_args=action.more_args,
+        redact=tuple(sorted(action.redact)),
         rules=tuple(
             RaiseRule(
                 rule.id,

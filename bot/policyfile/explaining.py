@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bot.domain.action import Action
 from bot.domain.change import delay_text, duration_text, repeat_text
 from bot.domain.escalation import Chain
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
+from bot.domain.redaction import withheld
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling, TraceStep
 
@@ -22,12 +24,13 @@ _AND_THEN = {
 
 def explanation(policy: Policy, action: Action, ruling: Ruling, now: float) -> str:
     """Return the ruling of an action in full, as text. `now` says whose turn a rotation has."""
+    kept = withheld(action, ruling.redact)
     lines = [
-        f"{action.kind} {action.canonical.decode()}",
+        f"{kept.kind} {kept.canonical.decode()}",
         f"is tier {int(ruling.tier)}, {ruling.tier.label}: {ruling.reason}",
         "",
         "What was looked at",
-        *_trace(action, ruling),
+        *_trace(kept, ruling),
         "",
         *(_gated(policy, ruling, now) if ruling.tier.waits else _passing(ruling)),
         "",
@@ -44,14 +47,14 @@ def _trace(action: Action, ruling: Ruling) -> Iterator[str]:
         mark = "*" if step.name == ruling.rule else "+" if step.matched else "-"
         tier = f"tier {int(step.to)}" if step.to is not None else ""
         yield f"  {mark} {step.name:<{width}}  {tier:<6}  {step.why}"
-    yield from _values(action, ruling.trace)
+    yield from _values(action.args, ruling.trace)
     yield "  (* decided, + holds too, - does not hold)"
 
 
-def _values(action: Action, trace: tuple[TraceStep, ...]) -> Iterator[str]:
+def _values(args: Mapping[str, Any], trace: tuple[TraceStep, ...]) -> Iterator[str]:
     """Show the arguments that the steps name, so that one sees what they were compared with."""
     said = " ".join(step.why for step in trace)
-    for name, value in action.args.items():
+    for name, value in args.items():
         if name in said:
             yield f"    {name} is {_short(json.dumps(value, ensure_ascii=False))}"
 

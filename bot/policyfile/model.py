@@ -259,6 +259,10 @@ class ActionModel(_Model):
         None, description="if given, any other argument is doubt: Tier 3"
     )
     more_args: bool = Field(False, description="allow arguments that are not declared")  # noqa: FBT003
+    redact: Annotated[list[Argument], NoRepeats] = Field(
+        default_factory=list,
+        description="arguments that nobody is shown and that are not kept, as card_number or customer.ssn",
+    )
     raise_: list[RaiseModel] = Field(default_factory=list, alias="raise")
     tools: Annotated[list[Tool], NoRepeats] = Field(
         default_factory=list, description="tools that stand for this"

@@ -2,7 +2,7 @@
 
 Strings stand in quotes, or, where they have several lines, each line behind a bar. Names that are not plain
 words stand in quotes. So the drawing can be read back into the same arguments, and two different arguments
-never look the same (DESIGN.md §2, invariant 9).
+never look the same (DESIGN.md §2, invariant 9), but for what the policy redacts, which is said in no quotes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.redaction import Redacted
 from bot.slack.visible import Shown, cut, right_to_left, visible
 
 CARD_CHARACTERS = 2400
@@ -61,14 +62,14 @@ def draw_short(args: Mapping[str, Any]) -> Drawing:
 def headline(args: Mapping[str, Any]) -> tuple[list[tuple[Shown, Shown]], int]:
     """Return the names and values that say most in one line, and how many arguments are not among them.
 
-    Only single values stand there, not lists; nor what is written from the right, which would reorder its
-    neighbours.
+    Only single values stand there, not lists; nor what is redacted, nor what is written from the right, which
+    would reorder its neighbours.
     """
     told: list[tuple[Shown, Shown]] = []
     for name, value in sorted(args.items()):
         if len(told) == HEADLINE_VALUES:
             break
-        if isinstance(value, dict | list) or right_to_left(f"{name}{value}"):
+        if isinstance(value, dict | list | Redacted) or right_to_left(f"{name}{value}"):
             continue
         words = value if isinstance(value, str) else json.dumps(value)
         told.append((_cut_name(name), cut(visible(words) or Shown('""'), HEADLINE_CHARACTERS)))
@@ -95,7 +96,9 @@ def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _item(lead: str, value: Any, indent: str) -> Iterator[str]:
-    if isinstance(value, str) and "\n" in value:
+    if isinstance(value, Redacted):
+        yield f"{lead} (redacted by the policy)"
+    elif isinstance(value, str) and "\n" in value:
         lines = value.split("\n")
         yield f"{lead} ({len(lines)} lines)"
         for line in lines:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord
+from bot.domain.redaction import redact
 from bot.domain.review import ActionState
 from bot.domain.risk import Tier
 from bot.store import rulings
@@ -98,18 +99,19 @@ def row_of(
 
 
 def record_of(row: Row[Any]) -> ActionRecord:
-    """Read a row back."""
+    """Read a row back. What was redacted before it was kept is marked as such."""
+    ruling = rulings.read(row.ruling, row.shared, row.cost_usd)
     return ActionRecord(
         id=row.id,
         kind=row.kind,
-        args=orjson.loads(row.args),
+        args=redact(orjson.loads(row.args), ruling.redact),
         args_digest=row.args_digest,
         agent=row.agent,
         owner=row.owner,
         on_behalf_of=row.on_behalf_of,
         description=row.description,
         tier=Tier(row.tier),
-        ruling=rulings.read(row.ruling, row.shared, row.cost_usd),
+        ruling=ruling,
         state=ActionState(row.state),
         proposed_at=row.proposed_at,
         settled_at=row.settled_at,

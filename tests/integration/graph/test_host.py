@@ -28,7 +28,8 @@ async def notices(house: House) -> list[str]:
 
 async def outside(house: House, graph: str) -> AnyGraph:
     """Return a graph over the same file as somebody else's process would open it."""
-    saver = await house.host._stack.enter_async_context(open_saver(house.folder / "threads.db"))
+    opening = open_saver(house.folder / "threads.db", house.membrane.vault("threads"))
+    saver = await house.host._stack.enter_async_context(opening)
     return house.host._graphs[graph].graph.copy(update={"checkpointer": saver})
 
 

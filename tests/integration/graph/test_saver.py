@@ -14,6 +14,9 @@ from langgraph.graph import START, StateGraph
 from bot.errors import SettingsError
 from bot.graph import saver as saver_module
 from bot.graph.saver import check_strict, open_saver
+from bot.membrane import Vault
+
+VAULT = Vault(b"a secret of thirty-two characters", "threads")
 
 
 class Count(TypedDict):
@@ -33,7 +36,7 @@ async def test_a_lock_timeout_leaves_no_open_transaction(
     """LangGraph's own saver would fail with "database is locked" from here on."""
     monkeypatch.setattr(saver_module, "BUSY_S", 0.05)
     config: Any = {"configurable": {"thread_id": "t"}}
-    async with open_saver(tmp_path / "threads.db") as saver:
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         compiled = graph().compile(checkpointer=saver)
         other = sqlite3.connect(tmp_path / "threads.db")
         other.execute("BEGIN IMMEDIATE")
@@ -48,7 +51,7 @@ async def test_a_lock_timeout_leaves_no_open_transaction(
 async def test_a_cancelled_write_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled between the insert and the commit, the file would stay locked for everybody else."""
     config: Any = {"configurable": {"thread_id": "t"}}
-    async with open_saver(tmp_path / "threads.db") as saver:
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         compiled = graph().compile(checkpointer=saver)
         commit, reached = saver.conn.commit, asyncio.Event()
 
@@ -72,7 +75,10 @@ async def test_a_cancelled_write_is_finished(tmp_path: Path, monkeypatch: pytest
 
 async def test_only_what_others_write_counts_as_changed_elsewhere(tmp_path: Path) -> None:
     config: Any = {"configurable": {"thread_id": "t"}}
-    async with open_saver(tmp_path / "threads.db") as saver, open_saver(tmp_path / "threads.db") as other:
+    async with (
+        open_saver(tmp_path / "threads.db", VAULT) as saver,
+        open_saver(tmp_path / "threads.db", VAULT) as other,
+    ):
         assert not await saver.changed_elsewhere()
         await graph().compile(checkpointer=saver).ainvoke({"steps": 0}, config)
         assert not await saver.changed_elsewhere()
@@ -82,13 +88,13 @@ async def test_only_what_others_write_counts_as_changed_elsewhere(tmp_path: Path
 
 
 async def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
-    async with open_saver(tmp_path / "threads.db"):
+    async with open_saver(tmp_path / "threads.db", VAULT):
         for file in tmp_path.iterdir():
             assert file.stat().st_mode & 0o077 == 0
 
 
 async def test_threads_are_walked_in_order(tmp_path: Path) -> None:
-    async with open_saver(tmp_path / "threads.db") as saver:
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         compiled = graph().compile(checkpointer=saver)
         for name in ("b", "a"):
             await compiled.ainvoke({"steps": 0}, {"configurable": {"thread_id": name}})

@@ -1,0 +1,119 @@
+"""Arguments that nobody should read: what the policy redacts of an action before it is kept or shown.
+
+A redacted value is judged and digested like any other, and then forgotten: the store gets the action
+without it, so no card, page, digest, answer or journal entry can hold it, and there is no key whose loss
+would open it. Who runs the action has the value already, and the args digest binds the approval to it: the
+agent over HTTP, and a hosted graph in its own saved state, which is sealed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from bot.domain.action import Action
+
+SHORTEST = 3
+"""Characters of a value that is cut out of other text; anything shorter would take half the text along."""
+
+
+class Redacted(str):
+    """What stands in place of a redacted value. Drawn without quotes, so no argument can look like it."""
+
+    __slots__ = ()
+
+
+REDACTED = Redacted("redacted")
+
+_Path = tuple[str, ...]
+
+
+def redact(args: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """Return a copy of the arguments in which what stands at the paths is REDACTED.
+
+    In a path `customer.ssn`, each dot goes down into a mapping; a list on the way stands for each of its
+    items. An argument whose own name has dots in it is met too.
+    """
+    redacted: dict[str, Any] = dict(args)
+    for path in paths:
+        redacted = _without(redacted, tuple(path.split(".")))
+    return redacted
+
+
+def _without(value: Any, path: _Path) -> Any:
+    if not path:
+        return REDACTED
+    if isinstance(value, list | tuple):
+        return [_without(item, path) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    changed = dict(value)
+    for length in range(1, len(path) + 1):
+        name = ".".join(path[:length])
+        if name in changed:
+            changed[name] = _without(changed[name], path[length:])
+    return changed
+
+
+def withheld(action: Action, paths: tuple[str, ...]) -> Action:
+    """Return an action as it may be kept and shown. Its digest is to be made of the one that came in.
+
+    Copies of a redacted value in the agent's own description are cut out too.
+    """
+    if not paths:
+        return action
+    args = redact(action.args, paths)
+    canonical = orjson.dumps(args, option=orjson.OPT_SORT_KEYS)
+    return replace(
+        action, args=args, canonical=canonical, description=scrub(action.description, action.args, paths)
+    )
+
+
+def scrub(value: Any, args: Mapping[str, Any], paths: Iterable[str]) -> Any:
+    """Return text, or JSON, with every copy of what stands at the paths of `args` cut out."""
+    found = {word for path in paths for leaf in _at(args, tuple(path.split("."))) for word in _forms(leaf)}
+    words = sorted(found, key=len, reverse=True)
+    return _scrubbed(value, words) if words else value
+
+
+def _scrubbed(value: Any, words: list[str]) -> Any:
+    if isinstance(value, str):
+        for word in words:
+            value = value.replace(word, REDACTED)
+        return value
+    if isinstance(value, Mapping):
+        return {_scrubbed(key, words): _scrubbed(item, words) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(item, words) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and json.dumps(value) in words:
+        return REDACTED
+    return value
+
+
+def _at(value: Any, path: _Path) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _at(item, path)
+    elif isinstance(value, Mapping):
+        if not path:
+            for item in value.values():
+                yield from _at(item, path)
+        for length in range(1, len(path) + 1):
+            name = ".".join(path[:length])
+            if name in value:
+                yield from _at(value[name], path[length:])
+    elif not path:
+        yield value
+
+
+def _forms(leaf: Any) -> Iterator[str]:
+    """A value as text may hold it: as it is, and as Python and JSON escape it."""
+    if leaf is None or isinstance(leaf, bool):
+        return
+    text = leaf if isinstance(leaf, str) else json.dumps(leaf)
+    escaped = {text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    yield from (form for form in escaped if len(form) >= SHORTEST)
