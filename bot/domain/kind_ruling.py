@@ -6,13 +6,13 @@ when the policy loads, and a rule is one closure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bot.domain.action import Action
 from bot.domain.arguments import ARGUMENTS, MISSING_ARGUMENT, UNDECLARED_ARGUMENT, WRONG_TYPE, Declaration
-from bot.domain.conditions import DOUBT, Judge, judge_of_args
+from bot.domain.conditions import DOUBT, Judge, judge_of, judge_of_args
 from bot.domain.kind_settings import parts_at, settings_at
 from bot.domain.policy_model import GatedTier, Kind, RaiseRule
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
@@ -48,6 +48,8 @@ class _Finding(NamedTuple):
 
 
 class _Rule(NamedTuple):
+    arg: str | None
+    """The one argument that the judge judges; None where it judges all of them."""
     judge: Judge
     to: Tier
     id: str
@@ -83,8 +85,8 @@ class CompiledKind:
         trace += doubts
         if doubts[0].matched and top < Tier.SYNC_APPROVAL:
             top, by, reason = Tier.SYNC_APPROVAL, doubts[0].name, doubts[0].why
-        for judge, to, rule_id, because, outcomes in self._rules:
-            verdict = judge(args)
+        for arg, judge, to, rule_id, because, outcomes in self._rules:
+            verdict = judge(args) if arg is None else judge(args.get(arg))
             trace.append(outcomes[verdict])
             if verdict and to > top:
                 top, by, reason = to, rule_id, because if verdict != DOUBT else outcomes[DOUBT].why
@@ -126,8 +128,7 @@ def compile_kind(
         _cost_arg=kind.risk.cost_arg,
         _cost_usd=kind.risk.cost_usd,
         _rules=tuple(
-            _compile_rule(rule, kind.redact)
-            for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
+            _compile_rule(rule) for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
         ),
         _declaration=Declaration(kind),
         _parts=_parts(kind, own, gated, digest_channel, version),
@@ -179,20 +180,18 @@ def _risk_in_words(kind: Kind, tier: Tier, threshold_usd: float) -> str:
     return "it is hard to reverse, and its blast radius is high" if far else "it is hard to reverse"
 
 
-def _compile_rule(rule: RaiseRule, redact: Iterable[str]) -> _Rule:
-    hidden = {part for path in redact for part in (path, path.partition(".")[0])}
-    words = " and ".join(
-        # That a condition held would tell the value, as in `card_number is …`.
-        f"{name}, which is redacted" if name in hidden else describe(name, conditions)
-        for name, conditions in sorted(rule.when.items())
-    )
+def _compile_rule(rule: RaiseRule) -> _Rule:
+    words = " and ".join(describe(name, conditions) for name, conditions in sorted(rule.when.items()))
     doubt = f"{rule.because} (not all of this could be judged, and doubt raises: {words})"
     outcomes = (
         TraceStep(rule.id, matched=False, why=f"not so: {words}", to=rule.to),
         TraceStep(rule.id, matched=True, why=f"{words}: {rule.because}", to=rule.to),
         TraceStep(rule.id, matched=True, why=doubt, to=rule.to),
     )
-    return _Rule(judge_of_args(rule.when), rule.to, rule.id, rule.because, outcomes)
+    if len(rule.when) == 1:
+        ((arg, conditions),) = rule.when.items()
+        return _Rule(arg, judge_of(conditions), rule.to, rule.id, rule.because, outcomes)
+    return _Rule(None, judge_of_args(rule.when), rule.to, rule.id, rule.because, outcomes)
 
 
 def _cost(value: Any) -> float | None:
