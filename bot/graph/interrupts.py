@@ -166,5 +166,19 @@ def messages_of(snapshot: StateSnapshot) -> list[Any]:
 
 
 def unfinished(snapshot: StateSnapshot) -> bool:
-    """Whether something of the last step neither ended nor waits for an answer: the run was cut off."""
+    """Whether a thread was cut off and has to go on by itself, without an answer."""
+    return broken_off(snapshot) or unsealed(snapshot)
+
+
+def broken_off(snapshot: StateSnapshot) -> bool:
+    """Whether something of the last step neither ended nor waits for an answer: it will start again."""
     return any(task.result is None and not task.interrupts for task in snapshot.tasks)
+
+
+def unsealed(snapshot: StateSnapshot) -> bool:
+    """Whether all of the last step ended, and the checkpoint after it is missing: the next step is still to come.
+
+    LangGraph saves what the tasks of a step wrote before it saves the checkpoint, and shows nothing that is
+    next in between. A thread that has ended has no tasks.
+    """
+    return bool(snapshot.tasks) and all(task.result is not None for task in snapshot.tasks)

@@ -20,7 +20,14 @@ from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
 from bot.errors import BadAction, ClaimRefused, GraphRefused, StoreError
 from bot.graph.answer import answer_to
 from bot.graph.hitl import Decider, Lapsed
-from bot.graph.interrupts import GATE_SHAPE, HITL_BATCH, live_interrupts, tool_action, unfinished
+from bot.graph.interrupts import (
+    GATE_SHAPE,
+    HITL_BATCH,
+    broken_off,
+    live_interrupts,
+    tool_action,
+    unfinished,
+)
 from bot.graph.loading import Hosted
 from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.seat import Seat, seated
@@ -73,7 +80,8 @@ class Runner:
         if snapshot.created_at is None and thread.state == "running":
             await self._run(thread, hosted, thread.input)
         elif unfinished(snapshot):
-            await self._run(thread, hosted, None, earlier=await self._started(thread), cut_off=True)
+            earlier = await self._started(thread)
+            await self._run(thread, hosted, None, earlier=earlier, cut_off=broken_off(snapshot))
         else:
             await self._parking.settle(thread, hosted, snapshot)
 
@@ -95,7 +103,7 @@ class Runner:
             return
         await self._membrane.thread_state(thread.id, "running")
         await self._run(
-            thread, hosted, Command(resume=answers), answers, earlier, cut_off=unfinished(snapshot)
+            thread, hosted, Command(resume=answers), answers, earlier, cut_off=broken_off(snapshot)
         )
 
     async def _known(self, thread: ThreadRecord) -> Hosted:
