@@ -6,7 +6,7 @@ when the policy loads, and a rule is one closure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -128,7 +128,8 @@ def compile_kind(
         _cost_arg=kind.risk.cost_arg,
         _cost_usd=kind.risk.cost_usd,
         _rules=tuple(
-            _compile_rule(rule) for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
+            _compile_rule(rule, kind.redact)
+            for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
         ),
         _declaration=Declaration(kind),
         _parts=_parts(kind, own, gated, digest_channel, version),
@@ -180,8 +181,13 @@ def _risk_in_words(kind: Kind, tier: Tier, threshold_usd: float) -> str:
     return "it is hard to reverse, and its blast radius is high" if far else "it is hard to reverse"
 
 
-def _compile_rule(rule: RaiseRule) -> _Rule:
-    words = " and ".join(describe(name, conditions) for name, conditions in sorted(rule.when.items()))
+def _compile_rule(rule: RaiseRule, redact: Iterable[str]) -> _Rule:
+    hidden = {part for path in redact for part in (path, path.partition(".")[0])}
+    words = " and ".join(
+        # That a condition held would tell the value, as in `card_number is …`.
+        f"{name}, which is redacted" if name in hidden else describe(name, conditions)
+        for name, conditions in sorted(rule.when.items())
+    )
     doubt = f"{rule.because} (not all of this could be judged, and doubt raises: {words})"
     outcomes = (
         TraceStep(rule.id, matched=False, why=f"not so: {words}", to=rule.to),
