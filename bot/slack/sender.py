@@ -56,6 +56,7 @@ class Sender:
         self._clock = clock
         self._places = Places(client, clock)
         self._tries: dict[str, int] = {}
+        self._queued: set[str] = set()
         self._terse: set[str] = set()
 
     async def show(self, message: Message) -> bool:
@@ -66,6 +67,7 @@ class Sender:
         settled = await self._shown(message)
         if settled:
             self._tries.pop(message.id, None)
+            self._queued.discard(message.id)
         return settled
 
     async def _shown(self, message: Message) -> bool:
@@ -88,8 +90,7 @@ class Sender:
             return False
         ready = self._pace.take(POST, channel_id, self._clock())
         if ready > self._clock():
-            at = self._pace.slot(POST, channel_id, ready)
-            await self._outbox.later(message.id, at=at, error="")
+            await self._queue(message, POST, channel_id, ready)
             return False
         if await self._outbox.attempting(message.id):
             await self._post_now(message, channel_id)
@@ -114,13 +115,21 @@ class Sender:
         await self._outbox.posted(message.id, version=version, channel_id=channel_id, ts=ts, shows=shows)
         self._doubts.landed(message.id, channel_id)
 
+    async def _queue(
+        self, message: Message, method: str, channel_id: str, ready: float, *, urgent: bool = False
+    ) -> None:
+        """Leave a message until its turn. One that was overtaken when it came is next, not last again."""
+        had_its_turn = message.id in self._queued
+        at = ready if urgent or had_its_turn else self._pace.slot(method, channel_id, ready)
+        self._queued.add(message.id)
+        await self._outbox.later(message.id, at=at, error="")
+
     async def _update(self, message: Message) -> bool:
         channel_id, ts = str(message.channel_id), str(message.ts)
         urgent = message.priority == CLICKED
         ready = self._pace.take(UPDATE, channel_id, self._clock(), urgent=urgent)
         if ready > self._clock():
-            at = ready if urgent else self._pace.slot(UPDATE, channel_id, ready)
-            await self._outbox.later(message.id, at=at, error="")
+            await self._queue(message, UPDATE, channel_id, ready, urgent=urgent)
             return False
         facts = await self._outbox.facts(message)
         drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
