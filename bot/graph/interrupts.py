@@ -176,7 +176,7 @@ def broken_off(snapshot: StateSnapshot) -> bool:
 
 
 def unsealed(snapshot: StateSnapshot) -> bool:
-    """Whether all of the last step ended and the checkpoint after it is missing: the next one is still to come.
+    """Whether all of the last step ended and the checkpoint after it is missing: the next step is still due.
 
     LangGraph saves what the tasks of a step wrote before it saves the checkpoint, and shows nothing that is
     next in between. A thread that has ended has no tasks.
