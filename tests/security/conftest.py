@@ -1,0 +1,235 @@
+"""The whole bot between a Slack workspace, agents over HTTP and hosted graphs, driven from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+import structlog
+
+from bot import logs
+from bot.app import Bot
+from bot.localslack import Channel, LocalSlack, Person, User, Workspace
+from bot.settings import Settings
+from tests.security import graphs
+from tests.security.effects import done
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+ADA, CLEO, DIA, GUS, MAL = "U0ADA", "U0CLEO", "U0DIA", "U0GUS", "U0MAL"
+EVERYBODY = (ADA, CLEO, DIA, GUS, MAL)
+APPROVALS, DIGEST = "C0APPROVALS", "C0DIGEST"
+CARD, SSN = "4242424242424242", "078-05-1120"
+"""What nobody may see."""
+BUYER = {"name": "Bo", "ssn": SSN}
+
+WORKSPACE = Workspace(
+    users=tuple(User(id=user, name=user[2:].lower()) for user in EVERYBODY),
+    channels=(
+        Channel(id=APPROVALS, name="agent-approvals", members=EVERYBODY),
+        Channel(id=DIGEST, name="agent-digest", members=EVERYBODY),
+        Channel(id="C0INCIDENTS", name="incidents", members=EVERYBODY),
+    ),
+)
+POLICY = """\
+version: 1
+people: {leads: [U0CLEO, U0DIA], oncall: [U0ADA, U0CLEO]}
+escalations:
+  platform:
+    steps: [{after: 1s, page: [leads]}, {after: 50%, page: [oncall], post: "#incidents"}]
+    repeat: {every: 15m, times: 3}
+tiers:
+  1: {digest: "#agent-digest", every: 1s}
+  2: {channel: "#agent-approvals", approvers: [leads], expires_in: 1h, escalation: platform}
+  3: {channel: "#agent-approvals", approvers: [leads], expires_in: 1h, escalation: platform}
+actions:
+  card.look:
+    risk: {reversible: true, blast_radius: low}
+    reviewed: {by: U0CLEO, on: 2026-06-01, why: it changes nothing}
+    redact: [card_number, customer.ssn]
+  card.note:
+    risk: {reversible: true, blast_radius: low}
+    tier: 1
+    reviewed: {by: U0CLEO, on: 2026-06-01, why: a note can be edited}
+    redact: [card_number, customer.ssn]
+  card.charge:
+    risk: {reversible: false, blast_radius: high}
+    args:
+      amount: {type: number, unit: USD}
+      card_number: {type: string}
+      customer: {type: object}
+    redact: [card_number, customer.ssn]
+    tools: [charge]
+  data.delete:
+    risk: {reversible: false, blast_radius: high}
+"""
+
+
+async def eventually(look: Callable[[], Awaitable[T]], what: str, within: float = 20.0) -> T:
+    """Look until something true is seen, and return it."""
+    deadline = time.monotonic() + within
+    while not (seen := await look()):
+        assert time.monotonic() < deadline, f"{what} was not seen within {within:g} s"
+        await asyncio.sleep(0.02)
+    return seen
+
+
+def signed(secret: str, body: str, at: float | None = None) -> dict[str, str]:
+    """Return the headers with which Slack signs a request."""
+    stamp = str(int(at or time.time()))
+    mac = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
+    form = "application/x-www-form-urlencoded"
+    return {"x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={mac}", "content-type": form}
+
+
+@dataclass
+class Scene:
+    """The bot as everybody meets it, and the data folder as a thief would find it."""
+
+    slack: LocalSlack
+    folder: Path
+    log: io.StringIO
+    bot: Bot = field(init=False)
+    answers: list[str] = field(default_factory=list)
+    """Everything that the API has said."""
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Run the bot on the data folder."""
+        policy = self.folder / "policy.yaml"
+        policy.write_text(POLICY)
+        given = {
+            "slack_bot_token": self.slack.bot_token,
+            "slack_signing_secret": self.slack.signing_secret,
+            "slack_api_url": self.slack.api_url,
+            "delivery": "http",
+            "data": self.data,
+            "policy": policy,
+            "port": 0,
+            "graphs": f"till={graphs.__file__}:till,clerk={graphs.__file__}:clerk",
+            "sweep_s": 0.1,
+        }
+        async with Bot(Settings.model_validate(given)) as self.bot:
+            self.slack.deliver_to(self.slack_url)
+            async with httpx2.AsyncClient() as anybody:
+
+                async def ready() -> bool:
+                    return (await anybody.get(f"{self.bot.api_url}/readyz")).status_code == 200
+
+                await eventually(ready, "readiness")
+            yield
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def slack_url(self) -> str:
+        """Where Slack's requests go."""
+        return f"{self.bot.api_url}/slack/events"
+
+    @asynccontextmanager
+    async def agent(self, name: str = "till-agent", owner: str = GUS) -> AsyncIterator[httpx2.AsyncClient]:
+        """An agent with a token of its own."""
+        _, token = await self.bot.membrane.tokens.create(name, owner)
+        headers = {"Authorization": f"Bearer {token}"}
+
+        async def keep(response: httpx2.Response) -> None:
+            self.answers.append((await response.aread()).decode())
+
+        hooks: Any = {"response": [keep]}
+        async with httpx2.AsyncClient(
+            base_url=self.bot.api_url, headers=headers, event_hooks=hooks
+        ) as client:
+            yield client
+
+    def person(self, user: str) -> Person:
+        return Person(self.slack.base_url, user)
+
+    async def click(self, standing: Json, user: str, button: str, **changes: str) -> int:
+        """Send the click on a button as Slack would, signed; `changes` are made to its value."""
+        value = {"r": standing["review"]["id"], "a": standing["id"], "d": standing["args_digest"], **changes}
+        return await self.send(
+            {
+                "type": "block_actions",
+                "team": {"id": self.slack.team_id},
+                "user": {"id": user, "team_id": self.slack.team_id},
+                "actions": [{"action_id": button, "block_id": "review", "value": json.dumps(value)}],
+            }
+        )
+
+    async def send(self, payload: Any) -> int:
+        """Send a payload as Slack would, signed. Returns the status."""
+        body = urlencode({"payload": json.dumps(payload)})
+        async with httpx2.AsyncClient() as slack:
+            headers = signed(self.slack.signing_secret, body)
+            return (await slack.post(self.slack_url, content=body, headers=headers)).status_code
+
+    def said(self) -> str:
+        """Everything in Slack, and everything that the bot ever sent there."""
+        messages = [
+            repr((message.text, message.blocks, message.metadata))
+            for conversation in self.slack.state.conversations.values()
+            for message in conversation.messages.values()
+        ]
+        return "\n".join([*messages, *(repr(call) for call in self.slack.calls)])
+
+    def stored(self) -> dict[str, bytes]:
+        """Every file of the data folder."""
+        return {path.name: path.read_bytes() for path in sorted(self.data.rglob("*")) if path.is_file()}
+
+
+async def propose(agent: httpx2.AsyncClient, kind: str, args: Json, **more: Any) -> Json:
+    """Propose an action; it has to be taken."""
+    response = await agent.post("/v1/actions", json={"kind": kind, "args": args, **more})
+    assert response.status_code in (200, 201), response.text
+    answer: Json = response.json()
+    return answer
+
+
+async def standing(agent: httpx2.AsyncClient, action: Json, wait: float = 0.0) -> Json:
+    """Ask how an action stands."""
+    answer: Json = (await agent.get(f"/v1/actions/{action['id']}", params={"wait": wait})).json()
+    return answer
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, down to debug, as an operator would keep it."""
+    root, kept = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers, root.level
+    logs.configure("debug", "json", stream=kept)
+    yield kept
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, log: io.StringIO) -> AsyncIterator[Scene]:
+    """The bot, running."""
+    done.clear()
+    async with LocalSlack(WORKSPACE, rate_scale=None, retry_scale=0) as slack:
+        made = Scene(slack, tmp_path, log)
+        async with made.run():
+            yield made
+
+
+@pytest.fixture
+async def agent(scene: Scene) -> AsyncIterator[httpx2.AsyncClient]:
+    """An agent of Gus's."""
+    async with scene.agent() as client:
+        yield client

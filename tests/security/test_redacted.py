@@ -1,0 +1,146 @@
+"""What the policy redacts is nowhere: not in Slack, not in the data folder, in no answer and no log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from bot.localslack import all_text
+from tests.security.conftest import (
+    APPROVALS,
+    BUYER,
+    CARD,
+    CLEO,
+    DIA,
+    DIGEST,
+    SSN,
+    Json,
+    Scene,
+    eventually,
+    propose,
+    standing,
+)
+from tests.security.effects import done
+from tests.security.graphs import ARGS
+
+SECRETS = re.compile(f"{CARD}|{SSN}")
+
+
+def nowhere(scene: Scene) -> None:
+    """Look everywhere."""
+    for name, content in scene.stored().items():
+        assert not SECRETS.search(content.decode("latin-1")), name
+    assert not SECRETS.search(scene.said())
+    assert not SECRETS.search("\n".join(scene.answers))
+    assert not SECRETS.search(scene.log.getvalue())
+
+
+async def threads_action(agent: httpx2.AsyncClient, thread: Json, state: str) -> Json:
+    """Wait until the one action of a thread is in a state; returns how it stands."""
+
+    async def look() -> Json | None:
+        found = (await agent.get(f"/v1/threads/{thread['id']}")).json()
+        return next((action for action in found["actions"] if action["state"] == state), None)
+
+    return await standing(agent, await eventually(look, f"a thread's action {state}"))
+
+
+async def test_of_an_agent_over_http(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    """Card, page, everything in the modal, the note's modal, the digest; the answers of the API."""
+    told = f"Charge {CARD}; the customer's number is {SSN!r}"
+    for kind in ("card.look", "card.note"):
+        await propose(agent, kind, {"card_number": CARD, "customer": BUYER, "why": "test"}, description=told)
+    asked = await propose(agent, "card.charge", ARGS, description=told)
+    async with scene.person(CLEO) as cleo, scene.person(DIA) as dia:
+        card = await cleo.wait_for_message(APPROVALS, "card.charge", timeout=20)
+        assert "card_number: (redacted by the policy)" in all_text(card)
+        assert "ssn: (redacted by the policy)" in all_text(card)
+        assert 'name: "Bo"' in all_text(card)
+        assert "Charge redacted; the customer's number is" in all_text(card)
+        await dia.wait_for_message("dm", "card.charge", timeout=20)
+        await dia.wait_for_message(DIGEST, "card.note", timeout=20)
+        await cleo.click(APPROVALS, card, "view_all")
+        everything = await cleo.wait_for_view("Everything about it")
+        assert "card_number: (redacted by the policy)" in all_text(everything)
+        await cleo.close_view(everything)
+        await cleo.click(APPROVALS, card, "approve")
+    answer = await standing(agent, asked, wait=20)
+    assert answer["state"] == "approved"
+    listed = await agent.get("/v1/actions")
+    assert listed.status_code == 200
+    claim = (
+        await agent.post(f"/v1/actions/{asked['id']}/claim", json={"args_digest": asked["args_digest"]})
+    ).json()
+    assert claim["args"] == {
+        "amount": 9,
+        "card_number": "redacted",
+        "customer": {"name": "Bo", "ssn": "redacted"},
+    }
+    await agent.post(f"/v1/actions/{asked['id']}/report", json={"receipt": "executed"})
+    nowhere(scene)
+    await on_the_command_line(scene, asked)
+
+
+async def on_the_command_line(scene: Scene, asked: Json) -> None:
+    """Look at it as an operator does, beside the bot."""
+    program = Path(sys.executable).with_name("membrane")
+    environment = {"MEMBRANE_DATA": str(scene.data), "PATH": os.environ["PATH"]}
+    for command in (
+        ["reviews", "show", asked["review"]["id"]],
+        ["reviews", "list", "--state", "all", "--json"],
+    ):
+        process = await asyncio.create_subprocess_exec(
+            program, *command, env=environment, cwd=scene.folder, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        assert b"card.charge" in out
+        assert not SECRETS.search(out.decode())
+
+
+@pytest.mark.parametrize(("graph", "given"), [
+    ("till", {"kind": "card.charge", "args": ARGS, "description": f"charge {CARD}"}),
+    ("clerk", {"messages": [{"role": "user", "content": f"charge {CARD}"}]}),
+])  # fmt: skip
+async def test_of_a_hosted_thread(scene: Scene, agent: httpx2.AsyncClient, graph: str, given: Json) -> None:
+    """While it waits, after a restart, and after its effect, which does get the values."""
+    thread = (await agent.post("/v1/threads", json={"graph": graph, "input": given})).json()
+    asked = await threads_action(agent, thread, "waiting")
+    async with scene.person(CLEO) as cleo:
+        card = await cleo.wait_for_message(APPROVALS, "card.charge", timeout=20)
+        assert "card_number: (redacted by the policy)" in all_text(card)
+        nowhere(scene)
+        assert done == []
+        await scene.click(asked, CLEO, "approve")
+    settled = await threads_action(agent, thread, "executed")
+    assert done == [ARGS]
+    if graph == "till":
+        assert settled["result"] == {"charged": "redacted", "to": "the customer redacted"}
+    nowhere(scene)
+
+
+async def test_of_an_effect_that_fails(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    given = {"kind": "card.charge", "args": {**ARGS, "amount": 13}}
+    thread = (await agent.post("/v1/threads", json={"graph": "till", "input": given})).json()
+    await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
+    failed = await threads_action(agent, thread, "failed")
+    assert failed["detail"] == "RuntimeError: the bank declined redacted"
+    assert '"an effect raised"' in scene.log.getvalue()
+    nowhere(scene)
+
+
+async def test_what_was_redacted_is_still_bound(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    """An approval of one card number is no approval of another, though both look the same."""
+    asked = await propose(agent, "card.charge", ARGS)
+    other = await propose(agent, "card.charge", {**ARGS, "card_number": "5555555555554444"})
+    assert asked["args_digest"] != other["args_digest"]
+    await scene.click(asked, CLEO, "approve")
+    assert (await standing(agent, asked, wait=20))["state"] == "approved"
+    claim = await agent.post(f"/v1/actions/{asked['id']}/claim", json={"args_digest": other["args_digest"]})
+    assert (claim.status_code, claim.json()["reason"]) == (409, "args_changed")
