@@ -1,0 +1,95 @@
+"""An agent that proposes over HTTP, and the means to wait for a state instead of a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+STEP_S = 0.02
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]], *, within: float = 10.0, what: str = "") -> T:
+    """Look until something true is seen, and return it. Fails after `within` seconds."""
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        if seen := await look():
+            return seen
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"{what or look} was not seen within {within:g} s; the last was {seen!r}")
+        await asyncio.sleep(STEP_S)
+
+
+class Agent:
+    """An agent with a token, or anybody without one. Answers of 400 and above fail, unless expected."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._web = httpx2.AsyncClient(base_url=url, headers=headers, timeout=30, verify=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._web.aclose()
+
+    async def ask(self, method: str, path: str, *, expect: int | None = None, **more: Any) -> Json:
+        """Make a request; `expect` is the one status that will do."""
+        response = await self._web.request(method, path, **more)
+        right = response.status_code == expect if expect else response.status_code < 400
+        assert right, f"{method} {path}: {response.status_code} {response.text}"
+        answer: Json = response.json()
+        return answer
+
+    async def propose(self, kind: str, args: Json | None = None, **more: Any) -> Json:
+        """Propose an action."""
+        return await self.ask("POST", "/v1/actions", json={"kind": kind, "args": args or {}, **more})
+
+    async def standing(self, action: Json) -> Json:
+        """Ask how an action stands."""
+        return await self.ask("GET", f"/v1/actions/{action['id']}")
+
+    async def wait_for(self, action: Json, *states: str, within: float = 10.0) -> Json:
+        """Wait until an action is in one of these states."""
+
+        async def look() -> Json | None:
+            found = await self.standing(action)
+            return found if found["state"] in states else None
+
+        return await eventually(look, within=within, what=f"{action['kind']} {' or '.join(states)}")
+
+    async def claim(self, action: Json, *, expect: int = 200) -> Json:
+        """Start an action."""
+        body = {"args_digest": action["args_digest"]}
+        return await self.ask("POST", f"/v1/actions/{action['id']}/claim", expect=expect, json=body)
+
+    async def report(self, action: Json, receipt: str = "executed", **more: Any) -> Json:
+        """Say what became of an action."""
+        return await self.ask("POST", f"/v1/actions/{action['id']}/report", json={"receipt": receipt, **more})
+
+    async def start(self, graph: str, given: Json) -> Json:
+        """Start a thread of a hosted graph."""
+        return await self.ask("POST", "/v1/threads", json={"graph": graph, "input": given})
+
+    async def thread(self, started: Json, *states: str, within: float = 10.0) -> Json:
+        """Wait until a thread is in one of these states."""
+
+        async def look() -> Json | None:
+            found = await self.ask("GET", f"/v1/threads/{started['id']}")
+            return found if found["state"] in states else None
+
+        return await eventually(look, within=within, what=f"thread {' or '.join(states)}")
+
+    async def problems(self, path: str = "/readyz") -> Json:
+        """Ask what is wrong with the bot, by part."""
+        answer = (await self._web.get(path)).json()
+        problems: Json = answer["problems"]
+        return problems

@@ -1,0 +1,241 @@
+"""The stage: a Slack workspace, and the bot beside it, in this process or as `membrane run`.
+
+The workspace outlives the bot, which may be stopped, killed and started again on the same data folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.app import Bot
+from bot.localslack import LocalSlack, Person
+from bot.membrane import Tokens
+from bot.settings import Settings
+from bot.store.database import open_database
+from tests.acceptance import ledger
+from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.company import GUS
+
+HERE = Path(__file__).parent
+PROGRAM = Path(sys.executable).with_name("membrane")
+GRAPHS = f"ledger={ledger.__file__}:graph,broken={ledger.__file__}:broken"
+UP, DOWN = 60.0, 15.0
+"""Seconds that a start and a stop may take on a busy machine."""
+SOCKETS = 2
+"""Connections that the bot keeps."""
+APART = ("tokens", "meta", "journal")
+"""Tables that say what was tried and when something was last used, not how anything stands."""
+
+
+@dataclass
+class Stage:
+    """Where the bot plays: `slack`, a data folder, a policy file of its own."""
+
+    slack: LocalSlack
+    folder: Path
+    way: str = "socket"
+    settings: dict[str, str] = field(default_factory=dict)
+    """More settings, by their names in the environment."""
+
+    def __post_init__(self) -> None:
+        shutil.copy(HERE / "policy.yaml", self.policy)
+
+    @property
+    def policy(self) -> Path:
+        """The policy file."""
+        return self.folder / "policy.yaml"
+
+    @property
+    def database(self) -> Path:
+        """The store."""
+        return self.folder / "data" / "membrane.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings, as an operator would set them."""
+        return {
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            "SLACK_SIGNING_SECRET": self.slack.signing_secret,
+            "MEMBRANE_SLACK_API_URL": self.slack.api_url,
+            "MEMBRANE_DELIVERY": self.way,
+            "MEMBRANE_DATA": str(self.database.parent),
+            "MEMBRANE_POLICY": str(self.policy),
+            "MEMBRANE_PORT": "0",
+            "MEMBRANE_GRAPHS": GRAPHS,
+            "MEMBRANE_SWEEP_S": "0.1",
+            "MEMBRANE_LOG_FORMAT": "json",
+            ledger.VARIABLE: str(self.folder / "ledger.jsonl"),
+            **self.settings,
+        }
+
+    @asynccontextmanager
+    async def bot(self, *, alone: bool = False) -> AsyncIterator[Bot]:
+        """Run the bot in this process; `alone` does not wait for Slack."""
+        async with asyncio.timeout(UP), Bot(self._settings()) as bot:
+            if not alone:
+                await self._reached(bot.api_url)
+            yield bot
+
+    def _settings(self) -> Settings:
+        os.environ[ledger.VARIABLE] = self.environment[ledger.VARIABLE]
+        known = {
+            str(info.validation_alias or f"MEMBRANE_{name.upper()}"): name
+            for name, info in Settings.model_fields.items()
+        }
+        given = {known[name]: value for name, value in self.environment.items() if name in known}
+        return Settings.model_validate(given)
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[Process]:
+        """Run the bot as `membrane run`, and kill it at the end if it still runs."""
+        process = Process(self.environment, self.folder)
+        try:
+            await process.start()
+            url = await process.up()
+            await self._reached(url)
+            yield process
+        finally:
+            await process.kill()
+
+    async def _reached(self, url: str) -> None:
+        """Let clicks arrive: over HTTP at the bot's address, or once its sockets are open."""
+        if self.way == "socket":
+            await eventually(self._connected, what="two sockets", within=DOWN)
+            return
+        self.slack.deliver_to(f"{url}/slack/events")
+        async with Agent(url) as anybody:
+            await eventually(lambda: _well(anybody), what="readiness", within=DOWN)
+
+    async def _connected(self) -> bool:
+        return self.slack.sockets.count == SOCKETS
+
+    async def token(self, agent: str = "ops-agent") -> str:
+        """Make a token for an agent, as `membrane token create` does beside the bot."""
+        db = open_database(self.database, writer="cli")
+        try:
+            return (await Tokens(db).create(agent, GUS))[1]
+        finally:
+            await db.close()
+
+    @asynccontextmanager
+    async def person(self, user: str) -> AsyncIterator[Person]:
+        """Be somebody in the workspace."""
+        async with Person(self.slack.base_url, user) as person:
+            yield person
+
+    def effects(self) -> list[Json]:
+        """Return what the hosted graphs have done, in order."""
+        path = Path(self.environment[ledger.VARIABLE])
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def rows(self, table: str) -> list[Json]:
+        """Return a table of the store, as it is on the disk."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1")]
+
+    def everything(self) -> dict[str, list[Json]]:
+        """Return how everything stands in the store."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            names = [
+                name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            ]
+        return {name: self.rows(name) for name in names if name not in APART}
+
+    def journal(self) -> list[str]:
+        """Return the events in the bot's journal, in order."""
+        entries = [row for row in self.rows("journal") if row["writer"] == "bot"]
+        return [row["event"] for row in sorted(entries, key=lambda row: row["seq"])]
+
+    async def shown(self) -> None:
+        """Wait until Slack shows all that the store wants."""
+
+        async def look() -> bool:
+            return all(row["due_at"] is None for row in self.rows("messages"))
+
+        await eventually(look, what="every message shown")
+
+
+async def _well(anybody: Agent) -> bool:
+    return not await anybody.problems()
+
+
+class Process:
+    """`membrane run`, started from a shell."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        self._environment = {**kept, **environment}
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self.log: list[Json] = []
+        """What it logged; a line that is no JSON is an event."""
+
+    async def start(self) -> None:
+        """Start it."""
+        self._process = await asyncio.create_subprocess_exec(
+            PROGRAM, "run", cwd=self._folder, env=self._environment, stderr=asyncio.subprocess.PIPE
+        )
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self._process
+        assert self._process.stderr
+        async for line in self._process.stderr:
+            try:
+                self.log.append(json.loads(line))
+            except ValueError:
+                self.log.append({"event": line.decode().rstrip()})
+
+    def logged(self, words: str) -> list[Json]:
+        """Return the events with these words in them."""
+        return [line for line in self.log if words in str(line["event"])]
+
+    async def up(self) -> str:
+        """Wait until it is up; returns the API's address."""
+
+        async def look() -> bool:
+            assert self._process
+            assert self._process.returncode is None, self.log
+            return bool(self.logged("the bot is up"))
+
+        await eventually(look, within=UP, what="the bot's start")
+        return str(self.logged("the bot is up")[0]["api"])
+
+    @property
+    def url(self) -> str:
+        """The API's address, once it is up."""
+        return str(self.logged("the bot is up")[0]["api"])
+
+    async def ended(self, within: float = DOWN) -> int:
+        """Wait for its end; returns the exit code."""
+        assert self._process
+        assert self._reading
+        async with asyncio.timeout(within):
+            code = await self._process.wait()
+            await self._reading
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process
+        self._process.send_signal(number)
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.kill()
+        await self.ended()

@@ -1,0 +1,66 @@
+"""`membrane run` as an operator sees it: how it stops, what it refuses, what a broken graph does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+import pytest
+
+from bot.localslack import Person
+from tests.acceptance.agent import Agent
+from tests.acceptance.company import ADMIN, APPROVALS
+from tests.acceptance.staging import UP, Process, Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+STOP_S = 5.0
+"""A stop in which nothing is in hand takes no longer, on a busy machine too."""
+
+
+async def test_sigterm_stops_the_bot_which_finishes_what_is_in_hand(stage: Stage, cleo: Person) -> None:
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        asked = await agent.propose("data.delete", {"what": "old logs"})
+        await cleo.wait_for_message(APPROVALS, "old logs")
+        poll = asyncio.create_task(agent.ask("GET", f"/v1/actions/{asked['id']}", params={"wait": 30}))
+        await asyncio.sleep(0.1)  # so that the poll waits
+        began = time.monotonic()
+        process.signal(signal.SIGTERM)
+        assert (await poll)["state"] == "waiting"
+        assert await process.ended() == 0
+        assert time.monotonic() - began < STOP_S
+        assert [line for line in process.log if line.get("level") in {"error", "critical"}] == []
+    assert stage.slack.sockets.count == 0
+
+
+async def test_a_second_bot_on_the_same_folder_is_refused_with_a_sentence(stage: Stage) -> None:
+    async with stage.bot() as first:
+        second = Process(stage.environment, stage.folder)
+        await second.start()
+        assert await second.ended(UP) == 3
+        (told,) = second.log
+        assert told["event"].startswith("membrane: ")
+        assert "another bot" in told["event"].lower()
+        assert str(stage.database.parent) in told["event"]
+        async with Agent(first.api_url, await stage.token()) as agent:
+            assert (await agent.propose("db.read"))["state"] == "passed"
+
+
+async def test_a_graph_that_raises_and_an_effect_that_fails_stop_nothing(
+    stage: Stage, agent: Agent, cleo: Person
+) -> None:
+    broken = await agent.start("broken", {"why": "on purpose"})
+    failed = await agent.thread(broken, "failed")
+    assert failed["error"] == "ValueError: this graph is broken: on purpose"
+    await cleo.wait_for_message(ADMIN, "this graph is broken: on purpose")
+    full = await agent.start("ledger", {"kind": "data.delete", "args": {"fail": "the disk is full"}})
+    card = await cleo.wait_for_message(APPROVALS, "the disk is full")
+    await cleo.click(APPROVALS, card, "approve")
+    (action,) = (await agent.thread(full, "finished"))["actions"]
+    assert (action["receipt"], action["detail"]) == ("failed", "RuntimeError: the disk is full")
+    await cleo.wait_for_message(APPROVALS, "RuntimeError: the disk is full")
+    fine = await agent.start("ledger", {"kind": "db.read", "args": {}})
+    assert (await agent.thread(fine, "finished"))["actions"][0]["receipt"] == "executed"
+    assert [effect["kind"] for effect in stage.effects()] == ["data.delete", "db.read"]
