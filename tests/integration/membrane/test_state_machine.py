@@ -1,0 +1,262 @@
+"""The membrane on a real database, under any sequence of what agents, people, the clock and Slack do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from sqlalchemy import text
+
+from bot.domain.action import Action
+from bot.domain.record import Claim, Standing
+from bot.domain.review import ActionState, ReviewState
+from bot.errors import ClaimRefused, Conflict, ReportRefused, TooMany, VoteRefused
+from bot.membrane import Membrane
+from bot.store import journal
+from bot.store.database import Database, open_database
+from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, Clock, FakeDirectory, policy
+
+KINDS = st.sampled_from(
+    ["db.read", "report.make", "mail.send", "data.delete", "money.wire", "job.run", "release.sign", "odd"]
+)
+STARTED = {ActionState.RUNNING, ActionState.EXECUTED, ActionState.FAILED, ActionState.UNKNOWN}
+WINDOW_S = 1000.0
+
+
+class Life(RuleBasedStateMachine):
+    """`claims` is the model's own count of what was allowed to start."""
+
+    actions = Bundle("actions")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="membrane-machine-"))
+        self.runner = asyncio.Runner()
+        self.clock, self.people = Clock(), FakeDirectory()
+        self.policy = policy(open_per_agent=4, window_s=WINDOW_S)
+        self.claims: Counter[str] = Counter()
+        self.keys: dict[str, str] = {}
+        self.numbers = 0
+        self.db: Database
+        self.membrane: Membrane
+        self.start()
+
+    def start(self) -> None:
+        self.db = open_database(self.folder / "membrane.db", exclusive=True)
+        self.membrane = Membrane(self.db, lambda: self.policy, self.people, secret=SECRET, clock=self.clock)
+
+    def teardown(self) -> None:
+        self.run(self.db.close())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    def run(self, call: Coroutine[Any, Any, Any]) -> Any:
+        return self.runner.run(call)
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        def work(connection: Any) -> list[dict[str, Any]]:
+            return [dict(row._mapping) for row in connection.execute(text(query))]
+
+        found: list[dict[str, Any]] = self.run(self.db.read(work))
+        return found
+
+    def standing(self, action_id: str) -> Standing:
+        found: Standing = self.run(self.membrane.standing(action_id))
+        return found
+
+    # Agents
+
+    @rule(target=actions, kind=KINDS, agent=st.sampled_from(["one", "two"]), again=st.booleans())
+    def propose(self, kind: str, agent: str, again: bool) -> Any:
+        """Propose something new; `again` twice under one key."""
+        self.numbers += 1
+        key = f"key-{self.numbers}"
+        action = Action.of(kind, {"number": self.numbers}, agent=agent, owner=GUS)
+        try:
+            made = self.run(self.membrane.propose(action, idempotency_key=key))
+        except TooMany:
+            assert len(self.open_of(agent)) >= 4
+            return multiple()
+        if again:
+            assert self.run(self.membrane.propose(action, idempotency_key=key)).action.id == made.action.id
+        assert len(self.open_of(agent)) <= 4
+        return made.action.id
+
+    def open_of(self, agent: str) -> list[dict[str, Any]]:
+        return self.rows(f"SELECT id FROM reviews WHERE state = 'pending' AND agent = '{agent}'")
+
+    @rule(action=actions)
+    def withdraw(self, action: str) -> None:
+        before = self.standing(action).action.state
+        try:
+            after = self.run(self.membrane.withdraw(action, why="moot")).action.state
+        except Conflict:
+            assert before in {*STARTED, ActionState.REJECTED, ActionState.ABORTED}
+        else:
+            assert after is ActionState.WITHDRAWN
+            assert before not in STARTED
+
+    @rule(action=actions, rerun=st.booleans(), right=st.sampled_from([True, True, True, False]))
+    def claim(self, action: str, rerun: bool, right: bool) -> None:
+        """Claim, with the right digest or another; the model says what may be granted."""
+        before = self.standing(action)
+        good_until = before.valid_until
+        in_time = good_until is not None and self.clock.now <= good_until
+        first = before.action.state in {ActionState.PASSED, ActionState.APPROVED} and in_time
+        once_more = (
+            rerun
+            and before.action.kind == "job.run"
+            and before.action.state
+            in {
+                ActionState.RUNNING,
+                ActionState.UNKNOWN,
+            }
+        )
+        digest = before.action.args_digest if right else "0" * 64
+        try:
+            claim: Claim = self.run(self.membrane.claim(action, digest, rerun=rerun))
+        except ClaimRefused:
+            assert not (right and (first or once_more))
+            return
+        assert right
+        assert first or once_more
+        assert self.keys.setdefault(action, claim.key) == claim.key
+        self.claims[action] += 1
+        assert claim.attempt == self.claims[action]
+
+    @rule(action=actions, executed=st.booleans())
+    def report(self, action: str, executed: bool) -> None:
+        before = self.standing(action).action.state
+        said = ActionState.EXECUTED if executed else ActionState.FAILED
+        try:
+            self.run(self.membrane.report(action, executed=executed))
+        except ReportRefused:
+            assert before not in {ActionState.RUNNING, ActionState.UNKNOWN, said}
+        else:
+            assert self.standing(action).action.state is said
+
+    # People
+
+    @rule(action=actions, voter=st.sampled_from([ADA, BEN, CLEO, DIA, GUS]), approve=st.booleans())
+    def vote(self, action: str, voter: str, approve: bool) -> None:
+        review = self.standing(action).review
+        if review is None:
+            return
+        asked = (review.id, review.args_digest)
+        try:
+            self.run(self.membrane.vote(asked[0], voter, approve=approve, args_digest=asked[1]))
+        except VoteRefused:
+            return
+        assert review.pending
+        assert voter != GUS
+        assert voter in {CLEO, DIA} or review.ruling.approvers == ("oncall", "leads")
+        assert review.ruling.mandated or review.expires_at is None or self.clock.now < review.expires_at
+
+    @rule(action=actions)
+    def acknowledge(self, action: str) -> None:
+        review = self.standing(action).review
+        if review is not None and review.pending:
+            self.run(self.membrane.acknowledge(review.id, CLEO))
+
+    # The clock
+
+    @rule(seconds=st.sampled_from([1.0, 50.0, 120.0, 300.0, 700.0, 1100.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.forward(seconds)
+
+    @rule()
+    def sweep(self) -> None:
+        """Everything that is due is done: nothing waits past its window afterwards."""
+        for sweep in (
+            self.membrane.expire_due,
+            self.membrane.page_due,
+            self.membrane.unknown_due,
+            self.membrane.digest_due,
+        ):
+            self.run(sweep())
+        now = self.clock.now
+        late = self.rows(f"SELECT id, ruling FROM reviews WHERE state = 'pending' AND expires_at <= {now}")
+        assert all(json.loads(row["ruling"])["default"] == "escalate" for row in late)
+        assert self.rows(f"SELECT key FROM executions WHERE report_by <= {now}") == []
+
+    @rule()
+    def audit(self) -> None:
+        """What is late, no sweep has come by for; what is missing, nobody may miss."""
+        found = [finding.text for finding in self.run(self.membrane.audit())]
+        missing = ("No card was wanted", "is halted, and no review", "had stopped")
+        assert [each for each in found if any(words in each for words in missing)] == []
+
+    # Slack, and the process
+
+    @rule(lost=st.booleans())
+    def send(self, lost: bool) -> None:
+        """Slack's messages go out; `lost` is a bot that dies before it can note where they are."""
+        for message in self.run(self.membrane.outbox.lease(50)):
+            if message.ts is None and not self.run(self.membrane.outbox.attempting(message.id)):
+                continue
+            if lost:
+                continue
+            self.run(
+                self.membrane.outbox.posted(message.id, version=message.wanted, channel_id="C1", ts="1.1")
+            )
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.db.close())
+        self.start()
+        self.run(self.membrane.take_over())
+
+    # What must be true at every step
+
+    @invariant()
+    def states_agree_with_reviews(self) -> None:
+        for row in self.rows("SELECT id, state, tier FROM actions"):
+            reviews = self.standing(row["id"]).reviews
+            pending = [review for review in reviews if review.pending]
+            assert len(pending) <= 1
+            assert bool(pending) == (row["state"] in {"waiting", "halted"})
+            if row["tier"] < 2:
+                assert reviews == ()
+            if row["state"] == "halted":
+                assert pending[0].expires_at is None
+            if ActionState(row["state"]) in STARTED:
+                assert self.claims[row["id"]] >= 1
+                assert not reviews or reviews[-1].state is ReviewState.APPROVED
+            else:
+                assert self.claims[row["id"]] == 0
+
+    @invariant()
+    def one_claim_an_action_and_one_outcome_a_review(self) -> None:
+        assert self.rows("SELECT action_id FROM executions GROUP BY action_id HAVING count(*) > 1") == []
+        closed = "SELECT review_id FROM journal WHERE event = 'review.closed' GROUP BY review_id"
+        assert self.rows(f"{closed} HAVING count(*) > 1") == []
+        open_ones = "SELECT id FROM reviews WHERE state != 'pending'"
+        assert self.rows(f"SELECT * FROM ({open_ones}) WHERE id NOT IN ({closed})") == []
+
+    @invariant()
+    def every_review_has_one_card_and_no_page_came_due_after_it_closed(self) -> None:
+        cards = "SELECT count(*) FROM messages WHERE kind = 'card' AND review_id = reviews.id"
+        assert self.rows(f"SELECT id FROM reviews WHERE ({cards}) != 1") == []
+        late = (
+            "SELECT m.id FROM messages m JOIN reviews r ON r.id = m.review_id WHERE m.kind = 'page' "
+            "AND r.closed_at IS NOT NULL AND m.created_at > r.closed_at"
+        )
+        assert self.rows(late) == []
+
+    @invariant()
+    def the_journal_verifies(self) -> None:
+        _, breaks = self.run(self.db.read(journal.verify))
+        assert breaks == []
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
