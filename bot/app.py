@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -156,8 +157,10 @@ class Bot:
         await self.slack.tell_admins("\n".join(lines), about=f"policy {policy.version}")
 
     async def _policy_refused(self, error: PolicyError) -> None:
-        words = f"The policy does not load, so the last good one stays in force.\n{error}"
-        await self.slack.tell_admins(words, about=str(error))
+        lead = "The policy does not load, so the last good one stays in force."
+        # Without the line and its caret, which point nowhere where letters are not of one width.
+        problems = (str(replace(problem, source="")) for problem in error.problems)
+        await self.slack.tell_admins("\n".join((lead, *problems)), about=str(error))
 
     @asynccontextmanager
     async def _background(

@@ -35,19 +35,19 @@ def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: I
     for action in actions:
         groups.setdefault((action.agent, action.kind), []).append(action)
     ordered = sorted(groups.values(), key=lambda group: (-_cost(group), -len(group), group[0].kind))
-    count = f"{len(actions):,} action{'s' * (len(actions) != 1)}"
+    count = f"{len(actions):,} action{'s' * (len(actions) != 1)} passed"
     when = f", since {mrkdwn.date(since)}" if since is not None else ""
-    blocks = [
-        progress.block([f"*{count} passed and may be looked over*{when}."]),
-        *(_group(group) for group in ordered[:GROUPS]),
-    ]
+    passed = actions or not halted
+    blocks = [progress.block([f"*{count} and may be looked over*{when}."])] if passed else []
+    blocks += [_group(group) for group in ordered[:GROUPS]]
     if len(ordered) > GROUPS:
         left = sum(len(group) for group in ordered[GROUPS:])
         words = f"{left:,} more in {len(ordered) - GROUPS} more groups that cost less."
         blocks.append(rich.block(rich.section(text(words))))
     blocks += _halted(halted)
-    also = f"; {len(halted)} halted and waiting for an answer" if halted else ""
-    return Drawn(f"Digest: {count} passed{also}", blocks)
+    told = [count] if passed else []
+    told += [f"{len(halted)} halted and waiting for an answer"] if halted else []
+    return Drawn(f"Digest: {'; '.join(told)}", blocks)
 
 
 def notice(words: str) -> Drawn:
