@@ -48,7 +48,8 @@ def _deadline(review: Review) -> str:
             then = "it is overdue: it stays pending, and more people are paged until somebody answers."
         case _:
             then = "it is aborted and will not run."
-    return f"*Until when:* if nobody answers by {date(review.expires_at)}, {then}"
+    unless = "not enough people approve" if review.approvals else "nobody answers"
+    return f"*Until when:* if {unless} by {date(review.expires_at)}, {then}"
 
 
 def _votes(review: Review) -> str:
@@ -89,7 +90,8 @@ def _outcome(review: Review) -> str:
             then = "It was halted: its state is kept, and it can still be answered."
         case _:
             then = "It was aborted and did not run."
-    return f"⌛ *Expired* {when}: nobody answered in time. {then}"
+    short = f"only {len(review.approvals)} of {review.ruling.quorum} approved"
+    return f"⌛ *Expired* {when}: {short if review.approvals else 'nobody answered'} in time. {then}"
 
 
 def _aftermath(standing: Standing, review: Review) -> list[str]:

@@ -32,7 +32,7 @@ def test_a_pending_card_from_top_to_bottom() -> None:
         "    amount: 900",
         '    recipient: "bo@acme.example"',
         "Why it is here: Tier 3, sync approval, by `large-refund`: large refunds need two people",
-        "Until when: if nobody answers by {2026-01-01 12:30 UTC}, it is aborted and will not run.",
+        "Until when: if not enough people approve by {2026-01-01 12:30 UTC}, it is aborted and will not run.",
         "1 of 2 approvals: @U0CCC. May answer: `release-leads`",
         "The agent says, in its own words, checked by nobody:",
         "> Customer asked nicely",
@@ -122,6 +122,14 @@ def test_an_expired_tier_3_was_aborted() -> None:
     assert (
         "⌛ Expired {2026-01-01 12:30 UTC}: nobody answered in time. It was aborted and did not run." in text
     )
+
+
+def test_a_review_that_has_some_of_its_approvals_does_not_say_that_nobody_answered() -> None:
+    """One of two was there: a person did answer, and it was not enough."""
+    waiting = card_text(votes=(vote(),))
+    assert "if not enough people approve by {2026-01-01 12:30 UTC}, it is aborted" in waiting
+    expired = card_text(votes=(vote(),), state=ReviewState.EXPIRED, closed_at=NOON + 1800)
+    assert "⌛ Expired {2026-01-01 12:30 UTC}: only 1 of 2 approved in time. It was aborted" in expired
 
 
 def test_a_halted_card_points_to_its_successor_and_back() -> None:
