@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
 import bot
 from bot.app import Bot
 from bot.demo import day
@@ -95,18 +97,29 @@ def policy_file() -> Path:
     return next((place for place in places if place.is_file()), places[-1])
 
 
+class _Settings(Settings):
+    """Settings that are given here and nowhere else: the environment is a real bot's."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def _settings(slack: LocalSlack, folder: Folder) -> Settings:
-    """Return the bot's settings. All that matter are given, so the environment does not come into it."""
-    return Settings.model_validate(
+    return _Settings.model_validate(
         {
             "slack_bot_token": slack.bot_token,
             "slack_app_token": slack.app_token,
-            "slack_signing_secret": slack.signing_secret,
             "slack_api_url": slack.api_url,
-            "delivery": "socket",
             "data": folder.path,
             "policy": policy_file(),
-            "host": "127.0.0.1",
             "port": 0,
             "rate": 0,
             "graphs": HOSTED,

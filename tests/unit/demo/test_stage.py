@@ -1,0 +1,30 @@
+"""What the demo's bot is started with: all of it is said here, whatever a real bot's environment says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.demo.company import workspace
+from bot.demo.folder import Folder
+from bot.demo.stage import HOSTED, _settings, policy_file
+from bot.localslack import LocalSlack
+
+
+def test_the_environment_of_a_real_bot_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-a-real-workspace")
+    monkeypatch.setenv("MEMBRANE_DATA", "/srv/membrane")
+    monkeypatch.setenv("MEMBRANE_RETAIN_DAYS", "not a number")
+    slack = LocalSlack(workspace())
+    settings = _settings(slack, Folder(tmp_path))
+    assert settings.slack_bot_token is not None
+    assert settings.slack_bot_token.get_secret_value() == slack.bot_token
+    assert settings.data == tmp_path
+    assert settings.graphs == HOSTED
+    assert settings.host == "127.0.0.1"
+
+
+def test_the_policy_is_found_wherever_the_demo_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert policy_file().is_file()
