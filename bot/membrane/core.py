@@ -27,6 +27,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{time.time_ns() // 1_000_000:011x}{os.urandom(8).hex()}"
 
 
+def id_at(prefix: str, at: float) -> str:
+    """Return what is above every id that was made before an instant, and below every later one."""
+    return f"{prefix}_{int(at * 1000):011x}"
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Who some names of the policy are now: Slack user ids, and the names that cannot be told."""

@@ -48,6 +48,8 @@ class Unit:
         """Tell the caller; it may have gone."""
         if self.future.done():
             return
+        if isinstance(self.error, StopIteration):  # a future cannot carry it
+            self.error = RuntimeError("a unit of work raised StopIteration")
         if self.error is not None:
             self.future.set_exception(self.error)
         else:

@@ -18,7 +18,7 @@ Only then may the range be deleted; the triggers of the database see to it (`sql
 what the clock said, and a clock may be set back.
 """
 
-from bot.store.journal.anchors import Anchor, ends, read_anchors
+from bot.store.journal.anchors import ANCHORED, Anchor, ends, plain, read_anchors, writers
 from bot.store.journal.chain import GENESIS, End, Ends, hash_of
 from bot.store.journal.exporting import Range, export, export_range, verify_export
 from bot.store.journal.reading import count, entries, last_before, since
@@ -26,6 +26,7 @@ from bot.store.journal.segments import Segment
 from bot.store.journal.verifying import Break, Verified, verify
 
 __all__ = [
+    "ANCHORED",
     "GENESIS",
     "Anchor",
     "Break",
@@ -41,8 +42,10 @@ __all__ = [
     "export_range",
     "hash_of",
     "last_before",
+    "plain",
     "read_anchors",
     "since",
     "verify",
     "verify_export",
+    "writers",
 ]

@@ -6,11 +6,12 @@ hold against an anchor from before that, if whoever did it could not also change
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from bot.errors import StoreError
 from bot.store.journal.chain import End, end_of
@@ -18,6 +19,13 @@ from bot.store.tables import journal
 
 KIND = "checkpoint-membrane journal"
 """The value of `anchor` in its line, so that a file says what it is."""
+
+
+_NEXT = (
+    select(journal.c.writer).where(journal.c.writer > bindparam("after")).order_by(journal.c.writer).limit(1)
+)
+ANCHORED = "journal.anchored"
+"""The event with which a deciding chain says where the passing chains end, and so ties them to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +37,25 @@ class Anchor:
 
     def to_line(self) -> str:
         """Return its JSON, one line without its end."""
-        ends = {writer: {"seq": end.seq, "hash": end.hash} for writer, end in sorted(self.ends.items())}
-        return orjson.dumps({"anchor": KIND, "at": self.at, "chains": ends}).decode()
+        return orjson.dumps({"anchor": KIND, "at": self.at, "chains": plain(self.ends)}).decode()
+
+
+def plain(ends: Mapping[str, End]) -> dict[str, Any]:
+    """Return what `ends_of` reads."""
+    return {writer: {"seq": end.seq, "hash": end.hash} for writer, end in sorted(ends.items())}
 
 
 def ends(connection: Connection) -> dict[str, End]:
     """Return where every chain of the database ends."""
-    writers = connection.execute(select(journal.c.writer).distinct()).scalars().all()
-    return {writer: end_of(connection, writer) for writer in writers}
+    return {writer: end_of(connection, writer) for writer in writers(connection)}
+
+
+def writers(connection: Connection) -> list[str]:
+    """Return the names of all chains. Asked one by one: `DISTINCT` would read the index from end to end."""
+    found: list[str] = []
+    while (name := connection.execute(_NEXT, {"after": found[-1] if found else ""}).scalar()) is not None:
+        found.append(name)
+    return found
 
 
 def read_anchors(text: str, source: str) -> list[Anchor]:

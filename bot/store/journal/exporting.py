@@ -50,7 +50,7 @@ class Range:
     def to_line(self) -> bytes:
         """Return the first line of the export."""
         chains = {
-            writer: {"after": _plain(self.after[writer]), "end": _plain(end)}
+            writer: {"after": self.after[writer]._asdict(), "end": end._asdict()}
             for writer, end in sorted(self.until.items())
         }
         head = {"export": KIND, "format": FORMAT, "at": self.at, "whole": self.whole, "how": HOW}
@@ -65,10 +65,6 @@ class Range:
         after = ends_of({writer: chain["after"] for writer, chain in data["chains"].items()})
         until = ends_of({writer: chain["end"] for writer, chain in data["chains"].items()})
         return cls(float(data["at"]), after, until, bool(data["whole"]))
-
-
-def _plain(end: End) -> dict[str, Any]:
-    return {"seq": end.seq, "hash": end.hash}
 
 
 def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[str] = ()) -> Range:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select, update
 
-from bot.store.journal.chain import End
+from bot.store.journal.chain import GENESIS, End
 from bot.store.tables import journal, segments
 
 EXPORTED = "journal.exported"
@@ -14,6 +16,12 @@ EXPORTED = "journal.exported"
 
 _INSERT = segments.insert()
 _ALL = select(segments).order_by(segments.c.writer, segments.c.last_seq)
+_LATEST = (
+    select(segments.c.last_seq, segments.c.end_hash)
+    .where(segments.c.writer == bindparam("of"))
+    .order_by(segments.c.last_seq.desc())
+    .limit(1)
+)
 _UNPRUNED = _ALL.where(segments.c.pruned_at.is_(None))
 _PRUNED = (
     update(segments)
@@ -26,7 +34,22 @@ _IDS = (
     .order_by(journal.c.seq)
     .limit(bindparam("most"))
 )
+_AFTER = (
+    select(journal.c.seq, journal.c.at)
+    .where(and_(journal.c.writer == bindparam("of"), journal.c.seq > bindparam("after")))
+    .order_by(journal.c.seq)
+    .limit(bindparam("most"))
+)
 _DELETE = journal.delete().where(journal.c.id.in_(_IDS))
+
+
+class Due(NamedTuple):
+    """Entries to export: of one chain, after one entry, up to and with `last`. `oldest` is of the first."""
+
+    writer: str
+    after: End
+    last: int
+    oldest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +81,23 @@ class Segment:
             "file": self.file,
             "sha256": self.sha256,
         }
+
+
+def due(connection: Connection, writer: str, before: float, most: int) -> Due | None:
+    """Return the next entries of a chain that are older than an instant, at most so many; None if none is.
+
+    The last entry of a chain is never among them: the writer goes on from it.
+    """
+    latest = connection.execute(_LATEST, {"of": writer}).first()
+    after = End(*latest) if latest is not None else End(0, GENESIS)
+    values = {"of": writer, "after": after.seq, "most": most + 1}
+    rows = connection.execute(_AFTER, values).all()
+    last, oldest = after.seq, 0.0
+    for row, _following in pairwise(rows):
+        if row.at >= before:
+            break
+        last, oldest = row.seq, oldest or row.at
+    return Due(writer, after, last, oldest) if last > after.seq else None
 
 
 def insert(connection: Connection, segment: Segment) -> None:

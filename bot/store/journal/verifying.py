@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bot.domain.record import JournalEntry
 from bot.store import sqlite
 from bot.store.journal import segments
-from bot.store.journal.anchors import Anchor
+from bot.store.journal.anchors import ANCHORED, Anchor, ends_of
 from bot.store.journal.chain import GENESIS, End, hash_of
 from bot.store.journal.reading import BATCH, ENTRIES
 from bot.store.journal.segments import EXPORTED, Segment
@@ -60,7 +60,13 @@ class Chains:
         self.breaks: list[Break] = []
         self.ends: dict[str, End] = {}
         self._known: dict[str, dict[int, list[tuple[str, str]]]] = {}
-        for writer, end, source in known:
+        for each in known:
+            self.learn(each)
+
+    def learn(self, known: Known) -> None:
+        """Take what an entry says of another chain's end. Where that was read already its length counts."""
+        writer, end, source = known
+        if self.ends.get(writer, _BEGINNING).seq < end.seq:
             self._known.setdefault(writer, {}).setdefault(end.seq, []).append((end.hash, source))
 
     def begin(self, writer: str, end: End) -> None:
@@ -76,6 +82,10 @@ class Chains:
         """Check the next entry of its chain."""
         self.read += 1
         before = self.ends.get(entry.writer, _BEGINNING)
+        number: Any = entry.seq  # whatever somebody put there
+        if not isinstance(number, int):
+            self._broken(entry.writer, before.seq + 1, f"has {number!r} in place of its number")
+            return
         if entry.seq != before.seq + 1:
             self._broken(entry.writer, entry.seq, _gap(before.seq, entry.seq))
         elif before.hash != UNKNOWN and not _holds(before.hash, entry):
@@ -93,7 +103,7 @@ class Chains:
                 self._broken(writer, end.seq, f"is not the entry that {source} knows")
 
     def _broken(self, writer: str, seq: int, what: str) -> None:
-        self.breaks.append(Break(writer, seq, what))
+        self.breaks.append(Break(str(writer), seq, what))
 
     def finish(self) -> Verified:
         """Return what was found; what is known from elsewhere must have been there."""
@@ -152,6 +162,9 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verified:
             position = place
             if entry.event == EXPORTED:
                 vouched.append(_body_of(entry))
+            elif entry.event == ANCHORED:
+                for each in _anchored(entry):
+                    chains.learn(each)
     read, breaks = chains.finish()
     return Verified(read, [*breaks, *_unvouched(exported, vouched)])
 
@@ -173,6 +186,15 @@ def _body_of(entry: JournalEntry) -> Mapping[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _anchored(entry: JournalEntry) -> list[Known]:
+    try:
+        ends = ends_of(_body_of(entry)["chains"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return []  # it was changed, so its own chain does not hold
+    source = f"entry {entry.seq} of {entry.writer}"
+    return [Known(writer, end, source) for writer, end in ends.items() if end.seq]
 
 
 def _unvouched(exported: list[Segment], vouched: list[Mapping[str, Any]]) -> Iterator[Break]:

@@ -1,0 +1,81 @@
+"""Actions that passed long ago: written to a file, then deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
+
+from bot.domain.review import ActionState
+from bot.domain.risk import Tier
+from bot.store import files
+from bot.store.tables import actions, executions, rulings, threads
+
+KIND = "checkpoint-membrane actions"
+FORMAT = 1
+CHUNK = 500
+"""Ids in one statement: under SQLite's oldest limit of 999 values."""
+
+_THREAD_RUNS = exists().where(and_(threads.c.id == actions.c.thread_id, threads.c.settled_at.is_(None)))
+_OLD = (
+    select(
+        *(column for column in actions.c if column is not actions.c.ruling),
+        func.coalesce(actions.c.ruling, rulings.c.body).label("ruling"),
+    )
+    .outerjoin(rulings, rulings.c.id == actions.c.ruling_id)
+    .where(
+        and_(
+            actions.c.id < bindparam("bound"),
+            actions.c.tier == bindparam("of"),
+            actions.c.proposed_at < bindparam("before"),
+            actions.c.state.not_in([ActionState.RUNNING.value, ActionState.WAITING.value]),
+            or_(actions.c.tier == int(Tier.TRANSPARENT), actions.c.digest_id.is_not(None)),
+            ~_THREAD_RUNS,
+        )
+    )
+    .order_by(actions.c.id)
+    .limit(bindparam("most"))
+)
+_DELETE_EXECUTIONS = executions.delete().where(executions.c.action_id.in_(bindparam("ids", expanding=True)))
+_DELETE = actions.delete().where(actions.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def old(
+    connection: Connection, tier: Tier, *, before: float, bound: str, most: int
+) -> list[Mapping[str, Any]]:
+    """Return actions of a passing tier that were proposed before an instant, and that nothing waits for.
+
+    One that no digest has named stays, and what belongs to a thread that is not final. `bound` is an id above
+    all of that age: ids are by time, so younger ones are not looked at.
+    """
+    values = {"of": int(tier), "before": before, "bound": bound, "most": most}
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in connection.execute(_OLD, values).mappings()
+    ]
+
+
+def write(rows: Iterable[Mapping[str, Any]], out: IO[bytes], at: float) -> None:
+    """Write actions as lines of JSON, after one that says what they are."""
+    out.write(orjson.dumps({"export": KIND, "format": FORMAT, "at": at}) + b"\n")
+    for row in rows:
+        whole = {**row, "args": orjson.Fragment(row["args"]), "ruling": orjson.Fragment(row["ruling"])}
+        out.write(orjson.dumps(whole) + b"\n")
+
+
+def ids_in(path: Path) -> list[str]:
+    """Return the ids of the actions in a file. Raises StoreError where it cannot be read."""
+    with files.opened(path) as lines:
+        next(lines, None)
+        return [str(orjson.loads(line)["id"]) for line in lines]
+
+
+def delete(connection: Connection, ids: Sequence[str]) -> None:
+    """Delete actions and the ledger of their effects."""
+    for start in range(0, len(ids), CHUNK):
+        chunk = {"ids": list(ids[start : start + CHUNK])}
+        connection.execute(_DELETE_EXECUTIONS, chunk)
+        connection.execute(_DELETE, chunk)

@@ -1,0 +1,218 @@
+"""What passed leaves the database in verified files; what people decided stays."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from bot.domain.risk import Tier
+from bot.errors import NotFound, StoreError
+from bot.membrane import retention
+from bot.membrane.retention import DAY_S, Pruned, Retention
+from bot.store import archive, journal
+from bot.store.journal import Segment, Verified
+from tests.fakes import CLEO
+from tests.integration.membrane.conftest import Room
+
+KEEP_S = {Tier.TRANSPARENT: 100.0, Tier.ASYNC_REVIEW: 10 * DAY_S}
+
+
+@dataclass
+class Cellar:
+    room: Room
+    folder: Path
+    kept: Retention
+
+    async def pass_some(self, count: int, kind: str = "db.read") -> list[str]:
+        standings = await asyncio.gather(
+            *(self.room.membrane.propose(self.room.action(kind, id=number)) for number in range(count))
+        )
+        return [standing.action.id for standing in standings]
+
+    async def rows(self, table: str) -> int:
+        count = text(f"SELECT count(*) FROM {table}")
+        return await self.room.db.read(lambda connection: connection.execute(count).scalar_one())
+
+    async def verify(self) -> Verified:
+        return await self.room.db.read(journal.verify)
+
+
+@pytest.fixture
+def cellar(room: Room, tmp_path: Path) -> Cellar:
+    folder = tmp_path / "archive"
+    return Cellar(room, folder, Retention(room.db, folder, KEEP_S, room.clock))
+
+
+async def test_what_passed_long_ago_leaves_in_verified_files(cellar: Cellar) -> None:
+    room = cellar.room
+    waiting = await room.membrane.propose(room.action("data.delete"))
+    old = await cellar.pass_some(20)
+    costly = await cellar.pass_some(3, "report.make")
+    room.clock.forward(101)
+    young = await cellar.pass_some(5)
+
+    pruned = await cellar.kept.prune()
+
+    assert (pruned.entries, pruned.actions, len(pruned.files)) == (20, 20, 2)
+    assert await cellar.rows("actions") == 1 + 3 + 5
+    for action_id in (young[0], costly[0], waiting.action.id):
+        assert (await room.membrane.standing(action_id)).action.id == action_id
+    with pytest.raises(NotFound):
+        await room.membrane.standing(old[0])
+    entries, rows = (Path(name) for name in pruned.files)
+    assert journal.verify_export(entries) == (20, [])
+    assert archive.ids_in(rows) == sorted(old)
+    assert (await cellar.verify()).breaks == []
+    assert (await room.events())[-3:] == ["journal.exported", "journal.pruned", "actions.archived"]
+    assert await cellar.kept.prune() == Pruned()
+
+
+async def test_the_chain_goes_on_and_every_segment_follows_the_one_before(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SEGMENT", 8)
+    monkeypatch.setattr(retention, "DELETES", 3)
+    for _ in range(3):
+        await cellar.pass_some(20)
+        cellar.room.clock.forward(101)
+    pruned = await cellar.kept.prune()
+    names = [Path(name).name for name in pruned.files if "journal" in name]
+    assert len(names) == 8
+    assert names[0] == "journal-bot.tier0-000000000001-000000000008.jsonl.gz"
+    assert pruned.entries == 59, "the last entry of a chain stays: the writer goes on from it"
+    assert (await cellar.verify()).breaks == []
+    await cellar.pass_some(1)
+    assert (await cellar.verify()).breaks == []
+
+
+async def test_a_sweep_waits_for_full_segments_and_not_for_ever(cellar: Cellar) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(101)
+    assert (await cellar.kept.sweep()).entries == 0
+    cellar.room.clock.forward(DAY_S)
+    assert (await cellar.kept.sweep()).entries == 19
+    assert "journal.anchored" in await cellar.room.events()
+
+
+async def test_a_lost_end_of_a_passing_chain_is_found_by_the_deciding_one(cellar: Cellar) -> None:
+    await cellar.pass_some(20)
+    await cellar.kept.sweep()
+    with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
+        raw.execute("DROP TRIGGER journal_no_delete")
+        raw.execute("DELETE FROM journal WHERE writer = 'bot.tier0' AND seq > 15")
+    _, (found,) = await cellar.verify()
+    assert (found.writer, found.seq) == ("bot.tier0", 16)
+    assert "entry 1 of bot knows" in found.what
+
+
+async def test_what_something_waits_for_stays(cellar: Cellar) -> None:
+    room = cellar.room
+    (claimed,) = await cellar.pass_some(1)
+    digest = (await room.membrane.standing(claimed)).action.args_digest
+    await room.membrane.claim(claimed, digest)
+    (undigested,) = await cellar.pass_some(1, "report.make")
+    room.clock.forward(11 * DAY_S)
+    assert (await cellar.kept.prune()).actions == 0
+    await room.membrane.report(claimed, executed=True)
+    await room.membrane.digest_due()
+    assert (await cellar.kept.prune()).actions == 2
+    for action_id in (claimed, undigested):
+        with pytest.raises(NotFound):
+            await room.membrane.standing(action_id)
+    assert await cellar.rows("executions") == 0
+
+
+async def test_what_people_decided_stays(cellar: Cellar) -> None:
+    room = cellar.room
+    waiting = await room.membrane.propose(room.action("data.delete"))
+    assert waiting.review is not None
+    await room.membrane.vote(waiting.review.id, CLEO, approve=False, args_digest=waiting.action.args_digest)
+    before = await room.events()
+    room.clock.forward(1000 * DAY_S)
+    assert await cellar.kept.prune() == Pruned()
+    assert await room.events() == before
+
+
+async def test_a_crash_after_the_export_is_picked_up(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(101)
+    with monkeypatch.context() as crash:
+        crash.setattr(Retention, "_delete", None)
+        with pytest.raises(TypeError):
+            await cellar.kept.prune()
+    assert (await cellar.verify()).breaks == []
+    pruned = await cellar.kept.prune()
+    assert pruned.entries == 19
+    assert (await cellar.verify()).breaks == []
+
+
+async def test_half_a_deletion_verifies(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(101)
+    monkeypatch.setattr(retention, "DELETES", 7)
+    delete_some, turns = journal.segments.delete_some, iter((True, True, False))
+
+    def twice(connection: Connection, segment: Segment, most: int) -> int:
+        if not next(turns):
+            raise LookupError
+        return delete_some(connection, segment, most)
+
+    monkeypatch.setattr(journal.segments, "delete_some", twice)
+    with pytest.raises(LookupError):
+        await cellar.kept.prune()
+    monkeypatch.undo()
+    assert await cellar.rows("journal") == 20 - 14 + 1
+    assert (await cellar.verify()).breaks == []
+    assert (await cellar.kept.prune()).entries == 5
+
+
+async def test_a_file_that_was_changed_keeps_its_entries_here(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(101)
+    with monkeypatch.context() as crash:
+        crash.setattr(Retention, "_delete", None)
+        with pytest.raises(TypeError):
+            await cellar.kept.prune()
+    (file,) = cellar.folder.iterdir()
+    file.write_bytes(b"something else")
+    with pytest.raises(StoreError, match="not as it was written"):
+        await cellar.kept.prune()
+    assert await cellar.rows("journal") == 21
+
+
+async def test_a_journal_that_does_not_hold_is_not_pruned(cellar: Cellar) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(101)
+    with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
+        raw.execute("DROP TRIGGER journal_no_update")
+        raw.execute("UPDATE journal SET event = 'action.forged' WHERE seq = 7")
+    with pytest.raises(StoreError, match=r"bot.tier0 7 was changed.*nothing of it is deleted"):
+        await cellar.kept.prune()
+    assert await cellar.rows("journal") == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("UPDATE segments SET end_hash = 'x', sha256 = 'y'", "no entry vouches"),
+        ("DELETE FROM segments", "missing before it"),
+        ("UPDATE journal SET body = '{}' WHERE event = 'journal.exported'", "no entry vouches"),
+    ],
+)
+async def test_a_segment_that_nobody_vouches_for_is_found(cellar: Cellar, change: str, named: str) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(101)
+    await cellar.kept.prune()
+    with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
+        for trigger in ("segments_no_update", "segments_no_delete", "journal_no_update"):
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute(change)
+    assert any(named in found.what for found in (await cellar.verify()).breaks)
