@@ -15,6 +15,13 @@ from bot.membrane.core import Core
 from bot.store import actions, messages, reviews, threads
 from bot.store.database import Transaction
 
+WITHDRAWABLE = {
+    ActionState.WAITING,
+    ActionState.HALTED,
+    ActionState.APPROVED,
+    ActionState.PASSED,
+}
+"""States of an action that nobody has started."""
 GATE = "gate"
 """The shape of the membrane's own interrupt; the others are LangChain's."""
 
@@ -143,3 +150,18 @@ def redraw(tx: Transaction, action_id: str, now: float) -> None:
     """Want every message about an action drawn again."""
     for review in reviews.of_action(tx.connection, action_id):
         messages.touch(tx.connection, review.id, now=now)
+
+
+def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str, now: float) -> int:
+    """Close the action's open review, if it has one, and the action itself.
+
+    Returns how many reviews were withdrawn.
+    """
+    pending = [review for review in reviews.of_action(tx.connection, action.id) if review.pending]
+    for review in pending:
+        close_review(core, tx, transitions.withdraw(review, now, why), action)
+    if not pending:
+        actions.move(tx.connection, action, ActionState.WITHDRAWN, at=now, detail=why)
+        redraw(tx, action.id, now)
+    tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id, tier=action.tier)
+    return len(pending)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.domain import review as transitions
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, InterruptRecord, Standing, ThreadRecord
 from bot.domain.review import Review
 from bot.errors import Conflict, NotFound
-from bot.membrane.changes import close_review, open_review, settle_interrupt
+from bot.membrane.changes import WITHDRAWABLE, open_review, settle_interrupt, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.recording import record
 from bot.store import actions, reviews, threads
@@ -176,6 +175,8 @@ class Hosting:
         tx.journal(now, "thread.parked", body, action_id=parked.action_id)
         if parked.action_id is not None:
             self._park_again(tx, the_action(tx.connection, parked.action_id), parked.interrupt_id, now)
+        # A batch larger than the cap goes through whole once its agent has nothing else open.
+        capped = any(reviews.open_count(tx.connection, call.action.agent) for call in parked.calls)
         for call in parked.calls:
             ruling = core.policy().rule(call.action)
             record(
@@ -183,6 +184,7 @@ class Hosting:
                 tx,
                 call.action,
                 ruling,
+                capped=capped,
                 thread_id=thread_id,
                 interrupt_id=parked.interrupt_id,
                 place=call.place,
@@ -245,7 +247,7 @@ class Hosting:
         return await core.db.write(work)
 
     async def vanished(self, thread_id: str, interrupt_ids: tuple[str, ...], why: str) -> int:
-        """Withdraw what these interrupts asked: their thread does not wait there any more.
+        """Withdraw what these interrupts asked and nobody has started: their thread waits there no more.
 
         Returns how many reviews were withdrawn.
         """
@@ -260,11 +262,9 @@ class Hosting:
                     continue
                 body = {"thread": thread_id, "interrupt": interrupt.id, "why": why}
                 tx.journal(now, "thread.vanished", body)
-                for review in reviews.of_interrupt(tx.connection, interrupt.id):
-                    action = the_action(tx.connection, review.action_id)
-                    count += review.pending and close_review(
-                        core, tx, transitions.withdraw(review, now, why), action
-                    )
+                for action in actions.of_interrupt(tx.connection, interrupt.id):
+                    if action.state in WITHDRAWABLE:
+                        count += withdraw_action(core, tx, action, why, now)
             return count
 
         count = await core.db.write(work)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from bot.domain import review as transitions
+from typing import Any
+
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import Conflict
 from bot.membrane.bells import wait_for
-from bot.membrane.changes import close_review, redraw
+from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.recording import record, record_passed
-from bot.store import actions, reviews
+from bot.store import actions
 from bot.store.database import Transaction
 
 LOOK_AGAIN_S = 5.0
@@ -50,7 +51,7 @@ class Proposals:
             core.bells.ring(standing.action.id)
         return standing
 
-    def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: str | None) -> Standing:
+    def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
         key = place["idempotency_key"]
         earlier = actions.by_key(tx.connection, action.agent, key) if key else None
         if earlier is not None:
@@ -99,7 +100,7 @@ class Proposals:
                 return standing_of(tx.connection, action_id)
             if action.thread_id is not None:
                 raise Conflict("a hosted thread waits for this action; end or re-invoke the thread instead")
-            if action.state not in {*MOVING, ActionState.APPROVED, ActionState.PASSED}:
+            if action.state not in WITHDRAWABLE:
                 raise Conflict(f"this action is {action.state} already and cannot be withdrawn")
             withdraw_action(core, tx, action, why, now)
             return standing_of(tx.connection, action_id)
@@ -107,14 +108,3 @@ class Proposals:
         standing = await core.db.write(work)
         core.bells.ring(action_id)
         return standing
-
-
-def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str, now: float) -> None:
-    """Close the action's open review, if it has one, and the action itself."""
-    pending = [review for review in reviews.of_action(tx.connection, action.id) if review.pending]
-    for review in pending:
-        close_review(core, tx, transitions.withdraw(review, now, why), action)
-    if not pending:
-        actions.move(tx.connection, action, ActionState.WITHDRAWN, at=now, detail=why)
-        redraw(tx, action.id, now)
-    tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id, tier=action.tier)

@@ -21,11 +21,13 @@ RETRY_CAPPED_S = 30.0
 """When an agent at its cap of open reviews may ask again."""
 
 
-def record(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
+def record(
+    core: Core, tx: Transaction, action: Action, ruling: Ruling, *, capped: bool = True, **place: Any
+) -> Standing:
     """Record a ruled action: passed, answered with a remembered rejection, or waiting for a new review.
 
     `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id. Raises TooMany
-    where the agent has as many reviews open as the policy lets wait at once.
+    where the agent has as many reviews open as the policy lets wait at once, unless `capped` is False.
     """
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
@@ -34,7 +36,7 @@ def record(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place:
     since = now - limits.remember_rejection_s
     if remembered := actions.rejected_since(tx.connection, action.agent, digest, since):
         return _record_remembered(core, tx, action, ruling, remembered=remembered, **place)
-    if reviews.open_count(tx.connection, action.agent) >= limits.open_per_agent:
+    if capped and reviews.open_count(tx.connection, action.agent) >= limits.open_per_agent:
         raise TooMany(
             f"{action.agent} has {limits.open_per_agent} reviews open, as many as the policy lets wait at "
             "once; ask again when some are decided",

@@ -1,0 +1,78 @@
+"""What a hosted thread asks, and what is left of it when the thread waits no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.action import Action
+from bot.domain.record import Standing
+from bot.domain.review import ActionState, Review
+from bot.errors import TooMany
+from bot.membrane import Call, Parked
+from tests.fakes import CLEO, policy
+from tests.integration.membrane.conftest import Room
+
+WINDOW = 1000
+
+
+async def parked(
+    room: Room, *kinds: str, interrupt: str = "int_1", agent: str = "crew"
+) -> tuple[str, tuple[Standing, ...]]:
+    thread = await room.membrane.start_thread("crew", {}, graph_version="1", agent=agent)
+    calls = tuple(Call(Action.of(kind, {"n": place}, agent=agent), place) for place, kind in enumerate(kinds))
+    shape = "gate" if len(kinds) == 1 else "hitl_batch"
+    return thread.id, await room.membrane.park(thread.id, Parked(interrupt, shape, {}, calls))
+
+
+async def approve(room: Room, review: Review | None) -> None:
+    assert review is not None
+    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
+
+
+async def states(room: Room, *standings: Standing) -> list[ActionState]:
+    return [(await room.membrane.standing(each.action.id)).action.state for each in standings]
+
+
+async def test_a_batch_waits_for_its_last_answer(room: Room) -> None:
+    _, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
+    assert await states(room, read, mail, delete) == ["passed", "waiting", "waiting"]
+    await approve(room, mail.review)
+    assert await room.membrane.due_interrupts(10) == []
+    await approve(room, delete.review)
+    assert [each.id for each in await room.membrane.due_interrupts(10)] == ["int_1"]
+
+
+async def test_a_batch_larger_than_the_cap_goes_through_once_nothing_else_is_open(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=2))
+    _, standings = await parked(room, *["mail.send"] * 5)
+    assert await states(room, *standings) == ["waiting"] * 5
+    with pytest.raises(TooMany):
+        await parked(room, "mail.send", "data.delete", interrupt="int_2")
+    for standing in standings:
+        await approve(room, standing.review)
+    await parked(room, "mail.send", "data.delete", interrupt="int_2")
+
+
+async def test_what_vanishes_is_withdrawn_with_all_that_nobody_has_started(room: Room) -> None:
+    thread, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
+    await approve(room, mail.review)
+    assert await room.membrane.vanished(thread, ("int_1",), "started again") == 1
+    assert await states(room, read, mail, delete) == ["withdrawn"] * 3
+
+
+async def test_a_successor_that_was_not_parked_yet_is_withdrawn_too(room: Room) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    room.clock.forward(WINDOW)
+    await room.membrane.expire_due()
+    assert await room.membrane.vanished(thread, ("int_1",), "deleted") == 1
+    after = await room.membrane.standing(mail.action.id)
+    assert [review.state for review in after.reviews] == ["expired", "withdrawn"]
+    assert after.action.state is ActionState.WITHDRAWN
+
+
+async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    await approve(room, mail.review)
+    await room.membrane.claim(mail.action.id, mail.action.args_digest)
+    assert await room.membrane.vanished(thread, ("int_1",), "deleted") == 0
+    assert await states(room, mail) == ["running"]
