@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from bot.domain.review import ActionState, ReviewState
-from bot.store.tables import actions, interrupts, messages, reviews
+from bot.store.tables import actions, interrupts, literally, messages, reviews
 
-_PENDING = reviews.c.state == ReviewState.PENDING.value
+_PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _LATE_EXPIRY = select(func.count(), func.min(reviews.c.expiry_due_at)).where(
     reviews.c.expiry_due_at <= bindparam("before")
 )
@@ -24,11 +24,11 @@ _UNSENT = select(func.count(), func.min(messages.c.due_at)).where(
     )
 )
 _UNDELIVERED = select(func.count(), func.min(interrupts.c.answered_at)).where(
-    and_(interrupts.c.state == "answered", interrupts.c.answered_at <= bindparam("before"))
+    and_(literally(interrupts.c.state, "answered"), interrupts.c.answered_at <= bindparam("before"))
 )
 _ORPHANS = select(actions.c.id).where(
     and_(
-        actions.c.state == ActionState.HALTED.value,
+        literally(actions.c.state, ActionState.HALTED),
         ~exists().where(and_(reviews.c.action_id == actions.c.id, _PENDING)),
     )
 )

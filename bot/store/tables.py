@@ -43,8 +43,8 @@ def literally(column: Column[str] | Column[int], value: str | int) -> ColumnElem
     return column == literal_column(repr(value if isinstance(value, int) else str(value)))
 
 
+# Alembic's own: which revision this database has.
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
-"""Alembic's own: which revision this database has."""
 
 meta = Table(
     "meta",
@@ -138,6 +138,7 @@ reviews = Table(
     Column("next_page_at", Float),
     Index("reviews_action", "action_id"),
     _partial("reviews_one_pending", "action_id", where="state = 'pending'", unique=True),
+    _partial("reviews_pending", "id", where="state = 'pending'"),
     _partial("reviews_open_of_agent", "agent", where="state = 'pending'"),
     _partial("reviews_expiry", "expiry_due_at", where="expiry_due_at IS NOT NULL"),
     _partial("reviews_pages", "next_page_at", where="next_page_at IS NOT NULL"),

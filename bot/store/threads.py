@@ -17,7 +17,7 @@ _BY_ID = select(threads).where(_ID)
 _BY_KEY = select(threads).where(
     and_(threads.c.agent == bindparam("agent"), threads.c.idempotency_key == bindparam("key"))
 )
-_UNSETTLED = select(threads).where(threads.c.settled_at.is_(None)).order_by(threads.c.id)
+_UNSETTLED = select(threads).where(threads.c.settled_at.is_(None))
 _SET = (
     update(threads)
     .where(_ID)
@@ -110,7 +110,8 @@ def by_key(connection: Connection, agent: str, key: str) -> ThreadRecord | None:
 
 def unsettled(connection: Connection) -> list[ThreadRecord]:
     """Return every thread that is not final."""
-    return [_thread(row) for row in connection.execute(_UNSETTLED)]
+    found = [_thread(row) for row in connection.execute(_UNSETTLED)]
+    return sorted(found, key=lambda thread: thread.id)  # in SQL, it would walk every thread there ever was
 
 
 def set_state(

@@ -73,6 +73,7 @@ def _indexes() -> None:
     for name, table, columns, where in (
         ("actions_interrupt", "actions", ["interrupt_id"], "interrupt_id IS NOT NULL"),
         ("actions_digest", "actions", ["digest_id"], "digest_id IS NOT NULL"),
+        ("reviews_pending", "reviews", ["id"], "state = 'pending'"),
         ("threads_unsettled", "threads", ["state", "wanted_at"], "settled_at IS NULL"),
         ("interrupts_answered", "interrupts", ["answered_at"], "state = 'answered'"),
         ("journal_action", "journal", ["action_id"], "action_id IS NOT NULL"),

@@ -1,0 +1,143 @@
+"""Work is found by index: what a query costs grows with what is due, not with what is parked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from bot.domain.action import Action
+from bot.domain.review import ReviewState
+from bot.domain.risk import Tier
+from bot.membrane import Membrane
+from bot.membrane.retention import Retention
+from bot.store import actions, archive, audits, executions, journal, messages, reviews, threads
+from bot.store.database import Database
+from bot.store.journal import segments
+from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy
+
+NOW = 1_800_000_000.0
+SMALL = {"digests", "tokens", "policies", "meta", "segments", "alembic_version", "rulings"}
+"""Tables with a row an hour or less: reading one through is quicker than an index."""
+
+Query = Callable[[Connection], object]
+
+SWEEPS: dict[str, tuple[str, Query]] = {
+    "expiry": ("reviews_expiry", lambda c: reviews.due_to_expire(c, NOW, 500)),
+    "pages": ("reviews_pages", lambda c: reviews.due_to_page(c, NOW, 500)),
+    "open of an agent": ("reviews_open_of_agent", lambda c: reviews.open_count(c, "ops")),
+    "open": ("reviews_", reviews.open_count),
+    "pending": ("reviews_pending", lambda c: reviews.listed(c, state=ReviewState.PENDING)),
+    "messages": ("messages_due", lambda c: messages.lease(c, by="me", now=NOW, until=NOW, most=9)),
+    "lag": ("messages_due", lambda c: messages.oldest_due(c, NOW)),
+    "unreported": ("executions_unreported", lambda c: executions.unreported(c, NOW, 500)),
+    "wanted": ("threads_unsettled", lambda c: threads.lease_wanted(c, by="me", now=NOW, until=NOW, most=9)),
+    "unsettled": ("threads_unsettled", threads.unsettled),
+    "answered": (
+        "interrupts_answered",
+        lambda c: threads.lease_answered(c, by="me", now=NOW, until=NOW, most=9),
+    ),
+    "undigested": ("actions_undigested", actions.oldest_undigested),
+    "into a digest": ("actions_undigested", lambda c: actions.put_in_digest(c, "dig_1")),
+    "of a digest": ("actions_digest", lambda c: actions.of_digest(c, "dig_1")),
+    "halted": ("actions_halted", actions.halted),
+    "remembered": ("actions_rejected", lambda c: actions.rejected_since(c, "ops", "d", NOW)),
+    "idempotency": ("actions_idempotency", lambda c: actions.by_key(c, "ops", "k")),
+    "of an interrupt": ("actions_interrupt", lambda c: actions.of_interrupt(c, "int")),
+    "of an agent": ("actions_agent", lambda c: actions.of_agent(c, "ops", most=9, before="act_2")),
+    "orphans": ("actions_halted", audits.halted_without_successor),
+    "audited": ("reviews_pending", lambda c: audits.pending_after(c, "rev_", 100)),
+    "cardless": ("reviews_pending", lambda c: audits.without_card(c, "rev_", "rev_z")),
+    "journal of an action": ("journal_action", lambda c: list(journal.entries(c, action_id="act_1"))),
+    "journal of a review": ("journal_review", lambda c: list(journal.entries(c, review_id="rev_1"))),
+    "segment": ("sqlite_autoindex_journal_1", lambda c: segments.due(c, "bot.tier0", NOW, 100)),
+    "old actions": (
+        "sqlite_autoindex_actions_1",
+        lambda c: archive.old(c, Tier(0), before=NOW, bound="act_9", most=9),
+    ),
+}
+
+
+class Plans:
+    """What SQLite means to do for every statement that was run."""
+
+    def __init__(self) -> None:
+        self.statements: dict[str, Any] = {}
+
+    def of(self, connection: Connection) -> dict[str, list[str]]:
+        return {
+            statement: [
+                str(step[3]) for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+            for statement, values in self.statements.items()
+            if statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE"))
+        }
+
+
+@contextmanager
+def watched(db: Database) -> Iterator[Plans]:
+    plans = Plans()
+
+    def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+        plans.statements[statement] = values
+
+    event.listen(db._engine, "before_cursor_execute", note)
+    yield plans
+    event.remove(db._engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+async def test_due_work_is_found_by_its_index(db: Database, name: str) -> None:
+    index, query = SWEEPS[name]
+    with watched(db) as plans:
+        await db.write(lambda tx: query(tx.connection))
+    steps = [step for found in (await db.read(plans.of)).values() for step in found]
+    assert any(index in step for step in steps), steps
+    assert not [step for step in steps if _reads_all(step)], steps
+
+
+def _reads_all(step: str) -> bool:
+    words = step.split()
+    return words[0] == "SCAN" and "INDEX" not in words and words[1] not in SMALL
+
+
+async def test_nothing_that_happens_to_an_action_reads_a_table_through(db: Database, tmp_path: Path) -> None:
+    clock, in_force = Clock(NOW), policy(open_per_agent=10)
+    membrane = Membrane(db, lambda: in_force, FakeDirectory(), secret=SECRET, clock=clock)
+    with watched(db) as plans:
+        await _live(membrane, clock)
+        clock.forward(86_400.0)
+        await Retention(db, tmp_path / "archive", {Tier(0): 1.0, Tier(1): 1.0}, clock).prune()
+    found = await db.read(plans.of)
+    assert len(found) > 40
+    scans = {step: statement for statement, steps in found.items() for step in steps if _reads_all(step)}
+    assert scans == {}
+
+
+async def _live(membrane: Membrane, clock: Clock) -> None:
+    for kind in ("db.read", "report.make", "mail.send", "data.delete", "money.wire"):
+        for _ in range(2):
+            await membrane.propose(Action.of(kind, {"n": 1}, agent="ops"), idempotency_key=f"{kind}")
+    await membrane.propose(Action.of("db.read", {"n": 1}, agent="ops"))
+    mail = await membrane.propose(Action.of("data.delete", {"n": 2}, agent="ops"))
+    assert mail.review is not None
+    await membrane.acknowledge(mail.review.id, CLEO)
+    await membrane.vote(mail.review.id, CLEO, approve=True, args_digest=mail.action.args_digest)
+    await membrane.claim(mail.action.id, mail.action.args_digest)
+    await membrane.report(mail.action.id, executed=True)
+    for step in (300.0, 300.0, 900.0):
+        for message in await membrane.outbox.lease(50):
+            await membrane.outbox.facts(message)
+            if await membrane.outbox.attempting(message.id):
+                await membrane.outbox.posted(message.id, version=message.wanted, channel_id="C", ts="1")
+        clock.forward(step)
+        for sweep in (membrane.page_due, membrane.expire_due, membrane.digest_due, membrane.unknown_due):
+            await sweep()
+    await membrane.listed("ops", most=10)
+    await membrane.wait(mail.action.id, 0.0)
+    await membrane.due_threads(10)
+    await membrane.due_interrupts(10)
