@@ -17,7 +17,7 @@ def read_or_generate(path: Path) -> bytes:
     Raises SettingsError if the file cannot be used, has been cut short, or is open to other users.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _generate(path)
         shared = path.stat().st_mode & 0o077

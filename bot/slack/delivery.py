@@ -219,6 +219,8 @@ class HttpDelivery:
         except Exception as error:  # noqa: BLE001 - Bolt reads a body's parts all over, trusting their types
             _log.warning("slack_request_not_read", error=f"{type(error).__name__}: {error}")
             return Response("not a request of Slack's", status_code=400)
+        if answer.status >= 500:  # Bolt's own stumble, which it has logged: our listeners raise nothing
+            return Response("not a request of Slack's", status_code=400)
         return to_starlette_response(answer)
 
     def _signed(self, request: Request, body: bytes) -> bool:

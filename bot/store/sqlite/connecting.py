@@ -69,7 +69,8 @@ def lock_folder(folder: Path) -> IO[str]:
     """Take the folder for this process until it ends, however it ends. Raises AlreadyRunning."""
     _make_folder(folder)
     try:
-        handle = (folder / "membrane.lock").open("a+")
+        file = os.open(folder / "membrane.lock", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.fdopen(file, "a+")
     except OSError as error:
         raise _unusable(folder, error) from error
     try:

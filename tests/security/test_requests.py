@@ -1,0 +1,56 @@
+"""Requests made from our own OpenAPI page: whatever an agent sends, the answer is one that the page names."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import httpx2
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+
+from tests.security.conftest import Scene, propose
+
+EXAMPLES = 8
+"""For each operation, of requests that fit the page and of requests that do not."""
+
+
+def probe(url: str, token: str) -> set[str]:
+    """Try every operation of the page; returns which."""
+    headers = {"Authorization": token}
+    page = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    tried: set[str] = set()
+    for found in page.get_all_operations():
+        assert isinstance(found, Ok), found
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            _try(operation.as_strategy(mode), headers)
+        tried.add(operation.label)
+    return tried
+
+
+def _try(cases: Any, headers: dict[str, str]) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases)
+    def one(case: Case[Any]) -> None:
+        case.call_and_validate(headers=headers, timeout=20)
+
+    with suppress(Unsatisfiable):  # nothing can be wrong in a request that has no parts
+        one()
+
+
+async def test_every_answer_is_one_that_the_page_names(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    await propose(agent, "data.delete", {"id": 1})
+    tried = await asyncio.to_thread(probe, scene.bot.api_url, agent.headers["Authorization"])
+    assert {"POST /v1/actions", "POST /v1/threads", "GET /healthz"} <= tried
