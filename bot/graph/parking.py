@@ -11,7 +11,7 @@ from langgraph.types import Interrupt, StateSnapshot
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import BadAction, GraphRefused, TooMany
-from bot.graph.interrupts import calls_behind, live_interrupts, orphans, read
+from bot.graph.interrupts import GATE_SHAPE, calls_behind, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
 from bot.graph.watching import CLAIMED, ToolWatcher, stock_calls
 from bot.membrane import Membrane
@@ -120,7 +120,7 @@ class Parking:
         """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on."""
         vanished: list[str] = []
         for record in missing:
-            if record.state == "answered" and await self._taken(record.id):
+            if record.state == "answered" and await self._taken(record):
                 await self._membrane.delivered(record.id)
             else:
                 vanished.append(record.id)
@@ -129,10 +129,13 @@ class Parking:
             why = "the thread was started again or its question taken back, so nothing waits for this answer"
             await self._membrane.vanished(thread.id, tuple(vanished), why)
 
-    async def _taken(self, interrupt_id: str) -> bool:
+    async def _taken(self, record: InterruptRecord) -> bool:
         """Whether an answer reached the thread: what was approved in it has been claimed."""
         untouched = {ActionState.APPROVED, ActionState.PASSED}
-        standings = await self._membrane.answer_of(interrupt_id)
+        standings = await self._membrane.answer_of(record.id)
+        if record.shape == GATE_SHAPE and (review := await self._membrane.review_of(record.id)):
+            # An approval that came later, of a successor, is not what this interrupt was answered with.
+            standings = [each for each in standings if each.review and each.review.id == review.id]
         return not any(standing.action.state in untouched for standing in standings)
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:

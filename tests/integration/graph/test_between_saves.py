@@ -83,3 +83,24 @@ async def test_a_question_is_not_lost_between_two_saves(house: House, graph: str
     await house.settle()
     assert (await house.thread(thread.id)).state == "finished"
     assert len(ran) == 1
+
+
+async def test_an_answer_that_a_thread_took_before_the_bot_died_is_delivered(house: House) -> None:
+    """Nobody had answered, and the thread had parked again; then its successor is approved before the start."""
+    await house.open(*GRAPHS)
+    thread = await house.run("one", {"kind": "mail.send", "args": {"id": 1}})
+    await house.expire()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.membrane, "delivered", _die)
+        await house.host.sweep()
+        await house.host.drain(5)
+    await house.vote(thread)
+    await house.host.stop()
+    await house.open(*GRAPHS)
+    await house.settle()
+    assert len(ran) == 1
+    assert [each.state for each in await house.interrupts(thread)] == ["delivered", "delivered"]
+
+
+async def _die(*_: Any) -> bool:
+    raise asyncio.CancelledError
