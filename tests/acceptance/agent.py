@@ -13,9 +13,13 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 STEP_S = 0.02
+PATIENCE_S = 30.0
+"""How long anything is waited for: long enough for a busy machine, as nothing is waited for in vain."""
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], *, within: float = 10.0, what: str = "") -> T:
+async def eventually(
+    look: Callable[[], Awaitable[T | None]], *, within: float = PATIENCE_S, what: str = ""
+) -> T:
     """Look until something true is seen, and return it. Fails after `within` seconds."""
     deadline = asyncio.get_running_loop().time() + within
     while True:
@@ -57,14 +61,14 @@ class Agent:
         """Ask how an action stands."""
         return await self.ask("GET", f"/v1/actions/{action['id']}")
 
-    async def wait_for(self, action: Json, *states: str, within: float = 10.0) -> Json:
+    async def wait_for(self, action: Json, *states: str) -> Json:
         """Wait until an action is in one of these states."""
 
         async def look() -> Json | None:
             found = await self.standing(action)
             return found if found["state"] in states else None
 
-        return await eventually(look, within=within, what=f"{action['kind']} {' or '.join(states)}")
+        return await eventually(look, what=f"{action['kind']} {' or '.join(states)}")
 
     async def claim(self, action: Json, *, expect: int = 200) -> Json:
         """Start an action."""
@@ -79,14 +83,14 @@ class Agent:
         """Start a thread of a hosted graph."""
         return await self.ask("POST", "/v1/threads", json={"graph": graph, "input": given})
 
-    async def thread(self, started: Json, *states: str, within: float = 10.0) -> Json:
+    async def thread(self, started: Json, *states: str) -> Json:
         """Wait until a thread is in one of these states."""
 
         async def look() -> Json | None:
             found = await self.ask("GET", f"/v1/threads/{started['id']}")
             return found if found["state"] in states else None
 
-        return await eventually(look, within=within, what=f"thread {' or '.join(states)}")
+        return await eventually(look, what=f"thread {' or '.join(states)}")
 
     async def problems(self, path: str = "/readyz") -> Json:
         """Ask what is wrong with the bot, by part."""

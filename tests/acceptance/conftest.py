@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.app import Bot
 from bot.localslack import LocalSlack, Person
-from tests.acceptance.agent import Agent
+from tests.acceptance.agent import PATIENCE_S, Agent
 from tests.acceptance.company import APPROVALS, CLEO, DIA, workspace
 from tests.acceptance.staging import Stage
 
@@ -24,13 +24,16 @@ LAUNCH = (
 OFFLINE = re.compile("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET")
 fixture = pytest_asyncio.fixture(loop_scope="session")
 """One loop for all, so that they share a browser: starting one takes longer than most of the tests."""
+ACK_S = 10.0
+"""The bot answers within three seconds by its own clock; a busy machine may take longer."""
+expect.set_options(timeout=PATIENCE_S * 1000)
 Open = Callable[..., Awaitable[Page]]
 
 
 @fixture
 async def slack() -> AsyncIterator[LocalSlack]:
     """The workspace, without Slack's rate limits: the bot keeps its own pace all the same."""
-    async with LocalSlack(workspace(), rate_scale=None, retry_scale=0) as server:
+    async with LocalSlack(workspace(), rate_scale=None, retry_scale=0, ack_timeout=ACK_S) as server:
         yield server
 
 
@@ -90,7 +93,7 @@ async def open_page(slack: LocalSlack, browser: Browser) -> AsyncIterator[Open]:
 
     async def show(as_user: str = CLEO, channel: str = APPROVALS, **options: Any) -> Page:
         page = await browser.new_page(**options)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         await page.goto(f"{slack.base_url}/?as={as_user}#{channel}")

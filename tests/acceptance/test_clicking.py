@@ -54,6 +54,8 @@ async def test_two_people_make_a_quorum(open_page: Open, agent: Agent) -> None:
     cleos, dias = await open_page(CLEO), await open_page(DIA)
     await button(message(cleos, "payment.transfer"), "approve").click()
     await expect(message(dias, "payment.transfer")).to_contain_text("1 of 2 approvals: @Cleo Díaz")
+    await button(message(cleos, "payment.transfer"), "approve").click()
+    await expect(whisper(cleos)).to_contain_text("Your approval is already counted.")
     assert (await agent.standing(asked))["state"] == "waiting"
     await button(message(dias, "payment.transfer"), "approve").click()
     await expect(message(cleos, "payment.transfer")).to_contain_text("Approved by @Cleo Díaz and @Dia Patel")

@@ -76,6 +76,7 @@ async def test_windows_that_ran_out_while_the_bot_was_down_are_handled_at_the_st
     stage: Stage, cleo: Person
 ) -> None:
     """All three defaults: abort, safe-halt, and the sign-off that stays pending."""
+    stage.policy.write_text(stage.policy.read_text().replace("expires_in: 2s", "expires_in: 5s"))
     token = await stage.token()
     async with running(stage, token) as agent:
         thread = await agent.start("ledger", {"kind": "message.broadcast", "args": {"text": "hello"}})

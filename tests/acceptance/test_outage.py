@@ -16,8 +16,8 @@ from tests.acceptance.staging import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AT_ONCE_S = 1.0
-"""What waits for nobody is answered in less, on a busy machine too."""
+AT_ONCE_S = 10.0
+"""What waits for nobody is done in less, on a busy machine too; the windows are ten minutes long."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ async def test_invariant_10_tiers_0_and_1_pass_at_once_while_slack_is_down_and_t
             assert (await agent.report(passed))["receipt"] == "executed"
             thread = await agent.start("ledger", {"kind": kind, "args": args})
             await agent.thread(thread, "finished")
-        assert time.monotonic() - began < 2 * AT_ONCE_S
+        assert time.monotonic() - began < AT_ONCE_S
         assert len(stage.effects()) == 2
         assert "Slack" in (await agent.problems())["slack"]
 
@@ -95,11 +95,11 @@ async def test_nothing_is_lost_when_slack_goes_away_in_between(
     await eventually(lambda: wanted(stage, "digest", "page"), what="a digest and a page that wait")
     await slack.start()
     async with stage.person(CLEO) as cleo, stage.person(ADA) as ada:
-        await cleo.wait_for_message(APPROVALS, "not needed any more", timeout=15)
-        await ada.wait_for_message("dm", "asked meanwhile", timeout=15)
-        await cleo.wait_for_message(DIGEST, "3 actions passed", timeout=15)
+        await cleo.wait_for_message(APPROVALS, "not needed any more")
+        await ada.wait_for_message("dm", "asked meanwhile")
+        await cleo.wait_for_message(DIGEST, "3 actions passed")
         for words in ("asked meanwhile", "asked by a thread"):
-            found = await cleo.wait_for_message(APPROVALS, words, timeout=15)
+            found = await cleo.wait_for_message(APPROVALS, words)
             await eventually(lambda ts=found["ts"]: clicked(cleo, ts, "approve"))  # type: ignore[misc]
         assert (await agent.wait_for(meanwhile, "approved"))["decided_by"] == [CLEO]
         await agent.thread(thread, "finished")

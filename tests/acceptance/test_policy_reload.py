@@ -52,6 +52,7 @@ async def test_a_bad_file_changes_nothing_and_the_admins_are_told_where_it_is_wr
     line = good.split("blast_radius: medium")[0].count("\n") + 1
     assert f"policy.yaml:{line}:" in str(told["blocks"])
     assert "blast_radius" in str(told["blocks"])
+    assert "^" not in str(told["blocks"]), "a caret points nowhere among letters of different widths"
     after = await agent.propose("payment.refund", {"amount": 1})
     assert (after["tier"], after["policy_version"]) == (2, version)
     edit(stage, "blast_radios: medium", "blast_radius: medium")

@@ -11,11 +11,11 @@ import pytest
 from bot.localslack import Person
 from tests.acceptance.agent import Agent
 from tests.acceptance.company import ADMIN, APPROVALS
-from tests.acceptance.staging import UP, Process, Stage
+from tests.acceptance.staging import UP_S, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-STOP_S = 5.0
+STOP_S = 15.0
 """A stop in which nothing is in hand takes no longer, on a busy machine too."""
 
 
@@ -37,9 +37,8 @@ async def test_sigterm_stops_the_bot_which_finishes_what_is_in_hand(stage: Stage
 
 async def test_a_second_bot_on_the_same_folder_is_refused_with_a_sentence(stage: Stage) -> None:
     async with stage.bot() as first:
-        second = Process(stage.environment, stage.folder)
-        await second.start()
-        assert await second.ended(UP) == 3
+        async with stage.started() as second:
+            assert await second.ended(UP_S) == 3
         (told,) = second.log
         assert told["event"].startswith("membrane: ")
         assert "another bot" in told["event"].lower()
