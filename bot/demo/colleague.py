@@ -21,6 +21,8 @@ Json = dict[str, Any]
 DM = "dm"
 TRIES = 4
 """A click that was not heard, or took the bot too long, is tried again, as people do."""
+BETWEEN_LOOKS_S = 0.2
+"""Everybody looks at everything that changes: without a pause that would be most of the work."""
 PATIENCE_S = 8.0
 """How long somebody who clicked waits for an answer before they click again."""
 
@@ -143,11 +145,17 @@ class Colleague:
             version = (await self._person.state(since=version, wait=left))["version"]
 
     async def _wait(self, where: str, fits: Callable[[Json], bool], what: str) -> Json:
-        left = max(0.0, self._ends_at - time.monotonic())
-        try:
-            return await self._person.wait_for_message(where, fits, timeout=left)
-        except PersonError as missing:
-            raise NotSeen(f"{self.name} did not see {what}") from missing
+        """Return the newest message that fits, once there is one; look again when something has changed."""
+        version = (await self._person.state())["version"]
+        while True:
+            found = [message for message in await self._person.messages(where) if fits(message)]
+            if found:
+                return found[-1]
+            left = self._ends_at - time.monotonic()
+            if left <= 0:
+                raise NotSeen(f"{self.name} did not see {what}")
+            await asyncio.sleep(BETWEEN_LOOKS_S)
+            version = (await self._person.state(since=version, wait=left))["version"]
 
 
 async def first_to_see(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from bot.demo.colleague import NotSeen
 from bot.demo.http_agent import AgentError, HttpAgent, Json
 from bot.demo.world import World
 
-LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 1.0
 FINAL = {"finished", "failed", "gone"}
 
 
@@ -34,32 +35,36 @@ class Fleet:
 
         An action that people turned down, or did not answer, is nothing wrong.
         """
-        jobs = [self._host(job) for job in day.HOSTED] + [self._propose(job) for job in day.PROPOSING]
-        found = await asyncio.gather(*(_told(job) for job in jobs))
+        async with AsyncExitStack() as stack:
+            agents = {
+                name: await stack.enter_async_context(HttpAgent(self.url, token))
+                for name, token in self.tokens.items()
+            }
+            jobs = [self._host(job, agents[job.agent]) for job in day.HOSTED]
+            jobs += [self._propose(job, agents[job.agent]) for job in day.PROPOSING]
+            found = await asyncio.gather(*(_told(job) for job in jobs))
         return [trouble for trouble in found if trouble is not None]
 
-    async def _host(self, job: day.HostedJob) -> None:
+    async def _host(self, job: day.HostedJob, agent: HttpAgent) -> None:
         await asyncio.sleep(job.at_s)
-        async with HttpAgent(self.url, self.tokens[job.agent]) as agent:
-            thread = await agent.start_thread(job.graph, job.given, job.on_behalf_of)
-            while thread["state"] not in FINAL:
-                await asyncio.sleep(LOOK_AGAIN_S)
-                thread = await agent.thread(thread["id"])
-            if thread["state"] == "failed":
-                raise AgentError(f"a thread of {job.graph} failed: {thread['error']}")
+        thread = await agent.start_thread(job.graph, job.given, job.on_behalf_of)
+        while thread["state"] not in FINAL:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            thread = await agent.thread(thread["id"])
+        if thread["state"] == "failed":
+            raise AgentError(f"a thread of {job.graph} failed: {thread['error']}")
 
-    async def _propose(self, job: day.ProposingJob) -> None:
+    async def _propose(self, job: day.ProposingJob, agent: HttpAgent) -> None:
         await asyncio.sleep(job.at_s)
-        async with HttpAgent(self.url, self.tokens[job.agent]) as agent:
-            for step in job.steps:
-                action = await agent.propose(step.kind, step.args, step.description)
-                if job.takes_back is not None:
-                    await self.shown(step)
-                    await agent.withdraw(action["id"], job.takes_back)
-                    return
-                ended = await agent.settle(action, self._act)
-                if ended["receipt"] != "executed":
-                    return
+        for step in job.steps:
+            action = await agent.propose(step.kind, step.args, step.description)
+            if job.takes_back is not None:
+                await self.shown(step)
+                await agent.withdraw(action["id"], job.takes_back)
+                return
+            ended = await agent.settle(action, self._act)
+            if ended["receipt"] != "executed":
+                return
 
     async def _act(self, claim: Json) -> Any:
         return await asyncio.to_thread(
