@@ -173,11 +173,15 @@ def _told(error: BaseException, path: Path) -> BaseException:
 
 
 def _settle(group: list[Unit]) -> None:
-    """Wake the callers, with one call into their loop for all of them."""
+    """Wake the callers, with one call into each of their loops."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
+    for unit in group:
+        by_loop.setdefault(unit.loop, []).append(unit)
+    for loop, units in by_loop.items():
+        with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
+            loop.call_soon_threadsafe(_wake, units)
 
-    def wake() -> None:
-        for unit in group:
-            unit.settle()
 
-    with suppress(RuntimeError):  # their loop is gone, and with it whoever waited
-        group[0].loop.call_soon_threadsafe(wake)
+def _wake(units: list[Unit]) -> None:
+    for unit in units:
+        unit.settle()

@@ -166,3 +166,16 @@ async def test_a_caller_that_goes_does_not_undo_the_work(db: Database) -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
     count: Any = await db.read(journal.count)
     assert count == 3
+
+
+async def test_callers_of_several_loops_share_a_group_and_all_are_woken(db: Database) -> None:
+    def elsewhere(first: int) -> list[int]:
+        async def several() -> list[int]:
+            return [await db.write(say(number)) for number in range(first, first + 20)]
+
+        return asyncio.run(asyncio.wait_for(several(), 10))
+
+    here = asyncio.gather(*(db.write(say(number)) for number in range(200)))
+    there = await asyncio.gather(*(asyncio.to_thread(elsewhere, 1000 * each) for each in (1, 2)))
+    assert len(await here) == 200
+    assert [numbers[0] for numbers in there] == [1000, 2000]
