@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 ARGS ?=
 
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test check format bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -37,6 +37,9 @@ format: setup ## let ruff rewrite what it can
 
 bench: setup ## ratios measured in one run (ARGS=--json for machines)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: setup ## kill the bot many times and check what is left (ARGS="--kills 500 --seed 7")
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: ## write requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
