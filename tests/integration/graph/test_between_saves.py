@@ -86,7 +86,7 @@ async def test_a_question_is_not_lost_between_two_saves(house: House, graph: str
 
 
 async def test_an_answer_that_a_thread_took_before_the_bot_died_is_delivered(house: House) -> None:
-    """Nobody had answered, and the thread had parked again; then its successor is approved before the start."""
+    """Nobody had answered and the thread had parked again; its successor is approved before the start."""
     await house.open(*GRAPHS)
     thread = await house.run("one", {"kind": "mail.send", "args": {"id": 1}})
     await house.expire()
