@@ -25,7 +25,8 @@ COMMANDS = {
     "policy": ("bot.cli.policy", "policy_group", "Check a policy, explain a ruling, show a change."),
     "token": ("bot.cli.tokens", "token_group", "Make, list and revoke agents' tokens."),
     "reviews": ("bot.cli.reviews", "reviews_group", "See what waits for a person, and what became of it."),
-    "journal": ("bot.cli.journal", "journal_group", "Read the journal, and verify its chain."),
+    "journal": ("bot.cli.journal", "journal_group", "Read, verify and export the record, prune what passed."),
+    "backup": ("bot.cli.backup", "backup", "Copy both databases into one file, beside a running bot."),
     "settings": ("bot.cli.settings", "settings_command", "List the settings, and what is set."),
 }
 

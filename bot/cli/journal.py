@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 from sqlalchemy import Connection
 
-from bot.cli.database import read
+from bot.cli import ages
+from bot.cli.database import change, read
 from bot.cli.entry import FOUND, exit_with
 from bot.cli.output import json_option, print_json, safe, when
 from bot.domain.record import JournalEntry
-from bot.store import journal
+from bot.domain.risk import Tier
+from bot.errors import StoreError
+from bot.settings import load
+from bot.store import files, journal
+from bot.store.journal import Anchor, Verified
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("journal")
 def journal_group() -> None:
-    """Read the journal, and verify its chain. Works beside a running bot."""
+    """Read the journal, verify and export it, prune what passed. Works beside a running bot."""
 
 
 @journal_group.command("show")
@@ -52,40 +63,159 @@ def show(
 
 
 @journal_group.command("verify")
+@click.option(
+    "--anchor",
+    "anchors",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Anchors that were noted elsewhere: is everything they knew still there?",
+)
+@click.option("--file", "export", type=_FILE, metavar="EXPORT", help="Verify an exported file instead.")
 @click.option("--has", "noted", metavar="HASH", help="A head that was printed earlier: is it still there?")
 @json_option
-def verify(*, noted: str | None, as_json: bool) -> None:
-    """Check that no entry was changed, dropped or moved. Exits with 1 if one was.
+def verify(*, anchors: tuple[Path, ...], export: Path | None, noted: str | None, as_json: bool) -> None:
+    """Check that no entry was changed, dropped or moved, and name those that were. Exits with 1 then.
 
-    Entries cut off the end leave no trace in the chain itself. So note the printed heads in another place,
-    and ask for one later with --has.
-    """
-    count, breaks = read(journal.verify)
-    heads, found = read(lambda connection: _heads(connection, noted))
-    whole = not breaks and (found or noted is None)
-    if as_json:
-        print_json({"whole": whole, "entries": count, "breaks": breaks, "heads": heads, "has": found})
+    Entries cut off the end leave no trace in a chain itself; an anchor that knew them tells.
+
+    \b
+      membrane journal anchor >> /elsewhere/anchors.jsonl          every night, say
+      membrane journal verify --anchor /elsewhere/anchors.jsonl
+      membrane journal verify --file journal-bot.tier0-….jsonl.gz  needs no database
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    known = [anchor for path in anchors for anchor in _anchors(path)]
+    if export is not None:
+        if noted is not None:
+            raise click.UsageError("--has looks into the database; with --file, give --anchor")
+        told = _verify_file(export, known)
+        heads: list[dict[str, Any]] = []
+        found = None
     else:
-        for each in breaks:
-            click.echo(f"{each.writer} {each.seq}: {each.what}")
-        if noted is not None and not found:
-            click.echo(f"No entry has the hash {noted}: what it stood at the end of is gone.")
-        entries = "1 entry" if count == 1 else f"{count} entries"
-        click.echo(f"The journal is {'whole' if whole else 'broken'}: {entries}.")
-        for head in heads:
-            click.echo(f"  head of {head['writer']}: entry {head['seq']}, {head['hash']}")
+        told, heads, found = read(lambda connection: _verify(connection, known, noted))
+    whole = not told.breaks and found is not False
+    if as_json:
+        print_json(
+            {"whole": whole, "entries": told.read, "breaks": told.breaks, "heads": heads, "has": found}
+        )
+    else:
+        _tell(told, heads, noted if found is False else None, whole=whole)
     exit_with(0 if whole else FOUND)
 
 
-def _heads(connection: Connection, noted: str | None) -> tuple[list[dict[str, Any]], bool]:
-    """Return the end of each writer's chain, and whether a hash that was noted earlier is in one."""
-    last: dict[str, JournalEntry] = {}
-    found = False
-    for entry in journal.entries(connection):
-        last[entry.writer] = entry
-        found = found or entry.hash == noted
-    heads = [{"writer": head.writer, "seq": head.seq, "hash": head.hash} for head in last.values()]
-    return heads, found
+def _anchors(path: Path) -> list[Anchor]:
+    try:
+        return journal.read_anchors(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    except StoreError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _verify_file(path: Path, known: list[Anchor]) -> Verified:
+    try:
+        return journal.verify_export(path, known)
+    except StoreError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _verify(
+    connection: Connection, known: list[Anchor], noted: str | None
+) -> tuple[Verified, list[dict[str, Any]], bool | None]:
+    heads = [{"writer": writer, **end._asdict()} for writer, end in journal.ends(connection).items()]
+    found = None if noted is None else journal.has(connection, noted)
+    return journal.verify(connection, known), heads, found
+
+
+def _tell(told: Verified, heads: list[dict[str, Any]], lost: str | None, *, whole: bool) -> None:
+    for each in told.breaks:
+        click.echo(f"{safe(each.writer)} {each.seq}: {safe(each.what)}")
+    if lost is not None:
+        click.echo(f"No entry has the hash {safe(lost)}: what it stood at the end of is gone.")
+    entries = "1 entry" if told.read == 1 else f"{told.read} entries"
+    click.echo(f"The journal is {'whole' if whole else 'broken'}: {entries}.")
+    for head in heads:
+        click.echo(f"  head of {safe(head['writer'])}: entry {head['seq']}, {safe(head['hash'])}")
+
+
+@journal_group.command("anchor")
+def anchor() -> None:
+    """Print where every chain ends now, as one line of JSON. Keep it where the bot's machine cannot write.
+
+    \b
+      membrane journal anchor >> /elsewhere/anchors.jsonl
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    click.echo(Anchor(time.time(), read(journal.ends)).to_line())
+
+
+@journal_group.command("export")
+@click.option(
+    "--out", type=_OUT, metavar="FILE", help="To a new file (compressed if it ends in .gz), synced to disk."
+)
+@click.option("--chain", "chains", multiple=True, metavar="NAME", help="One chain only, such as bot. [all]")
+def export(*, out: Path | None, chains: tuple[str, ...]) -> None:
+    """Write the journal as lines of JSON that say what they are and verify offline.
+
+    \b
+      membrane journal export --out audit-2026.jsonl.gz
+      membrane journal export --chain bot | jq -r 'select(.event) | [.event, .body] | @tsv'
+      membrane journal verify --file audit-2026.jsonl.gz
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    if out is None:
+        stdout = sys.stdout.buffer
+        read(lambda connection: journal.export(connection, stdout, time.time(), chains))
+        return
+
+    def write(connection: Connection) -> int:
+        with files.written(out) as file:
+            return journal.export(connection, file, time.time(), chains).entries
+
+    count = read(write)
+    click.echo(f"{out}: {count} {'entry' if count == 1 else 'entries'}.")
+
+
+@journal_group.command("prune")
+@click.option(
+    "--before",
+    callback=ages.before,
+    metavar="AGE|DATE",
+    required=True,
+    help="What passed before then: 90d, 12h, 2026-06-01.",
+)
+@click.option(
+    "--tier",
+    "tiers",
+    type=click.Choice(["0", "1"]),
+    multiple=True,
+    default=("0", "1"),
+    show_default=True,
+    help="Of which tier.",
+)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="The folder of the files. [the setting MEMBRANE_ARCHIVE, or archive in the data folder]",
+)
+@json_option
+def prune(*, before: float, tiers: tuple[str, ...], archive: Path | None, as_json: bool) -> None:
+    """Write what passed long ago (Tier 0 and 1) to files, verify them, and only then delete it here.
+
+    What people decided is never deleted. The chains that remain still verify, and so does each file. A
+    running bot does this by itself (MEMBRANE_RETAIN_TIER_0_DAYS, MEMBRANE_RETAIN_TIER_1_DAYS).
+
+    \b
+      membrane journal prune --before 30d --tier 0 --archive /mnt/cold
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    from bot.membrane.retention import Retention  # noqa: PLC0415  # so that the other commands are quick
+
+    folder = archive or load(slack=False).archive_folder
+    keep_s = {Tier(int(tier)): time.time() - before for tier in tiers}
+    pruned = change(lambda db: Retention(db, folder, keep_s).prune())
+    if as_json:
+        print_json(pruned)
+        return
+    click.echo(f"Deleted {pruned.entries} entries of the journal and {pruned.actions} actions.")
+    for name in pruned.files:
+        click.echo(f"  kept in {name}")
 
 
 def _print(entry: JournalEntry, *, as_json: bool) -> None:

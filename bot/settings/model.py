@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.domain.risk import Tier
 from bot.settings import keyfile
 from bot.settings.checks import SECRET_LENGTH, graph_names, long_enough, lower, slack_url, split, token
 
@@ -85,6 +86,20 @@ class Settings(BaseSettings):
     retain_days: float = Field(
         7.0, ge=0, description="days for which a finished thread's saved state is kept; its record stays"
     )
+    retain_tier_0_days: float = Field(
+        30.0,
+        ge=0,
+        description="days for which passed actions of Tier 0 stay in the database; then in the archive",
+    )
+    retain_tier_1_days: float = Field(
+        90.0,
+        ge=0,
+        description="days for which passed actions of Tier 1 stay in the database; then in the archive",
+    )
+    archive: Path | None = Field(
+        None,
+        description="the folder of the files that old passed actions go to [archive in MEMBRANE_DATA]",
+    )
     sweep_s: float = Field(
         1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
     )
@@ -114,6 +129,17 @@ class Settings(BaseSettings):
     def retain_s(self) -> float:
         """For how long a finished thread's saved state is kept, in seconds."""
         return self.retain_days * 86400
+
+    @property
+    def archive_folder(self) -> Path:
+        """The folder of the files that old passed actions go to."""
+        return self.archive or self.data / "archive"
+
+    @property
+    def keep_s(self) -> dict[Tier, float]:
+        """For how long passed actions stay in the database, in seconds."""
+        days = {Tier.TRANSPARENT: self.retain_tier_0_days, Tier.ASYNC_REVIEW: self.retain_tier_1_days}
+        return {tier: kept * 86400 for tier, kept in days.items()}
 
     def digest_key(self) -> bytes:
         """Return the key of the args digests; generate it into the data folder where none is set.

@@ -29,7 +29,7 @@ def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusiv
         if not readonly:
             _make(connection)
         found = revision_of(connection)
-        if found == REVISION:
+        if is_known(found):
             return
         if not _older(found):
             raise WrongVersion(
@@ -51,6 +51,11 @@ def revision_of(connection: Connection) -> str:
     if alembic_version.name in tables:
         return str(connection.execute(select(alembic_version.c.version_num)).scalar() or "")
     return FIRST if {"meta", "journal"} <= set(tables) else ""
+
+
+def is_known(revision: str) -> bool:
+    """Whether this bot can read a database of that revision as it is."""
+    return revision == REVISION
 
 
 def _older(found: str) -> bool:

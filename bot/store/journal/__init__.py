@@ -21,7 +21,7 @@ what the clock said, and a clock may be set back.
 from bot.store.journal.anchors import ANCHORED, Anchor, ends, plain, read_anchors, writers
 from bot.store.journal.chain import GENESIS, End, Ends, hash_of
 from bot.store.journal.exporting import Range, export, export_range, verify_export
-from bot.store.journal.reading import count, entries, last_before, since
+from bot.store.journal.reading import count, entries, has, last_before, since
 from bot.store.journal.segments import Segment
 from bot.store.journal.verifying import Break, Verified, verify
 
@@ -40,6 +40,7 @@ __all__ = [
     "entries",
     "export",
     "export_range",
+    "has",
     "hash_of",
     "last_before",
     "plain",

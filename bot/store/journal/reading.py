@@ -26,6 +26,7 @@ _SINCE = (
     .order_by(journal.c.id)
     .limit(bindparam("most"))
 )
+_HAS = select(journal.c.id).where(journal.c.hash == bindparam("digest")).limit(1)
 _LAST_BEFORE = (
     select(journal.c.id).where(journal.c.at < bindparam("instant")).order_by(journal.c.id.desc()).limit(1)
 )
@@ -65,6 +66,11 @@ def since(connection: Connection, after: int, most: int) -> list[tuple[int, Jour
     """
     rows = connection.execute(_SINCE, {"after": after, "most": most})
     return [(row[0], JournalEntry(*row[1:])) for row in rows]
+
+
+def has(connection: Connection, digest: str) -> bool:
+    """Whether an entry has this hash. Reads them all."""
+    return connection.execute(_HAS, {"digest": digest}).first() is not None
 
 
 def last_before(connection: Connection, at: float) -> int:

@@ -1,0 +1,130 @@
+"""A backup of both databases, taken beside a running bot, restored and verified."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import stat
+import tarfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.store import journal
+from bot.store.database import open_database
+from tests.acceptance.cli.conftest import Room, Shell
+
+
+async def proposals(room: Room, count: int) -> None:
+    await asyncio.gather(*(room.propose("db.read", n=number) for number in range(count)))
+
+
+def threads_database(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / ".membrane" / "threads.db")) as raw, raw:
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("CREATE TABLE checkpoints (thread_id)")
+        raw.execute("INSERT INTO checkpoints VALUES ('thr_1')")
+
+
+def restore(archive: Path, into: Path) -> None:
+    """Do what the help says."""
+    into.mkdir(mode=0o700)
+    with tarfile.open(archive) as tar:
+        tar.extractall(into, filter="data")
+
+
+@pytest.mark.parametrize("name", ["backup.tar", "backup.tar.gz"])
+async def test_a_backup_restores_to_what_there_was(shell: Shell, room: Room, name: str) -> None:
+    threads_database(shell.folder)
+    await proposals(room, 20)
+    made = await shell.run("backup", name)
+    assert (made.code, made.err) == (0, "")
+    assert f"{name}: membrane.db, threads.db; " in made.out
+    assert "The journal in it is whole: 20 entries." in made.out
+    assert stat.S_IMODE((shell.folder / name).stat().st_mode) == 0o600
+    await proposals(room, 5)
+
+    restored = shell.folder / "restored"
+    restore(shell.folder / name, restored)
+    db = open_database(restored / "membrane.db", exclusive=True)
+    assert await db.read(journal.verify) == (20, [])
+    await db.close()
+    with closing(sqlite3.connect(restored / "threads.db")) as raw:
+        assert raw.execute("SELECT thread_id FROM checkpoints").fetchall() == [("thr_1",)]
+    anchor = json.loads((restored / "backup.json").read_text())["journal"]
+    assert anchor["bot.tier0"]["seq"] == 20
+
+
+async def test_a_backup_under_load_is_one_instant(shell: Shell, room: Room) -> None:
+    async def load() -> None:
+        for _ in range(40):
+            await proposals(room, 25)
+
+    working = asyncio.create_task(load())
+    made = await shell.run("backup", "backup.tar", "--json")
+    await working
+    told = json.loads(made.out)
+    assert (made.code, told["breaks"]) == (0, [])
+    restore(shell.folder / "backup.tar", shell.folder / "restored")
+    with closing(sqlite3.connect(shell.folder / "restored" / "membrane.db")) as raw:
+        (actions,) = raw.execute("SELECT count(*) FROM actions").fetchone()
+        (entries,) = raw.execute("SELECT count(*) FROM journal").fetchone()
+    assert actions == entries == told["entries"]
+
+
+async def test_the_secret_is_in_it_only_if_asked(shell: Shell, room: Room) -> None:
+    (shell.folder / ".membrane" / "secret").write_text("s" * 32)
+    plain = await shell.run("backup", "plain.tar")
+    assert "Not in it: the secret" in plain.err
+    whole = await shell.run("backup", "whole.tar", "--with-secret")
+    assert whole.err == ""
+    for name, there in (("plain.tar", False), ("whole.tar", True)):
+        with tarfile.open(shell.folder / name) as tar:
+            assert ("secret" in tar.getnames()) is there
+
+
+async def test_nothing_is_overwritten(shell: Shell, room: Room) -> None:
+    (shell.folder / "there.tar").write_text("precious")
+    ended = await shell.run("backup", "there.tar")
+    assert ended.code == 3
+    assert "is there already" in ended.err
+    assert (shell.folder / "there.tar").read_text() == "precious"
+
+
+async def test_without_a_database_it_says_so(shell: Shell) -> None:
+    ended = await shell.run("backup", "backup.tar")
+    assert ended.code == 3
+    assert "there is no database" in ended.err
+    assert list(shell.folder.iterdir()) == []
+
+
+async def test_a_damaged_database_is_not_passed_off_as_a_backup(shell: Shell, room: Room) -> None:
+    await proposals(room, 2000)
+    await room.db.close()
+    spoilt = bytearray(room.db.path.read_bytes())
+    spoilt[len(spoilt) // 2 : len(spoilt) // 2 + 8192] = b"\xff" * 8192
+    room.db.path.write_bytes(spoilt)
+    ended = await shell.run("backup", "backup.tar")
+    assert ended.code == 3
+    assert "damaged" in ended.err
+    assert not (shell.folder / "backup.tar").exists()
+
+
+async def test_a_broken_journal_is_backed_up_and_told(shell: Shell, room: Room) -> None:
+    await proposals(room, 3)
+    with closing(sqlite3.connect(room.db.path)) as raw, raw:
+        raw.execute("DROP TRIGGER journal_no_update")
+        raw.execute("UPDATE journal SET event = 'forged' WHERE seq = 2")
+    ended = await shell.run("backup", "backup.tar")
+    assert ended.code == 1
+    assert "BROKEN" in ended.out
+    assert "bot.tier0 2: was changed" in ended.out
+    assert (shell.folder / "backup.tar").exists()
+
+
+async def test_the_help_says_how_to_restore(shell: Shell) -> None:
+    ended = await shell.run("backup", "--help")
+    assert "To restore one:" in ended.out
+    assert "tar -xf FILE -C .membrane" in ended.out

@@ -1,0 +1,125 @@
+"""The record for auditors and operators: verified, anchored, exported, pruned, beside a running bot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import bot
+from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
+
+HERE = str(Path(bot.__file__).parents[1])
+
+
+async def some(room: Room, count: int) -> None:
+    await asyncio.gather(*(room.propose("db.read", n=number) for number in range(count)))
+    await room.propose("data.delete", n=count)
+
+
+def tamper(room: Room, *statements: str) -> None:
+    with closing(sqlite3.connect(room.db.path)) as raw, raw:
+        for trigger in ("journal_no_update", "journal_no_delete"):
+            raw.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+        for statement in statements:
+            raw.execute(statement)
+
+
+def age(room: Room, seconds: float) -> None:
+    """Make everything older: no test waits for days."""
+    with closing(sqlite3.connect(room.db.path)) as raw, raw:
+        raw.execute("UPDATE actions SET proposed_at = proposed_at - ?", (seconds,))
+
+
+async def test_an_anchor_kept_elsewhere_tells_of_a_cut_off_end(shell: Shell, room: Room) -> None:
+    await some(room, 5)
+    printed = await shell.run("journal", "anchor")
+    assert printed.code == 0
+    assert json.loads(printed.out)["chains"]["bot.tier0"]["seq"] == 5
+    kept = shell.folder / "anchors.jsonl"
+    kept.write_text(printed.out)
+    assert (await shell.run("journal", "verify", "--anchor", str(kept))).code == 0
+    tamper(room, "DELETE FROM journal WHERE writer = 'bot.tier0' AND seq > 3")
+    assert (await shell.run("journal", "verify")).code == 0
+    told = await shell.run("journal", "verify", "--anchor", str(kept))
+    assert told.code == 1
+    assert "bot.tier0 4: is missing, with all up to entry 5" in told.out
+
+
+async def test_an_export_verifies_without_the_database(shell: Shell, room: Room) -> None:
+    await some(room, 5)
+    written = await shell.run("journal", "export", "--out", "audit.jsonl.gz")
+    assert (written.code, written.out) == (0, "audit.jsonl.gz: 7 entries.\n")
+    elsewhere = {"MEMBRANE_DATA": str(shell.folder / "nothing-here")}
+    verified = await shell.run("journal", "verify", "--file", "audit.jsonl.gz", **elsewhere)
+    assert (verified.code, verified.out) == (0, "The journal is whole: 7 entries.\n")
+    again = await shell.run("journal", "export", "--out", "audit.jsonl.gz")
+    assert again.code == 3
+    assert "is there already" in again.err
+
+
+async def test_an_export_goes_into_a_pipe(shell: Shell, room: Room) -> None:
+    await some(room, 3)
+    command = (PROGRAM, "journal", "export", "--chain", "bot")
+    ended = await shell.spawn(*command, PYTHONPATH=HERE)
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert (ended.code, ended.err) == (0, "")
+    assert [line.get("event", "head") for line in lines] == ["head", "action.proposed", "review.opened"]
+
+
+async def test_what_was_done_to_an_export_is_told(shell: Shell, room: Room) -> None:
+    await some(room, 3)
+    await shell.run("journal", "export", "--out", "audit.jsonl")
+    path = shell.folder / "audit.jsonl"
+    path.write_text(path.read_text().replace('\\"agent\\":\\"mailer\\"', '\\"agent\\":\\"forged\\"', 1))
+    told = await shell.run("journal", "verify", "--file", "audit.jsonl", "--json")
+    assert told.code == 1
+    assert [(each["writer"], each["seq"]) for each in json.loads(told.out)["breaks"]] == [("bot.tier0", 1)]
+
+
+@pytest.mark.parametrize("option", ["--anchor", "--file"])
+async def test_a_file_that_is_something_else_is_a_wrong_command(
+    shell: Shell, room: Room, option: str
+) -> None:
+    (shell.folder / "notes.txt").write_text("hello\n")
+    ended = await shell.run("journal", "verify", option, "notes.txt")
+    assert ended.code == 2
+    assert "notes.txt:1: this is no" in ended.err
+
+
+async def test_what_passed_long_ago_is_pruned_beside_a_running_bot(shell: Shell, room: Room) -> None:
+    await some(room, 5)
+    age(room, 2 * 3600)
+    young = await shell.run("journal", "prune", "--before", "2020-01-01")
+    assert (young.code, young.out) == (0, "Deleted 0 entries of the journal and 0 actions.\n")
+    pruned = await shell.run("journal", "prune", "--before", "1h", "--json")
+    told = json.loads(pruned.out)
+    assert (pruned.code, told["actions"], len(told["files"])) == (0, 5, 1)
+    assert Path(told["files"][0]).parent == Path(".membrane/archive")
+    await some(room, 1)
+    assert (await shell.run("journal", "verify")).code == 0
+
+
+@pytest.mark.parametrize("before", ["soon", "90", "-3d", "2999-01-01", ""])
+async def test_an_age_that_makes_no_sense_is_a_wrong_command(shell: Shell, before: str) -> None:
+    ended = await shell.run("journal", "prune", "--before", before)
+    assert ended.code == 2
+    assert "--before" in ended.err
+
+
+async def test_a_database_of_an_older_bot_asks_for_a_start(shell: Shell, room: Room) -> None:
+    await room.db.close()
+    with closing(sqlite3.connect(room.db.path)) as raw, raw:
+        raw.execute("UPDATE alembic_version SET version_num = '0001'")
+    ended = await shell.run("journal", "verify")
+    assert ended.code == 3
+    assert "Start the bot once" in ended.err
+
+
+def test_the_environment_has_no_settings_of_ours() -> None:
+    assert not [name for name in os.environ if name.startswith("MEMBRANE_RETAIN")]
