@@ -96,8 +96,8 @@ class Actions:
         """Start the action: the step between the answer and the effect.
 
         It succeeds once, with the args digest that was proposed, while the approval is good. Only then may
-        the effect happen, with the arguments that the answer holds. A problem with the reason `lapsed` says
-        that people are being asked again.
+        the effect happen, with the arguments that were proposed: the answer repeats them, but for what the
+        policy redacts. A problem with the reason `lapsed` says that people are being asked again.
         """
         asked = await body.read(request, models.ClaimRequest)
         agent = caller(request).agent

@@ -254,7 +254,9 @@ class ClaimAnswer(BaseModel):
     key: str = Field(description="the effect's idempotency key; hand it to whoever carries out the effect")
     attempt: int
     kind: str
-    args: dict[str, Any] = Field(description="exactly what was ruled and shown; run these")
+    args: dict[str, Any] = Field(
+        description="what was ruled and shown; what the policy redacts stands here as `redacted`"
+    )
     args_digest: str
     report_within_s: float = Field(description="seconds, after which its receipt is unknown")
 
