@@ -145,9 +145,11 @@ CASES = [
     pytest.param(
         BASE.replace("quorum: 2", "quorum: 3"),
         [
-            "23:58: a quorum of 3 cannot be reached without the requester: tier 3 has 3 who can approve, and "
-            "nobody approves what is done in their own name or by their own agent; name more approvers, or ask "
-            "for fewer; a rotation counts as one person"
+            (
+                "23:58: a quorum of 3 cannot be reached without the requester: tier 3 has 3 who can approve, and "
+                "nobody approves what is done in their own name or by their own agent; name more approvers, or ask "
+                "for fewer; a rotation counts as one person"
+            )
         ],
         id="a quorum that needs the requester",
     ),
