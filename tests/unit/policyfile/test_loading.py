@@ -286,12 +286,12 @@ def _as_an_editor_reads(text: str) -> Any:
 
 
 def test_the_policy_in_force_is_replaced_whole() -> None:
-    first, second = parse(BASE), parse(BASE.replace("quorum: 2", "quorum: 1"))
+    first, second = parse(BASE), parse(BASE.replace("quorum: 2", "quorum: 3"))
     in_force = PolicyInForce(first)
     assert in_force.current is first
     in_force.replace(second)
     assert in_force.current is second
-    assert [str(change) for change in changes_between(first, second)] == ["LOOSER: tier 3: quorum 2 is now 1"]
+    assert [str(change) for change in changes_between(first, second)] == ["tier 3: quorum 2 is now 3"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
