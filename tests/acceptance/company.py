@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.localslack import Channel, User, UserGroup, Workspace
 
 ADA, BEN = "U0ADA", "U0BEN"
-CLEO, DIA = "U0CLEO", "U0DIA"
+CLEO, DIA, EVE = "U0CLEO", "U0DIA", "U0EVE"
 FINN, FAY = "U0FINN", "U0FAY"
 GUS = "U0GUS"
 GUEST, STRANGER, GONE = "U0GUEST", "U0STRANGER", "U0GONE"
@@ -17,6 +17,7 @@ PEOPLE = (
     User(id=BEN, name="ben", real_name="Ben Sato", title="Platform, on call"),
     User(id=CLEO, name="cleo", real_name="Cleo Díaz", title="Release lead", is_admin=True),
     User(id=DIA, name="dia", real_name="Dia Patel", title="Release lead"),
+    User(id=EVE, name="eve", real_name="Eve Berg", title="Release lead"),
     User(id=FINN, name="finn", real_name="Finn Haddad", title="Finance"),
     User(id=FAY, name="fay", real_name="Fay Ng", title="Finance"),
     User(id=GUS, name="gus", real_name="Gus Romero", title="Support; owns the agents"),
@@ -37,6 +38,6 @@ def workspace() -> Workspace:
             Channel(id=APPROVALS, name="agent-approvals", members=everybody, topic="What waits for a person"),
             Channel(id=DIGEST, name="agent-digest", members=everybody, topic="What passed, to look over"),
             Channel(id=INCIDENTS, name="incidents", members=everybody, topic="Nobody answered for too long"),
-            Channel(id=ADMIN, name="membrane-admin", members=(CLEO, DIA), topic="For those who run the bot"),
+            Channel(id=ADMIN, name="membrane-admin", members=(CLEO, DIA, EVE), topic="For the admins"),
         ),
     )

@@ -16,7 +16,7 @@ VARIABLE = "ACCEPTANCE_LEDGER"
 
 
 def effect(run: Execution) -> dict[str, Any]:
-    """Write a line, and lock up or fail where the arguments say so."""
+    """Write a line, then fail if the arguments say so."""
     line = {"key": run.key, "kind": run.kind, "args": run.args, "attempt": run.attempt}
     with Path(os.environ[VARIABLE]).open("a") as file:
         file.write(json.dumps(line) + "\n")

@@ -72,6 +72,7 @@ async def test_what_was_parked_when_the_bot_was_killed_is_approved_later_and_run
         assert shown == sorted(card["ts"] for card in cards.values()), "no card was posted twice"
 
 
+@pytest.mark.parametrize("way", ["http"])
 async def test_windows_that_ran_out_while_the_bot_was_down_are_handled_at_the_start(
     stage: Stage, cleo: Person
 ) -> None:

@@ -67,7 +67,7 @@ async def test_somebody_taken_out_of_the_file_can_no_longer_vote(
 ) -> None:
     asked = await agent.propose("data.delete", {"what": "old logs"})
     card = await cleo.wait_for_message(APPROVALS, "old logs")
-    edit(stage, "release-leads:   {users: [U0CLEO, U0DIA]}", "release-leads:   {users: [U0EVE, U0DIA]}")
+    edit(stage, "[U0CLEO, U0DIA, U0EVE]", "[U0FINN, U0DIA, U0EVE]")
     await eventually(lambda: reloaded(stage), what="the new file in force")
     assert (await cleo.click(APPROVALS, card, "approve")).acked
     await cleo.wait_for_message(APPROVALS, "not one of the approvers")
