@@ -1,0 +1,36 @@
+"""What must hold after any number of kills. Each check reads the evidence alone."""
+
+from __future__ import annotations
+
+from tests.chaos.checks import effects, messages, records, reviews
+from tests.chaos.checks.violation import Check, Violation
+from tests.chaos.evidence import Evidence
+
+ALWAYS: tuple[Check, ...] = (
+    records.files_are_sound,
+    records.the_journal_tells_it_all,
+    records.the_auditor_has_nothing_to_mend,
+    reviews.one_outcome,
+    reviews.votes_count_once,
+    effects.effects_happen_once,
+    effects.effects_were_allowed,
+    effects.approvals_do_not_keep,
+    effects.nothing_is_asked_twice,
+    effects.what_was_told_stands,
+    messages.no_page_after_an_outcome,
+)
+ONCE_SETTLED: tuple[Check, ...] = (
+    reviews.everything_is_answered,
+    effects.receipts_are_honest,
+    effects.graphs_are_told_the_truth,
+    messages.every_review_has_its_card,
+    messages.the_store_knows_what_slack_shows,
+)
+
+__all__ = ["Violation", "check"]
+
+
+def check(evidence: Evidence, *, settled: bool) -> list[Violation]:
+    """Return everything that does not hold. Some things need only hold once everything is `settled`."""
+    chosen = (*ALWAYS, *ONCE_SETTLED) if settled else ALWAYS
+    return [violation for each in chosen for violation in each(evidence)]

@@ -1,0 +1,141 @@
+"""The crash points: named places between two things that must not come apart.
+
+Each wraps a seam of the bot from outside, in the process that is to die; production code knows nothing of it.
+`before` is the instant before the seam is entered, `after` the instant after it has done its work.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+import bot.app
+from bot.graph.host import Host
+from bot.graph.running import Runner
+from bot.graph.saver import GuardedSaver
+from bot.jobs import Jobs
+from bot.membrane import Executing, Hosting, Judging, Outbox, Proposals, Sweeping
+from bot.slack import Slack
+from bot.store import sqlite
+from tests.chaos.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """A function of the bot: where it hangs, and what it does, in a few words."""
+
+    owner: Any
+    attribute: str
+    what: str
+    starting: bool = False
+    """Whether it is crossed while the bot starts, so that the first crossing is the one."""
+
+
+SEAMS = {
+    # The start, and what it recovers.
+    "database": Seam(bot.app, "open_database", "opening the database", starting=True),
+    "host": Seam(Host, "start", "loading graphs and finding what is unfinished", starting=True),
+    "catch-up": Seam(Jobs, "run_all", "doing what came due while the bot was down", starting=True),
+    "slack": Seam(Slack, "identity", "asking Slack who the bot is", starting=True),
+    "go-on": Seam(Runner, "go_on", "recovering one thread"),
+    # A thread's way.
+    "wanted": Seam(Hosting, "start_thread", "writing the row of a wanted thread"),
+    "start": Seam(Runner, "start", "running a thread for the first time"),
+    "checkpoint": Seam(GuardedSaver, "aput", "saving a thread's state"),
+    "writes": Seam(GuardedSaver, "aput_writes", "saving what a node wrote"),
+    "park": Seam(Hosting, "park", "writing the reviews of a parked thread"),
+    "resume": Seam(Runner, "resume", "resuming a thread with its answer"),
+    "delivered": Seam(Hosting, "delivered", "noting that a thread took its answer"),
+    "thread-state": Seam(Hosting, "thread_state", "noting where a thread stands"),
+    # An action's way.
+    "propose": Seam(Proposals, "propose", "recording a proposal"),
+    "withdraw": Seam(Proposals, "withdraw", "withdrawing an action"),
+    "claim": Seam(Executing, "claim", "claiming an effect"),
+    "lapse": Seam(Executing, "_lapse", "asking again after an approval lapsed"),
+    "effect": Seam(Ledger, "ran", "the effect itself"),
+    "report": Seam(Executing, "report", "reporting an effect"),
+    # People and the clock.
+    "vote": Seam(Judging, "vote", "counting a vote"),
+    "acknowledge": Seam(Judging, "acknowledge", "quieting a chain"),
+    "expire": Seam(Sweeping, "_expire", "closing a review whose window has passed"),
+    "page": Seam(Sweeping, "_page", "wanting the pages that are due"),
+    "digest": Seam(Sweeping, "digest_due", "making a digest"),
+    "unknown": Seam(Sweeping, "unknown_due", "giving up on reports"),
+    # Slack's messages.
+    "lease": Seam(Outbox, "lease", "taking messages to send"),
+    "attempt": Seam(Outbox, "attempting", "noting that a post is about to be tried"),
+    "post": Seam(AsyncWebClient, "chat_postMessage", "posting a message"),
+    "posted": Seam(Outbox, "posted", "noting where a message is"),
+    "update": Seam(AsyncWebClient, "chat_update", "redrawing a message"),
+    "updated": Seam(Outbox, "updated", "noting what a message shows"),
+    # The group's commit, between the work and the answer.
+    "commit": Seam(sqlite, "commit", "committing a group"),
+}
+
+NAMES = tuple(f"{name}.{side}" for name in SEAMS for side in ("before", "after"))
+"""Every crash point."""
+
+
+def describe(name: str) -> str:
+    """Say where a crash point is."""
+    seam, _, side = name.partition(".")
+    return f"{side} {SEAMS[seam].what}"
+
+
+def starting(name: str) -> bool:
+    """Whether a crash point is crossed once in each start."""
+    return SEAMS[name.partition(".")[0]].starting
+
+
+def arm(name: str, crossing: int) -> None:
+    """Let this process die at the `crossing`-th time that it comes by a crash point."""
+    seam, _, side = name.partition(".")
+    where = SEAMS[seam]
+    countdown = _countdown(crossing)
+    original = getattr(where.owner, where.attribute)
+    wrap = _around_async if inspect.iscoroutinefunction(original) else _around
+    setattr(where.owner, where.attribute, wrap(original, countdown, side))
+
+
+def _countdown(crossing: int) -> Callable[[], None]:
+    left = [crossing]
+
+    def cross() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return cross
+
+
+def _around_async(original: Any, cross: Callable[[], None], side: str) -> Any:
+    @functools.wraps(original)
+    async def crossing(*args: Any, **kwargs: Any) -> Any:
+        if side == "before":
+            cross()
+        result = await original(*args, **kwargs)
+        if side == "after":
+            cross()
+        return result
+
+    return crossing
+
+
+def _around(original: Any, cross: Callable[[], None], side: str) -> Any:
+    @functools.wraps(original)
+    def crossing(*args: Any, **kwargs: Any) -> Any:
+        if side == "before":
+            cross()
+        result = original(*args, **kwargs)
+        if side == "after":
+            cross()
+        return result
+
+    return crossing

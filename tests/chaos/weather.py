@@ -1,0 +1,122 @@
+"""What goes wrong between the bot and Slack while the bot lives its lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from bot.localslack import LocalSlack
+
+Front = Callable[[LocalSlack, Random], None]
+
+
+def _limited(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(method="chat.*", kind="rate_limit", times=rng.randint(1, 3), retry_after=1)
+
+
+def _server_error(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(
+        method="chat.*", kind="http", status=rng.choice((500, 502)), times=2, after=rng.random() < 0.5
+    )
+
+
+def _posted_all_the_same(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(
+        method="chat.postMessage", kind="error", error="internal_error", times=rng.randint(1, 3), after=True
+    )
+
+
+def _never_posted(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(method="chat.postMessage", kind="error", error="fatal_error", times=rng.randint(1, 2))
+
+
+def _dropped(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(method="chat.*", kind="drop", times=rng.randint(1, 3), after=rng.random() < 0.7)
+
+
+def _slow(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(
+        method="chat.*", kind="delay", times=3, seconds=rng.uniform(0.2, 0.8), after=rng.random() < 0.5
+    )
+
+
+def _lands_late(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=rng.uniform(0.1, 0.6))
+
+
+def _blind(slack: LocalSlack, rng: Random) -> None:
+    method = rng.choice(("conversations.history", "users.info", "usergroups.users.list", "conversations.*"))
+    slack.faults.arm(method=method, kind="http", status=503, times=2)
+
+
+def _clicks_astray(slack: LocalSlack, rng: Random) -> None:
+    how = rng.choice(("lost", "late", "twice"))
+    if how == "late":
+        slack.faults.arm(method="interactions", kind="late", seconds=rng.uniform(0.3, 1.0), times=2)
+    elif how == "twice":
+        slack.faults.arm(method="interactions", kind="twice", times=3)
+    else:
+        slack.faults.arm(method="interactions", kind="lost", times=2)
+
+
+def _no_handshake(slack: LocalSlack, rng: Random) -> None:
+    slack.faults.arm(method="sockets", kind="refuse", times=rng.randint(1, 2))
+
+
+FRONTS: tuple[Front, ...] = (
+    _limited,
+    _server_error,
+    _posted_all_the_same,
+    _never_posted,
+    _dropped,
+    _slow,
+    _lands_late,
+    _blind,
+    _clicks_astray,
+    _no_handshake,
+)
+
+
+class Weather:
+    """Arms some faults for each life, and breaks sockets now and then."""
+
+    def __init__(self, slack: LocalSlack, seed: str) -> None:
+        self._slack = slack
+        self._rng = Random(f"weather {seed}")
+        self._breaking: asyncio.Task[None] | None = None
+        self.armed = 0
+
+    def change(self) -> None:
+        """Let the weather change for the next life."""
+        rng = self._rng
+        self._slack.faults.clear()
+        for front in rng.sample(FRONTS, rng.choice((0, 1, 1, 2, 3))):
+            front(self._slack, rng)
+            self.armed += 1
+        if rng.random() < 0.2:
+            self._break_sockets(rng.uniform(0.2, 1.5), orderly=rng.random() < 0.5)
+            self.armed += 1
+
+    def clear_up(self) -> None:
+        """Let nothing go wrong any more."""
+        self._slack.faults.clear()
+        if self._breaking is not None:
+            self._breaking.cancel()
+
+    def _break_sockets(self, after_s: float, *, orderly: bool) -> None:
+        async def work() -> None:
+            await asyncio.sleep(after_s)
+            if orderly:
+                await self._slack.sockets.announce("refresh_requested")
+            else:
+                self._slack.sockets.drop()
+
+        self.clear_sockets()
+        self._breaking = asyncio.create_task(work())
+
+    def clear_sockets(self) -> None:
+        """Break none that were to be broken."""
+        if self._breaking is not None:
+            self._breaking.cancel()
+            self._breaking = None
