@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain.change import delay_text
-from bot.domain.people import votes_possible
 from bot.domain.policy import Policy
 from bot.domain.policy_model import GatedTier, OwnSettings
 from bot.domain.risk import Tier
@@ -15,22 +14,15 @@ def notes_of(policy: Policy) -> tuple[str, ...]:
     """Return what an admin may want to know about a policy that loads."""
     notes: list[str] = []
     for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
-        notes += _gated(policy, f"tier {int(tier)}", policy.tiers[tier], mandated=False)
+        notes += _gated(f"tier {int(tier)}", policy.tiers[tier], mandated=False)
     for name in policy.kinds:
         tier = policy.own_tier(name)
         if tier.waits and (gated := policy.gated(name, tier)) != policy.tiers[tier]:
-            notes += _gated(policy, name, gated, mandated=policy.actions[name].mandated)
+            notes += _gated(name, gated, mandated=policy.actions[name].mandated)
     return (*notes, *_unused(policy))
 
 
-def _gated(policy: Policy, what: str, gated: GatedTier, *, mandated: bool) -> Iterator[str]:
-    votes = votes_possible(gated.approvers, policy.people)
-    if votes is not None and votes == gated.quorum:
-        can = "one person can" if votes == 1 else f"{votes} people can"
-        yield (
-            f"{what}: {can} approve, and as many are needed; nobody approves what their own agent "
-            "does, so such an action of theirs is never approved"
-        )
+def _gated(what: str, gated: GatedTier, *, mandated: bool) -> Iterator[str]:
     late = [step for step in gated.chain.steps if step.after.of(gated.window_s) >= gated.window_s]
     if late and not mandated:
         at = " and ".join(delay_text(step.after) for step in late)

@@ -84,6 +84,13 @@ def _check_people(parts: Parts, path: Path, gated: GatedTier, what: str, *, mand
             f"a quorum of {gated.quorum} cannot be reached: {what} has {votes} who can approve",
             "name more approvers, or ask for fewer; a rotation counts as one person",
         )
+    elif votes == gated.quorum:
+        parts.say(
+            _nearest(parts, path, "quorum", "approvers"),
+            f"a quorum of {gated.quorum} cannot be reached without the requester: {what} has {votes} who can "
+            "approve, and nobody approves what is done in their own name or by their own agent",
+            "name more approvers, or ask for fewer; a rotation counts as one person",
+        )
     window = float("inf") if mandated else gated.window_s
     steps = [step for step in gated.chain.steps if step.after.of(gated.window_s) < window]
     paged = [name for step in steps for name in step.page]

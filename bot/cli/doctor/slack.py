@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
@@ -21,6 +22,9 @@ from bot.slack.people import SlackPeople
 from bot.slack.places import NoSuchChannel, Places
 
 PATIENCE_S = 10
+PAGES, PAGE = 10, 1000
+"""How much of a large workspace's list of channels is read to say more of one that the bot is not in."""
+MORE_VOTES = "add approvers, or lower the quorum in the policy"
 INSTALL = "install the app anew from manifest.yml"
 
 
@@ -39,7 +43,8 @@ async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
     found += await _scopes(client)
     found += await _app_token(client, chosen)
     if policy is not None:
-        found += [await _channel(client, Places(client), name) for name in sorted(policy.channels)]
+        places = Places(client)
+        found += [await _channel(client, places, name) for name in sorted(policy.channels)]
         found += await _people(client, identity, policy)
     return found
 
@@ -85,20 +90,39 @@ async def _app_token(client: AsyncWebClient, chosen: Settings) -> list[Finding]:
 
 async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding:
     part = f"channel {name}"
-    invite = f"make it if there is none, then in Slack: /invite the bot to {name}"
     try:
-        channel_id = await ask("conversations.list", places.find(name))
+        channel_id = await ask("users.conversations", places.find(name))
         told = await ask("conversations.info", client.conversations_info(channel=channel_id))
+        channel: Mapping[str, Any] | None = told["channel"]
     except NoSuchChannel:
-        return fail(part, "there is none that the bot can see; a private one it sees once invited", invite)
+        channel = await _public(client, name)
     except CallFailed as failed:
-        return fail(part, f"Slack answered {failed.failure.error}", invite)
-    channel = told["channel"]
+        return fail(part, f"Slack answered {failed.failure.error}", f"in Slack: /invite the bot to {name}")
+    if channel is None:
+        invite = f"make it if there is none, then in Slack: /invite the bot to {name}"
+        return fail(part, "there is none that the bot can see; a private one it sees once invited", invite)
     if channel.get("is_archived"):
         return fail(part, "it is archived", "restore it, or name another in the policy")
     if not channel.get("is_member"):
         return fail(part, "the bot is not in it, so it cannot post there", f"in Slack: /invite it to {name}")
-    return ok(part, channel_id)
+    return ok(part, str(channel["id"]))
+
+
+async def _public(client: AsyncWebClient, name: str) -> Mapping[str, Any] | None:
+    """Look among all public channels, where the bot need not be a member; None if that finds nothing."""
+    wanted, cursor = name.removeprefix("#").lower(), ""
+    for _ in range(PAGES):
+        try:
+            page = await ask("conversations.list", client.conversations_list(limit=PAGE, cursor=cursor))
+        except CallFailed:
+            return None
+        for channel in page["channels"]:
+            if channel["name"] == wanted:
+                return dict(channel)
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            break
+    return None
 
 
 async def _people(client: AsyncWebClient, identity: Identity, policy: Policy) -> list[Finding]:
@@ -152,5 +176,11 @@ def _quorums(policy: Policy, voters: dict[str, frozenset[str]]) -> list[Finding]
         able = len(frozenset().union(*(voters[name] for name in approvers)))
         if able < quorum:
             why = f"{what} needs {quorum} approvals, and {able} of {' or '.join(approvers)} can vote"
-            found.append(fail("quorum", why, "add approvers, or lower the quorum in the policy"))
+            found.append(fail("quorum", why, MORE_VOTES))
+        elif able == quorum:
+            why = (
+                f"{what} needs {quorum} approvals, and only {able} of {' or '.join(approvers)} can vote, "
+                "none of them on what their own agent does"
+            )
+            found.append(warn("quorum", why, MORE_VOTES))
     return found

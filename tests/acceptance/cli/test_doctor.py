@@ -17,7 +17,7 @@ POLICY = """
 version: 1
 people:
   oncall:  {users: [U0ADA, U0BEN]}
-  leads:   {users: [U0CLEO, U0DIA]}
+  leads:   {users: [U0CLEO, U0DIA, U0EVE]}
   finance: {usergroup: S0FIN}
 escalations:
   usual: {steps: [{after: 50%, page: [leads]}, {after: 90%, post: "#incidents"}]}
@@ -33,7 +33,7 @@ actions:
     more_args: true
 """
 
-USERS = tuple(User(id=f"U0{name.upper()}", name=name) for name in ("ada", "ben", "cleo", "dia"))
+USERS = tuple(User(id=f"U0{name.upper()}", name=name) for name in ("ada", "ben", "cleo", "dia", "eve"))
 CHANNELS = tuple(
     Channel(id=f"C0{place}", name=name, members=("U0ADA",))
     for place, name in enumerate(("agent-digest", "agent-approvals", "incidents"))
@@ -105,7 +105,7 @@ async def test_channels_that_are_missing_archived_or_without_the_bot(clinic: Cli
     )
     assert "the bot is not in it" in found["channel #agent-digest"]
     assert "/invite" in found["channel #agent-digest"]
-    assert "channel #agent-approvals" in found
+    assert "it is archived" in found["channel #agent-approvals"]
     assert "there is none that the bot can see" in found["channel #incidents"]
 
 

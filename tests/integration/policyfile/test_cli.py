@@ -72,11 +72,8 @@ def test_check_without_a_file_is_a_slip_of_usage() -> None:
 
 def test_check_adds_notes_to_what_loads(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
-    path.write_text(BASE.replace("quorum: 2", "quorum: 3"))
-    assert (
-        "  note: tier 3: 3 people can approve, and as many are needed; nobody"
-        in _run("check", str(path)).stdout
-    )
+    path.write_text(BASE.replace("people:", "people:\n  guests: {users: [U0GUS]}", 1))
+    assert "  note: people guests: nothing asks, pages or names them" in _run("check", str(path)).stdout
 
 
 def test_explain_lays_out_the_whole_ruling(good: str) -> None:

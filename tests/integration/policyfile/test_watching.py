@@ -15,7 +15,6 @@ from bot.errors import PolicyError
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, load
 from tests.unit.policyfile.making import BASE
 
-QUORUM_3 = BASE.replace("quorum: 2", "quorum: 3")
 QUORUM_1 = BASE.replace("quorum: 2", "quorum: 1")
 BROKEN = BASE.replace("approvers: [leads]", "approvers: [lead]")
 
@@ -97,7 +96,7 @@ async def test_a_change_comes_into_force(file: Path, change: Callable[[Path, str
 
 async def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
     """Kubernetes swaps a symlink to a folder; the file's own name never changes."""
-    for name, text in (("one", BASE), ("two", QUORUM_3)):
+    for name, text in (("one", BASE), ("two", QUORUM_1)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "default.yaml").write_text(text)
     (tmp_path / "..data").symlink_to("one")
@@ -106,7 +105,7 @@ async def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
         (tmp_path / "..new").symlink_to("two")
         (tmp_path / "..new").replace(tmp_path / "..data")
         await _until(lambda: bool(told.loaded))
-        assert told.loaded[0][1].source == QUORUM_3
+        assert told.loaded[0][1].source == QUORUM_1
 
 
 async def test_a_file_that_does_not_load_changes_nothing_and_is_told_once(file: Path) -> None:
@@ -131,7 +130,7 @@ async def test_a_file_that_is_gone_is_told_and_its_return_is_noticed(file: Path)
         await _until(lambda: bool(told.failed))
         assert "the file cannot be read" in str(told.failed[0])
         assert in_force.current is before
-        file.write_text(QUORUM_3)
+        file.write_text(QUORUM_1)
         await _until(lambda: bool(told.loaded))
 
 
@@ -147,7 +146,7 @@ async def test_layout_and_other_files_are_no_news(file: Path) -> None:
 
 async def test_what_changed_before_the_watching_began_is_found(file: Path) -> None:
     in_force, told = PolicyInForce(load(file)), Told()
-    file.write_text(QUORUM_3)
+    file.write_text(QUORUM_1)
     task = asyncio.create_task(PolicyWatcher(file, in_force, told.on_loaded, told.on_failed).run())
     await _until(lambda: bool(told.loaded))
     task.cancel()
@@ -160,18 +159,18 @@ async def test_another_folder_in_its_place_is_found_by_the_clock(file: Path) -> 
     async with _watched(file, rehash_every_s=0.2) as (_, told):
         shutil.move(file.parent, file.parent.with_name("old"))
         file.parent.mkdir()
-        file.write_text(QUORUM_3)
+        file.write_text(QUORUM_1)
         await _until(lambda: bool(told.loaded))
         await asyncio.sleep(0.5)
-        file.write_text(QUORUM_1)
+        file.write_text(BASE)
         await _until(lambda: len(told.loaded) == 2)
 
 
 async def test_a_callback_that_fails_stops_nothing(file: Path) -> None:
     async with _watched(file) as (in_force, told):
         told.raises = RuntimeError("Slack is down")
-        file.write_text(QUORUM_3)
+        file.write_text(QUORUM_1)
         await _until(lambda: bool(told.loaded))
         assert in_force.current is told.loaded[0][0]
-        file.write_text(QUORUM_1)
+        file.write_text(BASE)
         await _until(lambda: len(told.loaded) == 2)

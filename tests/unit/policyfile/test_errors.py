@@ -143,6 +143,17 @@ CASES = [
         id="a quorum that cannot be reached",
     ),
     pytest.param(
+        BASE.replace("quorum: 2", "quorum: 3"),
+        [
+            (
+                "23:58: a quorum of 3 cannot be reached without the requester: tier 3 has 3 who can approve, and "
+                "nobody approves what is done in their own name or by their own agent; name more approvers, or ask "
+                "for fewer; a rotation counts as one person"
+            )
+        ],
+        id="a quorum that needs the requester",
+    ),
+    pytest.param(
         BASE.replace("approvers: [leads], quorum: 2", "approvers: [oncall], quorum: 2"),
         [
             "23:59: a quorum of 2 cannot be reached: tier 3 has 1 who can approve; name more approvers, or ask for fewer; a rotation counts as one person"
