@@ -23,15 +23,19 @@ from bot.graph.host import Host
 from bot.heartbeat import EVERY_S, Heartbeat
 from bot.jobs import Jobs
 from bot.membrane import Membrane
+from bot.membrane.retention import Retention
 from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, parse
 from bot.policyfile.loading import read
 from bot.settings import Settings
 from bot.slack import Slack
-from bot.store.database import open_database
+from bot.store.database import Database, open_database
 
 GRACE_S = 10.0
 """How long a stop waits for what is in hand; what is cut off goes on at the next start."""
+KEEP_EVERY_S = 60.0
+"""How often what passed long ago is looked for; it leaves in full segments, or when it is a day late."""
+KEEP_CUT_OFF_S = 120.0
 BEHIND_S = 60.0
 """A courier that is further behind than this is not ready: people do not see what waits for them."""
 
@@ -112,6 +116,7 @@ class Bot:
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
         health = Health(lambda: jobs.last_success, {"slack": slack.trouble, "courier": self._courier})
+        self._start_keeping(db)
         if settings.heartbeat_url is not None:
             heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, EVERY_S)})
             heart.start()
@@ -131,6 +136,13 @@ class Bot:
         watcher = PolicyWatcher(settings.policy, in_force, self._policy_loaded, self._policy_refused)
         await self._stack.enter_async_context(self._background("policy", watcher.run()))
         log.info("the bot is up", api=self.api_url, policy=in_force.current.version, graphs=host.graphs)
+
+    def _start_keeping(self, db: Database) -> None:
+        """Apart from the sweeps that answer people: it does not hold up the start, and may take its time."""
+        kept = Retention(db, self._settings.archive_folder, self._settings.keep_s)
+        jobs = Jobs({"retention": (kept.sweep, KEEP_EVERY_S)}, cut_off_s=KEEP_CUT_OFF_S)
+        jobs.start()
+        self._stack.push_async_callback(jobs.stop)
 
     def _make_jobs(self) -> Jobs:
         membrane, every_s = self.membrane, self._settings.sweep_s

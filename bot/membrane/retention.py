@@ -174,7 +174,7 @@ class Retention:
         """Write old actions to a file, which is read once before anything is deleted for it."""
         before = now - self._keep_s[tier]
         bound = id_at("act", before + DAY_S)
-        found = archive.old(connection, tier, before=before, bound=bound, most=ACTIONS)
+        found = archive.old(connection, tier, before=before, bound=bound, now=now, most=ACTIONS)
         ids = [str(row["id"]) for row in found]
         path = self._folder / f"actions-tier{int(tier)}-{ids[0] if ids else ''}-{len(ids)}.jsonl.gz"
         if ids:

@@ -44,18 +44,26 @@ _DELETE = actions.delete().where(actions.c.id.in_(bindparam("ids", expanding=Tru
 
 
 def old(
-    connection: Connection, tier: Tier, *, before: float, bound: str, most: int
+    connection: Connection, tier: Tier, *, before: float, bound: str, now: float, most: int
 ) -> list[Mapping[str, Any]]:
     """Return actions of a passing tier that were proposed before an instant, and that nothing waits for.
 
-    One that no digest has named stays, and what belongs to a thread that is not final. `bound` is an id above
-    all of that age: ids are by time, so younger ones are not looked at.
+    One that may still be claimed stays, or that no digest has named, or that belongs to a thread that is not
+    final. `bound` is an id above all of that age: ids are by time, so younger ones are not looked at.
     """
     values = {"of": int(tier), "before": before, "bound": bound, "most": most}
-    return [
+    found = (
         {str(name): value for name, value in row.items()}
         for row in connection.execute(_OLD, values).mappings()
-    ]
+    )
+    return [row for row in found if not _claimable(row, now)]
+
+
+def _claimable(row: Mapping[str, Any], now: float) -> bool:
+    if row["state"] != ActionState.PASSED.value:
+        return False
+    valid_for_s: float = orjson.loads(row["ruling"])["valid_for_s"]
+    return bool(now <= row["proposed_at"] + valid_for_s)
 
 
 def write(rows: Iterable[Mapping[str, Any]], out: IO[bytes], at: float) -> None:

@@ -23,7 +23,7 @@ def written(path: Path, *, replace: bool = False) -> Iterator[IO[bytes]]:
     """
     if path.exists() and not replace:
         raise StoreError(f"{path} is there already; give another name, or move it away")
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

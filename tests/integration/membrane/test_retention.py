@@ -20,7 +20,7 @@ from bot.store.journal import Segment, Verified
 from tests.fakes import CLEO
 from tests.integration.membrane.conftest import Room
 
-KEEP_S = {Tier.TRANSPARENT: 100.0, Tier.ASYNC_REVIEW: 10 * DAY_S}
+KEEP_S = {Tier.TRANSPARENT: 3600.0, Tier.ASYNC_REVIEW: 10 * DAY_S}
 
 
 @dataclass
@@ -54,7 +54,7 @@ async def test_what_passed_long_ago_leaves_in_verified_files(cellar: Cellar) -> 
     waiting = await room.membrane.propose(room.action("data.delete"))
     old = await cellar.pass_some(20)
     costly = await cellar.pass_some(3, "report.make")
-    room.clock.forward(101)
+    room.clock.forward(3601)
     young = await cellar.pass_some(5)
 
     pruned = await cellar.kept.prune()
@@ -80,7 +80,7 @@ async def test_the_chain_goes_on_and_every_segment_follows_the_one_before(
     monkeypatch.setattr(retention, "DELETES", 3)
     for _ in range(3):
         await cellar.pass_some(20)
-        cellar.room.clock.forward(101)
+        cellar.room.clock.forward(3601)
     pruned = await cellar.kept.prune()
     names = [Path(name).name for name in pruned.files if "journal" in name]
     assert len(names) == 8
@@ -93,7 +93,7 @@ async def test_the_chain_goes_on_and_every_segment_follows_the_one_before(
 
 async def test_a_sweep_waits_for_full_segments_and_not_for_ever(cellar: Cellar) -> None:
     await cellar.pass_some(20)
-    cellar.room.clock.forward(101)
+    cellar.room.clock.forward(3601)
     assert (await cellar.kept.sweep()).entries == 0
     cellar.room.clock.forward(DAY_S)
     assert (await cellar.kept.sweep()).entries == 19
@@ -128,6 +128,15 @@ async def test_what_something_waits_for_stays(cellar: Cellar) -> None:
     assert await cellar.rows("executions") == 0
 
 
+async def test_what_may_still_be_claimed_stays(cellar: Cellar) -> None:
+    (unclaimed,) = await cellar.pass_some(1)
+    short = Retention(cellar.room.db, cellar.folder, {Tier.TRANSPARENT: 1.0}, cellar.room.clock)
+    cellar.room.clock.forward(3600.0)
+    assert (await short.prune()).actions == 0
+    digest = (await cellar.room.membrane.standing(unclaimed)).action.args_digest
+    await cellar.room.membrane.claim(unclaimed, digest)
+
+
 async def test_what_people_decided_stays(cellar: Cellar) -> None:
     room = cellar.room
     waiting = await room.membrane.propose(room.action("data.delete"))
@@ -141,7 +150,7 @@ async def test_what_people_decided_stays(cellar: Cellar) -> None:
 
 async def test_a_crash_after_the_export_is_picked_up(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
     await cellar.pass_some(20)
-    cellar.room.clock.forward(101)
+    cellar.room.clock.forward(3601)
     with monkeypatch.context() as crash:
         crash.setattr(Retention, "_delete", None)
         with pytest.raises(TypeError):
@@ -154,7 +163,7 @@ async def test_a_crash_after_the_export_is_picked_up(cellar: Cellar, monkeypatch
 
 async def test_half_a_deletion_verifies(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
     await cellar.pass_some(20)
-    cellar.room.clock.forward(101)
+    cellar.room.clock.forward(3601)
     monkeypatch.setattr(retention, "DELETES", 7)
     delete_some, turns = journal.segments.delete_some, iter((True, True, False))
 
@@ -176,7 +185,7 @@ async def test_a_file_that_was_changed_keeps_its_entries_here(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cellar.pass_some(20)
-    cellar.room.clock.forward(101)
+    cellar.room.clock.forward(3601)
     with monkeypatch.context() as crash:
         crash.setattr(Retention, "_delete", None)
         with pytest.raises(TypeError):
@@ -190,7 +199,7 @@ async def test_a_file_that_was_changed_keeps_its_entries_here(
 
 async def test_a_journal_that_does_not_hold_is_not_pruned(cellar: Cellar) -> None:
     await cellar.pass_some(20)
-    cellar.room.clock.forward(101)
+    cellar.room.clock.forward(3601)
     with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
         raw.execute("DROP TRIGGER journal_no_update")
         raw.execute("UPDATE journal SET event = 'action.forged' WHERE seq = 7")
@@ -209,7 +218,7 @@ async def test_a_journal_that_does_not_hold_is_not_pruned(cellar: Cellar) -> Non
 )
 async def test_a_segment_that_nobody_vouches_for_is_found(cellar: Cellar, change: str, named: str) -> None:
     await cellar.pass_some(20)
-    cellar.room.clock.forward(101)
+    cellar.room.clock.forward(3601)
     await cellar.kept.prune()
     with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
         for trigger in ("segments_no_update", "segments_no_delete", "journal_no_update"):

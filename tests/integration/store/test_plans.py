@@ -57,7 +57,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "segment": ("sqlite_autoindex_journal_1", lambda c: segments.due(c, "bot.tier0", NOW, 100)),
     "old actions": (
         "sqlite_autoindex_actions_1",
-        lambda c: archive.old(c, Tier(0), before=NOW, bound="act_9", most=9),
+        lambda c: archive.old(c, Tier(0), before=NOW, bound="act_9", now=NOW, most=9),
     ),
 }
 
