@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -28,8 +29,17 @@ async def _serve(options: argparse.Namespace) -> None:
     slack = LocalSlack(seed, port=options.port, rate_scale=None if options.no_rate_limits else 1.0)
     slack.deliver_to(target)
     async with slack:
+        stop = _stop_asked_for()
         print(_welcome(slack), flush=True)  # noqa: T201  (a command talks to whoever started it)
-        await asyncio.Event().wait()
+        await stop.wait()
+
+
+def _stop_asked_for() -> asyncio.Event:
+    """Return what Ctrl-C and SIGTERM set, also where a shell that started this had it ignored."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 def _welcome(slack: LocalSlack) -> str:
