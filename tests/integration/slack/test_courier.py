@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from bot.membrane import Membrane
+from bot.slack.courier import Courier
 from bot.slack.pace import Rates
 from tests.fakes import ADA, BEN, CLEO, DIA, policy
 from tests.integration.slack.conftest import Room
@@ -14,6 +17,16 @@ from tests.unit.slack.reading import read
 
 async def approve(membrane: Membrane, review_id: str, digest: str, voter: str = CLEO) -> None:
     await membrane.vote(review_id, voter, approve=True, args_digest=digest)
+
+
+@asynccontextmanager
+async def running(courier: Courier) -> AsyncIterator[None]:
+    task = asyncio.create_task(courier.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_gated_action_gets_one_card_in_its_channel(room: Room) -> None:
@@ -159,10 +172,12 @@ async def test_a_digest_is_one_message(room: Room) -> None:
 
 
 async def test_the_most_urgent_goes_first(room: Room) -> None:
-    courier = room.new_courier()
+    courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
     await room.propose("mail.send", args={"id": "two"})
     await room.propose("data.delete", args={"id": "three"})
-    await courier.sweep()
+    async with running(courier), asyncio.timeout(5):
+        while len(room.said("C0APPR")) < 2:
+            await asyncio.sleep(0.02)
     tiers = [call.args["text"][:24] for call in room.slack.calls.of("chat.postMessage")]
     assert tiers == ["Approval wanted, Tier 3:", "Approval wanted, Tier 2:"]
 
@@ -174,30 +189,22 @@ async def test_a_channel_gets_no_more_than_its_pace(room: Room) -> None:
     await courier.sweep()
     assert len(room.said("C0APPR")) == 1
     assert await courier.sweep() == 0, "the others wait for their turn in the store"
-    task = asyncio.create_task(courier.run())
-    async with asyncio.timeout(5):
+    async with running(courier), asyncio.timeout(5):
         while len(room.said("C0APPR")) < 3:
             await asyncio.sleep(0.02)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
     at = [call.at for call in room.slack.calls.of("chat.postMessage")]
     assert min(later - earlier for earlier, later in pairwise(at)) > 0.35
 
 
 async def test_a_running_courier_answers_a_click_at_once(room: Room) -> None:
-    task = asyncio.create_task(room.courier.run())
-    try:
+    async with running(room.courier), asyncio.timeout(2):
         standing = await room.propose()
         assert standing.review
-        async with asyncio.timeout(2):
-            while not room.said("C0APPR"):
-                await asyncio.sleep(0.01)
-            await approve(room.membrane, standing.review.id, standing.action.args_digest)
-            while "✅ Approved" not in read(room.blocks("C0APPR")):
-                await asyncio.sleep(0.01)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not room.said("C0APPR"):
+            await asyncio.sleep(0.01)
+        await approve(room.membrane, standing.review.id, standing.action.args_digest)
+        while "✅ Approved" not in read(room.blocks("C0APPR")):
+            await asyncio.sleep(0.01)
 
 
 async def test_it_says_how_far_it_is_behind(room: Room) -> None:
