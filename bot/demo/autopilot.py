@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from bot.demo.colleague import ALREADY_COUNTED, DECIDED, DM, Colleague, NotSeen, deadline_of, first_to_see
-from bot.demo.company import ADA, BEN, CLEO, DIA, DIGEST, EVE, FAY, FINN, GUS, PEOPLE
+from bot.demo.company import ADA, BEN, CLEO, DIA, DIGEST, EVE, FAY, FINN, GUS, OPS, PEOPLE
 from bot.localslack import PersonError
 
 NOT_AN_APPROVER = "You are not one of the approvers"
@@ -74,15 +74,16 @@ async def campaign(cast: Cast) -> None:
 
 async def new_checkout(cast: Cast) -> None:
     """A feature flag for a tenth of the customers."""
-    await cast[DIA].approves(await cast[DIA].sees("config.feature-flag", "new-checkout", buttons=True))
+    card = await cast[DIA].sees("config.feature-flag", "new-checkout", where=OPS, buttons=True)
+    await cast[DIA].approves(card, OPS)
 
 
 async def stale_sessions(cast: Cast) -> None:
     """A Tier 3 that nobody answers: it is aborted, and Dia's answer comes too late."""
     dia = cast[DIA]
-    card = await dia.sees("data.delete", "stale sessions", buttons=True)
+    card = await dia.sees("data.delete", "stale sessions", where=OPS, buttons=True)
     async with dia.modal:
-        note = await dia.opens_note(card)
+        note = await dia.opens_note(card, OPS)
         await asyncio.sleep(deadline_of(card) - time.time() + 1.0)  # the card says it to the second
         _told(TOO_LATE, await dia.submits(note, "Keep them until the audit is over."))
 
@@ -97,7 +98,7 @@ async def production(cast: Cast) -> None:
     """A mandated sign-off: overdue, paged for again and again to more people, and then signed by two."""
     page = await cast[CLEO].sees("deploy.production", "You are paged", "repetition", "Overdue", where=DM)
     await cast[CLEO].approves(page, where=DM)
-    await cast[EVE].approves(await cast[EVE].sees("deploy.production", buttons=True))
+    await cast[EVE].approves(await cast[EVE].sees("deploy.production", where=OPS, buttons=True), OPS)
 
 
 async def digest(cast: Cast) -> None:

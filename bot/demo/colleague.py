@@ -95,10 +95,10 @@ class Colleague:
                 break
         raise NotSeen(f"{self.name}'s approval of {headline(message)} did not count: {answer or 'no answer'}")
 
-    async def opens_note(self, message: Json) -> Json:
+    async def opens_note(self, message: Json, where: str = APPROVALS) -> Json:
         """Open the modal that asks why not, and return it. Hold `modal` meanwhile."""
         for _ in range(TRIES):
-            clicked = await self._person.click(APPROVALS, message, "reject_with_note")
+            clicked = await self._person.click(where, message, "reject_with_note")
             views = (await self._person.state())["views"]
             if views and "Why not?" in all_text(views[-1]):
                 return dict(views[-1])

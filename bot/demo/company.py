@@ -9,7 +9,8 @@ CLEO, DIA, EVE = "U0CLEO", "U0DIA", "U0EVE"
 FINN, FAY = "U0FINN", "U0FAY"
 GUS = "U0GUS"
 
-APPROVALS, DIGEST, INCIDENTS, ADMIN = "#agent-approvals", "#agent-digest", "#incidents", "#membrane-admin"
+APPROVALS, OPS, DIGEST = "#agent-approvals", "#ops-approvals", "#agent-digest"
+INCIDENTS, ADMIN = "#incidents", "#membrane-admin"
 
 PEOPLE = (
     User(id=ADA, name="ada", real_name="Ada Okafor", title="Platform, on call", tz="Africa/Lagos"),
@@ -38,6 +39,7 @@ def workspace() -> Workspace:
         usergroups=(UserGroup(id="S0FINANCE", handle="finance", name="Finance", members=(FINN, FAY)),),
         channels=(
             _channel("C0APPROVALS", APPROVALS, everybody, "What waits for a person"),
+            _channel("C0OPS", OPS, everybody, "What of operations waits for a person"),
             _channel("C0DIGEST", DIGEST, everybody, "What passed, to look over"),
             _channel("C0INCIDENTS", INCIDENTS, everybody, "When nobody has answered for too long"),
             _channel("C0ADMIN", ADMIN, (CLEO, DIA, EVE), "What the bot has to tell its admins"),

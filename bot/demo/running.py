@@ -22,7 +22,7 @@ from bot.demo.stage import Stage, staged
 from bot.demo.timeline import GREEN, RED, Follower, Timeline
 from bot.store.database import Database, open_database
 
-LIMIT_S = 50.0
+LIMIT_S = 52.0
 """The autopilot gives up after that, so that it ends within a minute whatever happens."""
 FOREVER_S = 1e9
 

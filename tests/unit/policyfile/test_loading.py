@@ -152,7 +152,7 @@ def test_a_shipped_policy_is_a_good_example(path: Path) -> None:
     assert {made.own_tier(name) for name in made.kinds} == set(Tier)
     defaults = {made.rule(Action.of(name, {}, agent="a")).default for name in made.kinds}
     assert {AbsentDefault.ABORT, AbsentDefault.ESCALATE} <= defaults
-    assert made.channels == {"#agent-approvals", "#agent-digest", "#incidents", "#membrane-admin"}
+    assert made.channels >= {"#agent-approvals", "#agent-digest", "#incidents", "#membrane-admin"}
 
 
 def test_the_default_policy_explains_every_operator() -> None:
@@ -286,12 +286,12 @@ def _as_an_editor_reads(text: str) -> Any:
 
 
 def test_the_policy_in_force_is_replaced_whole() -> None:
-    first, second = parse(BASE), parse(BASE.replace("quorum: 2", "quorum: 3"))
+    first, second = parse(BASE), parse(BASE.replace("quorum: 2", "quorum: 1"))
     in_force = PolicyInForce(first)
     assert in_force.current is first
     in_force.replace(second)
     assert in_force.current is second
-    assert [str(change) for change in changes_between(first, second)] == ["tier 3: quorum 2 is now 3"]
+    assert [str(change) for change in changes_between(first, second)] == ["LOOSER: tier 3: quorum 2 is now 1"]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
