@@ -42,6 +42,7 @@ USUAL = Timing()
 class _Watch:
     channel_id: str
     since: Instant
+    expected: int
     looks: list[Instant]
 
 
@@ -119,9 +120,17 @@ class Doubts:
         """A message is where it should be. If it had been posted in doubt, its channel is watched a while."""
         since = self._again.pop(message_id, None)
         if since is not None:
-            now = self._clock()
-            looks = [now + after for after in self._timing.recheck_s]
-            self._watched[message_id] = _Watch(channel_id, since, looks)
+            self._watched[message_id] = _Watch(channel_id, since, 1, self._looks())
+
+    def dropped(self, message_id: str, channel_id: str) -> None:
+        """A message is not wanted any more. If it had been posted in doubt, it may land all the same."""
+        since = self._again.pop(message_id, None)
+        if since is not None:
+            self._watched[message_id] = _Watch(channel_id, since, 0, self._looks())
+
+    def _looks(self) -> list[Instant]:
+        now = self._clock()
+        return [now + after for after in self._timing.recheck_s]
 
     async def look_again(self) -> None:
         """Look for late copies of what was posted in doubt, where it is time to."""
@@ -136,7 +145,8 @@ class Doubts:
     async def _tidy(self, message_id: str, watch: _Watch) -> None:
         try:
             found = await self._find(message_id, watch.channel_id, watch.since) or []
-            if len(found) > 1:
+            if len(found) > watch.expected:
+                watch.expected = 1
                 await self._keep_first(message_id, watch.channel_id, found)
         except CallFailed as failed:
             _log.warning("copies_not_found", message=message_id, error=failed.failure.error)

@@ -94,6 +94,8 @@ class Sender:
             return False
         if await self._outbox.attempting(message.id):
             await self._post_now(message, channel_id)
+        else:
+            self._doubts.dropped(message.id, channel_id)
         return True
 
     async def _post_now(self, message: Message, channel_id: str) -> None:

@@ -66,7 +66,7 @@ _MOOT = (
         and_(
             messages.c.review_id == bindparam("review"),
             messages.c.kind.in_(("page", "post")),
-            messages.c.shown == 0,
+            messages.c.ts.is_(None),
             messages.c.attempt_at.is_(None),
         )
     )
@@ -96,6 +96,7 @@ _PLACE = (
         channel_id=bindparam("channel"),
         ts=bindparam("stamp"),
         posted_at=func.coalesce(messages.c.posted_at, bindparam("now")),
+        given_up_at=None,
         attempt_at=None,
     )
 )
@@ -232,7 +233,7 @@ def attempt(connection: Connection, message_id: str, now: float) -> None:
 
 
 def placed(connection: Connection, message_id: str, channel_id: str, ts: str, now: float) -> None:
-    """Note where a message is."""
+    """Note where a message is. One that was given up and landed all the same is kept up to date again."""
     connection.execute(_PLACE, {"message_id": message_id, "channel": channel_id, "stamp": ts, "now": now})
 
 

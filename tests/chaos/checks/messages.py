@@ -38,7 +38,9 @@ def the_store_knows_what_slack_shows(evidence: Evidence) -> Iterator[Violation]:
     for message in evidence.messages:
         about = (message["id"], message["review_id"] or "")
         if message["given_up_at"] is not None:
-            if message["kind"] in ("page", "post") and message["error"].startswith("the review was closed"):
+            if message["kind"] in ("page", "post") and (message["error"] or "").startswith(
+                "the review was closed"
+            ):
                 continue
             what = f"the {message['kind']} {message['id']} was given up: {message['error']}"
             yield Violation("nothing is dropped", what, about)

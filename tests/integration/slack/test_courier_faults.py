@@ -81,6 +81,46 @@ async def test_of_a_post_that_lands_late_the_first_copy_stays(room: Room) -> Non
     assert "✅ Approved" in read(room.blocks("C0APPR"))
 
 
+async def paged(room: Room) -> Standing:
+    """Propose, post the card, and let its first page be wanted."""
+    standing = await room.propose()
+    await until_quiet(room)
+    room.clock.ahead += 300
+    await room.membrane.page_due()
+    return standing
+
+
+async def test_a_page_that_was_found_again_loses_its_buttons_with_the_outcome(room: Room) -> None:
+    standing = await paged(room)
+    room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True, times=3)
+    await room.courier.sweep()
+    room.slack.faults.arm(method="chat.update", kind="rate_limit", retry_after=1, times=9)
+    room.clock.ahead += 1
+    await room.courier.sweep()
+    await vote(room, standing)
+    room.slack.faults.clear()
+    room.clock.ahead += 2
+    await until_quiet(room)
+    text = read(room.blocks(room.dm(ADA)))
+    assert "it needs nobody any more" in text
+    assert "[Approve]" not in text
+
+
+async def test_a_page_that_lands_after_the_outcome_says_so(room: Room) -> None:
+    standing = await paged(room)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.7, times=9)
+    await room.courier.sweep()
+    await vote(room, standing)
+    await until_quiet(room)
+    assert room.said(room.dm(ADA)) == []
+    await asyncio.sleep(0.8)
+    room.clock.ahead += 1
+    await until_quiet(room)
+    text = read(room.blocks(room.dm(ADA)))
+    assert "it needs nobody any more" in text
+    assert "[Approve]" not in text
+
+
 async def test_another_apps_message_with_our_metadata_is_not_ours(room: Room) -> None:
     standing = await room.propose()
     card = await room.card(standing)
