@@ -23,6 +23,12 @@ from tests.chaos.ledger import Ledger
 Row = dict[str, Any]
 
 MOST_BEHIND = 80
+NOT_SOON_S = 60
+"""An unknown kind leaves its agent ten minutes to report: longer than anybody waits here."""
+RUNNING = f"""
+SELECT actions.id FROM actions JOIN executions ON executions.action_id = actions.id
+WHERE actions.state = 'running' AND executions.report_by - executions.claimed_at <= {NOT_SOON_S}
+"""
 TABLES = ("actions", "reviews", "votes", "messages", "interrupts", "threads", "executions")
 
 
@@ -169,7 +175,7 @@ class Watch:
             "messages due": "SELECT id FROM messages WHERE due_at IS NOT NULL",
             "interrupts open": "SELECT id FROM interrupts WHERE state IN ('waiting', 'answered')",
             "threads unsettled": "SELECT id FROM threads WHERE settled_at IS NULL",
-            "actions running": "SELECT id FROM actions WHERE state = 'running'",
+            "actions running": RUNNING,
             "actions in no digest": "SELECT id FROM actions WHERE tier = 1 AND digest_id IS NULL",
         }
         found = {what: [row["id"] for row in self._read(query)] for what, query in owed.items()}
