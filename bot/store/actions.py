@@ -14,7 +14,7 @@ from bot.domain.review import ActionState
 from bot.domain.risk import Tier
 from bot.store import rulings
 from bot.store.rulings import Brief
-from bot.store.sqlite import Bulk
+from bot.store.sqlite import Bulk, Prepared
 from bot.store.tables import actions, literally
 from bot.store.tables import rulings as shared
 
@@ -23,13 +23,13 @@ ROWS = Bulk(actions)
 _ACTIONS = select(actions, shared.c.body.label("shared")).outerjoin(
     shared, shared.c.id == actions.c.ruling_id
 )
-_BY_ID = _ACTIONS.where(actions.c.id == bindparam("action_id"))
-_BY_KEY = _ACTIONS.where(
-    and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key"))
+_BY_ID = Prepared(_ACTIONS.where(actions.c.id == bindparam("action_id")))
+_BY_KEY = Prepared(
+    _ACTIONS.where(and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key")))
 )
-_OF_INTERRUPT = _ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id"))
-_OF_THREAD = _ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(actions.c.id)
-_MOVE = (
+_OF_INTERRUPT = Prepared(_ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id")))
+_OF_THREAD = Prepared(_ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(actions.c.id))
+_MOVE = Prepared(
     update(actions)
     .where(and_(actions.c.id == bindparam("action_id"), actions.c.state == bindparam("was")))
     .values(
@@ -39,8 +39,10 @@ _MOVE = (
         result=bindparam("outcome"),
     )
 )
-_LINK = update(actions).where(actions.c.id == bindparam("action_id")).values(interrupt_id=bindparam("to"))
-_REJECTED = (
+_LINK = Prepared(
+    update(actions).where(actions.c.id == bindparam("action_id")).values(interrupt_id=bindparam("to"))
+)
+_REJECTED = Prepared(
     _ACTIONS.where(
         and_(
             actions.c.agent == bindparam("agent"),
@@ -54,10 +56,10 @@ _REJECTED = (
     .limit(1)
 )
 _UNDIGESTED = and_(literally(actions.c.tier, int(Tier.ASYNC_REVIEW)), actions.c.digest_id.is_(None))
-_OLDEST_UNDIGESTED = select(func.min(actions.c.proposed_at)).where(_UNDIGESTED)
-_TO_DIGEST = update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest"))
-_OF_DIGEST = _ACTIONS.where(actions.c.digest_id == bindparam("digest")).order_by(actions.c.id)
-_HALTED = (
+_OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
+_TO_DIGEST = Prepared(update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest")))
+_OF_DIGEST = Prepared(_ACTIONS.where(actions.c.digest_id == bindparam("digest")).order_by(actions.c.id))
+_HALTED = Prepared(
     _ACTIONS.where(literally(actions.c.state, ActionState.HALTED))
     .order_by(actions.c.settled_at)
     .limit(bindparam("most"))
@@ -132,23 +134,23 @@ def _one(row: Row[Any] | None) -> ActionRecord | None:
 
 def get(connection: Connection, action_id: str) -> ActionRecord | None:
     """Return the action, or None."""
-    return _one(connection.execute(_BY_ID, {"action_id": action_id}).first())
+    return _one(_BY_ID.first(connection, {"action_id": action_id}))
 
 
 def by_key(connection: Connection, agent: str, key: str) -> ActionRecord | None:
     """Return what the agent proposed under an idempotency key, or None."""
-    return _one(connection.execute(_BY_KEY, {"agent": agent, "key": key}).first())
+    return _one(_BY_KEY.first(connection, {"agent": agent, "key": key}))
 
 
 def of_interrupt(connection: Connection, interrupt_id: str) -> list[ActionRecord]:
     """Return the actions of an interrupt, in its order."""
-    rows = connection.execute(_OF_INTERRUPT, {"interrupt_id": interrupt_id})
+    rows = _OF_INTERRUPT.all(connection, {"interrupt_id": interrupt_id})
     return sorted((record_of(row) for row in rows), key=lambda record: record.place or 0)
 
 
 def of_thread(connection: Connection, thread_id: str) -> list[ActionRecord]:
     """Return the actions of a thread, in the order they were proposed."""
-    return [record_of(row) for row in connection.execute(_OF_THREAD, {"thread_id": thread_id})]
+    return [record_of(row) for row in _OF_THREAD.all(connection, {"thread_id": thread_id})]
 
 
 def of_agent(
@@ -181,35 +183,35 @@ def move(
         "why": detail,
         "outcome": None if result is None else orjson.dumps(result).decode(),
     }
-    return connection.execute(_MOVE, values).rowcount == 1
+    return _MOVE.changed(connection, values) == 1
 
 
 def link(connection: Connection, action_id: str, interrupt_id: str) -> None:
     """Say which interrupt the action waits in now."""
-    connection.execute(_LINK, {"action_id": action_id, "to": interrupt_id})
+    _LINK.changed(connection, {"action_id": action_id, "to": interrupt_id})
 
 
 def rejected_since(connection: Connection, agent: str, digest: str, since: float) -> ActionRecord | None:
     """Return the latest rejection by a person of the same action of the same agent, or None."""
-    return _one(connection.execute(_REJECTED, {"agent": agent, "digest": digest, "since": since}).first())
+    return _one(_REJECTED.first(connection, {"agent": agent, "digest": digest, "since": since}))
 
 
 def oldest_undigested(connection: Connection) -> float | None:
     """Return since when a Tier 1 action waits for a digest, or None."""
-    at: float | None = connection.execute(_OLDEST_UNDIGESTED).scalar()
+    at: float | None = _OLDEST_UNDIGESTED.scalar(connection)
     return at
 
 
 def put_in_digest(connection: Connection, digest_id: str) -> int:
     """Put every Tier 1 action that no digest has named into this one. Returns how many."""
-    return connection.execute(_TO_DIGEST, {"digest": digest_id}).rowcount
+    return _TO_DIGEST.changed(connection, {"digest": digest_id})
 
 
 def of_digest(connection: Connection, digest_id: str) -> list[ActionRecord]:
     """Return the actions that a digest names."""
-    return [record_of(row) for row in connection.execute(_OF_DIGEST, {"digest": digest_id})]
+    return [record_of(row) for row in _OF_DIGEST.all(connection, {"digest": digest_id})]
 
 
 def halted(connection: Connection, most: int = 50) -> list[ActionRecord]:
     """Return the actions that are parked after a safe-halt, the longest first."""
-    return [record_of(row) for row in connection.execute(_HALTED, {"most": most})]
+    return [record_of(row) for row in _HALTED.all(connection, {"most": most})]

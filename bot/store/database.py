@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
 
 from bot.store import opening, sqlite
 from bot.store.transaction import Transaction
@@ -45,7 +44,7 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 return work(connection)
-        except DatabaseError as error:
+        except sqlite.ERRORS as error:
             if sqlite.of_the_store(error):
                 raise sqlite.explain(error, self.path) from error
             raise
@@ -88,7 +87,7 @@ def open_database(
         undo.callback(engine.dispose)
         try:
             opening.prepare(engine, path, writer, readonly=readonly, exclusive=exclusive)
-        except DatabaseError as error:
+        except sqlite.ERRORS as error:
             raise sqlite.explain(error, path) from error
         undo.pop_all()
     return Database(engine, path, writer, lock)

@@ -7,29 +7,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
-from bot.store.sqlite import insert_new
+from bot.store.sqlite import Prepared, insert_new
 from bot.store.tables import executions
 
 _KEY = executions.c.key == bindparam("of")
-_INSERT = insert_new(executions)
-_BY_KEY = select(executions).where(_KEY)
-_OF_ACTION = (
+_INSERT = Prepared(insert_new(executions))
+_BY_KEY = Prepared(select(executions).where(_KEY))
+_OF_ACTION = Prepared(
     select(executions).where(executions.c.action_id == bindparam("action")).order_by(executions.c.claimed_at)
 )
-_AGAIN = (
+_AGAIN = Prepared(
     update(executions)
     .where(and_(_KEY, executions.c.reported_at.is_(None), executions.c.attempt == bindparam("was")))
     .values(attempt=executions.c.attempt + 1, claimed_at=bindparam("now"), report_by=bindparam("by"))
 )
-_REPORTED = (
+_REPORTED = Prepared(
     update(executions)
     .where(and_(executions.c.action_id == bindparam("action"), executions.c.reported_at.is_(None)))
     .values(reported_at=bindparam("now"), report_by=None)
 )
-_UNKNOWN = (
+_UNKNOWN = Prepared(
     update(executions).where(and_(_KEY, executions.c.report_by <= bindparam("now"))).values(report_by=None)
 )
-_DUE = (
+_DUE = Prepared(
     select(executions)
     .where(executions.c.report_by <= bindparam("now"))
     .order_by(executions.c.report_by)
@@ -68,36 +68,36 @@ def claim(
         "claimed_at": now,
         "report_by": report_by,
     }
-    return connection.execute(_INSERT, row).rowcount == 1
+    return _INSERT.changed(connection, row) == 1
 
 
 def claim_again(connection: Connection, earlier: Execution, *, now: float, report_by: float) -> bool:
     """Claim an unreported effect once more under the same key. False: it was reported, or taken."""
     values = {"of": earlier.key, "was": earlier.attempt, "now": now, "by": report_by}
-    return connection.execute(_AGAIN, values).rowcount == 1
+    return _AGAIN.changed(connection, values) == 1
 
 
 def get(connection: Connection, key: str) -> Execution | None:
     """Return the execution, or None."""
-    row = connection.execute(_BY_KEY, {"of": key}).first()
+    row = _BY_KEY.first(connection, {"of": key})
     return _read(row) if row is not None else None
 
 
 def of_action(connection: Connection, action_id: str) -> list[Execution]:
     """Return an action's executions, oldest first."""
-    return [_read(row) for row in connection.execute(_OF_ACTION, {"action": action_id})]
+    return [_read(row) for row in _OF_ACTION.all(connection, {"action": action_id})]
 
 
 def reported(connection: Connection, action_id: str, now: float) -> bool:
     """Note that an action's effect was reported. False: there is none that waits for a report."""
-    return connection.execute(_REPORTED, {"action": action_id, "now": now}).rowcount > 0
+    return _REPORTED.changed(connection, {"action": action_id, "now": now}) > 0
 
 
 def unreported(connection: Connection, now: float, most: int) -> list[Execution]:
     """Return claims whose report is overdue."""
-    return [_read(row) for row in connection.execute(_DUE, {"now": now, "most": most})]
+    return [_read(row) for row in _DUE.all(connection, {"now": now, "most": most})]
 
 
 def give_up(connection: Connection, key: str, now: float) -> bool:
     """Wait no longer for a report. False: it came, or the effect was claimed again meanwhile."""
-    return connection.execute(_UNKNOWN, {"of": key, "now": now}).rowcount == 1
+    return _UNKNOWN.changed(connection, {"of": key, "now": now}) == 1

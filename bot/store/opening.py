@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from bot.errors import StoreError, WrongVersion
 from bot.store import sqlite
@@ -90,10 +90,10 @@ def _migrate(connection: Connection, path: Path, found: str, writer: str) -> Non
         said = {"from": found, "to": REVISION, "copy": kept.name}
         ROWS.insert(connection, [Ends(writer).link(connection, now, "schema.migrated", said)])
         sqlite.end_rebuild(connection)
-    except (DatabaseError, StoreError) as error:
+    except (*sqlite.ERRORS, StoreError) as error:
         sqlite.rollback(connection)
         kept.unlink(missing_ok=True)
-        why = error.orig if isinstance(error, DatabaseError) else error
+        why = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(
             f"the database {path} could not be migrated from revision {found} to {REVISION}, and is as it "
             f"was: {why}"

@@ -9,25 +9,28 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from bot.domain.review import Review, ReviewState, Vote
-from bot.domain.ruling import Ruling
+from bot.store.rulings import parsed
+from bot.store.sqlite import Prepared
 from bot.store.tables import literally, reviews, sightings, votes
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _ID = reviews.c.id == bindparam("review_id")
-_INSERT = reviews.insert()
-_INSERT_VOTE = votes.insert()
-_INSERT_SIGHTING = sightings.insert()
-_BY_ID = select(reviews).where(_ID)
-_OF_ACTION = select(reviews).where(reviews.c.action_id == bindparam("action_id")).order_by(reviews.c.id)
-_OF_INTERRUPT = (
+_INSERT = Prepared(reviews.insert())
+_INSERT_VOTE = Prepared(votes.insert())
+_INSERT_SIGHTING = Prepared(sightings.insert())
+_BY_ID = Prepared(select(reviews).where(_ID))
+_OF_ACTION = Prepared(
+    select(reviews).where(reviews.c.action_id == bindparam("action_id")).order_by(reviews.c.id)
+)
+_OF_INTERRUPT = Prepared(
     select(reviews).where(reviews.c.interrupt_id == bindparam("interrupt_id")).order_by(reviews.c.id)
 )
-_SUCCESSOR = select(reviews.c.id).where(reviews.c.predecessor_id == bindparam("review_id"))
-_VOTES = select(votes).where(votes.c.review_id == bindparam("review_id")).order_by(votes.c.at)
-_DROP_VOTE = votes.delete().where(
-    and_(votes.c.review_id == bindparam("on"), votes.c.voter == bindparam("by"))
+_SUCCESSOR = Prepared(select(reviews.c.id).where(reviews.c.predecessor_id == bindparam("review_id")))
+_VOTES = Prepared(select(votes).where(votes.c.review_id == bindparam("review_id")).order_by(votes.c.at))
+_DROP_VOTE = Prepared(
+    votes.delete().where(and_(votes.c.review_id == bindparam("on"), votes.c.voter == bindparam("by")))
 )
-_CLOSE = (
+_CLOSE = Prepared(
     update(reviews)
     .where(and_(_ID, _PENDING))
     .values(
@@ -38,13 +41,13 @@ _CLOSE = (
         expiry_due_at=None,
     )
 )
-_OVERDUE = (
+_OVERDUE = Prepared(
     update(reviews)
     .where(and_(_ID, _PENDING, reviews.c.overdue_at.is_(None)))
     .values(overdue_at=bindparam("at"), expiry_due_at=None)
 )
-_LINK = update(reviews).where(_ID).values(interrupt_id=bindparam("to"))
-_PAGED = (
+_LINK = Prepared(update(reviews).where(_ID).values(interrupt_id=bindparam("to")))
+_PAGED = Prepared(
     update(reviews)
     .where(
         and_(
@@ -56,20 +59,20 @@ _PAGED = (
     )
     .values(position=bindparam("becomes"), next_page_at=bindparam("then"))
 )
-_ACK = (
+_ACK = Prepared(
     update(reviews)
     .where(and_(_ID, _PENDING))
     .values(acked_by=bindparam("by"), quiet_until=bindparam("until"), next_page_at=bindparam("then"))
 )
-_OPEN_OF_AGENT = select(func.count()).where(and_(_PENDING, reviews.c.agent == bindparam("who")))
-_OPEN = select(func.count()).where(_PENDING)
-_DUE_EXPIRY = (
+_OPEN_OF_AGENT = Prepared(select(func.count()).where(and_(_PENDING, reviews.c.agent == bindparam("who"))))
+_OPEN = Prepared(select(func.count()).where(_PENDING))
+_DUE_EXPIRY = Prepared(
     select(reviews)
     .where(reviews.c.expiry_due_at <= bindparam("now"))
     .order_by(reviews.c.expiry_due_at)
     .limit(bindparam("most"))
 )
-_DUE_PAGES = (
+_DUE_PAGES = Prepared(
     select(reviews)
     .where(reviews.c.next_page_at <= bindparam("now"))
     .order_by(reviews.c.next_page_at)
@@ -95,15 +98,15 @@ def insert(connection: Connection, review: Review, agent: str) -> None:
         "position": review.position,
         "next_page_at": review.next_page_at,
     }
-    connection.execute(_INSERT, row)
+    _INSERT.changed(connection, row)
 
 
 def _read(connection: Connection, row: Row[Any]) -> Review:
-    cast = connection.execute(_VOTES, {"review_id": row.id})
+    cast = _VOTES.all(connection, {"review_id": row.id})
     return Review(
         id=row.id,
         action_id=row.action_id,
-        ruling=Ruling.from_dict(orjson.loads(row.ruling)),
+        ruling=parsed(row.ruling),
         args_digest=row.args_digest,
         requesters=frozenset(orjson.loads(row.requesters)),
         opened_at=row.opened_at,
@@ -128,23 +131,23 @@ def _all(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:
 
 def get(connection: Connection, review_id: str) -> Review | None:
     """Return the review with its votes, or None."""
-    row = connection.execute(_BY_ID, {"review_id": review_id}).first()
+    row = _BY_ID.first(connection, {"review_id": review_id})
     return _read(connection, row) if row is not None else None
 
 
 def of_action(connection: Connection, action_id: str) -> tuple[Review, ...]:
     """Return an action's reviews, oldest first."""
-    return tuple(_all(connection, connection.execute(_OF_ACTION, {"action_id": action_id})))
+    return tuple(_all(connection, _OF_ACTION.all(connection, {"action_id": action_id})))
 
 
 def of_interrupt(connection: Connection, interrupt_id: str) -> list[Review]:
     """Return the reviews whose outcome answers an interrupt, oldest first."""
-    return _all(connection, connection.execute(_OF_INTERRUPT, {"interrupt_id": interrupt_id}))
+    return _all(connection, _OF_INTERRUPT.all(connection, {"interrupt_id": interrupt_id}))
 
 
 def successor_of(connection: Connection, review_id: str) -> str | None:
     """Return the id of the review that follows this one after a safe-halt, or None."""
-    found: str | None = connection.execute(_SUCCESSOR, {"review_id": review_id}).scalar()
+    found: str | None = _SUCCESSOR.scalar(connection, {"review_id": review_id})
     return found
 
 
@@ -162,7 +165,7 @@ def listed(
 
 def record_vote(connection: Connection, review_id: str, vote: Vote) -> None:
     """Keep a vote; it takes the place of an earlier one of the same voter."""
-    connection.execute(_DROP_VOTE, {"on": review_id, "by": vote.voter})
+    _DROP_VOTE.changed(connection, {"on": review_id, "by": vote.voter})
     row = {
         "review_id": review_id,
         "voter": vote.voter,
@@ -171,7 +174,7 @@ def record_vote(connection: Connection, review_id: str, vote: Vote) -> None:
         "at": vote.at,
         "note": vote.note,
     }
-    connection.execute(_INSERT_VOTE, row)
+    _INSERT_VOTE.changed(connection, row)
 
 
 def close(connection: Connection, review: Review) -> bool:
@@ -182,17 +185,17 @@ def close(connection: Connection, review: Review) -> bool:
         "at": review.closed_at,
         "why": review.note,
     }
-    return connection.execute(_CLOSE, values).rowcount == 1
+    return _CLOSE.changed(connection, values) == 1
 
 
 def mark_overdue(connection: Connection, review: Review) -> bool:
     """Write that a mandated sign-off's window has passed. False: it was, or it is decided."""
-    return connection.execute(_OVERDUE, {"review_id": review.id, "at": review.overdue_at}).rowcount == 1
+    return _OVERDUE.changed(connection, {"review_id": review.id, "at": review.overdue_at}) == 1
 
 
 def link(connection: Connection, review_id: str, interrupt_id: str) -> None:
     """Say which interrupt the review's outcome answers."""
-    connection.execute(_LINK, {"review_id": review_id, "to": interrupt_id})
+    _LINK.changed(connection, {"review_id": review_id, "to": interrupt_id})
 
 
 def advance(connection: Connection, review: Review, position: int, then: float | None) -> bool:
@@ -204,32 +207,32 @@ def advance(connection: Connection, review: Review, position: int, then: float |
         "becomes": position,
         "then": then,
     }
-    return connection.execute(_PAGED, values).rowcount == 1
+    return _PAGED.changed(connection, values) == 1
 
 
 def acknowledge(connection: Connection, review_id: str, by: str, until: float, then: float | None) -> bool:
     """Quiet a chain until an instant. False: the review is closed."""
     values = {"review_id": review_id, "by": by, "until": until, "then": then}
-    return connection.execute(_ACK, values).rowcount == 1
+    return _ACK.changed(connection, values) == 1
 
 
 def open_count(connection: Connection, agent: str | None = None) -> int:
     """Return how many reviews are pending, of one agent or of all."""
     if agent is None:
-        return connection.execute(_OPEN).scalar_one()
-    return connection.execute(_OPEN_OF_AGENT, {"who": agent}).scalar_one()
+        return int(_OPEN.scalar(connection))
+    return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))
 
 
 def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]:
     """Return pending reviews whose window has passed, the longest ago first."""
-    return _all(connection, connection.execute(_DUE_EXPIRY, {"now": now, "most": most}))
+    return _all(connection, _DUE_EXPIRY.all(connection, {"now": now, "most": most}))
 
 
 def due_to_page(connection: Connection, now: float, most: int) -> list[Review]:
     """Return pending reviews whose chain has come due, the longest ago first."""
-    return _all(connection, connection.execute(_DUE_PAGES, {"now": now, "most": most}))
+    return _all(connection, _DUE_PAGES.all(connection, {"now": now, "most": most}))
 
 
 def saw(connection: Connection, review_id: str, viewer: str, what: str, at: float) -> None:
     """Keep when somebody opened or answered a review."""
-    connection.execute(_INSERT_SIGHTING, {"review_id": review_id, "viewer": viewer, "what": what, "at": at})
+    _INSERT_SIGHTING.changed(connection, {"review_id": review_id, "viewer": viewer, "what": what, "at": at})

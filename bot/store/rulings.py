@@ -10,13 +10,13 @@ import orjson
 from sqlalchemy import Connection
 
 from bot.domain.ruling import Ruling
-from bot.store.sqlite import insert_new
+from bot.store.sqlite import Prepared, insert_new
 from bot.store.tables import rulings
 
 MOST = 4096
 """Briefs that are remembered: a policy has about one for each kind that passes."""
 
-_INSERT = insert_new(rulings)
+_INSERT = Prepared(insert_new(rulings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,20 @@ def _brief(ruling: Ruling) -> Brief:
 
 def keep(connection: Connection, brief: Brief) -> None:
     """Write a brief; it may be there already."""
-    connection.execute(_INSERT, {"id": brief.id, "body": brief.body})
+    _INSERT.changed(connection, {"id": brief.id, "body": brief.body})
 
 
 @lru_cache(MOST)
-def _read(body: str) -> Ruling:
+def parsed(body: str) -> Ruling:
+    """Return the ruling whose JSON this is. It is read several times for each thing that happens to it."""
     return Ruling.from_dict(orjson.loads(body))
 
 
 def read(own: str | None, shared: str | None, cost_usd: float | None) -> Ruling:
     """Read an action's ruling back: its own, or the one it shares with its own cost."""
     if own is not None:
-        return Ruling.from_dict(orjson.loads(own))
+        return parsed(own)
     if shared is None:
         raise LookupError("an action without a ruling")
-    ruling = _read(shared)
+    ruling = parsed(shared)
     return ruling if cost_usd is None else replace(ruling, cost_usd=cost_usd)

@@ -8,47 +8,50 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
 from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.store.sqlite import Prepared
 from bot.store.tables import interrupts, literally, threads
 
 _ID = threads.c.id == bindparam("thread")
 _FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
-_INSERT = threads.insert()
-_BY_ID = select(threads).where(_ID)
-_BY_KEY = select(threads).where(
-    and_(threads.c.agent == bindparam("agent"), threads.c.idempotency_key == bindparam("key"))
+_INSERT = Prepared(threads.insert())
+_BY_ID = Prepared(select(threads).where(_ID))
+_BY_KEY = Prepared(
+    select(threads).where(
+        and_(threads.c.agent == bindparam("agent"), threads.c.idempotency_key == bindparam("key"))
+    )
 )
-_UNSETTLED = select(threads).where(threads.c.settled_at.is_(None))
-_SET = (
+_UNSETTLED = Prepared(select(threads).where(threads.c.settled_at.is_(None)))
+_SET = Prepared(
     update(threads)
     .where(_ID)
     .values(state=bindparam("becomes"), error=bindparam("why"), settled_at=bindparam("at"), leased_until=None)
 )
-_DUE = (
+_DUE = Prepared(
     select(threads)
     .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE))
     .order_by(threads.c.wanted_at)
     .limit(bindparam("most"))
 )
-_LEASE = (
+_LEASE = Prepared(
     update(threads).where(and_(_ID, _FREE)).values(leased_by=bindparam("by"), leased_until=bindparam("until"))
 )
-_FREE_ALL = (
+_FREE_ALL = Prepared(
     update(threads)
     .where(and_(threads.c.settled_at.is_(None), threads.c.leased_until.is_not(None)))
     .values(leased_until=None)
 )
-_RELEASE = update(threads).where(_ID).values(leased_until=None)
-_INSERT_INTERRUPT = interrupts.insert()
-_INTERRUPT = select(interrupts).where(interrupts.c.id == bindparam("interrupt"))
-_OF_THREAD = select(interrupts).where(interrupts.c.thread_id == bindparam("thread"))
-_MOVE = (
+_RELEASE = Prepared(update(threads).where(_ID).values(leased_until=None))
+_INSERT_INTERRUPT = Prepared(interrupts.insert())
+_INTERRUPT = Prepared(select(interrupts).where(interrupts.c.id == bindparam("interrupt")))
+_OF_THREAD = Prepared(select(interrupts).where(interrupts.c.thread_id == bindparam("thread")))
+_MOVE = Prepared(
     update(interrupts)
     .where(and_(interrupts.c.id == bindparam("interrupt"), interrupts.c.state == bindparam("was")))
     .values(
         state=bindparam("becomes"), answered_at=bindparam("answered"), delivered_at=bindparam("delivered")
     )
 )
-_ANSWERED = (
+_ANSWERED = Prepared(
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
     .where(and_(literally(interrupts.c.state, "answered"), _FREE))
@@ -71,7 +74,7 @@ def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str
         "wanted_at": record.wanted_at,
         "idempotency_key": idempotency_key,
     }
-    connection.execute(_INSERT, row)
+    _INSERT.changed(connection, row)
 
 
 def _thread(row: Row[Any]) -> ThreadRecord:
@@ -98,19 +101,19 @@ def _interrupt(row: Row[Any]) -> InterruptRecord:
 
 def get(connection: Connection, thread_id: str) -> ThreadRecord | None:
     """Return the thread, or None."""
-    row = connection.execute(_BY_ID, {"thread": thread_id}).first()
+    row = _BY_ID.first(connection, {"thread": thread_id})
     return _thread(row) if row is not None else None
 
 
 def by_key(connection: Connection, agent: str, key: str) -> ThreadRecord | None:
     """Return what the agent started under an idempotency key, or None."""
-    row = connection.execute(_BY_KEY, {"agent": agent, "key": key}).first()
+    row = _BY_KEY.first(connection, {"agent": agent, "key": key})
     return _thread(row) if row is not None else None
 
 
 def unsettled(connection: Connection) -> list[ThreadRecord]:
     """Return every thread that is not final."""
-    found = [_thread(row) for row in connection.execute(_UNSETTLED)]
+    found = [_thread(row) for row in _UNSETTLED.all(connection)]
     return sorted(found, key=lambda thread: thread.id)  # in SQL, it would walk every thread there ever was
 
 
@@ -119,14 +122,14 @@ def set_state(
 ) -> bool:
     """Write where a thread stands, and let go of it."""
     values = {"thread": thread_id, "becomes": state, "why": error, "at": settled_at}
-    return connection.execute(_SET, values).rowcount == 1
+    return _SET.changed(connection, values) == 1
 
 
 def lease_wanted(
     connection: Connection, *, by: str, now: float, until: float, most: int
 ) -> list[ThreadRecord]:
     """Take threads that are to be started for one worker."""
-    due = connection.execute(_DUE, {"now": now, "most": most}).all()
+    due = _DUE.all(connection, {"now": now, "most": most})
     return [_thread(row) for row in due if _take(connection, row.id, by, now, until)]
 
 
@@ -134,7 +137,7 @@ def lease_answered(
     connection: Connection, *, by: str, now: float, until: float, most: int
 ) -> list[InterruptRecord]:
     """Take answered interrupts, and their threads, for one worker: a thread is owed a resume."""
-    due = connection.execute(_ANSWERED, {"now": now, "most": most}).all()
+    due = _ANSWERED.all(connection, {"now": now, "most": most})
     taken: dict[str, bool] = {}
     for row in due:
         if row.thread_id not in taken:
@@ -144,17 +147,17 @@ def lease_answered(
 
 def _take(connection: Connection, thread_id: str, by: str, now: float, until: float) -> bool:
     values = {"thread": thread_id, "by": by, "now": now, "until": until}
-    return connection.execute(_LEASE, values).rowcount == 1
+    return _LEASE.changed(connection, values) == 1
 
 
 def release(connection: Connection, thread_id: str) -> None:
     """Let go of a thread without changing where it stands."""
-    connection.execute(_RELEASE, {"thread": thread_id})
+    _RELEASE.changed(connection, {"thread": thread_id})
 
 
 def free_all(connection: Connection) -> None:
     """Let go of every thread that is leased, to whomever."""
-    connection.execute(_FREE_ALL)
+    _FREE_ALL.changed(connection)
 
 
 def insert_interrupt(connection: Connection, record: InterruptRecord) -> None:
@@ -167,18 +170,18 @@ def insert_interrupt(connection: Connection, record: InterruptRecord) -> None:
         "state": record.state,
         "opened_at": record.opened_at,
     }
-    connection.execute(_INSERT_INTERRUPT, row)
+    _INSERT_INTERRUPT.changed(connection, row)
 
 
 def interrupt(connection: Connection, interrupt_id: str) -> InterruptRecord | None:
     """Return the interrupt, or None."""
-    row = connection.execute(_INTERRUPT, {"interrupt": interrupt_id}).first()
+    row = _INTERRUPT.first(connection, {"interrupt": interrupt_id})
     return _interrupt(row) if row is not None else None
 
 
 def interrupts_of(connection: Connection, thread_id: str) -> list[InterruptRecord]:
     """Return every interrupt a thread has had."""
-    return [_interrupt(row) for row in connection.execute(_OF_THREAD, {"thread": thread_id})]
+    return [_interrupt(row) for row in _OF_THREAD.all(connection, {"thread": thread_id})]
 
 
 def move_interrupt(connection: Connection, interrupt_id: str, was: str, becomes: str, now: float) -> bool:
@@ -190,4 +193,4 @@ def move_interrupt(connection: Connection, interrupt_id: str, was: str, becomes:
         "answered": now if becomes == "answered" else None,
         "delivered": now if becomes == "delivered" else None,
     }
-    return connection.execute(_MOVE, values).rowcount == 1
+    return _MOVE.changed(connection, values) == 1

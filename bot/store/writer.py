@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from bot.errors import StoreError, TooMany
 from bot.store import sqlite
@@ -129,7 +128,7 @@ class Writer:
         try:
             self._run(connection, group)
         except BaseException as error:
-            with suppress(DBAPIError):
+            with suppress(*sqlite.ERRORS):
                 sqlite.rollback(connection)
             self._ends = None
             self._known.clear()

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, bindparam, select
 
 from bot.domain.record import JournalEntry
 from bot.domain.risk import Tier
-from bot.store.sqlite import Bulk
+from bot.store.sqlite import Bulk, Prepared
 from bot.store.tables import journal
 
 GENESIS = "0" * 64
 """The hash before a chain's first entry."""
 
 ROWS = Bulk(journal)
-_LAST = (
+_LAST = Prepared(
     select(journal.c.seq, journal.c.hash)
     .where(journal.c.writer == bindparam("of"))
     .order_by(journal.c.seq.desc())
@@ -92,5 +92,5 @@ class Ends:
 
 def end_of(connection: Connection, writer: str) -> End:
     """Return where a chain ends in the database."""
-    row = connection.execute(_LAST, {"of": writer}).first()
+    row = _LAST.first(connection, {"of": writer})
     return End(row.seq, row.hash) if row is not None else End(0, GENESIS)

@@ -6,7 +6,8 @@ Another backend brings its own package with these names and passes the same cont
 from bot.store.sqlite.bulk import Bulk
 from bot.store.sqlite.connecting import BUSY_TIMEOUT_S, engine_for, lock_folder, open_file
 from bot.store.sqlite.copying import copy, damage_at_start, damage_of
-from bot.store.sqlite.failures import explain, of_the_store
+from bot.store.sqlite.failures import ERRORS, explain, of_the_store
+from bot.store.sqlite.prepared import Prepared
 from bot.store.sqlite.transactions import (
     begin,
     begin_rebuild,
@@ -23,7 +24,9 @@ from bot.store.sqlite.triggers import create_triggers
 
 __all__ = [
     "BUSY_TIMEOUT_S",
+    "ERRORS",
     "Bulk",
+    "Prepared",
     "begin",
     "begin_rebuild",
     "commit",

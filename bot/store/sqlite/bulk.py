@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects import sqlite
 
+from bot.store.sqlite.prepared import driver_of
+
 SIZES = (32, 8, 1)
 """Rows a statement inserts. A bound value costs nothing, a statement costs a turn at the interpreter's lock,
 which a busy event loop may keep for milliseconds; 32 rows stay under SQLite's oldest limit of 999 values."""
@@ -33,5 +35,5 @@ class Bulk:
         for size in SIZES:
             while len(rows) - done >= size:
                 values = tuple(value for row in rows[done : done + size] for value in row)
-                connection.exec_driver_sql(self._sql[size], values)
+                driver_of(connection).execute(self._sql[size], values)
                 done += size

@@ -9,6 +9,9 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.errors import StoreError
 
+ERRORS = (DBAPIError, sqlite3.Error)
+"""What a statement that fails raises: SQLAlchemy's error, or the driver's where the statement is prepared."""
+
 NOTHING = "nothing was written, and the bot goes on by itself once that is mended"
 
 _TOLD = {

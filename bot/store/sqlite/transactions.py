@@ -9,17 +9,18 @@ from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import sqlite
 
 from bot.errors import StoreError
+from bot.store.sqlite.prepared import driver_of
 from bot.store.sqlite.triggers import create_triggers, drop_triggers
 
 
 def begin(connection: Connection) -> None:
     """Begin a write. IMMEDIATE, because a deferred one that reads first fails at once when it is locked."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver_of(connection).execute("BEGIN IMMEDIATE")
 
 
 def commit(connection: Connection) -> None:
     """Commit what `begin` began."""
-    connection.exec_driver_sql("COMMIT")
+    driver_of(connection).execute("COMMIT")
 
 
 def rollback(connection: Connection) -> None:
@@ -31,12 +32,12 @@ def rollback(connection: Connection) -> None:
 
 def savepoint(connection: Connection) -> None:
     """Mark where one unit of a group begins."""
-    connection.exec_driver_sql("SAVEPOINT unit")
+    driver_of(connection).execute("SAVEPOINT unit")
 
 
 def release(connection: Connection) -> None:
     """Keep the unit."""
-    connection.exec_driver_sql("RELEASE unit")
+    driver_of(connection).execute("RELEASE unit")
 
 
 def undo(connection: Connection) -> None:

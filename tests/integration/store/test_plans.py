@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import Connection, event
@@ -18,6 +19,7 @@ from bot.membrane.retention import Retention
 from bot.store import actions, archive, audits, executions, journal, messages, reviews, threads
 from bot.store.database import Database
 from bot.store.journal import segments
+from bot.store.sqlite import Prepared
 from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy
 
 NOW = 1_800_000_000.0
@@ -85,8 +87,14 @@ def watched(db: Database) -> Iterator[Plans]:
     def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
         plans.statements[statement] = values
 
+    def run(prepared: Prepared, connection: Connection, values: Mapping[str, Any]) -> Any:
+        note(None, None, prepared.sql, prepared.bound(values))
+        return unwatched(prepared, connection, values)
+
+    unwatched = Prepared._run
     event.listen(db._engine, "before_cursor_execute", note)
-    yield plans
+    with patch.object(Prepared, "_run", run):
+        yield plans
     event.remove(db._engine, "before_cursor_execute", note)
 
 

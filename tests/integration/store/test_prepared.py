@@ -1,0 +1,85 @@
+"""Prepared statements: values by name, rows as their columns are, mistakes said."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, select, update
+
+from bot.domain.review import ReviewState
+from bot.store.database import Database, Transaction
+from bot.store.sqlite import Prepared
+from bot.store.tables import digests, messages, meta, votes
+
+ROW = {"id": "msg_1", "kind": "notice", "recipient": "C1", "wanted": 1, "priority": 5, "created_at": 1.0}
+
+
+async def _run(db: Database, prepared: Prepared, values: dict[str, Any]) -> int:
+    return await db.write(lambda tx: prepared.changed(tx.connection, values))
+
+
+async def test_columns_without_a_value_take_their_defaults(db: Database) -> None:
+    """Those of the table where there is one, else nothing; a given value holds."""
+    insert, found = Prepared(messages.insert()), Prepared(select(messages))
+    assert await _run(db, insert, {**ROW, "position": 3}) == 1
+    row = await db.read(found.first)
+    assert (row.position, row.shown, row.attempts, row.body) == (3, 0, 0, None)
+
+
+async def test_rows_have_the_types_of_their_columns(db: Database) -> None:
+    """A truth value is stored as a number and read back as one of two."""
+
+    def work(tx: Transaction) -> Any:
+        tx.connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        row = {"review_id": "rev_1", "voter": "U1", "approve": True, "args_digest": "d", "at": 1.0}
+        Prepared(votes.insert()).changed(tx.connection, row)
+        found = Prepared(select(votes)).all(tx.connection)
+        Prepared(votes.delete()).changed(tx.connection)
+        return found
+
+    (row,) = await db.write(work)
+    assert row.approve is True
+    assert row.note is None
+
+
+async def test_a_value_that_the_statement_has_no_use_for_is_refused(db: Database) -> None:
+    """A misspelt name would otherwise write the default in silence."""
+    with pytest.raises(TypeError, match="nmae"):
+        await _run(db, Prepared(meta.insert()), {"nmae": "x", "value": "y"})
+
+
+async def test_a_missing_value_is_refused(db: Database) -> None:
+    """What the statement needs has no default."""
+    by_name = Prepared(select(meta).where(meta.c.name == bindparam("of")))
+    with pytest.raises(KeyError, match="of"):
+        await db.read(by_name.first)
+
+
+async def test_values_that_stand_in_the_statement_are_bound(db: Database) -> None:
+    """A list, and an explicit nothing, are part of the statement and not of the call."""
+    await _run(db, Prepared(messages.insert()), {**ROW, "error": "old"})
+    clear = Prepared(
+        update(messages).where(messages.c.kind.in_(("notice", "page"))).values(error=None, body="x")
+    )
+    assert await _run(db, clear, {}) == 1
+    row = await db.read(Prepared(select(messages.c.error, messages.c.body)).first)
+    assert tuple(row) == (None, "x")
+
+
+async def test_a_unit_that_a_statement_refuses_is_undone_alone(db: Database) -> None:
+    """The driver's errors drop one unit, as SQLAlchemy's do."""
+    insert = Prepared(digests.insert())
+    row = {"id": "dig_1", "channel": "C", "made_at": 1.0}
+    assert await _run(db, insert, row) == 1
+    with pytest.raises(sqlite3.IntegrityError):
+        await _run(db, insert, row)
+    assert await _run(db, insert, {**row, "id": "dig_2"}) == 1
+
+
+async def test_a_text_of_its_own_kind_is_bound_as_text(db: Database) -> None:
+    """The words of the domain are enumerations."""
+    await _run(db, Prepared(meta.insert()), {"name": "state", "value": ReviewState.PENDING})
+    by_name = Prepared(select(meta.c.value).where(meta.c.name == bindparam("of")))
+    assert await db.read(lambda connection: by_name.scalar(connection, {"of": "state"})) == "pending"
