@@ -102,7 +102,7 @@ class Report(_Asked):
 
 
 class Withdrawal(_Asked):
-    """Why an action is taken back."""
+    """Why an action, or a thread, is taken back."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"why": "the order was cancelled"}]})
 
@@ -269,7 +269,7 @@ class ThreadAnswer(BaseModel):
     id: str
     graph: str
     graph_version: str
-    state: Literal["wanted", "running", "parked", "finished", "failed", "gone"]
+    state: Literal["wanted", "running", "parked", "stalled", "finished", "failed", "gone"]
     error: str | None
     on_behalf_of: str | None
     wanted_at: datetime

@@ -1,4 +1,4 @@
-"""The routes of hosted graphs: start a thread, look where it stands."""
+"""The routes of hosted graphs: start a thread, look where it stands, take it back."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class Host(Protocol):
         """Want a thread started. Raises NotFound, GraphRefused or Conflict."""
         ...
 
+    async def end_thread(self, thread_id: str, why: str) -> None:
+        """End a thread, withdraw what it waits for and delete its saved state. Raises NotFound."""
+        ...
+
 
 class Threads:
     """What an agent can ask about hosted threads. Each docstring is the operation's text on the page."""
@@ -63,10 +67,26 @@ class Threads:
 
     async def thread(self, request: Request, thread_id: str) -> Response:
         """Return where a thread stands, with its actions."""
+        return await self._answer(await self._own(request, thread_id))
+
+    async def withdraw_thread(self, request: Request, thread_id: str) -> Response:
+        """End a thread wherever it stands. What it waits for is withdrawn; what already ran stays done.
+
+        One that is stopped in the middle of an effect leaves that effect's receipt unknown.
+        """
+        asked = await body.read(request, models.Withdrawal)
+        await self._own(request, thread_id)
+        await self._host.end_thread(thread_id, asked.why)
+        return await self._answer(await self._membrane.thread(thread_id))
+
+    async def _own(self, request: Request, thread_id: str) -> ThreadRecord:
         found = await self._membrane.thread(thread_id)
         if found.agent != caller(request).agent:
             raise NotFound(f"there is no thread {thread_id}")
-        return reply(answers.thread(found, await self._membrane.actions_of(thread_id)))
+        return found
+
+    async def _answer(self, found: ThreadRecord) -> Response:
+        return reply(answers.thread(found, await self._membrane.actions_of(found.id)))
 
     def add_to(self, routes: APIRouter) -> None:
         """Add the routes."""
@@ -87,6 +107,16 @@ class Threads:
             methods=["GET"],
             response_model=models.ThreadAnswer,
             responses=documented(404),
+            route_class_override=Direct,
+            tags=["threads"],
+        )
+        routes.add_api_route(
+            PATH + "/{thread_id}/withdraw",
+            self.withdraw_thread,
+            methods=["POST"],
+            response_model=models.ThreadAnswer,
+            responses=documented(400, 404, 408, 409, 413, 415, 422),
+            openapi_extra=body_schema("Withdrawal"),
             route_class_override=Direct,
             tags=["threads"],
         )

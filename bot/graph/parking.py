@@ -143,12 +143,12 @@ class Parking:
         why = (
             f"the graph {hosted.name} changed while {thread.id} was parked: the node that asked is not there "
             "any more, so an answer could not reach it. Put the node back under its old name and start the "
-            "bot again, or end the thread"
+            "bot again, or withdraw the thread (POST /v1/threads/{id}/withdraw)"
         )
         log.error(
             "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
         )
-        await self._membrane.thread_state(thread.id, "parked", why)
+        await self._membrane.thread_state(thread.id, "stalled", why)
         await self.tell(f"{why}.", key=f"stalled_{thread.id}_{hosted.version}")
         raise Later(why, STALLED_S)
 

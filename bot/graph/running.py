@@ -110,11 +110,13 @@ class Runner:
         hosted = self._graphs.get(thread.graph)
         if hosted is not None:
             return hosted
-        why = f"threads of the graph {thread.graph} are parked, but it is not loaded"
-        await self._parking.tell(
-            f"{why}: name it in MEMBRANE_GRAPHS again, or end them. One is {thread.id}.",
-            key=f"unloaded_{thread.graph}",
+        why = (
+            f"threads of the graph {thread.graph} are parked, but it is not loaded: name it in "
+            "MEMBRANE_GRAPHS again, or withdraw them (POST /v1/threads/{id}/withdraw)"
         )
+        if thread.state == "parked":
+            await self._membrane.thread_state(thread.id, "stalled", why)
+        await self._parking.tell(f"{why}. One is {thread.id}.", key=f"unloaded_{thread.graph}")
         raise Later(why, STALLED_S)
 
     async def _answers(
@@ -203,7 +205,7 @@ class Runner:
         why = (
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
-        await self._membrane.thread_state(thread.id, "parked", why)
+        await self._membrane.thread_state(thread.id, "stalled", why)
         await self._parking.tell(f"{why}. It is tried again.", key=f"untaken_{interrupt_id}")
         raise Later(why, STALLED_S)
 

@@ -16,12 +16,13 @@ from bot.errors import Conflict, NotFound
 from bot.membrane.changes import WITHDRAWABLE, open_review, settle_interrupt, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.recording import record
-from bot.store import actions, reviews, threads
+from bot.store import actions, messages, reviews, threads
 from bot.store.database import Transaction
 
 LEASE_S = 60.0
 """How long a thread belongs to the worker that took it, unless it lets go earlier."""
 FINAL = {"finished", "failed", "gone"}
+STALLED = "stalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +104,33 @@ class Hosting:
         return [self._opened(found) for found in await self._core.db.read(threads.unsettled)]
 
     async def thread_state(self, thread_id: str, state: str, error: str | None = None) -> None:
-        """Write where a thread stands, and let go of it. `state`: running, parked, finished, failed, gone.
+        """Write where a thread stands, and let go of it.
 
-        Raises NotFound.
+        `state`: running, parked, stalled (it cannot be resumed; `error` says why, and so do its cards),
+        finished, failed, gone. Raises NotFound.
         """
         core = self._core
 
         def work(tx: Transaction) -> None:
             now = core.clock()
             settled = now if state in FINAL else None
-            if not threads.set_state(tx.connection, thread_id, state, error, settled):
+            before = threads.get(tx.connection, thread_id)
+            if before is None:
                 raise NotFound(f"there is no thread {thread_id}")
-            if settled:
+            threads.set_state(tx.connection, thread_id, state, error, settled)
+            changed = (state == STALLED) != (before.state == STALLED)
+            if changed:
+                self._redraw(tx, thread_id, now)
+            if settled or changed:
                 tx.journal(now, f"thread.{state}", {"thread": thread_id, "error": error})
 
         await core.db.write(work)
         core.bells.ring()
+
+    def _redraw(self, tx: Transaction, thread_id: str, now: float) -> None:
+        for action in actions.of_thread(tx.connection, thread_id):
+            for review in reviews.of_action(tx.connection, action.id)[-1:]:
+                messages.touch(tx.connection, review.id, now=now)
 
     async def due_threads(self, limit: int) -> list[ThreadRecord]:
         """Take threads that are to be started."""

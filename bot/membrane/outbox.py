@@ -11,7 +11,7 @@ from bot.domain.record import ActionRecord, Message, Standing
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
-from bot.store import actions, digests, messages, reviews
+from bot.store import actions, digests, messages, reviews, threads
 from bot.store.database import Transaction
 
 LEASE_S = 60.0
@@ -28,6 +28,8 @@ class CardFacts:
     successor_id: str | None
     cards: Mapping[str, Message]
     """The cards of all reviews of the action, by review id: what messages about it point to."""
+    stalled: str | None = None
+    """Why the thread that waits for this review's outcome cannot be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +219,19 @@ def _facts(connection: Connection, message_id: str) -> CardFacts | DigestFacts |
         review = the_review(connection, message.review_id)
         standing = standing_of(connection, review.action_id)
         cards = messages.cards_of(connection, review.action_id)
-        return CardFacts(message, standing, review, reviews.successor_of(connection, review.id), cards)
+        successor = reviews.successor_of(connection, review.id)
+        return CardFacts(message, standing, review, successor, cards, _stalled(connection, standing, review))
     if message.digest_id is not None:
         named = actions.of_digest(connection, message.digest_id)
         parked = [standing_of(connection, action.id) for action in actions.halted(connection)]
         since = digests.made_before(connection, message.digest_id)
         return DigestFacts(message, tuple(named), tuple(parked), since, message.created_at)
     return NoticeFacts(message, message.body or "")
+
+
+def _stalled(connection: Connection, standing: Standing, review: Review) -> str | None:
+    action, latest = standing.action, standing.review
+    if action.thread_id is None or latest is None or latest.id != review.id or action.receipt is not None:
+        return None
+    thread = threads.get(connection, action.thread_id)
+    return thread.error if thread is not None and thread.state == "stalled" else None

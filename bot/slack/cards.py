@@ -19,6 +19,7 @@ from bot.slack.visible import cut, excerpt
 Json = dict[str, Any]
 
 DESCRIPTION_CHARACTERS = 700
+WHY_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
     blocks = [rich.block(rich.section(*lead), sentences.headline(action)), *_state(standing, review)]
     blocks += _link(links)
     return Drawn(f"What you asked for through an agent: {_fallback(standing, review)}", blocks)
+
+
+def stalled(drawn: Drawn, why: str) -> Drawn:
+    """Say above a card that its answer can reach nobody now, and why."""
+    words = [text("⚠ This cannot be resumed: ", bold=True), text(cut(why, WHY_CHARACTERS)), text(".")]
+    return Drawn(drawn.text, [rich.block(rich.section(*words)), *drawn.blocks])
 
 
 def _notification(lead: Json, standing: Standing, review: Review, links: Links) -> Drawn:

@@ -17,7 +17,8 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
     """Return blocks and fallback text. `links` are to the cards of reviews, by review id."""
     match facts:
         case CardFacts():
-            return _of_review(facts, links, terse=terse)
+            drawn = _of_review(facts, links, terse=terse)
+            return cards.stalled(drawn, facts.stalled) if facts.stalled else drawn
         case DigestFacts():
             return digests.digest(facts.actions, facts.halted, facts.since)
         case NoticeFacts():

@@ -36,6 +36,9 @@ class FakeHost:
             raise NotFound(f"there is no graph {graph!r}; there is refunds")
         return await self._membrane.start_thread(graph, given, graph_version="1", **asked)
 
+    async def end_thread(self, thread_id: str, why: str) -> None:
+        await self._membrane.thread_state(thread_id, "gone", why)
+
 
 @dataclass
 class Bot:

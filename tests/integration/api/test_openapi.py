@@ -20,6 +20,7 @@ OPERATIONS = {
     ("post", "/v1/actions/{action_id}/withdraw"),
     ("post", "/v1/threads"),
     ("get", "/v1/threads/{thread_id}"),
+    ("post", "/v1/threads/{thread_id}/withdraw"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),

@@ -50,6 +50,18 @@ async def test_another_agents_thread_is_not_there(bot: Bot, agent: httpx2.AsyncC
     assert (await agent.get(f"/v1/threads/{started['id']}", headers=theirs)).status_code == 404
 
 
+async def test_a_thread_can_be_taken_back_by_its_own_agent_alone(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    started = (await agent.post("/v1/threads", json=START)).json()
+    _, secret = await bot.membrane.tokens.create("other", "U0ADA")
+    theirs = {"Authorization": f"Bearer {secret}"}
+    path, why = f"/v1/threads/{started['id']}/withdraw", {"why": "the order was cancelled"}
+    assert (await agent.post(path, json=why, headers=theirs)).status_code == 404
+    assert (await agent.post(path, json={})).status_code == 422
+    answer = await agent.post(path, json=why)
+    found = ThreadAnswer.model_validate_json(answer.content, strict=True)
+    assert (found.state, found.error) == ("gone", "the order was cancelled")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [

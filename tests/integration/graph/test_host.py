@@ -12,11 +12,14 @@ from bot.errors import Conflict, GraphRefused, NotFound
 from bot.graph.loading import AnyGraph
 from bot.graph.saver import open_saver
 from bot.graph.seat import Seat, seated
+from bot.slack import rendering
+from bot.store import messages
 from tests.fakes import policy
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
+from tests.unit.slack.reading import read
 
 DELETE = {"kind": "data.delete", "args": {"id": 1}}
 
@@ -253,12 +256,20 @@ async def test_a_sweep_that_fails_does_not_end_the_loop(
         await loop
 
 
+async def card(house: House, thread: str) -> str:
+    """What the card of a thread's review says, drawn as the courier would."""
+    (review,) = (await house.standing(thread)).reviews
+    rows = await house.db.read(lambda connection: messages.of_review(connection, review.id))
+    row = next(each for each in rows if each.kind == "card")
+    assert row.due_at is not None, "it is to be drawn again"
+    return read(rendering.draw(await house.membrane.outbox.facts(row), {}).blocks)
+
+
 async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) -> None:
     """The gate was renamed while a thread was parked: nothing is passed over, and undoing it mends it."""
     await house.open("one")
     thread = await house.run("one", DELETE)
     await house.host.stop()
-    await house.vote(thread)
 
     await house.open("own_graph")
     hosted = house.host._graphs.pop("own_graph")
@@ -266,15 +277,20 @@ async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) 
     house.host._graphs["one"] = replace(hosted, name="one", graph=renamed, version="other")
     await house.settle()
     stalled = await house.thread(thread)
-    assert stalled.state == "parked"
+    assert stalled.state == "stalled"
     assert "the graph one changed while" in (stalled.error or "")
+    assert "This cannot be resumed: the graph one changed" in await card(house, thread)
+    await house.vote(thread)
+    await house.settle()
     assert ran == []
+    assert "This cannot be resumed: the graph one changed" in await card(house, thread)
     assert any("Put the node back" in text for text in await notices(house))
     await house.host.stop()
 
     await house.open("one")
     house.clock.forward(61)
     await house.settle()
+    assert "cannot be resumed" not in await card(house, thread)
     assert ran == [("data.delete", {"id": 1})]
     assert (await house.thread(thread)).state == "finished"
 

@@ -310,7 +310,7 @@ async def test_threads_of_a_graph_that_is_not_loaded_wait_and_are_told(house: Ho
     await house.vote(thread)
     await house.open("gated")
     await house.settle()
-    assert (await house.thread(thread)).state == "parked"
+    assert (await house.thread(thread)).state == "stalled"
     told = [each.body for each in await house.membrane.outbox.lease(100) if each.kind == "notice"]
     assert any("name it in MEMBRANE_GRAPHS again" in (text or "") for text in told)
     await house.host.stop()
