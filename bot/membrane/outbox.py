@@ -41,6 +41,8 @@ class DigestFacts:
     halted: tuple[Standing, ...]
     since: float | None
     made_at: float
+    cards: Mapping[str, Message]
+    """The cards of what is parked, by review id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +224,18 @@ def _facts(connection: Connection, message_id: str) -> CardFacts | DigestFacts |
         successor = reviews.successor_of(connection, review.id)
         return CardFacts(message, standing, review, successor, cards, _stalled(connection, standing, review))
     if message.digest_id is not None:
-        named = actions.of_digest(connection, message.digest_id)
-        parked = [standing_of(connection, action.id) for action in actions.halted(connection)]
-        since = digests.made_before(connection, message.digest_id)
-        return DigestFacts(message, tuple(named), tuple(parked), since, message.created_at)
+        return _digest_facts(connection, message, message.digest_id)
     return NoticeFacts(message, message.body or "")
+
+
+def _digest_facts(connection: Connection, message: Message, digest_id: str) -> DigestFacts:
+    named = actions.of_digest(connection, digest_id)
+    parked = [standing_of(connection, action.id) for action in actions.halted(connection)]
+    cards: dict[str, Message] = {}
+    for each in parked:
+        cards |= messages.cards_of(connection, each.action.id)
+    since = digests.made_before(connection, digest_id)
+    return DigestFacts(message, tuple(named), tuple(parked), since, message.created_at, cards)
 
 
 def _stalled(connection: Connection, standing: Standing, review: Review) -> str | None:

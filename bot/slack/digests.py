@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bot.domain.escalation import Instant
@@ -29,8 +30,16 @@ _TROUBLE = {
 }
 
 
-def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: Instant | None) -> Drawn:
-    """Draw one message for all that passed and may be looked over, by agent and kind, the costliest first."""
+def digest(
+    actions: Sequence[ActionRecord],
+    halted: Sequence[Standing],
+    since: Instant | None,
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> Drawn:
+    """Draw one message for all that passed and may be looked over, by agent and kind, the costliest first.
+
+    `links` are to the cards of what is halted, by review id.
+    """
     groups: dict[tuple[str, str], list[ActionRecord]] = {}
     for action in actions:
         groups.setdefault((action.agent, action.kind), []).append(action)
@@ -44,7 +53,7 @@ def digest(actions: Sequence[ActionRecord], halted: Sequence[Standing], since: I
         left = sum(len(group) for group in ordered[GROUPS:])
         words = f"{left:,} more in {len(ordered) - GROUPS} more groups that cost less."
         blocks.append(rich.block(rich.section(text(words))))
-    blocks += _halted(halted)
+    blocks += _halted(halted, links)
     told = [count] if passed else []
     told += [f"{len(halted)} halted and waiting for an answer"] if halted else []
     return Drawn(f"Digest: {'; '.join(told)}", blocks)
@@ -89,17 +98,19 @@ def _example(action: ActionRecord) -> Json:
     return rich.section(text("• "), text(cut(words, EXAMPLE_CHARACTERS), code=True), text(trouble or " "))
 
 
-def _halted(halted: Sequence[Standing]) -> list[Json]:
+def _halted(halted: Sequence[Standing], links: Mapping[str, str]) -> list[Json]:
     if not halted:
         return []
     lines = [f"*{len(halted)} halted: nobody answered, and each can still be answered.*"]
-    lines += [_halted_line(standing.action) for standing in halted[:HALTED]]
+    lines += [_halted_line(standing, links) for standing in halted[:HALTED]]
     if len(halted) > HALTED:
         lines.append(f"and {len(halted) - HALTED} more")
     return [progress.block(lines)]
 
 
-def _halted_line(action: ActionRecord) -> str:
+def _halted_line(standing: Standing, links: Mapping[str, str]) -> str:
+    action, review = standing.action, standing.review
     since = f", since {mrkdwn.date(action.settled_at)}" if action.settled_at is not None else ""
     what, who = mrkdwn.literal(cut(action.kind, 80)), mrkdwn.literal(cut(action.agent, 80))
-    return f"• {what} by {who}{since}"
+    link = links.get(review.id) if review is not None else None
+    return f"• {what} by {who}{since}{f': <{link}|open its card>' if link else ''}"

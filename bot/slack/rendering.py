@@ -20,7 +20,7 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
             drawn = _of_review(facts, links, terse=terse)
             return cards.stalled(drawn, facts.stalled) if facts.stalled else drawn
         case DigestFacts():
-            return digests.digest(facts.actions, facts.halted, facts.since)
+            return digests.digest(facts.actions, facts.halted, facts.since, links)
         case NoticeFacts():
             return digests.notice(facts.text)
 

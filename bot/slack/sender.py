@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import USER_ID
 from bot.domain.record import Message
-from bot.membrane import CardFacts, Outbox
+from bot.membrane import CardFacts, NoticeFacts, Outbox
 from bot.slack import copies, rendering
 from bot.slack.detours import Detours
 from bot.slack.doubts import Doubts
@@ -144,7 +144,7 @@ class Sender:
 
     def _known(self, facts: Facts) -> dict[str, str]:
         """Where the cards are that this message may point to."""
-        if not isinstance(facts, CardFacts):
+        if isinstance(facts, NoticeFacts):
             return {}
         url = self._workspace_url
         found = {of: permalink(url, card.channel_id, card.ts) for of, card in facts.cards.items()}

@@ -163,12 +163,15 @@ async def test_a_digest_is_one_message(room: Room) -> None:
     await room.propose("mail.send")
     room.clock.ahead += 1001
     await room.membrane.expire_due()
+    await room.courier.sweep()
+    successor = next(room.slack.state.conversations["C0APPR"].newest_first())
     assert await room.membrane.digest_due() == 1
     await room.courier.sweep()
     assert room.said("C0DIG") == ["Digest: 30 actions passed; 1 halted and waiting for an answer"]
     text = read(room.blocks("C0DIG"))
     assert "report.make by `ops-agent`: 30 × · 150.00 USD" in text
     assert "1 halted: nobody answered, and each can still be answered." in text
+    assert f"archives/C0APPR/p{successor.ts.replace('.', '')}|open its card>" in str(room.blocks("C0DIG"))
 
 
 async def test_the_most_urgent_goes_first(room: Room) -> None:
