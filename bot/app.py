@@ -28,7 +28,7 @@ from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, parse
 from bot.policyfile.loading import read
 from bot.settings import Settings
-from bot.slack import Slack
+from bot.slack import LATE_S, Slack
 from bot.store.database import Database, open_database
 
 GRACE_S = 10.0
@@ -36,8 +36,6 @@ GRACE_S = 10.0
 KEEP_EVERY_S = 60.0
 """How often what passed long ago is looked for; it leaves in full segments, or when it is a day late."""
 KEEP_CUT_OFF_S = 120.0
-BEHIND_S = 60.0
-"""A courier that is further behind than this is not ready: people do not see what waits for them."""
 
 log = structlog.get_logger(__name__)
 
@@ -154,12 +152,13 @@ class Bot:
                 "digest": (membrane.digest_due, every_s),
                 "threads": (self.host.sweep, 5 * every_s),
                 "audit": (membrane.audit, 10 * every_s),
+                "lateness": (self.slack.look_out, 5 * every_s),
             }
         )
 
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()
-        return f"is {behind_s:.0f} s behind" if behind_s > BEHIND_S else None
+        return f"is {behind_s:.0f} s behind" if behind_s > LATE_S else None
 
     async def _policy_loaded(self, policy: Policy, reload: Reload) -> None:
         await self.membrane.policy_in_force(policy.version, reload.source)

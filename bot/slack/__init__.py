@@ -4,5 +4,6 @@
 """
 
 from bot.slack.facade import Slack
+from bot.slack.lateness import LATE_S
 
-__all__ = ["Slack"]
+__all__ = ["LATE_S", "Slack"]

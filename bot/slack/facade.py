@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.domain.policy import Policy
 from bot.errors import SettingsError
-from bot.membrane import Membrane
+from bot.membrane import Membrane, Outbox
 from bot.settings import Delivery as Way
 from bot.settings import Settings
 from bot.slack.admins import Admins
@@ -20,6 +20,7 @@ from bot.slack.courier import Courier
 from bot.slack.delivery import Delivery, HttpDelivery, SocketDelivery
 from bot.slack.failures import CallFailed
 from bot.slack.identity import Identity, identify, web_client
+from bot.slack.lateness import Lateness
 from bot.slack.listeners import build_app
 from bot.slack.people import SlackPeople
 
@@ -48,7 +49,9 @@ class Slack:
         self._asking = asyncio.Lock()
         self._admins: Admins | None = None
         self._courier: Courier | None = None
+        self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
+        self._lateness: Lateness | None = None
         self.people = SlackPeople(self._client, policy, self.identity, clock)
 
     async def identity(self) -> Identity:
@@ -60,7 +63,9 @@ class Slack:
 
     async def run(self, membrane: Membrane) -> None:
         """Show and listen until cancelled. Raises SettingsError where Slack refuses a token."""
+        self._outbox = membrane.outbox
         self._admins = admins = Admins(membrane.outbox, self._policy, self.people, self._clock)
+        self._lateness = Lateness(self.behind_s, admins, self._clock)
         self.people.tell = lambda words, about: admins.tell(words, about=about)
         identity = await self._identity_at_last()
         secret = self._settings.slack_signing_secret
@@ -117,7 +122,14 @@ class Slack:
 
     async def behind_s(self) -> float:
         """Return for how many seconds the oldest unsent message has waited."""
-        return await self._courier.behind_s() if self._courier is not None else 0.0
+        if self._courier is not None:
+            return await self._courier.behind_s()
+        return await self._outbox.behind_s() if self._outbox is not None else 0.0
+
+    async def look_out(self) -> None:
+        """Say so if messages are late, or were until now."""
+        if self._lateness is not None:
+            await self._lateness.look()
 
     async def tell_admins(self, words: str, *, about: str) -> None:
         """Tell the admins of the policy something, once a day for each thing."""

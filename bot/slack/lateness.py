@@ -1,0 +1,68 @@
+"""Says so when Slack shows things late: loudly in the log while it lasts, to the admins once it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.domain.escalation import Instant
+from bot.slack.admins import Admins
+
+LATE_S = 60.0
+"""A message that has waited longer than this is late: people do not see what waits for them."""
+LATE = "messages to Slack are late: people do not see what waits for them"
+CAUGHT_UP_S = 5.0
+EVERY_S = 60.0
+"""How often the log is told while it lasts."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Lateness:
+    """Watches how far the courier is behind. `behind_s` says it in seconds."""
+
+    def __init__(
+        self,
+        behind_s: Callable[[], Awaitable[float]],
+        admins: Admins,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._behind_s = behind_s
+        self._admins = admins
+        self._clock = clock
+        self._since: Instant | None = None
+        self._worst_s = 0.0
+        self._said_at = -EVERY_S
+
+    async def look(self) -> None:
+        """Look once. Also after a restart, it is known since when: the messages that wait say it."""
+        now, behind_s = self._clock(), await self._behind_s()
+        if behind_s > LATE_S:
+            self._since = min(self._since or now, now - behind_s)
+            self._worst_s = max(self._worst_s, behind_s)
+            if now - self._said_at >= EVERY_S:
+                self._said_at = now
+                _log.error(
+                    "messages to Slack are late: people do not see what waits for them",
+                    behind_s=round(behind_s),
+                )
+        elif self._since is not None and behind_s < CAUGHT_UP_S:
+            since, worst_s = self._since, self._worst_s
+            self._since, self._worst_s, self._said_at = None, 0.0, -EVERY_S
+            words = (
+                f"From {_clock_time(since)} to {_clock_time(now)} UTC messages came late, by up to "
+                f"{_minutes(worst_s)}: Slack could not be reached, or not as fast as things happened. All of "
+                "them are shown now; windows that ran out meanwhile were handled in time."
+            )
+            await self._admins.tell(words, about=f"late since {since:.0f}")
+
+
+def _clock_time(at: Instant) -> str:
+    return time.strftime("%H:%M", time.gmtime(at))
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} minute{'s' * (minutes != 1)}"
