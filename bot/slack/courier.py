@@ -30,6 +30,9 @@ AT_ONCE = 12
 INTERVAL_S = 0.5
 """How often the outbox is looked at though no bell rang: for messages that were put off."""
 
+EARLY_S = 0.001
+"""By how much the loop's clock may be ahead of the one that a turn goes by."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -80,9 +83,15 @@ class Courier:
                     self._passed_at = self._clock()
                 except Exception:  # noqa: BLE001 - whatever it was, the next pass is owed
                     _log.exception("courier_pass_failed")
-                await wait_for(self._bells.messages, INTERVAL_S)
+                await wait_for(self._bells.messages, self._nap())
         finally:
             await self._stop()
+
+    def _nap(self) -> float:
+        """Until the next message's turn: a card that is late puts off every one behind it in its channel."""
+        now = self._clock()
+        turn = self._sender.next_turn(now)
+        return INTERVAL_S if turn is None else min(INTERVAL_S, turn - now + EARLY_S)
 
     async def sweep(self) -> int:
         """Send everything that is due now and may go now. Returns how many messages were looked at."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from contextlib import suppress
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.escalation import Instant
 from bot.domain.people import USER_ID
 from bot.domain.record import Message
 from bot.membrane import CardFacts, NoticeFacts, Outbox
@@ -58,6 +60,7 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._queued: set[str] = set()
         self._terse: set[str] = set()
+        self._turns: list[float] = []
 
     async def show(self, message: Message) -> bool:
         """Bring a leased message to its wanted version, or note when to try again and why.
@@ -125,6 +128,13 @@ class Sender:
         at = ready if urgent or had_its_turn else self._pace.slot(method, channel_id, ready)
         self._queued.add(message.id)
         await self._outbox.later(message.id, at=at, error="")
+        heapq.heappush(self._turns, at)
+
+    def next_turn(self, now: Instant) -> Instant | None:
+        """Return when the next of the messages that wait for Slack's pace has its turn, if any waits."""
+        while self._turns and self._turns[0] <= now:
+            heapq.heappop(self._turns)
+        return self._turns[0] if self._turns else None
 
     async def _update(self, message: Message) -> bool:
         channel_id, ts = str(message.channel_id), str(message.ts)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import pairwise
+from statistics import median
+
+import pytest
+
+from bot.slack import courier as couriers
 from bot.slack.pace import Rates
 from tests.integration.slack.conftest import Room
+from tests.integration.slack.test_courier import running
 
 CARDS, STEP_S, LOOK_S = 12, 10.0, 7.0
 
@@ -20,3 +28,18 @@ async def test_a_card_that_was_overtaken_is_next_and_not_last_again(room: Room) 
         assert looks < 100
     # Looked at every 7 s, a channel that takes a card every 10 s can be used every 14 s.
     assert looks * LOOK_S <= CARDS * 2 * LOOK_S + STEP_S
+
+
+async def test_a_card_goes_when_its_turn_comes_and_not_at_the_next_look(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a second lost on each of two hundred cards would be minutes for the last."""
+    monkeypatch.setattr(couriers, "INTERVAL_S", 5.0)
+    courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
+    for number in range(6):
+        await room.propose(args={"number": number})
+    async with running(courier), asyncio.timeout(20):
+        while len(room.said("C0APPR")) < 6:
+            await asyncio.sleep(0.02)
+    at = [call.at for call in room.slack.calls.of("chat.postMessage")]
+    assert median(later - earlier for earlier, later in pairwise(at)) < 2.0
