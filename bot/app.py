@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from bot.api import Health, build_api
+from bot.clock import SteadyClock
 from bot.domain.policy import Policy
 from bot.errors import PolicyError, SettingsError
 from bot.graph.host import Host
@@ -67,6 +68,7 @@ class Bot:
         self._settings = settings
         self._stack = AsyncExitStack()
         self._over = asyncio.Event()
+        self._clock = SteadyClock()
         self._failure: BaseException | None = None
         self.api_url = ""
 
@@ -91,9 +93,11 @@ class Bot:
         door = self._stack.enter_context(_bound(settings.host, settings.port))
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
-        self.slack = slack = Slack(settings, lambda: in_force.current)
+        self.slack = slack = Slack(settings, lambda: in_force.current, self._clock)
         self._stack.push_async_callback(slack.close)
-        self.membrane = membrane = Membrane(db, lambda: in_force.current, slack.people, secret=secret)
+        self.membrane = membrane = Membrane(
+            db, lambda: in_force.current, slack.people, secret=secret, clock=self._clock
+        )
         await membrane.take_over()
         await membrane.policy_in_force(in_force.current.version, source.decode("utf-8-sig"))
 
@@ -103,17 +107,19 @@ class Bot:
             settings.threads_database,
             retain_s=settings.retain_s,
             interval_s=settings.sweep_s,
+            clock=self._clock,
         )
         await host.start()
         self._stack.push_async_callback(host.stop, GRACE_S)
         self._jobs = jobs = self._make_jobs()
-        metrics = Metrics(membrane, db, lambda: jobs.last_success)
+        metrics = Metrics(membrane, db, lambda: jobs.last_success, clock=self._clock)
         await jobs.run_all()
         jobs.start()
         self._stack.push_async_callback(jobs.stop)
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
-        health = Health(lambda: jobs.last_success, {"slack": slack.trouble, "courier": self._courier})
+        parts = {"slack": slack.trouble, "courier": self._courier}
+        health = Health(lambda: jobs.last_success, parts, clock=self._clock)
         self._start_keeping(db)
         if settings.heartbeat_url is not None:
             heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, EVERY_S)})
@@ -127,6 +133,7 @@ class Bot:
             host=host,
             rate=settings.rate,
             closing=closing,
+            clock=self._clock,
             version=version("checkpoint-membrane"),
         )
         slack.mount(api)
@@ -137,8 +144,9 @@ class Bot:
 
     def _start_keeping(self, db: Database) -> None:
         """Apart from the sweeps that answer people: it does not hold up the start, and may take its time."""
-        kept = Retention(db, self._settings.archive_folder, self._settings.keep_s)
-        jobs = Jobs({"retention": (kept.sweep, KEEP_EVERY_S)}, cut_off_s=KEEP_CUT_OFF_S)
+        kept = Retention(db, self._settings.archive_folder, self._settings.keep_s, self._clock)
+        sweeps = {"retention": (kept.sweep, KEEP_EVERY_S)}
+        jobs = Jobs(sweeps, cut_off_s=KEEP_CUT_OFF_S, clock=self._clock)
         jobs.start()
         self._stack.push_async_callback(jobs.stop)
 
@@ -153,7 +161,8 @@ class Bot:
                 "threads": (self.host.sweep, 5 * every_s),
                 "audit": (membrane.audit, 10 * every_s),
                 "lateness": (self.slack.look_out, 5 * every_s),
-            }
+            },
+            clock=self._clock,
         )
 
     async def _courier(self) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -20,6 +20,9 @@ Sweep = Callable[[], Awaitable[object]]
 
 CUT_OFF_S = 20.0
 """How long one pass may take. What it did not get to is still due at the next."""
+
+MIND_S = 1.0
+"""How often the machine's clock is held against one that cannot be set."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +60,21 @@ class Jobs:
                 misfire_grace_time=None,
             )
         self._scheduler.start()
+        self._minding = asyncio.create_task(self._mind_the_clock(), name="mind the clock")
+
+    async def _mind_the_clock(self) -> None:
+        """Run everything at once when the machine's clock was set back.
+
+        APScheduler waits for an instant, which would then come only after as much time again.
+        """
+        ahead = _ahead()
+        while True:
+            await asyncio.sleep(MIND_S)
+            before, ahead = ahead, _ahead()
+            if ahead < before - MIND_S:
+                log.warning("the machine's clock was set back; the sweeps go on", by_s=before - ahead)
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=datetime.now(UTC))
 
     async def run_all(self) -> None:
         """Run every sweep once, now: what came due while the bot was down."""
@@ -84,8 +102,14 @@ class Jobs:
     async def stop(self) -> None:
         """Begin nothing more, and wait for what is in hand: `shutdown` alone would cancel it."""
         if self._scheduler.running:
+            self._minding.cancel()
             self._scheduler.pause()
             await asyncio.sleep(0)  # what was begun in this turn of the loop is in hand only after it
             while others := self._running - {asyncio.current_task()}:
                 await asyncio.wait(others)
             self._scheduler.shutdown(wait=False)
+
+
+def _ahead() -> float:
+    """Return how far the machine's clock is ahead of one that cannot be set."""
+    return datetime.now(UTC).timestamp() - time.monotonic()

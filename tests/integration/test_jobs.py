@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
@@ -42,6 +44,34 @@ async def test_a_sweep_that_hangs_is_cut_off_and_runs_again() -> None:
     jobs = Jobs({"hangs": (hangs, 0.05)}, cut_off_s=0.1)
     jobs.start()
     await until(lambda: len(runs) >= 2)
+    await jobs.stop()
+
+
+async def test_a_clock_that_is_set_back_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    shift = timedelta()
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + shift
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Shifted)
+    monkeypatch.setattr("bot.jobs.datetime", Shifted)
+    monkeypatch.setattr("bot.jobs.MIND_S", 0.05)
+    runs: list[int] = []
+
+    async def sweep() -> None:
+        runs.append(1)
+
+    jobs = Jobs({"sweep": (sweep, 0.05)})
+    jobs.start()
+    await until(lambda: len(runs) >= 2)
+    shift = timedelta(hours=-1)
+    seen = len(runs)
+    await until(lambda: len(runs) >= seen + 5)
+    shift = timedelta(hours=2)
+    seen = len(runs)
+    await until(lambda: len(runs) >= seen + 3)
     await jobs.stop()
 
 

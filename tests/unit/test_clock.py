@@ -1,0 +1,63 @@
+"""The bot's clock follows the machine's forward, and never goes back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from bot.clock import SteadyClock
+
+
+class Machine:
+    def __init__(self) -> None:
+        self.wall, self.uptime = 1_800_000_000.0, 50.0
+
+    def passes(self, seconds: float) -> None:
+        self.wall += seconds
+        self.uptime += seconds
+
+    def clock(self) -> SteadyClock:
+        return SteadyClock(lambda: self.wall, lambda: self.uptime)
+
+
+def test_set_back_it_goes_on_second_by_second_and_says_so_once() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    start = clock()
+    machine.wall -= 3600
+    with capture_logs() as logs:
+        for passed in (1.0, 2.0, 3.0):
+            machine.passes(1.0)
+            assert clock() == start + passed
+    assert [round(each["by_s"]) for each in logs] == [3600]
+
+
+def test_it_follows_the_machine_again_once_that_has_caught_up() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.wall -= 60
+    machine.passes(10)
+    clock()
+    machine.wall += 3600
+    assert clock() == machine.wall
+
+
+def test_set_forward_it_follows_at_once() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.wall += 86_400
+    assert clock() == machine.wall
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(-1e5, 1e5))))
+def test_it_never_goes_back_and_never_stands_still(steps: list[tuple[float, float]]) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    before = clock()
+    for passed, step in steps:
+        machine.passes(passed)
+        machine.wall += step
+        now = clock()
+        assert now >= before + passed - 1e-3
+        before = now
