@@ -6,9 +6,10 @@ whoever reads it can tell "nobody answered" from "a person said no".
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from bot.domain.record import Standing
 from bot.domain.review import ActionState, Review, ReviewState
@@ -24,6 +25,7 @@ class Answer(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _schema: ClassVar[dict[str, Any] | None] = None
 
     outcome: Literal["approved", "rejected", "expired"]
     default: Literal["safe_halt", "abort"] | None = None
@@ -34,6 +36,15 @@ class Answer(BaseModel):
     note: str | None = None
     at: float
     text: str
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return its schema, worked out once: LangGraph asks for it at every interrupt."""
+        if cls._schema is None:
+            cls._schema = handler(core_schema)
+        return dict(cls._schema)
 
     @property
     def halts(self) -> bool:

@@ -164,10 +164,13 @@ class Host:
         await self._parking.end(thread, "gone", why)
         await self._saver.adelete_thread(thread_id)
 
-    async def sweep(self) -> int:
-        """Start what is due, without waiting for it. Returns how many threads were set going."""
+    async def sweep(self, *, look: bool = True) -> int:
+        """Start what is due, without waiting for it. Returns how many threads were set going.
+
+        `look` asks whether somebody else wrote to the saved state, in line with what the threads save.
+        """
         async with asyncio.timeout(SWEEP_LIMIT_S), self._sweeping:
-            if await self._saver.changed_elsewhere():
+            if look and await self._saver.changed_elsewhere():
                 await self.recover()
             begun = await self._start_wanted() + await self._resume_answered() + self._look_at_owed()
             await self._retention.sweep()
@@ -238,9 +241,13 @@ class Host:
 
     async def run(self) -> None:
         """Sweep whenever a bell rings, and every `interval_s` seconds, until `stop`."""
+        loop, look_at = asyncio.get_running_loop(), 0.0
         while not self._stopping:
+            look = loop.time() >= look_at
+            if look:
+                look_at = loop.time() + self._interval_s
             try:
-                await self.sweep()
+                await self.sweep(look=look)
             except Exception:
                 log.exception("a sweep of the threads failed; the next one goes on")
             await wait_for(self._membrane.bells.threads, self._interval_s)

@@ -180,7 +180,7 @@ class Parking:
 
     async def _report_not_run(self, thread: ThreadRecord, watcher: ToolWatcher | None, why: str) -> None:
         """Report the claimed calls of a stock agent that the run, which has ended for good, never started."""
-        if watcher is None:
+        if watcher is None or not watcher.watches:
             return
         for action in await self.calls(thread.id):
             if action.state in CLAIMED and action.id not in watcher.started:
@@ -188,5 +188,4 @@ class Parking:
 
     async def calls(self, thread_id: str) -> list[ActionRecord]:
         """Return the actions that a thread asked about as a stock agent does, oldest first."""
-        shapes = {each.id: each.shape for each in await self._membrane.interrupts_of(thread_id)}
-        return stock_calls(await self._membrane.actions_of(thread_id), shapes)
+        return stock_calls(*await self._membrane.asked_by(thread_id))

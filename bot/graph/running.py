@@ -63,7 +63,7 @@ class Runner:
             await self._parking.fail(thread, hosted, GraphRefused(why))
             return
         await self._membrane.thread_state(thread.id, "running")
-        await self._run(thread, hosted, thread.input)
+        await self._run(thread, hosted, thread.input, fresh=True)
 
     async def go_on(self, thread_id: str) -> None:
         """Look at a thread and do what is owed: continue a run that was cut off, park, close, deliver.
@@ -148,15 +148,17 @@ class Runner:
         earlier: Collection[str] = (),
         *,
         cut_off: bool = False,
+        fresh: bool = False,
     ) -> None:
         """Invoke the graph, then settle where the thread stands. What the graph raises fails the thread.
 
         `earlier` are the calls that may have started before. `cut_off` says that a crash left a step
-        unfinished: its tools start again, unless they are barred.
+        unfinished: its tools start again, unless they are barred. A `fresh` thread has asked nothing yet.
         """
         seat = Seat(self._membrane, thread, asyncio.get_running_loop())
         barred = await self._barred(thread, answers) if cut_off else []
-        watcher = ToolWatcher(seat, await self._parking.calls(thread.id), earlier)
+        calls = [] if fresh else await self._parking.calls(thread.id)
+        watcher = ToolWatcher(seat, calls, earlier)
         config: RunnableConfig = {
             "configurable": {"thread_id": thread.id},
             "callbacks": [ToolGuard(seat, barred), watcher],

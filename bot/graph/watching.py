@@ -55,6 +55,9 @@ class _Calls:
         self._seat = seat
         self._actions = list(actions)
 
+    def __len__(self) -> int:
+        return len(self._actions)
+
     def take(self, tool: Mapping[str, Any] | None, event: Mapping[str, Any]) -> ActionRecord | None:
         """Return the action whose tool starts, once.
 
@@ -112,6 +115,8 @@ class ToolWatcher(AsyncCallbackHandler):
         self._seat = seat
         self._open = _Calls(seat, (action for action in calls if action.state in CLAIMED))
         self._runs: dict[UUID, str] = {}
+        self.watches = bool(self._open)
+        """Whether there is a claimed call to report at all."""
         self.started = set(earlier)
         """The actions whose tool has started, or may have in an `earlier` run."""
 

@@ -82,6 +82,7 @@ class Membrane:
         self.park = hosting.park
         self.interrupts_of = hosting.interrupts_of
         self.actions_of = hosting.actions_of
+        self.asked_by = hosting.asked_by
         self.answer_of = hosting.answer_of
         self.review_of = hosting.review_of
         self.delivered = hosting.delivered

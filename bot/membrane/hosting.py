@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, InterruptRecord, Standing, ThreadRecord
 from bot.domain.review import Review
@@ -125,7 +127,7 @@ class Hosting:
                 tx.journal(now, f"thread.{state}", {"thread": thread_id, "error": error})
 
         await core.db.write(work)
-        core.bells.ring()
+        core.bells.messages.set()  # the host's own bell rings when the thread's task has ended
 
     def _redraw(self, tx: Transaction, thread_id: str, now: float) -> None:
         for action in actions.of_thread(tx.connection, thread_id):
@@ -227,6 +229,15 @@ class Hosting:
     async def actions_of(self, thread_id: str) -> list[ActionRecord]:
         """Return every action of a thread, in the order they were proposed."""
         return await self._core.db.read(lambda connection: actions.of_thread(connection, thread_id))
+
+    async def asked_by(self, thread_id: str) -> tuple[list[ActionRecord], dict[str, str]]:
+        """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
+
+        def work(connection: Connection) -> tuple[list[ActionRecord], dict[str, str]]:
+            shapes = {each.id: each.shape for each in threads.interrupts_of(connection, thread_id)}
+            return actions.of_thread(connection, thread_id), shapes
+
+        return await self._core.db.read(work)
 
     async def answer_of(self, interrupt_id: str) -> list[Standing]:
         """Return the actions of an interrupt, in its own order."""

@@ -28,7 +28,11 @@ _BY_KEY = Prepared(
     _ACTIONS.where(and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key")))
 )
 _OF_INTERRUPT = Prepared(_ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id")))
-_OF_THREAD = Prepared(_ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(actions.c.id))
+_OF_THREAD = Prepared(
+    _ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(
+        actions.c.proposed_at, actions.c.place, actions.c.id
+    )
+)
 _MOVE = Prepared(
     update(actions)
     .where(and_(actions.c.id == bindparam("action_id"), actions.c.state == bindparam("was")))

@@ -240,12 +240,12 @@ async def test_a_sweep_that_fails_does_not_end_the_loop(
     host = await house.open("one", interval_s=0.01)
     sweep, calls = host.sweep, 0
 
-    async def failing() -> int:
+    async def failing(**how: bool) -> int:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise OSError("disk full")
-        return await sweep()
+        return await sweep(**how)
 
     monkeypatch.setattr(host, "sweep", failing)
     loop = asyncio.create_task(host.run())
