@@ -148,6 +148,7 @@ def _story(connection: Connection, found_by: str) -> _Story:
         raise NotFound(f"there is no review and no action {found_by}; `membrane reviews list --state all`")
     asked = reviews.of_action(connection, action.id)
     shown = [message for each in asked for message in messages.of_review(connection, each.id)]
+    shown += messages.receipts_of(connection, action.id)
     entries = list(journal.entries(connection, action_id=action.id))
     return _Story(action, asked, shown, entries)
 

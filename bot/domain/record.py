@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from bot.domain.escalation import Instant
@@ -41,6 +42,11 @@ class ActionRecord:
     remembers: str | None = None
 
     @property
+    def passed_at(self) -> Instant:
+        """When it passed; once more, where a person said that its first start came to nothing."""
+        return self.settled_at or self.proposed_at
+
+    @property
     def receipt(self) -> Receipt | None:
         """What happened to it in the end; None while that is open, and for a withdrawn one."""
         return RECEIPTS.get(self.state)
@@ -69,7 +75,7 @@ class Standing:
         if self.action.state is ActionState.APPROVED and self.review is not None:
             return self.review.valid_until
         if self.action.state is ActionState.PASSED:
-            return self.action.proposed_at + self.action.ruling.valid_for_s
+            return self.action.passed_at + self.action.ruling.valid_for_s
         return None
 
 
@@ -83,6 +89,37 @@ class Claim:
     key: str
     attempt: int
     action: ActionRecord
+
+
+class Verdict(StrEnum):
+    """What a person says of an action that started and never reported back."""
+
+    HAPPENED = "happened"
+    DID_NOT = "did_not"
+    """It did not happen, so it is to be run, or proposed anew."""
+    LEFT = "left"
+    """Nobody will find out: it stays unknown, and is not asked about again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """One *unknown* receipt: a claim that was not reported within its time. `number` counts from 1.
+
+    It is open until a person says what happened, it is reported late, or the action is claimed again.
+    """
+
+    action_id: str
+    number: int
+    claimed_at: Instant
+    noted_at: Instant
+    closed_at: Instant | None = None
+    verdict: Verdict | None = None
+    said_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has to say what happened."""
+        return self.closed_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +153,11 @@ class InterruptRecord:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message that Slack should show. It is due while `shown` is behind `wanted`."""
+    """One message that Slack should show. It is due while `shown` is behind `wanted`.
+
+    `action_id` is set of the message about an unknown receipt, whose number is its `position`.
+    `doubted_since` is when a post was made that may still land beside a later one.
+    """
 
     id: str
     kind: str
@@ -136,6 +177,8 @@ class Message:
     ts: str | None
     created_at: Instant
     posted_at: Instant | None
+    action_id: str | None = None
+    doubted_since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from bot.membrane.executing import Executing
 from bot.membrane.facade import Membrane
 from bot.membrane.hosting import Call, Hosting, Parked
 from bot.membrane.judging import Judging
-from bot.membrane.outbox import CardFacts, DigestFacts, NoticeFacts, Outbox
+from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.proposals import Proposals
+from bot.membrane.resolving import Resolving
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault
@@ -23,6 +24,7 @@ __all__ = [
     "DigestFacts",
     "Directory",
     "Executing",
+    "Facts",
     "Hosting",
     "Judging",
     "Membrane",
@@ -30,7 +32,9 @@ __all__ = [
     "Outbox",
     "Parked",
     "Proposals",
+    "ReceiptFacts",
     "Resolved",
+    "Resolving",
     "Sweeping",
     "Tokens",
     "Vault",

@@ -7,11 +7,11 @@ from dataclasses import replace
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import ActionState, Review, ReviewState, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
-from bot.errors import MembraneError
-from bot.membrane.core import Core
+from bot.errors import MembraneError, Refusal, VoteRefused
+from bot.membrane.core import Core, the_action, the_review
 from bot.store import actions, messages, reviews, threads
 from bot.store.database import Transaction
 
@@ -146,8 +146,30 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
         threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
 
 
+def cast_vote(core: Core, tx: Transaction, review_id: str, vote: Vote) -> None:
+    """Count the vote of somebody who is entitled to it; it may make the outcome. Raises VoteRefused."""
+    now, review = vote.at, the_review(tx.connection, review_id)
+    voted = transitions.cast(review, vote)
+    reviews.record_vote(tx.connection, review_id, vote)
+    reviews.saw(tx.connection, review_id, vote.voter, "answered", now)
+    body = {
+        "voter": vote.voter,
+        "approve": vote.approve,
+        "args_digest": vote.args_digest,
+        "note": vote.note,
+    }
+    tx.journal(now, "review.vote", body, action_id=review.action_id, review_id=review_id)
+    if voted.pending:
+        messages.touch(tx.connection, review_id, now=now, clicked=True)
+    else:
+        action = the_action(tx.connection, review.action_id)
+        if not close_review(core, tx, voted, action, clicked=True):
+            raise VoteRefused(Refusal.DECIDED, "Somebody else was first.")
+
+
 def redraw(tx: Transaction, action_id: str, now: float) -> None:
     """Want every message about an action drawn again."""
+    messages.touch_receipts(tx.connection, action_id, now=now)
     for review in reviews.of_action(tx.connection, action_id):
         messages.touch(tx.connection, review.id, now=now)
 

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 
 from bot.domain.action import args_digest
-from bot.domain.record import ActionRecord, Claim, Standing
+from bot.domain.record import ActionRecord, Claim, Standing, Verdict
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, Refusal, ReportRefused
-from bot.membrane.changes import GATE, open_review, redraw
+from bot.membrane.changes import GATE, WITHDRAWABLE, open_review, redraw, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
-from bot.store import actions, executions, reviews, threads
+from bot.store import actions, executions, messages, reviews, threads, unknowns
 from bot.store.database import Transaction
 
 MAX_DETAIL = 2000
@@ -63,15 +63,11 @@ class Executing:
             return self._lapse(tx, action, now)
         review = standing.review
         key = f"{review.id if review else action.id}:{action.args_digest}"
-        report_by = now + action.ruling.report_within_s
-        if not executions.claim(
-            tx.connection, key, action.id, action.args_digest, now=now, report_by=report_by
-        ):
-            raise _already_claimed()
+        attempt = _attempt(tx, action, key, now)
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         redraw(tx, action.id, now)
-        _journal_claim(tx, action, now, key, 1)
-        return Claim(key, 1, the_action(tx.connection, action.id))
+        _journal_claim(tx, action, now, key, attempt)
+        return Claim(key, attempt, the_action(tx.connection, action.id))
 
     def _claim_again(self, tx: Transaction, action: ActionRecord, now: float, *, rerun: bool) -> Claim:
         earlier = executions.of_action(tx.connection, action.id)[-1]
@@ -81,6 +77,7 @@ class Executing:
         ):
             raise _already_claimed()
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
+        _close_unknown(tx, action, now)
         attempt = earlier.attempt + 1
         _journal_claim(tx, action, now, earlier.key, attempt)
         return Claim(earlier.key, attempt, action)
@@ -112,7 +109,8 @@ class Executing:
         """Write what became of a claimed action. Reporting the same again changes nothing.
 
         `detail` is the error where it failed; `result` is plain JSON. A late report settles an unknown
-        receipt. Raises ReportRefused where it was never claimed, or its receipt says otherwise.
+        receipt, and keeps what it says was executed from being run once more. Raises ReportRefused where it
+        was never claimed, or its receipt says otherwise.
         """
         core = self._core
         becomes = ActionState.EXECUTED if executed else ActionState.FAILED
@@ -122,11 +120,15 @@ class Executing:
             action = the_action(tx.connection, action_id, agent)
             if action.state is becomes:
                 return standing_of(tx.connection, action_id)
-            if action.state not in {ActionState.RUNNING, ActionState.UNKNOWN}:
+            if becomes is ActionState.EXECUTED and _let_start_again(tx, action):
+                withdraw_action(core, tx, action, "its first start is reported to have worked", now)
+                action = the_action(tx.connection, action_id)
+            elif action.state not in {ActionState.RUNNING, ActionState.UNKNOWN}:
                 raise ReportRefused(f"this action is {action.state}; only a claimed one can be reported on")
             why = detail[:MAX_DETAIL] if detail else None
             actions.move(tx.connection, action, becomes, at=now, detail=why, result=result)
             executions.reported(tx.connection, action_id, now)
+            _close_unknown(tx, action, now)
             redraw(tx, action_id, now)
             body = {"detail": why, "result_digest": self._digest_of_result(result)}
             tx.journal(now, f"action.{becomes}", body, action_id=action_id, tier=action.tier)
@@ -141,6 +143,39 @@ class Executing:
         if result is None:
             return None
         return args_digest(self._core.secret, "result", orjson.dumps(result, option=orjson.OPT_SORT_KEYS))
+
+
+def _attempt(tx: Transaction, action: ActionRecord, key: str, now: float) -> int:
+    """Claim an effect and return which attempt it is. Raises ClaimRefused where the key was used before.
+
+    A second attempt under the same key is what a person has let start once more, who said that the first came
+    to nothing: what it acts on can tell by the key if that was an error.
+    """
+    report_by = now + action.ruling.report_within_s
+    if executions.claim(tx.connection, key, action.id, action.args_digest, now=now, report_by=report_by):
+        return 1
+    earlier = executions.get(tx.connection, key)
+    once_more = action.state is ActionState.PASSED and action.settled_at is not None
+    if not once_more or earlier is None:
+        raise _already_claimed()
+    if not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by):
+        raise _already_claimed()
+    return earlier.attempt + 1
+
+
+def _let_start_again(tx: Transaction, action: ActionRecord) -> bool:
+    """Whether a person said that it did not happen, and it has not been claimed since."""
+    if action.state not in WITHDRAWABLE:
+        return False
+    unknown = unknowns.latest(tx.connection, action.id)
+    return unknown is not None and unknown.verdict is Verdict.DID_NOT
+
+
+def _close_unknown(tx: Transaction, action: ActionRecord, now: float) -> None:
+    """Ask nobody any more about an action that went on: it was reported, or is claimed again."""
+    if action.state is ActionState.UNKNOWN:
+        unknowns.close(tx.connection, action.id, now)
+        messages.touch_receipts(tx.connection, action.id, now=now)
 
 
 def _journal_claim(tx: Transaction, action: ActionRecord, now: float, key: str, attempt: int) -> None:

@@ -16,6 +16,7 @@ from bot.membrane.hosting import Hosting
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
+from bot.membrane.resolving import Resolving
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault
@@ -62,6 +63,10 @@ class Membrane:
         executing = Executing(core)
         self.claim = executing.claim
         self.report = executing.report
+
+        resolving = Resolving(core)
+        self.resolve_unknown = resolving.resolve_unknown
+        self.unknown_receipt = resolving.unknown_receipt
 
         sweeping = Sweeping(core)
         self.expire_due = sweeping.expire_due

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from bot.domain import review as transitions
 from bot.domain.escalation import page_at, quiet_until
 from bot.domain.record import Standing
 from bot.domain.review import Review, ReviewState, Vote
-from bot.errors import MembraneError, Refusal, VoteRefused
-from bot.membrane.changes import close_review
-from bot.membrane.core import Core, Resolved, standing_of, the_action, the_review
+from bot.errors import Refusal, VoteRefused
+from bot.membrane.changes import cast_vote
+from bot.membrane.core import Core, entitle, standing_of, the_review
 from bot.store import messages, reviews
 from bot.store.database import Transaction
 
@@ -38,7 +37,8 @@ class Judging:
         core = self._core
         asked = await core.db.read(lambda connection: the_review(connection, review_id))
         try:
-            await self._entitle(asked, voter, team)
+            if asked.pending:  # otherwise casting says who was first, whoever asks
+                await entitle(core, voter, team, names=asked.ruling.approvers, requesters=asked.requesters)
             standing = await core.db.write(
                 lambda tx: self._cast(tx, review_id, Vote(voter, approve, args_digest, core.clock(), note))
             )
@@ -48,37 +48,9 @@ class Judging:
         core.bells.ring(asked.action_id)
         return standing
 
-    async def _entitle(self, asked: Review, voter: str, team: str | None) -> None:
-        if not asked.pending:
-            return  # `cast` says who was first, whoever asks
-        try:
-            member = await self._core.people.full_member(voter, team)
-            found = await self._core.people.resolve(asked.ruling.approvers)
-        except MembraneError:
-            member, found = True, Resolved(frozenset(), asked.ruling.approvers)
-        certain = voter in found.users or not found.unresolved
-        transitions.entitled(voter, found.users if certain else None, asked.requesters, full_member=member)
-
     def _cast(self, tx: Transaction, review_id: str, vote: Vote) -> Standing:
-        core, now = self._core, vote.at
-        review = the_review(tx.connection, review_id)
-        voted = transitions.cast(review, vote)
-        reviews.record_vote(tx.connection, review_id, vote)
-        reviews.saw(tx.connection, review_id, vote.voter, "answered", now)
-        body = {
-            "voter": vote.voter,
-            "approve": vote.approve,
-            "args_digest": vote.args_digest,
-            "note": vote.note,
-        }
-        tx.journal(now, "review.vote", body, action_id=review.action_id, review_id=review_id)
-        if voted.pending:
-            messages.touch(tx.connection, review_id, now=now, clicked=True)
-        else:
-            action = the_action(tx.connection, review.action_id)
-            if not close_review(core, tx, voted, action, clicked=True):
-                raise VoteRefused(Refusal.DECIDED, "Somebody else was first.")
-        return standing_of(tx.connection, review.action_id)
+        cast_vote(self._core, tx, review_id, vote)
+        return standing_of(tx.connection, the_review(tx.connection, review_id).action_id)
 
     async def _refused(self, asked: Review, voter: str, refused: VoteRefused) -> None:
         """Keep who was refused and why; a card that shows other arguments is drawn again."""

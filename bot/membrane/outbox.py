@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from bot.domain.record import ActionRecord, Message, Standing
+from bot.domain.policy import Policy
+from bot.domain.record import ActionRecord, Message, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
+from bot.membrane.resolving import requesters_of, the_unknown, who_may_say
 from bot.store import actions, digests, messages, reviews, threads
 from bot.store.database import Transaction
 
@@ -30,6 +32,22 @@ class CardFacts:
     """The cards of all reviews of the action, by review id: what messages about it point to."""
     stalled: str | None = None
     """Why the thread that waits for this review's outcome cannot be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFacts:
+    """What the card of an unknown receipt is drawn from, as it is now.
+
+    `asked` are names of the policy's people: who may say what happened. `requesters` are users who may not.
+    """
+
+    message: Message
+    standing: Standing
+    unknown: Unknown
+    asked: tuple[str, ...]
+    requesters: frozenset[str]
+    cards: Mapping[str, Message]
+    """The cards of all reviews of the action, by review id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,9 @@ class NoticeFacts:
     text: str
 
 
+Facts = CardFacts | ReceiptFacts | DigestFacts | NoticeFacts
+
+
 class Outbox:
     """The use cases of the courier."""
 
@@ -68,9 +89,10 @@ class Outbox:
             lambda tx: messages.lease(tx.connection, by=core.worker, now=now, until=until, most=limit)
         )
 
-    async def facts(self, message: Message) -> CardFacts | DigestFacts | NoticeFacts:
+    async def facts(self, message: Message) -> Facts:
         """Return what a message is drawn from, as it is now, with the message itself read again."""
-        return await self._core.db.read(lambda connection: _facts(connection, message.id))
+        policy = self._core.policy()
+        return await self._core.db.read(lambda connection: _facts(connection, message.id, policy))
 
     async def attempting(self, message_id: str) -> bool:
         """Note that a post is about to be tried. False: it is moot, was dropped, and must not be sent.
@@ -111,7 +133,7 @@ class Outbox:
             messages.placed(tx.connection, message_id, channel_id, ts, now)
             messages.shown(tx.connection, message_id, version, now)
             body = {"message": message_id, "kind": message.kind, "to": message.recipient, "shows": shows}
-            tx.journal(now, "message.posted", body, review_id=message.review_id)
+            _journal(tx, now, "message.posted", message, body)
             if message.kind == "card" and message.review_id is not None:
                 _point_to(tx, message.review_id, now)
 
@@ -127,7 +149,7 @@ class Outbox:
             message = _the_message(tx.connection, message_id)
             messages.shown(tx.connection, message_id, version, now)
             body = {"message": message_id, "kind": message.kind, "shows": shows}
-            tx.journal(now, "message.updated", body, review_id=message.review_id)
+            _journal(tx, now, "message.updated", message, body)
 
         await core.db.write(work)
 
@@ -140,7 +162,7 @@ class Outbox:
             message = _the_message(tx.connection, message_id)
             messages.lost(tx.connection, message_id, now)
             body = {"message": message_id, "kind": message.kind, "channel": message.channel_id}
-            tx.journal(now, "message.lost", body, review_id=message.review_id)
+            _journal(tx, now, "message.lost", message, body)
 
         await core.db.write(work)
 
@@ -157,7 +179,7 @@ class Outbox:
             message = _the_message(tx.connection, message_id)
             messages.give_up(tx.connection, message_id, now, error)
             body = {"message": message_id, "kind": message.kind, "error": error}
-            tx.journal(now, "message.given_up", body, review_id=message.review_id)
+            _journal(tx, now, "message.given_up", message, body)
 
         await core.db.write(work)
 
@@ -170,7 +192,7 @@ class Outbox:
             message = _the_message(tx.connection, message_id)
             messages.readdress(tx.connection, message_id, recipient, now)
             body = {"message": message_id, "kind": message.kind, "from": message.recipient, "to": recipient}
-            tx.journal(now, "message.readdressed", body, review_id=message.review_id)
+            _journal(tx, now, "message.readdressed", message, body)
 
         await core.db.write(work)
 
@@ -200,9 +222,16 @@ class Outbox:
         return max(0.0, now - oldest) if oldest is not None else 0.0
 
 
+def _journal(
+    tx: Transaction, now: float, event: str, message: Message, body: Mapping[str, str | None]
+) -> None:
+    tx.journal(now, event, body, action_id=message.action_id, review_id=message.review_id)
+
+
 def _point_to(tx: Transaction, review_id: str, now: float) -> None:
-    """Want the messages of an action's other reviews drawn again: they point to this card now."""
+    """Want the other messages about an action drawn again: they point to this card now."""
     action_id = the_review(tx.connection, review_id).action_id
+    messages.touch_receipts(tx.connection, action_id, now=now)
     for other in reviews.of_action(tx.connection, action_id):
         if other.id != review_id:
             messages.touch(tx.connection, other.id, now=now)
@@ -215,8 +244,14 @@ def _the_message(connection: Connection, message_id: str) -> Message:
     return message
 
 
-def _facts(connection: Connection, message_id: str) -> CardFacts | DigestFacts | NoticeFacts:
+def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
     message = _the_message(connection, message_id)
+    if message.action_id is not None:
+        standing = standing_of(connection, message.action_id)
+        unknown = the_unknown(connection, message.action_id, message.position)
+        asked, requesters = who_may_say(policy, standing), requesters_of(standing)
+        cards = messages.cards_of(connection, message.action_id)
+        return ReceiptFacts(message, standing, unknown, asked, requesters, cards)
     if message.review_id is not None:
         review = the_review(connection, message.review_id)
         standing = standing_of(connection, review.action_id)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from bot.domain import review as transitions
 from bot.domain.escalation import Chain, page_at
 from bot.domain.review import ActionState, Review
-from bot.membrane.changes import close_review, redraw
+from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
+from bot.membrane.resolving import note_unknown
 from bot.store import actions, digests, executions, messages, reviews
 from bot.store.database import Transaction
 
@@ -183,7 +184,7 @@ class Sweeping:
         return made
 
     async def unknown_due(self) -> int:
-        """Write *unknown* for effects that were claimed and never reported within their time."""
+        """Write *unknown* for effects that were claimed and never reported in time, and ask people."""
         core = self._core
         now = core.clock()
         due = await core.db.read(lambda connection: executions.unreported(connection, now, BATCH))
@@ -193,10 +194,7 @@ class Sweeping:
             overdue = executions.give_up(tx.connection, execution.key, now)
             if not overdue or action.state is not ActionState.RUNNING:
                 return False
-            why = "started, and never reported back: whether it happened is not known"
-            actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)
-            redraw(tx, action.id, now)
-            tx.journal(now, "action.unknown", {"key": execution.key}, action_id=action.id, tier=action.tier)
+            note_unknown(core, tx, action, execution)
             return True
 
         done = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain.record import Standing
+from bot.domain.record import Standing, Unknown, Verdict
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
@@ -68,6 +68,43 @@ def refused(error: VoteRefused, review: Review) -> str:
     if error.reason in CLOSED and not review.pending:
         return closed(review)
     return mrkdwn.escape(str(error))
+
+
+def resolved(standing: Standing, verdict: Verdict) -> str:
+    """Say what an answer about an unknown receipt has done."""
+    action = standing.action
+    match verdict:
+        case Verdict.HAPPENED:
+            return "You said that it happened. It is recorded as executed, with your name."
+        case Verdict.LEFT:
+            return "You left it: it stays unknown. A late report of the agent would still settle it."
+    if action.thread_id is not None:
+        return (
+            "You said that it did not happen. The agent's thread had gone on without it, so the bot cannot "
+            "run it any more: it is recorded as failed, and the agent may propose it anew."
+        )
+    if standing.review is None:
+        return "You said that it did not happen. The agent may start it once more."
+    if standing.review.pending:
+        missing = f"{standing.review.approvals_missing} more to go"
+        return f"You said that it did not happen. It is asked again, and you approved it: {missing}."
+    return "You said that it did not happen. It is approved again, by you, and may start once more."
+
+
+def not_resolved(error: VoteRefused, standing: Standing, unknown: Unknown) -> str:
+    """Say why an answer about an unknown receipt does not count; of a closed one also who was first."""
+    if unknown.is_open or error.reason is not Refusal.DECIDED:
+        return mrkdwn.escape(str(error))
+    when = f", {mrkdwn.date(unknown.closed_at)}" if unknown.closed_at is not None else ""
+    if unknown.verdict is None or unknown.said_by is None:
+        return f"It went on by itself{when}: it is {standing.action.state} now. Your click changed nothing."
+    said = {
+        Verdict.HAPPENED: "said that it happened",
+        Verdict.DID_NOT: "said that it did not happen",
+        Verdict.LEFT: "left it as it is",
+    }
+    who = mrkdwn.mention(unknown.said_by)
+    return f"{who} has {said[unknown.verdict]} already{when}. Your click changed nothing."
 
 
 def failed(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.record import ActionRecord, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import MembraneError
 
@@ -22,9 +23,15 @@ REJECT_WITH_NOTE = "reject_with_note"
 ACKNOWLEDGE = "acknowledge"
 VIEW_ALL = "view_all"
 VIEW_PAGE = "view_page"
+IT_HAPPENED = "it_happened"
+IT_DID_NOT = "it_did_not"
+LEAVE_IT = "leave_it"
 BLOCK = "review"
+RECEIPT_BLOCK = "receipt"
 
 MOST_PAGES = 1000
+MOST_RECEIPTS = 1_000_000
+NOT_OURS = "That button is not one of ours, so nothing was changed."
 
 _REVIEW_ID = re.compile(r"rev_[A-Za-z0-9_-]{1,64}")
 _ACTION_ID = re.compile(r"act_[A-Za-z0-9_-]{1,64}")
@@ -55,6 +62,38 @@ class Pressed:
         return json.dumps({**value, "p": self.page} if self.page else value, separators=(",", ":"))
 
 
+@dataclass(frozen=True, slots=True)
+class PressedReceipt:
+    """What a button about an unknown receipt carried: the action, which of its receipts, the args digest."""
+
+    action_id: str
+    number: int
+    args_digest: str
+
+    def encode(self) -> str:
+        """Return the button's value."""
+        value: Json = {"a": self.action_id, "n": self.number, "d": self.args_digest}
+        return json.dumps(value, separators=(",", ":"))
+
+
+def decode_receipt(value: Any) -> PressedReceipt:
+    """Read a receipt's button. Raises BadButton for anything that `PressedReceipt.encode` does not write."""
+    try:
+        data = json.loads(value)
+        pressed = PressedReceipt(data["a"], data["n"], data["d"])
+        sound = (
+            _ACTION_ID.fullmatch(pressed.action_id)
+            and _DIGEST.fullmatch(pressed.args_digest)
+            and type(pressed.number) is int
+            and 0 < pressed.number < MOST_RECEIPTS
+        )
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        sound = None
+    if not sound:
+        raise BadButton(NOT_OURS)
+    return pressed
+
+
 def decode(value: Any) -> Pressed:
     """Read a button's value. Raises BadButton for anything that `encode` does not write."""
     try:
@@ -70,7 +109,7 @@ def decode(value: Any) -> Pressed:
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
         sound = None
     if not sound:
-        raise BadButton("That button is not one of ours, so nothing was changed.")
+        raise BadButton(NOT_OURS)
     return pressed
 
 
@@ -99,3 +138,38 @@ def row(review: Review, *, acknowledge: bool = False) -> Json:
             *elements,
         ]
     return {"type": "actions", "block_id": BLOCK, "elements": elements}
+
+
+def receipt_row(standing: Standing, unknown: Unknown) -> Json | None:
+    """Return the buttons of an unknown receipt: the answers only while it is open; None if there are none."""
+    action, review = standing.action, standing.review
+    value = PressedReceipt(action.id, unknown.number, action.args_digest).encode()
+    elements = []
+    if unknown.is_open:
+        did_not = "It did not, run it" if action.thread_id is None else "It did not happen"
+        elements = [
+            button(IT_HAPPENED, "It happened", value, "primary"),
+            {**button(IT_DID_NOT, did_not, value, "danger"), "confirm": _sure(action)},
+            button(LEAVE_IT, "Leave it", value),
+        ]
+    if review is not None:
+        elements.append(button(VIEW_ALL, "View all", Pressed.of(review).encode()))
+    return {"type": "actions", "block_id": RECEIPT_BLOCK, "elements": elements} if elements else None
+
+
+def _sure(action: ActionRecord) -> Json:
+    """Ask once more before something is run that may have happened."""
+    if action.thread_id is not None:
+        then = "It is recorded as failed, and the agent may propose it anew."
+    elif action.tier.waits:
+        then = "It is put up for approval again, with yours counted, and may run a second time."
+    else:
+        then = "The agent may start it once more, without anybody being asked."
+    words = f"Only if you have looked, and nothing of it is there. {then}"
+    return {
+        "title": {"type": "plain_text", "text": "It did not happen?"},
+        "text": {"type": "plain_text", "text": words},
+        "confirm": {"type": "plain_text", "text": "It did not happen"},
+        "deny": {"type": "plain_text", "text": "Back"},
+        "style": "danger",
+    }

@@ -43,7 +43,7 @@ def card(standing: Standing, review: Review, links: Links = Links(), *, terse: b
     """Draw a review's card. `terse` leaves the arguments to "View all", for when Slack finds it too long."""
     action = standing.action
     blocks = [rich.block(sentences.headline(action), sentences.who(action))]
-    blocks += [] if terse else _arguments(action)
+    blocks += [] if terse else [arguments(action)]
     blocks.append(rich.block(sentences.why(review.ruling), *_pointers(review, links)))
     blocks += [*_state(standing, review), *([] if terse else _claim(action)), buttons.row(review)]
     return Drawn(_fallback(standing, review), blocks)
@@ -80,7 +80,7 @@ def _notification(lead: Json, standing: Standing, review: Review, links: Links) 
     action = standing.action
     blocks = [
         rich.block(lead, sentences.headline(action), sentences.who(action)),
-        *_arguments(action),
+        arguments(action),
         *_state(standing, review),
         *_link(links),
         buttons.row(review, acknowledge=True),
@@ -104,12 +104,13 @@ def _lead(words: str, message: Message, review: Review) -> Json:
     )
 
 
-def _arguments(action: ActionRecord) -> list[Json]:
+def arguments(action: ActionRecord, rest: str = "all of it is under “View all”") -> Json:
+    """The arguments, cut visibly where they are long; `rest` says where to read on."""
     drawing = args.draw_short(action.args)
     parts = [rich.section(text("Arguments", bold=True)), rich.preformatted(drawing.text)]
     if not drawing.complete:
-        parts.append(rich.section(text("Cut here; all of it is under “View all”.", italic=True)))
-    return [rich.block(*parts)]
+        parts.append(rich.section(text(f"Cut here; {rest}.", italic=True)))
+    return rich.block(*parts)
 
 
 def _claim(action: ActionRecord) -> list[Json]:
@@ -144,11 +145,15 @@ def _link(links: Links) -> list[Json]:
 
 def _fallback(standing: Standing, review: Review) -> str:
     """The whole in one line of Slack's markup, with nothing in it that an agent could have made to work."""
-    action = standing.action
+    return fallback(_summary(review), standing.action)
+
+
+def fallback(summary: str, action: ActionRecord) -> str:
+    """What a notification says of an action, after a summary of ours."""
     told, left = args.headline(action.args)
     essence = " · ".join([action.kind[:120], *(f"{name} {value}" for name, value in told)])
     more = f" and {left} more" if left else ""
-    return f"{_summary(review)}: {mrkdwn.literal(essence)}{more}"[: mrkdwn.FALLBACK]
+    return f"{summary}: {mrkdwn.literal(essence)}{more}"[: mrkdwn.FALLBACK]
 
 
 def _summary(review: Review) -> str:

@@ -13,14 +13,16 @@ import structlog
 
 from bot.domain.policy import Policy
 from bot.domain.record import Message
-from bot.membrane import CardFacts, Directory, Outbox
+from bot.membrane import CardFacts, Directory, Facts, Outbox, ReceiptFacts
 from bot.slack.admins import Admins
 from bot.slack.failures import Failure
 from bot.slack.places import GROUP, is_people
 
 AGAIN_S = 300.0
 """How soon a card that nobody can be shown is tried again: an admin may have mended it."""
-TOLD_ADMINS = ("card", "page", "post", "digest")
+ASKING = ("card", "receipt")
+"""Messages that a person is to answer: never dropped while they ask something."""
+TOLD_ADMINS = (*ASKING, "page", "post", "digest")
 
 _HOW_TO_MEND = {
     "not_in_channel": "Invite the bot there with /invite, or name another channel in the policy.",
@@ -34,6 +36,20 @@ _HOW_TO_MEND = {
 }
 
 _log = structlog.get_logger(__name__)
+
+
+def asks(facts: Facts) -> bool:
+    """Whether somebody is still to answer what a message is about."""
+    if isinstance(facts, CardFacts):
+        return facts.review.pending
+    return isinstance(facts, ReceiptFacts) and facts.unknown.is_open
+
+
+def _who_may_answer(facts: CardFacts | ReceiptFacts) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return whom of the policy's people a message asks, and who of them may not answer."""
+    if isinstance(facts, CardFacts):
+        return facts.review.ruling.approvers, facts.review.requesters
+    return facts.asked, facts.requesters
 
 
 class Detours:
@@ -59,32 +75,34 @@ class Detours:
         Returns True where there is no way left: it was given up, or waits for an admin to mend the place.
         """
         facts = await self._outbox.facts(message)
-        if isinstance(facts, CardFacts) and not facts.review.pending and message.kind != "told":
-            await self._outbox.gave_up(message.id, f"{failure.error}; the review is closed by now")
+        if isinstance(facts, CardFacts | ReceiptFacts) and not asks(facts) and message.kind != "told":
+            what = "review" if isinstance(facts, CardFacts) else "receipt"
+            await self._outbox.gave_up(message.id, f"{failure.error}; the {what} is closed by now")
             return True
-        other = await self._other_way(message, facts if isinstance(facts, CardFacts) else None)
+        other = await self._other_way(message, facts)
         if message.kind in TOLD_ADMINS:
             await self.tell(message, failure.error, other)
         if other is not None:
             await self._outbox.readdress(message.id, other)
             return False
-        if message.kind == "card":
+        if message.kind in ASKING:
             await self._outbox.later(message.id, at=self._clock() + AGAIN_S, error=failure.error)
         else:
             _log.error("message_given_up", message=message.id, kind=message.kind, error=failure.error)
             await self._outbox.gave_up(message.id, failure.error)
         return True
 
-    async def _other_way(self, message: Message, facts: CardFacts | None) -> str | None:
+    async def _other_way(self, message: Message, facts: Facts) -> str | None:
         if message.kind in ("page", "told") or is_people(message.recipient):
             return None
         admin_channel = self._policy().admin_channel
         if admin_channel is not None and message.recipient != admin_channel:
             return admin_channel
-        if message.kind != "card" or facts is None:
+        if message.kind not in ASKING or not isinstance(facts, CardFacts | ReceiptFacts):
             return ",".join((await self._admins.persons())[:GROUP]) or None
-        found = await self._people.resolve(facts.review.ruling.approvers)
-        return ",".join(sorted(found.users - facts.review.requesters)[:GROUP]) or None
+        names, requesters = _who_may_answer(facts)
+        found = await self._people.resolve(names)
+        return ",".join(sorted(found.users - requesters)[:GROUP]) or None
 
     async def tell(self, message: Message, error: str, other: str | None = None) -> None:
         """Tell the admins what could not be shown, where, why, and how to mend it."""

@@ -18,7 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import USER_ID
-from bot.domain.record import Standing
+from bot.domain.record import Standing, Verdict
 from bot.domain.review import Review
 from bot.errors import MembraneError, VoteRefused
 from bot.membrane import Membrane
@@ -36,23 +36,36 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """Somebody pressed a button, or submitted a modal: who, and what it carried."""
+    """Somebody pressed a button, or submitted a modal: who, and what it carried.
+
+    Reading a `value` that none of our messages can have made raises BadButton.
+    """
 
     user: str
     team: str | None
-    pressed: buttons.Pressed
+    value: Any
     trigger_id: str
     view: Json
 
     @classmethod
     def of(cls, body: Json, value: Any) -> Click:
-        """Read a payload. Raises BadButton for one that none of our messages can have made."""
+        """Read a payload. Raises BadButton for one that names nobody."""
         user = body.get("user") or {}
         if not USER_ID.fullmatch(str(user.get("id"))):
             raise buttons.BadButton("That click names nobody, so nothing was changed.")
         team = user.get("team_id") or (body.get("team") or {}).get("id")
         view = body.get("view") or {}
-        return cls(user["id"], team, buttons.decode(value), str(body.get("trigger_id") or ""), view)
+        return cls(user["id"], team, value, str(body.get("trigger_id") or ""), view)
+
+    @property
+    def pressed(self) -> buttons.Pressed:
+        """What a review's button carried."""
+        return buttons.decode(self.value)
+
+    @property
+    def receipt(self) -> buttons.PressedReceipt:
+        """What the button of an unknown receipt carried."""
+        return buttons.decode_receipt(self.value)
 
 
 Handler = Callable[[Click, AsyncWebClient], Awaitable[str | None]]
@@ -101,6 +114,9 @@ class Listeners:
             buttons.REJECT_WITH_NOTE: self._ask_for_note,
             buttons.ACKNOWLEDGE: self._acknowledge,
             buttons.VIEW_ALL: self._view_all,
+            buttons.IT_HAPPENED: self._resolving(Verdict.HAPPENED),
+            buttons.IT_DID_NOT: self._resolving(Verdict.DID_NOT),
+            buttons.LEAVE_IT: self._resolving(Verdict.LEFT),
         }
         for action_id, handler in handlers.items():
             app.action(action_id)(self._clicked(handler))
@@ -185,6 +201,26 @@ class Listeners:
 
     async def _acknowledge(self, click: Click, _client: AsyncWebClient) -> str:
         return answers.acknowledged(await self._membrane.acknowledge(click.pressed.review_id, click.user))
+
+    def _resolving(self, verdict: Verdict) -> Handler:
+        async def resolve(click: Click, _client: AsyncWebClient) -> str:
+            about = click.receipt
+            try:
+                standing = await self._membrane.resolve_unknown(
+                    about.action_id,
+                    click.user,
+                    verdict,
+                    number=about.number,
+                    args_digest=about.args_digest,
+                    team=click.team,
+                )
+            except VoteRefused as refused:
+                _log.info("click_refused", user=click.user, action=about.action_id, why=refused.reason)
+                found = await self._membrane.unknown_receipt(about.action_id, about.number)
+                return answers.not_resolved(refused, *found)
+            return answers.resolved(standing, verdict)
+
+        return resolve
 
     async def _view_all(self, click: Click, client: AsyncWebClient) -> None:
         standing, review = await self._asked(click)

@@ -56,7 +56,7 @@ def _votes(review: Review) -> str:
     """How many approvals there are of how many, whose, and who may give one."""
     quorum = review.ruling.quorum
     count = f"*{len(review.approvals)} of {quorum} approval{'s' * (quorum != 1)}*"
-    given = f": {_mentions([vote.voter for vote in review.approvals])}" if review.approvals else ""
+    given = f": {mentions([vote.voter for vote in review.approvals])}" if review.approvals else ""
     names = mrkdwn.literal(cut(", ".join(review.ruling.approvers), NAMES_CHARACTERS))
     return f"{count}{given}. May answer: {names}"
 
@@ -69,7 +69,8 @@ def _acknowledged(review: Review) -> list[str]:
     return [f"{mrkdwn.mention(review.acked_by)} is on it{until}."]
 
 
-def _mentions(users: Sequence[str]) -> str:
+def mentions(users: Sequence[str]) -> str:
+    """Return some people, and how many more there are."""
     shown = [mrkdwn.mention(user) for user in users[:MENTIONS]]
     if len(users) > MENTIONS:
         return f"{', '.join(shown)} and {len(users) - MENTIONS} more"
@@ -81,9 +82,9 @@ def _outcome(review: Review) -> str:
     when = date(review.closed_at) if review.closed_at is not None else "at some time"
     match review.state:
         case ReviewState.APPROVED:
-            return f"✅ *Approved* by {_mentions(review.decided_by)}, {when}."
+            return f"✅ *Approved* by {mentions(review.decided_by)}, {when}."
         case ReviewState.REJECTED:
-            return f"⛔ *Rejected* by {_mentions(review.decided_by)}, {when}."
+            return f"⛔ *Rejected* by {mentions(review.decided_by)}, {when}."
         case ReviewState.WITHDRAWN:
             return f"↩ *Withdrawn* {when}: its action is moot, and nobody judged it."
         case _ if review.ruling.default is AbsentDefault.SAFE_HALT:
@@ -100,7 +101,7 @@ def _aftermath(standing: Standing, review: Review) -> list[str]:
         return []
     latest = standing.review
     if latest is None or latest.id != review.id:
-        return ["The approval lapsed before the action started, so it was asked again."]
+        return ["This approval does not count any more, so it was asked again."]
     return [_fate(standing.action, review)]
 
 

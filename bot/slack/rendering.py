@@ -6,11 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from bot.membrane import CardFacts, DigestFacts, NoticeFacts
-from bot.slack import cards, digests
+from bot.membrane import CardFacts, DigestFacts, Facts, NoticeFacts, ReceiptFacts
+from bot.slack import cards, digests, receipts
 from bot.slack.cards import Drawn, Links
-
-Facts = CardFacts | DigestFacts | NoticeFacts
 
 
 def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Drawn:
@@ -19,6 +17,10 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
         case CardFacts():
             drawn = _of_review(facts, links, terse=terse)
             return cards.stalled(drawn, facts.stalled) if facts.stalled else drawn
+        case ReceiptFacts():
+            latest = facts.standing.review
+            link = links.get(latest.id) if latest is not None else None
+            return receipts.card(facts.standing, facts.unknown, facts.asked, link, terse=terse)
         case DigestFacts():
             return digests.digest(facts.actions, facts.halted, facts.since, links)
         case NoticeFacts():

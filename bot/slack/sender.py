@@ -14,14 +14,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.escalation import Instant
 from bot.domain.people import USER_ID
 from bot.domain.record import Message
-from bot.membrane import CardFacts, NoticeFacts, Outbox
+from bot.membrane import Facts, NoticeFacts, Outbox
 from bot.slack import copies, rendering
-from bot.slack.detours import Detours
+from bot.slack.detours import ASKING, Detours, asks
 from bot.slack.doubts import Doubts
 from bot.slack.failures import CallFailed, Failure, Kind, ask
 from bot.slack.pace import POST, UPDATE, Pace
 from bot.slack.places import NoSuchChannel, Places, permalink
-from bot.slack.rendering import Facts
 
 LONGEST_BACKOFF_S = 300.0
 STOPPED_S = 30.0
@@ -207,8 +206,7 @@ class Sender:
         """Post a card again that is gone, or that Slack lets nobody change; let other messages be."""
         facts = await self._outbox.facts(message)
         gone = failure.kind is Kind.GONE
-        pending = isinstance(facts, CardFacts) and facts.review.pending
-        if message.kind != "card" or (gone and not pending):
+        if message.kind not in ASKING or (gone and not asks(facts)):
             await self._outbox.gave_up(message.id, failure.error)
             return True
         if not gone:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, exists, func, or_, select
 
 from bot.domain.review import ActionState
 from bot.domain.risk import Tier
 from bot.store import files
-from bot.store.tables import actions, executions, rulings, threads
+from bot.store.tables import actions, executions, messages, rulings, threads, unknowns
 
 KIND = "checkpoint-membrane actions"
 FORMAT = 1
@@ -20,6 +20,7 @@ CHUNK = 500
 """Ids in one statement: under SQLite's oldest limit of 999 values."""
 
 _THREAD_RUNS = exists().where(and_(threads.c.id == actions.c.thread_id, threads.c.settled_at.is_(None)))
+_ASKED_ABOUT = exists().where(and_(unknowns.c.action_id == actions.c.id, unknowns.c.closed_at.is_(None)))
 _OLD = (
     select(
         *(column for column in actions.c if column is not actions.c.ruling),
@@ -34,13 +35,17 @@ _OLD = (
             actions.c.state.not_in([ActionState.RUNNING.value, ActionState.WAITING.value]),
             or_(actions.c.tier == int(Tier.TRANSPARENT), actions.c.digest_id.is_not(None)),
             ~_THREAD_RUNS,
+            ~_ASKED_ABOUT,
         )
     )
     .order_by(actions.c.id)
     .limit(bindparam("most"))
 )
-_DELETE_EXECUTIONS = executions.delete().where(executions.c.action_id.in_(bindparam("ids", expanding=True)))
-_DELETE = actions.delete().where(actions.c.id.in_(bindparam("ids", expanding=True)))
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_DELETES = (
+    *(table.delete().where(table.c.action_id.in_(_IDS)) for table in (executions, unknowns, messages)),
+    actions.delete().where(actions.c.id.in_(_IDS)),
+)
 
 
 def old(
@@ -49,7 +54,8 @@ def old(
     """Return actions of a passing tier that were proposed before an instant, and that nothing waits for.
 
     One that may still be claimed stays, or that no digest has named, or that belongs to a thread that is not
-    final. `bound` is an id above all of that age: ids are by time, so younger ones are not looked at.
+    final, or whose unknown receipt people are still asked about. `bound` is an id above all of that age: ids
+    are by time, so younger ones are not looked at.
     """
     values = {"of": int(tier), "before": before, "bound": bound, "most": most}
     found = (
@@ -63,7 +69,7 @@ def _claimable(row: Mapping[str, Any], now: float) -> bool:
     if row["state"] != ActionState.PASSED.value:
         return False
     valid_for_s: float = orjson.loads(row["ruling"])["valid_for_s"]
-    return bool(now <= row["proposed_at"] + valid_for_s)
+    return bool(now <= (row["settled_at"] or row["proposed_at"]) + valid_for_s)
 
 
 def write(rows: Iterable[Mapping[str, Any]], out: IO[bytes], at: float) -> None:
@@ -82,8 +88,8 @@ def ids_in(path: Path) -> list[str]:
 
 
 def delete(connection: Connection, ids: Sequence[str]) -> None:
-    """Delete actions and the ledger of their effects."""
+    """Delete actions, the ledger of their effects, and what was shown of the receipts."""
     for start in range(0, len(ids), CHUNK):
         chunk = {"ids": list(ids[start : start + CHUNK])}
-        connection.execute(_DELETE_EXECUTIONS, chunk)
-        connection.execute(_DELETE, chunk)
+        for delete in _DELETES:
+            connection.execute(delete, chunk)

@@ -20,7 +20,7 @@ _UNSENT = select(func.count(), func.min(messages.c.due_at)).where(
     and_(
         messages.c.due_at <= bindparam("before"),
         messages.c.shown == 0,
-        messages.c.kind.in_(("card", "page", "post")),
+        messages.c.kind.in_(("card", "page", "post", "receipt")),
     )
 )
 _UNDELIVERED = select(func.count(), func.min(interrupts.c.answered_at)).where(

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, not_, or_, select, update
 
 from bot.domain.record import Message
-from bot.store.sqlite import insert_new
+from bot.store.sqlite import Prepared, insert_new
 from bot.store.tables import messages, reviews
 
 CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
@@ -18,6 +18,7 @@ _ID = messages.c.id == bindparam("message_id")
 _INSERT = insert_new(messages)
 _BY_ID = select(messages).where(_ID)
 _OF_REVIEW = select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
+_RECEIPTS = select(messages).where(messages.c.action_id == bindparam("action")).order_by(messages.c.position)
 _CARDS = (
     select(messages)
     .join(reviews, reviews.c.id == messages.c.review_id)
@@ -51,14 +52,20 @@ _OVERTAKES = and_(_DRAWN_ALREADY, _WAITS, messages.c.priority > bindparam("urgen
 _KEEPS = or_(not_(_DRAWN_ALREADY), and_(_WAITS, messages.c.priority <= bindparam("urgency")))
 # What waits for its turn keeps it, unless this is more urgent: then it is due at once. So the redraw of a
 # card that somebody just clicked is not put back by what follows from the click.
+_DRAWN_AGAIN: dict[Any, Any] = {
+    "wanted": messages.c.wanted + 1,
+    "due_at": case((_OVERTAKES, bindparam("now")), else_=func.coalesce(messages.c.due_at, bindparam("now"))),
+    "priority": case((_KEEPS, messages.c.priority), else_=bindparam("urgency")),
+}
 _TOUCH = (
     update(messages)
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
-    .values(
-        wanted=messages.c.wanted + 1,
-        due_at=case((_OVERTAKES, bindparam("now")), else_=func.coalesce(messages.c.due_at, bindparam("now"))),
-        priority=case((_KEEPS, messages.c.priority), else_=bindparam("urgency")),
-    )
+    .values(_DRAWN_AGAIN)
+)
+_TOUCH_RECEIPTS = Prepared(
+    update(messages)
+    .where(and_(messages.c.action_id == bindparam("action"), messages.c.given_up_at.is_(None)))
+    .values(_DRAWN_AGAIN)
 )
 _MOOT = (
     update(messages)
@@ -138,6 +145,7 @@ def want(
     now: float,
     priority: int,
     review_id: str | None = None,
+    action_id: str | None = None,
     digest_id: str | None = None,
     position: int = 0,
     body: str | None = None,
@@ -148,6 +156,7 @@ def want(
         "kind": kind,
         "recipient": recipient,
         "review_id": review_id,
+        "action_id": action_id,
         "digest_id": digest_id,
         "position": position,
         "body": body,
@@ -163,6 +172,12 @@ def touch(connection: Connection, review_id: str, *, now: float, clicked: bool =
     """Want every message about a review drawn again, soon if somebody just clicked it."""
     values = {"review": review_id, "now": now, "urgency": CLICKED if clicked else REDRAW}
     connection.execute(_TOUCH, values)
+
+
+def touch_receipts(connection: Connection, action_id: str, *, now: float, clicked: bool = False) -> None:
+    """Want every message about an action's unknown receipts drawn again, soon if somebody just clicked it."""
+    values = {"action": action_id, "now": now, "urgency": CLICKED if clicked else REDRAW}
+    _TOUCH_RECEIPTS.changed(connection, values)
 
 
 def drop_unsent(connection: Connection, review_id: str, now: float) -> None:
@@ -191,6 +206,8 @@ def record_of(row: Row[Any]) -> Message:
         ts=row.ts,
         created_at=row.created_at,
         posted_at=row.posted_at,
+        action_id=row.action_id,
+        doubted_since=row.doubted_since,
     )
 
 
@@ -203,6 +220,11 @@ def get(connection: Connection, message_id: str) -> Message | None:
 def of_review(connection: Connection, review_id: str) -> list[Message]:
     """Return every message about a review."""
     return [record_of(row) for row in connection.execute(_OF_REVIEW, {"review": review_id})]
+
+
+def receipts_of(connection: Connection, action_id: str) -> list[Message]:
+    """Return the messages about an action's unknown receipts, oldest first."""
+    return [record_of(row) for row in connection.execute(_RECEIPTS, {"action": action_id})]
 
 
 def cards_of(connection: Connection, action_id: str) -> dict[str, Message]:

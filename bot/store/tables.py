@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -171,11 +171,13 @@ messages = Table(
     "messages",
     metadata,
     Column("id", String, primary_key=True),
-    Column("kind", String, nullable=False),  # card | page | post | told | digest | notice
+    Column("kind", String, nullable=False),  # card | page | post | told | receipt | digest | notice
     Column("recipient", String, nullable=False),  # "#channel", a channel id, or a Slack user id
     Column("review_id", String, ForeignKey("reviews.id")),
+    Column("action_id", String, ForeignKey("actions.id")),  # of a receipt, which may have no review
     Column("digest_id", String, unique=True),
-    Column("position", Integer, nullable=False, server_default="0"),  # of the chain, for page and post
+    # Of the chain, for page and post; of a receipt its number.
+    Column("position", Integer, nullable=False, server_default="0"),
     Column("body", Text),  # the text of a notice
     Column("wanted", Integer, nullable=False),
     Column("shown", Integer, nullable=False, server_default="0"),
@@ -183,6 +185,7 @@ messages = Table(
     Column("due_at", Float),  # when the courier should look at it; NULL when shown = wanted or given up
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("attempt_at", Float),  # noted before a post, so that an ambiguous one is looked for first
+    Column("doubted_since", Float),  # when an earlier post was made that may still land beside the last one
     Column("error", Text),
     Column("channel_id", String),  # where it is, once posted
     Column("ts", String),
@@ -193,6 +196,8 @@ messages = Table(
     Column("leased_until", Float),
     _partial("messages_due", "priority", "due_at", where="due_at IS NOT NULL"),
     Index("messages_review", "review_id"),
+    _partial("messages_action", "action_id", "position", where="action_id IS NOT NULL", unique=True),
+    _partial("messages_doubted", "doubted_since", where="doubted_since IS NOT NULL"),
     UniqueConstraint("review_id", "kind", "position", "recipient"),
 )
 
@@ -254,6 +259,21 @@ executions = Table(
     Column("reported_at", Float),
     Index("executions_action", "action_id"),
     _partial("executions_unreported", "report_by", where="report_by IS NOT NULL"),
+)
+
+unknowns = Table(
+    "unknowns",  # claims that were never reported in time, and what a person said of each
+    metadata,
+    Column("action_id", String, ForeignKey("actions.id"), nullable=False),
+    Column("number", Integer, nullable=False),  # counts those of the action, from 1
+    Column("agent", String, nullable=False),
+    Column("claimed_at", Float, nullable=False),
+    Column("noted_at", Float, nullable=False),
+    Column("closed_at", Float),  # when somebody answered, it was reported late, or it was claimed again
+    Column("verdict", String),  # happened | did_not | left
+    Column("said_by", String),  # a Slack user id
+    PrimaryKeyConstraint("action_id", "number"),
+    _partial("unknowns_open", "agent", where="closed_at IS NULL"),
 )
 
 tokens = Table(

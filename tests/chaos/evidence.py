@@ -29,7 +29,7 @@ RUNNING = f"""
 SELECT actions.id FROM actions JOIN executions ON executions.action_id = actions.id
 WHERE actions.state = 'running' AND executions.report_by - executions.claimed_at <= {NOT_SOON_S}
 """
-TABLES = ("actions", "reviews", "votes", "messages", "interrupts", "threads", "executions")
+TABLES = ("actions", "reviews", "votes", "messages", "interrupts", "threads", "executions", "unknowns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Evidence:
     interrupts: list[Row]
     threads: list[Row]
     executions: list[Row]
+    unknowns: list[Row]
     journal: list[Row]
     runs: list[Row]
     told_graphs: list[Row]

@@ -25,6 +25,7 @@ ONCE_SETTLED: tuple[Check, ...] = (
     effects.graphs_are_told_the_truth,
     messages.every_review_has_its_card,
     messages.the_store_knows_what_slack_shows,
+    messages.what_is_unknown_is_asked,
 )
 
 __all__ = ["Violation", "check"]

@@ -57,6 +57,24 @@ def the_store_knows_what_slack_shows(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("Slack shows the present", what, about)
 
 
+def what_is_unknown_is_asked(evidence: Evidence) -> Iterator[Violation]:
+    """What never reported back has a message with buttons of its own until somebody answers."""
+    places = {(shown.channel, shown.ts): shown for shown in evidence.shown}
+    cards = {(each["action_id"], each["position"]): each for each in evidence.messages if each["action_id"]}
+    for unknown in evidence.unknowns:
+        asks, about = unknown["closed_at"] is None, (unknown["action_id"],)
+        card = cards.get((unknown["action_id"], unknown["number"]))
+        if card is None:
+            if asks:
+                what = f"nobody is asked about {unknown['action_id']}, which never reported back"
+                yield Violation("somebody is asked", what, about)
+            continue
+        shown = places.get((card["channel_id"], card["ts"]))
+        if shown is not None and ("it_happened" in shown.buttons) != asks:
+            what = f"the receipt {card['id']} has {sorted(shown.buttons)}; it is open: {asks}"
+            yield Violation("Slack shows the present", what, (card["id"], *about))
+
+
 def no_page_after_an_outcome(evidence: Evidence) -> Iterator[Violation]:
     """Nobody is paged about what is decided."""
     closed = {review["id"]: review["closed_at"] for review in evidence.reviews}

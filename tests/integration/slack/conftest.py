@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from bot.slack.admins import Admins
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
 from bot.slack.identity import Identity, identify, web_client
+from bot.slack.listeners import build_app
 from bot.slack.pace import Rates
 from bot.store import messages
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, FakeDirectory, policy
+from tests.integration.slack.ways import by_http, by_socket
 
 EVERYBODY = (ADA, BEN, CLEO, DIA, GUS, "U0GST", "U0OLD")
 SEED = Workspace(
@@ -154,6 +157,19 @@ async def room(tmp_path: Path, slack: LocalSlack, clock: Clock) -> AsyncIterator
     courier = make_courier(membrane, web, identity, people, clock)
     yield Room(membrane, db, people, clock, in_force, slack, web, identity, courier)
     await db.close()
+
+
+@pytest.fixture(params=["socket", "http"])
+async def live(room: Room, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
+    """The room with listeners and a courier that runs."""
+    secret = room.slack.signing_secret
+    app = build_app(room.web, room.identity, room.membrane, signing_secret=secret)
+    way = by_socket if request.param == "socket" else by_http
+    async with way(app, room.slack):
+        running = asyncio.create_task(room.courier.run())
+        yield room
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -13,27 +12,12 @@ from sqlalchemy import select
 from bot.domain.record import Standing
 from bot.domain.review import ActionState
 from bot.localslack import Person
-from bot.slack.listeners import build_app
 from bot.store.tables import sightings
 from tests.fakes import ADA, CLEO, DIA, GUS
 from tests.integration.slack.conftest import Room
-from tests.integration.slack.ways import by_http, by_socket
 from tests.unit.slack.reading import read
 
 CARD = "agent-approvals"
-
-
-@pytest.fixture(params=["socket", "http"])
-async def live(room: Room, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
-    """The room with listeners and a courier that runs."""
-    secret = room.slack.signing_secret
-    app = build_app(room.web, room.identity, room.membrane, signing_secret=secret)
-    way = by_socket if request.param == "socket" else by_http
-    async with way(app, room.slack):
-        running = asyncio.create_task(room.courier.run())
-        yield room
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def shown(person: Person, words: str = "[Approve]") -> dict[str, Any]:

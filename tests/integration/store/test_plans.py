@@ -12,11 +12,22 @@ import pytest
 from sqlalchemy import Connection, event
 
 from bot.domain.action import Action
+from bot.domain.record import Verdict
 from bot.domain.review import ReviewState
 from bot.domain.risk import Tier
 from bot.membrane import Membrane
 from bot.membrane.retention import Retention
-from bot.store import actions, archive, audits, executions, journal, messages, reviews, threads
+from bot.store import (
+    actions,
+    archive,
+    audits,
+    executions,
+    journal,
+    messages,
+    reviews,
+    threads,
+    unknowns,
+)
 from bot.store.database import Database
 from bot.store.journal import segments
 from bot.store.sqlite import Prepared
@@ -37,6 +48,8 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "messages": ("messages_due", lambda c: messages.lease(c, by="me", now=NOW, until=NOW, most=9)),
     "lag": ("messages_due", lambda c: messages.oldest_due(c, NOW)),
     "unreported": ("executions_unreported", lambda c: executions.unreported(c, NOW, 500)),
+    "unknown of an agent": ("unknowns_open", lambda c: unknowns.open_count(c, "ops")),
+    "receipts": ("messages_action", lambda c: messages.receipts_of(c, "act_1")),
     "wanted": ("threads_unsettled", lambda c: threads.lease_wanted(c, by="me", now=NOW, until=NOW, most=9)),
     "unsettled": ("threads_unsettled", threads.unsettled),
     "answered": (
@@ -145,6 +158,16 @@ async def _live(membrane: Membrane, clock: Clock) -> None:
         clock.forward(step)
         for sweep in (membrane.page_due, membrane.expire_due, membrane.digest_due, membrane.unknown_due):
             await sweep()
+    silent = await membrane.propose(Action.of("db.read", {"n": 3}, agent="ops"))
+    await membrane.claim(silent.action.id, silent.action.args_digest)
+    clock.forward(601.0)
+    await membrane.unknown_due()
+    for message in await membrane.outbox.lease(50):
+        await membrane.outbox.facts(message)
+    digest = silent.action.args_digest
+    await membrane.resolve_unknown(silent.action.id, CLEO, Verdict.DID_NOT, number=1, args_digest=digest)
+    await membrane.claim(silent.action.id, silent.action.args_digest)
+    await membrane.report(silent.action.id, executed=True)
     await membrane.listed("ops", most=10)
     await membrane.wait(mail.action.id, 0.0)
     await membrane.due_threads(10)

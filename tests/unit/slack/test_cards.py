@@ -155,7 +155,7 @@ def test_a_lapsed_approval_is_told_from_a_running_one() -> None:
     old = review(**APPROVED)
     new = review(id="rev_2")
     text = read(cards.card(standing(old, new), old, Links(successor="https://s/2")).blocks)
-    assert "The approval lapsed before the action started, so it was asked again." in text
+    assert "This approval does not count any more, so it was asked again." in text
     assert "It was asked again on [its new card](https://s/2)." in text
 
 

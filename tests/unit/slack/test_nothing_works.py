@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.action import canonical_json
-from bot.domain.record import Standing
+from bot.domain.record import Standing, Unknown
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.localslack.blockcheck import check_blocks, total_text
 from bot.localslack.errors import SlackRefusal
 from bot.localslack.viewcheck import checked_view
-from bot.slack import args, buttons, cards, digests, views
+from bot.slack import args, buttons, cards, digests, receipts, views
 from tests.unit.slack.making import DIGEST, NOON, message, review, ruling, standing, vote
 from tests.unit.slack.readback import read_back
 from tests.unit.slack.reading import pieces, read
@@ -117,6 +117,9 @@ def check_drawn(drawn: cards.Drawn) -> None:
 def test_any_message_about_a_review_fits_and_is_inert(made: tuple[Standing, Review]) -> None:
     whole, asked = made
     links = cards.Links("https://s/1", "https://s/1", "https://s/1")
+    for unknown in (Unknown(whole.action.id, 1, NOON, NOON), Unknown("act_1", 1, NOON, NOON, NOON)):
+        check_drawn(receipts.card(whole, unknown, asked.ruling.approvers, "https://s/1"))
+        check_drawn(receipts.card(Standing(whole.action), unknown, asked.ruling.approvers))
     check_drawn(cards.card(whole, asked, links))
     check_drawn(cards.card(whole, asked, terse=True))
     check_drawn(cards.page(message("page"), whole, asked, links))

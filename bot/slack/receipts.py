@@ -1,0 +1,124 @@
+"""The card of an *unknown* receipt: an action that started and never reported back.
+
+Pure, as the other cards are. It says what started, when and under whose approval, what to look for, and what
+each answer does; then who answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
+from bot.domain.review import ActionState, ReviewState
+from bot.slack import buttons, cards, mrkdwn, progress, rich, sentences
+from bot.slack.cards import Drawn
+from bot.slack.mrkdwn import date
+from bot.slack.rich import text
+from bot.slack.visible import cut
+
+Json = dict[str, Any]
+
+TITLE = "Started, never reported back"
+
+
+def card(
+    standing: Standing,
+    unknown: Unknown,
+    asked: Sequence[str],
+    link: str | None = None,
+    *,
+    terse: bool = False,
+) -> Drawn:
+    """Draw the card. `asked` names who may answer, `link` leads to the card of the action's latest review."""
+    action = standing.action
+    title = rich.section(text(TITLE, bold=True))
+    blocks = [rich.block(title, sentences.headline(action), sentences.who(action))]
+    blocks += [] if terse else [cards.arguments(action, _the_rest(standing))]
+    blocks.append(rich.block(sentences.why(action.ruling), *_pointer(link)))
+    blocks.append(progress.block([_started(standing, unknown), *_stands(standing, unknown, asked)]))
+    row = buttons.receipt_row(standing, unknown)
+    return Drawn(cards.fallback(TITLE, action), [*blocks, row] if row else blocks)
+
+
+def _the_rest(standing: Standing) -> str:
+    if standing.review is not None:
+        return "all of it is under “View all”"
+    return f"“membrane reviews show {standing.action.id}” prints all of it"
+
+
+def _pointer(link: str | None) -> list[Json]:
+    return [rich.section(rich.link(link, "The card of its review"))] if link else []
+
+
+def _started(standing: Standing, unknown: Unknown) -> str:
+    """When it started, and who had let it."""
+    approved = [review for review in standing.reviews if _before(unknown, review.closed_at)]
+    approved = [review for review in approved if review.state is ReviewState.APPROVED]
+    if approved:
+        under = f"approved by {progress.mentions(approved[-1].decided_by)}"
+    else:
+        under = "which the policy lets pass unasked"
+    return (
+        f"❓ *It started {date(unknown.claimed_at)}*, {under}, and nothing was reported back in time. "
+        "Whether it happened is not known."
+    )
+
+
+def _before(unknown: Unknown, at: float | None) -> bool:
+    return at is not None and at <= unknown.claimed_at
+
+
+def _stands(standing: Standing, unknown: Unknown, asked: Sequence[str]) -> list[str]:
+    if unknown.is_open:
+        return _question(standing.action, asked)
+    if unknown.verdict is None or unknown.said_by is None:
+        return [_went_on(standing.action)]
+    return [_answer(standing, unknown, unknown.verdict, unknown.said_by)]
+
+
+def _question(action: ActionRecord, asked: Sequence[str]) -> list[str]:
+    """What the buttons do, and for whom."""
+    names = mrkdwn.literal(cut(", ".join(asked), progress.NAMES_CHARACTERS))
+    lines = [
+        f"*Look at what it acts on*, then say what you found. May answer: {names}",
+        "• *It happened*: it is recorded as executed, with your name.",
+    ]
+    if action.thread_id is not None:
+        lines.append("• *It did not happen*: it is recorded as failed. Its thread has gone on without it.")
+    elif action.tier.waits:
+        lines.append("• *It did not, run it*: it is put up for approval again, and yours counts already.")
+    else:
+        lines.append("• *It did not, run it*: the agent may start it once more.")
+    lines.append("• *Leave it*: it stays unknown, and nobody is asked again.")
+    if action.ruling.idempotent:
+        lines.append("Its agent may also start it again by itself: a second run of it changes nothing.")
+    return lines
+
+
+def _answer(standing: Standing, unknown: Unknown, verdict: Verdict, by: str) -> str:
+    who, when = progress.mentions([by]), date(unknown.closed_at or unknown.noted_at)
+    match verdict:
+        case Verdict.HAPPENED:
+            return f"🏁 {who} says that *it happened*, {when}."
+        case Verdict.LEFT:
+            return f"{who} *left it* as it is, {when}: it stays unknown."
+        case Verdict.DID_NOT:
+            return f"↻ {who} says that *it did not happen*, {when}. {_then(standing.action)}"
+
+
+def _then(action: ActionRecord) -> str:
+    if action.thread_id is not None:
+        return "Its thread had gone on, so the agent has to propose it anew."
+    if action.tier.waits:
+        return "It was put up for approval again."
+    return "The agent may start it once more."
+
+
+def _went_on(action: ActionRecord) -> str:
+    settled = f" {date(action.settled_at)}" if action.settled_at is not None else ""
+    if action.state is ActionState.EXECUTED:
+        return f"🏁 It was reported late{settled}: *executed*. Nobody has to answer any more."
+    if action.state is ActionState.FAILED:
+        return f"❌ It was reported late{settled}: *failed*. Nobody has to answer any more."
+    return "Its agent started it again, under the same key. Nobody has to answer any more."

@@ -1,0 +1,87 @@
+"""Queries on unknown receipts: claims that were never reported, and what a person said of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+
+from bot.domain.record import Unknown, Verdict
+from bot.store.tables import unknowns
+
+_OPEN = unknowns.c.closed_at.is_(None)
+_OF = unknowns.c.action_id == bindparam("of")
+_INSERT = unknowns.insert()
+_LATEST = select(unknowns).where(_OF).order_by(unknowns.c.number.desc()).limit(1)
+_ONE = select(unknowns).where(and_(_OF, unknowns.c.number == bindparam("place")))
+_SAY = (
+    update(unknowns)
+    .where(and_(_OF, unknowns.c.number == bindparam("place"), _OPEN))
+    .values(closed_at=bindparam("now"), verdict=bindparam("said"), said_by=bindparam("who"))
+)
+_CLOSE = update(unknowns).where(and_(_OF, _OPEN)).values(closed_at=bindparam("now"))
+_OPEN_OF_AGENT = select(func.count()).where(and_(_OPEN, unknowns.c.agent == bindparam("who")))
+
+
+def _read(row: Row[Any]) -> Unknown:
+    return Unknown(
+        action_id=row.action_id,
+        number=row.number,
+        claimed_at=row.claimed_at,
+        noted_at=row.noted_at,
+        closed_at=row.closed_at,
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        said_by=row.said_by,
+    )
+
+
+def note(
+    connection: Connection, action_id: str, agent: str, *, claimed_at: float, now: float, asked: bool
+) -> Unknown:
+    """Keep that a claim was never reported, as the action's next unknown receipt.
+
+    One that nobody is `asked` about is not open.
+    """
+    before = latest(connection, action_id)
+    number = before.number + 1 if before is not None else 1
+    made = Unknown(action_id, number, claimed_at, now, None if asked else now)
+    row = {
+        "action_id": action_id,
+        "number": number,
+        "agent": agent,
+        "claimed_at": claimed_at,
+        "noted_at": now,
+        "closed_at": made.closed_at,
+    }
+    connection.execute(_INSERT, row)
+    return made
+
+
+def get(connection: Connection, action_id: str, number: int) -> Unknown | None:
+    """Return one of an action's unknown receipts, or None."""
+    row = connection.execute(_ONE, {"of": action_id, "place": number}).first()
+    return _read(row) if row is not None else None
+
+
+def latest(connection: Connection, action_id: str) -> Unknown | None:
+    """Return an action's last unknown receipt, or None."""
+    row = connection.execute(_LATEST, {"of": action_id}).first()
+    return _read(row) if row is not None else None
+
+
+def say(
+    connection: Connection, action_id: str, number: int, verdict: Verdict, *, by: str, now: float
+) -> bool:
+    """Write what somebody said of a receipt, if it is still open. False: somebody, or a report, was first."""
+    values = {"of": action_id, "place": number, "said": verdict.value, "who": by, "now": now}
+    return connection.execute(_SAY, values).rowcount == 1
+
+
+def close(connection: Connection, action_id: str, now: float) -> None:
+    """Close an action's open receipt: it was reported late, or the action was claimed again."""
+    connection.execute(_CLOSE, {"of": action_id, "now": now})
+
+
+def open_count(connection: Connection, agent: str) -> int:
+    """Return how many unknown receipts of an agent are open."""
+    return connection.execute(_OPEN_OF_AGENT, {"who": agent}).scalar_one()
