@@ -15,16 +15,20 @@ CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
 of Tier 2, other redraws, and the rest (digests, notices, posts)."""
 
 _ID = messages.c.id == bindparam("message_id")
-_INSERT = insert_new(messages)
-_BY_ID = select(messages).where(_ID)
-_OF_REVIEW = select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
-_RECEIPTS = select(messages).where(messages.c.action_id == bindparam("action")).order_by(messages.c.position)
-_CARDS = (
+_INSERT = Prepared(insert_new(messages))
+_BY_ID = Prepared(select(messages).where(_ID))
+_OF_REVIEW = Prepared(
+    select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
+)
+_RECEIPTS = Prepared(
+    select(messages).where(messages.c.action_id == bindparam("action")).order_by(messages.c.position)
+)
+_CARDS = Prepared(
     select(messages)
     .join(reviews, reviews.c.id == messages.c.review_id)
     .where(and_(reviews.c.action_id == bindparam("action"), messages.c.kind == "card"))
 )
-_DUE = (
+_DUE = Prepared(
     select(messages)
     .where(
         and_(
@@ -35,7 +39,7 @@ _DUE = (
     .order_by(messages.c.priority, messages.c.due_at)
     .limit(bindparam("most"))
 )
-_LEASE = (
+_LEASE = Prepared(
     update(messages)
     .where(
         and_(
@@ -57,7 +61,7 @@ _DRAWN_AGAIN: dict[Any, Any] = {
     "due_at": case((_OVERTAKES, bindparam("now")), else_=func.coalesce(messages.c.due_at, bindparam("now"))),
     "priority": case((_KEEPS, messages.c.priority), else_=bindparam("urgency")),
 }
-_TOUCH = (
+_TOUCH = Prepared(
     update(messages)
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
     .values(_DRAWN_AGAIN)
@@ -67,25 +71,27 @@ _TOUCH_RECEIPTS = Prepared(
     .where(and_(messages.c.action_id == bindparam("action"), messages.c.given_up_at.is_(None)))
     .values(_DRAWN_AGAIN)
 )
-_MOOT = (
+_MOOT = Prepared(
     update(messages)
     .where(
         and_(
             messages.c.review_id == bindparam("review"),
-            messages.c.kind.in_(("page", "post")),
+            or_(messages.c.kind == "page", messages.c.kind == "post"),
             messages.c.ts.is_(None),
             messages.c.attempt_at.is_(None),
         )
     )
     .values(due_at=None, given_up_at=bindparam("now"), error="the review was closed before it was sent")
 )
-_FREE_ALL = (
+_FREE_ALL = Prepared(
     update(messages)
     .where(and_(messages.c.due_at.is_not(None), messages.c.leased_until.is_not(None)))
     .values(leased_until=None)
 )
-_ATTEMPT = update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
-_SHOWN = (
+_ATTEMPT = Prepared(
+    update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
+)
+_SHOWN = Prepared(
     update(messages)
     .where(_ID)
     .values(
@@ -96,7 +102,7 @@ _SHOWN = (
         attempts=0,
     )
 )
-_PLACE = (
+_PLACE = Prepared(
     update(messages)
     .where(_ID)
     .values(
@@ -107,31 +113,33 @@ _PLACE = (
         attempt_at=None,
     )
 )
-_LOST = (
+_LOST = Prepared(
     update(messages)
     .where(_ID)
     .values(channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"), leased_until=None)
 )
-_LATER = (
+_LATER = Prepared(
     update(messages).where(_ID).values(due_at=bindparam("then"), error=bindparam("why"), leased_until=None)
 )
-_GIVE_UP = (
+_GIVE_UP = Prepared(
     update(messages)
     .where(_ID)
     .values(due_at=None, given_up_at=bindparam("now"), error=bindparam("why"), leased_until=None)
 )
-_READDRESS = (
+_READDRESS = Prepared(
     update(messages)
     .where(_ID)
     .values(recipient=bindparam("to"), channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"),
             leased_until=None)
 )  # fmt: skip
-_OLDEST_DUE = select(func.min(messages.c.due_at)).where(messages.c.due_at <= bindparam("now"))
-_PAGED = select(func.count()).where(
-    and_(
-        messages.c.review_id == bindparam("review"),
-        messages.c.kind == "page",
-        messages.c.recipient == bindparam("user"),
+_OLDEST_DUE = Prepared(select(func.min(messages.c.due_at)).where(messages.c.due_at <= bindparam("now")))
+_PAGED = Prepared(
+    select(func.count()).where(
+        and_(
+            messages.c.review_id == bindparam("review"),
+            messages.c.kind == "page",
+            messages.c.recipient == bindparam("user"),
+        )
     )
 )
 
@@ -165,13 +173,13 @@ def want(
         "due_at": now,
         "created_at": now,
     }
-    return connection.execute(_INSERT, row).rowcount == 1
+    return _INSERT.changed(connection, row) == 1
 
 
 def touch(connection: Connection, review_id: str, *, now: float, clicked: bool = False) -> None:
     """Want every message about a review drawn again, soon if somebody just clicked it."""
     values = {"review": review_id, "now": now, "urgency": CLICKED if clicked else REDRAW}
-    connection.execute(_TOUCH, values)
+    _TOUCH.changed(connection, values)
 
 
 def touch_receipts(connection: Connection, action_id: str, *, now: float, clicked: bool = False) -> None:
@@ -182,7 +190,7 @@ def touch_receipts(connection: Connection, action_id: str, *, now: float, clicke
 
 def drop_unsent(connection: Connection, review_id: str, now: float) -> None:
     """Drop pages that were never tried: their review is closed."""
-    connection.execute(_MOOT, {"review": review_id, "now": now})
+    _MOOT.changed(connection, {"review": review_id, "now": now})
 
 
 def record_of(row: Row[Any]) -> Message:
@@ -213,86 +221,86 @@ def record_of(row: Row[Any]) -> Message:
 
 def get(connection: Connection, message_id: str) -> Message | None:
     """Return the message, or None."""
-    row = connection.execute(_BY_ID, {"message_id": message_id}).first()
+    row = _BY_ID.first(connection, {"message_id": message_id})
     return record_of(row) if row is not None else None
 
 
 def of_review(connection: Connection, review_id: str) -> list[Message]:
     """Return every message about a review."""
-    return [record_of(row) for row in connection.execute(_OF_REVIEW, {"review": review_id})]
+    return [record_of(row) for row in _OF_REVIEW.all(connection, {"review": review_id})]
 
 
 def receipts_of(connection: Connection, action_id: str) -> list[Message]:
     """Return the messages about an action's unknown receipts, oldest first."""
-    return [record_of(row) for row in connection.execute(_RECEIPTS, {"action": action_id})]
+    return [record_of(row) for row in _RECEIPTS.all(connection, {"action": action_id})]
 
 
 def cards_of(connection: Connection, action_id: str) -> dict[str, Message]:
     """Return the cards of all reviews of an action, by review id."""
-    rows = connection.execute(_CARDS, {"action": action_id})
+    rows = _CARDS.all(connection, {"action": action_id})
     return {row.review_id: record_of(row) for row in rows}
 
 
 def lease(connection: Connection, *, by: str, now: float, until: float, most: int) -> list[Message]:
     """Take due messages for one worker, the most urgent first."""
-    due = connection.execute(_DUE, {"now": now, "most": most}).all()
+    due = _DUE.all(connection, {"now": now, "most": most})
     taken = []
     for row in due:
         values = {"message_id": row.id, "by": by, "now": now, "until": until}
-        if connection.execute(_LEASE, values).rowcount == 1:
+        if _LEASE.changed(connection, values) == 1:
             taken.append(record_of(row))
     return taken
 
 
 def free_all(connection: Connection) -> None:
     """Let go of everything that is leased, to whomever."""
-    connection.execute(_FREE_ALL)
+    _FREE_ALL.changed(connection)
 
 
 def attempt(connection: Connection, message_id: str, now: float) -> None:
     """Note that a post is about to be tried."""
-    connection.execute(_ATTEMPT, {"message_id": message_id, "now": now})
+    _ATTEMPT.changed(connection, {"message_id": message_id, "now": now})
 
 
 def placed(connection: Connection, message_id: str, channel_id: str, ts: str, now: float) -> None:
     """Note where a message is. One that was given up and landed all the same is kept up to date again."""
-    connection.execute(_PLACE, {"message_id": message_id, "channel": channel_id, "stamp": ts, "now": now})
+    _PLACE.changed(connection, {"message_id": message_id, "channel": channel_id, "stamp": ts, "now": now})
 
 
 def shown(connection: Connection, message_id: str, version: int, now: float) -> None:
     """Note which version is shown. It stays due if more was wanted meanwhile."""
-    connection.execute(_SHOWN, {"message_id": message_id, "version": version, "now": now})
+    _SHOWN.changed(connection, {"message_id": message_id, "version": version, "now": now})
 
 
 def lost(connection: Connection, message_id: str, now: float) -> None:
     """Note that the message is not there any more: it is to be posted again."""
-    connection.execute(_LOST, {"message_id": message_id, "now": now})
+    _LOST.changed(connection, {"message_id": message_id, "now": now})
 
 
 def later(connection: Connection, message_id: str, at: float, error: str) -> None:
     """Try again then."""
-    connection.execute(_LATER, {"message_id": message_id, "then": at, "why": error})
+    _LATER.changed(connection, {"message_id": message_id, "then": at, "why": error})
 
 
 def give_up(connection: Connection, message_id: str, now: float, error: str) -> None:
     """Never try again; the row says why."""
-    connection.execute(_GIVE_UP, {"message_id": message_id, "now": now, "why": error})
+    _GIVE_UP.changed(connection, {"message_id": message_id, "now": now, "why": error})
 
 
 def readdress(connection: Connection, message_id: str, recipient: str, now: float) -> None:
     """Send it elsewhere."""
-    connection.execute(_READDRESS, {"message_id": message_id, "to": recipient, "now": now})
+    _READDRESS.changed(connection, {"message_id": message_id, "to": recipient, "now": now})
 
 
 def oldest_due(connection: Connection, now: float) -> float | None:
     """Return since when the longest waiting message is due, or None."""
-    at: float | None = connection.execute(_OLDEST_DUE, {"now": now}).scalar()
+    at: float | None = _OLDEST_DUE.scalar(connection, {"now": now})
     return at
 
 
 def was_paged(connection: Connection, review_id: str, user: str) -> bool:
     """Whether this person was paged about the review."""
-    return connection.execute(_PAGED, {"review": review_id, "user": user}).scalar_one() > 0
+    return bool(_PAGED.scalar(connection, {"review": review_id, "user": user}))
 
 
 def pages(connection: Connection) -> list[Message]:

@@ -7,20 +7,21 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from bot.domain.record import Unknown, Verdict
+from bot.store.sqlite import Prepared
 from bot.store.tables import unknowns
 
 _OPEN = unknowns.c.closed_at.is_(None)
 _OF = unknowns.c.action_id == bindparam("of")
-_INSERT = unknowns.insert()
-_LATEST = select(unknowns).where(_OF).order_by(unknowns.c.number.desc()).limit(1)
-_ONE = select(unknowns).where(and_(_OF, unknowns.c.number == bindparam("place")))
-_SAY = (
+_INSERT = Prepared(unknowns.insert())
+_LATEST = Prepared(select(unknowns).where(_OF).order_by(unknowns.c.number.desc()).limit(1))
+_ONE = Prepared(select(unknowns).where(and_(_OF, unknowns.c.number == bindparam("place"))))
+_SAY = Prepared(
     update(unknowns)
     .where(and_(_OF, unknowns.c.number == bindparam("place"), _OPEN))
     .values(closed_at=bindparam("now"), verdict=bindparam("said"), said_by=bindparam("who"))
 )
-_CLOSE = update(unknowns).where(and_(_OF, _OPEN)).values(closed_at=bindparam("now"))
-_OPEN_OF_AGENT = select(func.count()).where(and_(_OPEN, unknowns.c.agent == bindparam("who")))
+_CLOSE = Prepared(update(unknowns).where(and_(_OF, _OPEN)).values(closed_at=bindparam("now")))
+_OPEN_OF_AGENT = Prepared(select(func.count()).where(and_(_OPEN, unknowns.c.agent == bindparam("who"))))
 
 
 def _read(row: Row[Any]) -> Unknown:
@@ -53,19 +54,19 @@ def note(
         "noted_at": now,
         "closed_at": made.closed_at,
     }
-    connection.execute(_INSERT, row)
+    _INSERT.changed(connection, row)
     return made
 
 
 def get(connection: Connection, action_id: str, number: int) -> Unknown | None:
     """Return one of an action's unknown receipts, or None."""
-    row = connection.execute(_ONE, {"of": action_id, "place": number}).first()
+    row = _ONE.first(connection, {"of": action_id, "place": number})
     return _read(row) if row is not None else None
 
 
 def latest(connection: Connection, action_id: str) -> Unknown | None:
     """Return an action's last unknown receipt, or None."""
-    row = connection.execute(_LATEST, {"of": action_id}).first()
+    row = _LATEST.first(connection, {"of": action_id})
     return _read(row) if row is not None else None
 
 
@@ -74,14 +75,14 @@ def say(
 ) -> bool:
     """Write what somebody said of a receipt, if it is still open. False: somebody, or a report, was first."""
     values = {"of": action_id, "place": number, "said": verdict.value, "who": by, "now": now}
-    return connection.execute(_SAY, values).rowcount == 1
+    return _SAY.changed(connection, values) == 1
 
 
 def close(connection: Connection, action_id: str, now: float) -> None:
     """Close an action's open receipt: it was reported late, or the action was claimed again."""
-    connection.execute(_CLOSE, {"of": action_id, "now": now})
+    _CLOSE.changed(connection, {"of": action_id, "now": now})
 
 
 def open_count(connection: Connection, agent: str) -> int:
     """Return how many unknown receipts of an agent are open."""
-    return connection.execute(_OPEN_OF_AGENT, {"who": agent}).scalar_one()
+    return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))

@@ -29,12 +29,12 @@ class Prepared:
     """A statement whose values have names. Its rows have their columns' names and types.
 
     Values go to the driver as they are: text, numbers, bytes and None. What fails raises the driver's error.
-    Of an insert, the columns that no value is given for take their defaults.
+    Of an insert, the columns that no value is given for take their defaults. `IN` a list cannot be prepared.
     """
 
     def __init__(self, statement: ClauseElement) -> None:
         dialect = sqlite.dialect()
-        compiled: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        compiled: Any = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         self._names: tuple[str, ...] = tuple(compiled.positiontup)
         owed = {name for name, bind in compiled.binds.items() if bind.required}
