@@ -13,11 +13,13 @@ from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
 from bot.membrane.resolving import requesters_of, the_unknown, who_may_say
-from bot.store import actions, digests, messages, reviews, threads
+from bot.store import actions, digests, doubts, messages, reviews, threads
 from bot.store.database import Transaction
 
 LEASE_S = 60.0
 """How long a message belongs to the courier that took it."""
+MOST_IN_DOUBT = 200
+"""Late copies of more messages than this are not looked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +96,19 @@ class Outbox:
         policy = self._core.policy()
         return await self._core.db.read(lambda connection: _facts(connection, message.id, policy))
 
-    async def attempting(self, message_id: str) -> bool:
+    async def attempting(self, message_id: str, *, doubted_since: float | None = None) -> bool:
         """Note that a post is about to be tried. False: it is moot, was dropped, and must not be sent.
 
-        A page is moot once its review is closed. The note and that check are one transaction.
+        A page is moot once its review is closed. `doubted_since` is when an earlier post was made that may
+        still land. The notes and that check are one transaction.
         """
         core = self._core
 
         def work(tx: Transaction) -> bool:
             now = core.clock()
             message = _the_message(tx.connection, message_id)
+            if doubted_since is not None:
+                doubts.begin(tx.connection, message_id, doubted_since)
             if message.kind in {"page", "post"} and message.review_id is not None:
                 review = the_review(tx.connection, message.review_id)
                 if not review.pending:
@@ -114,6 +119,14 @@ class Outbox:
             return True
 
         return await core.db.write(work)
+
+    async def in_doubt(self) -> list[Message]:
+        """Return the messages of which an earlier post may still land, the latest first."""
+        return await self._core.db.read(lambda connection: doubts.in_doubt(connection, MOST_IN_DOUBT))
+
+    async def certain(self, message_id: str) -> None:
+        """Note that no late copy of a message is looked for any more."""
+        await self._core.db.write(lambda tx: doubts.end(tx.connection, message_id))
 
     async def posted(
         self,

@@ -1,7 +1,7 @@
 """Owns every message in Slack: brings what it shows to what the store wants, the most urgent first.
 
 It renders from the state as it is when it sends, so ten changes while Slack was slow become one update. The
-rows of the store say what is owed; what is kept here in memory is only pace and doubt.
+rows of the store say what is owed and which posts are in doubt; what is kept here in memory is only pace.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bot.slack.detours import Detours
 from bot.slack.doubts import Doubts, Timing
 from bot.slack.identity import Identity
 from bot.slack.pace import Pace, Rates
+from bot.slack.places import Places
 from bot.slack.sender import Sender
 
 AT_ONCE = 12
@@ -57,11 +58,13 @@ class Courier:
         self._bells = bells
         self._clock = clock
         self._pace = Pace(rates)
-        self._doubts = Doubts(outbox, client, identity.bot_id, timing, clock)
+        places = Places(client, clock)
+        self._doubts = Doubts(outbox, client, identity.bot_id, places=places, timing=timing, clock=clock)
         self._sender = Sender(
             outbox,
             client,
             identity.workspace_url,
+            places=places,
             pace=self._pace,
             doubts=self._doubts,
             detours=Detours(outbox, policy, people, admins, clock),

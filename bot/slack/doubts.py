@@ -14,6 +14,7 @@ from bot.domain.record import Message
 from bot.membrane import Outbox
 from bot.slack.copies import find_copies
 from bot.slack.failures import CallFailed, Kind, ask
+from bot.slack.places import NoSuchChannel, Places
 
 LOOKS = (0.1, 0.3, 0.6, 1.0)
 """When to look within the settle time, as shares of it."""
@@ -40,31 +41,39 @@ USUAL = Timing()
 
 @dataclass(slots=True)
 class _Watch:
-    channel_id: str
+    """Where late copies are looked for: in a channel, or where the recipient of an unplaced message is."""
+
+    place: str
     since: Instant
     expected: int
     looks: list[Instant]
 
 
 class Doubts:
-    """What is known of posts in doubt. Only a help to the store: `attempt_at` there says which are."""
+    """What is known of posts in doubt, for as long as this process runs.
+
+    The store says which are (`attempt_at`, `doubted_since`), so what an earlier one watched is watched on.
+    """
 
     def __init__(
         self,
         outbox: Outbox,
         client: AsyncWebClient,
         bot_id: str,
+        *,
+        places: Places,
         timing: Timing = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._outbox = outbox
         self._client = client
         self._bot_id = bot_id
+        self._places = places
         self._timing = timing
         self._clock = clock
         self._never_landed: set[str] = set()
-        self._again: dict[str, Instant] = {}
         self._watched: dict[str, _Watch] = {}
+        self._taken_up = False
 
     def never_landed(self, message_id: str) -> None:
         """Slack said no to the last post, so there is nothing to look for."""
@@ -73,6 +82,12 @@ class Doubts:
     def trying(self, message_id: str) -> None:
         """A post is about to be made, so from now on it is in doubt."""
         self._never_landed.discard(message_id)
+
+    def since(self, message: Message) -> Instant | None:
+        """Return when the first post of a message was made that may still land; None if there is none."""
+        if message.doubted_since is not None:
+            return message.doubted_since
+        return None if message.id in self._never_landed else message.attempt_at
 
     async def may_post(self, message: Message, channel_id: str) -> bool:
         """Whether a message may be posted now. If an earlier post is found, that is noted instead.
@@ -87,6 +102,8 @@ class Doubts:
         found = await self._find(message.id, channel_id, since)
         if found:
             await self._keep_first(message.id, channel_id, found)
+            if message.doubted_since is not None:
+                self.watch(message.id, channel_id, message.doubted_since, expected=1)
             return False
         blind = found is None
         until = since + settle * (BLIND_SHARE if blind else 1.0)
@@ -95,7 +112,6 @@ class Doubts:
             at = until if blind else next((look for look in looks if look > now), until)
             await self._outbox.later(message.id, at=at, error="it may have been posted; looking for it")
             return False
-        self._again[message.id] = since
         return True
 
     async def _find(self, message_id: str, channel_id: str, since: Instant) -> list[str] | None:
@@ -116,37 +132,41 @@ class Doubts:
             await ask("chat.delete", self._client.chat_delete(channel=channel_id, ts=ts))
         await self._outbox.posted(message_id, version=0, channel_id=channel_id, ts=first)
 
-    def landed(self, message_id: str, channel_id: str) -> None:
-        """A message is where it should be. If it had been posted in doubt, its channel is watched a while."""
-        since = self._again.pop(message_id, None)
-        if since is not None:
-            self._watched[message_id] = _Watch(channel_id, since, 1, self._looks())
-
-    def dropped(self, message_id: str, channel_id: str) -> None:
-        """A message is not wanted any more. If it had been posted in doubt, it may land all the same."""
-        since = self._again.pop(message_id, None)
-        if since is not None:
-            self._watched[message_id] = _Watch(channel_id, since, 0, self._looks())
-
-    def _looks(self) -> list[Instant]:
+    def watch(self, message_id: str, place: str, since: Instant, *, expected: int) -> None:
+        """Look for late copies of a message for a while, besides those that are `expected` to be there."""
         now = self._clock()
-        return [now + after for after in self._timing.recheck_s]
+        looks = [now + after for after in self._timing.recheck_s]
+        self._watched[message_id] = _Watch(place, since, expected, looks)
 
     async def look_again(self) -> None:
         """Look for late copies of what was posted in doubt, where it is time to."""
+        if not self._taken_up:
+            await self._take_up()
         now = self._clock()
         for message_id, watch in list(self._watched.items()):
-            if not watch.looks:
-                del self._watched[message_id]
-            elif watch.looks[0] <= now:
+            if watch.looks and watch.looks[0] <= now:
                 watch.looks.pop(0)
                 await self._tidy(message_id, watch)
+            if not watch.looks and self._watched.get(message_id) is watch:
+                del self._watched[message_id]
+                await self._outbox.certain(message_id)
+
+    async def _take_up(self) -> None:
+        """Go on with what an earlier process watched. What is still to be posted is watched from then on."""
+        for message in await self._outbox.in_doubt():
+            placed, dropped = message.ts is not None, message.ts is None and message.due_at is None
+            since = message.doubted_since
+            if since is not None and (placed or dropped) and message.id not in self._watched:
+                place = message.channel_id or message.recipient
+                self.watch(message.id, place, since, expected=int(placed))
+        self._taken_up = True
 
     async def _tidy(self, message_id: str, watch: _Watch) -> None:
         try:
-            found = await self._find(message_id, watch.channel_id, watch.since) or []
+            channel_id = await ask("users.conversations", self._places.find(watch.place))
+            found = await self._find(message_id, channel_id, watch.since) or []
             if len(found) > watch.expected:
                 watch.expected = 1
-                await self._keep_first(message_id, watch.channel_id, found)
-        except CallFailed as failed:
-            _log.warning("copies_not_found", message=message_id, error=failed.failure.error)
+                await self._keep_first(message_id, channel_id, found)
+        except (CallFailed, NoSuchChannel) as failed:
+            _log.warning("copies_not_found", message=message_id, error=str(failed))

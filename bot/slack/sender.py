@@ -43,6 +43,7 @@ class Sender:
         client: AsyncWebClient,
         workspace_url: str,
         *,
+        places: Places,
         pace: Pace,
         doubts: Doubts,
         detours: Detours,
@@ -55,7 +56,7 @@ class Sender:
         self._doubts = doubts
         self._detours = detours
         self._clock = clock
-        self._places = Places(client, clock)
+        self._places = places
         self._tries: dict[str, int] = {}
         self._queued: set[str] = set()
         self._terse: set[str] = set()
@@ -94,10 +95,12 @@ class Sender:
         if ready > self._clock():
             await self._queue(message, POST, channel_id, ready)
             return False
-        if await self._outbox.attempting(message.id):
+        since = self._doubts.since(message)
+        wanted = await self._outbox.attempting(message.id, doubted_since=since)
+        if wanted:
             await self._post_now(message, channel_id)
-        else:
-            self._doubts.dropped(message.id, channel_id)
+        if since is not None:
+            self._doubts.watch(message.id, channel_id, since, expected=int(wanted))
         return True
 
     async def _post_now(self, message: Message, channel_id: str) -> None:
@@ -117,7 +120,6 @@ class Sender:
         shows = rendering.fingerprint(drawn)
         version = facts.message.wanted
         await self._outbox.posted(message.id, version=version, channel_id=channel_id, ts=ts, shows=shows)
-        self._doubts.landed(message.id, channel_id)
 
     async def _queue(
         self, message: Message, method: str, channel_id: str, ready: float, *, urgent: bool = False

@@ -9,9 +9,14 @@ import pytest
 
 from bot.domain.record import Standing
 from bot.slack.courier import Courier
+from bot.slack.doubts import Timing
+from bot.store import doubts
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
+
+SLOW = Timing(settle_s=0.3, recheck_s=(30.0, 60.0))
+"""Looks for late copies long after the bot was replaced."""
 
 
 async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: float = 3.0) -> None:
@@ -119,6 +124,56 @@ async def test_a_page_that_lands_after_the_outcome_says_so(room: Room) -> None:
     text = read(room.blocks(room.dm(ADA)))
     assert "it needs nobody any more" in text
     assert "[Approve]" not in text
+
+
+async def test_of_a_post_that_lands_after_a_restart_the_first_copy_stays(room: Room) -> None:
+    """The bot that posted it again is gone before the first post lands."""
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.0)
+    standing = await room.propose()
+    courier = room.new_courier(timing=SLOW)
+    await until_quiet(room, courier)
+    assert len(room.said("C0APPR")) == 1
+    courier = room.new_courier(timing=SLOW)
+    await until_quiet(room, courier)
+    await asyncio.sleep(1.0)
+    assert len(room.said("C0APPR")) == 2
+    for _ in SLOW.recheck_s:
+        room.clock.ahead += 31
+        await until_quiet(room, courier)
+    assert len(room.said("C0APPR")) == 1
+    assert next(iter(room.slack.state.conversations["C0APPR"].messages)) == (await room.card(standing)).ts
+    await vote(room, standing)
+    await until_quiet(room, courier)
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
+    assert await in_doubt(room) == []
+
+
+async def test_a_page_that_lands_after_the_outcome_and_a_restart_says_so(room: Room) -> None:
+    standing = await paged(room)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.0, times=9)
+    await room.courier.sweep()
+    await vote(room, standing)
+    room.slack.faults.clear()
+    room.clock.ahead += 1
+    await until_quiet(room)
+    assert room.said(room.dm(ADA)) == []
+    assert len(await in_doubt(room)) == 2, "the pages to Ada and Ben"
+    courier = room.new_courier(timing=SLOW)
+    await until_quiet(room, courier)
+    await asyncio.sleep(1.0)
+    for _ in SLOW.recheck_s:
+        room.clock.ahead += 31
+        await until_quiet(room, courier)
+    text = read(room.blocks(room.dm(ADA)))
+    assert "it needs nobody any more" in text
+    assert "[Approve]" not in text
+    assert await in_doubt(room) == []
+
+
+async def in_doubt(room: Room) -> list[str]:
+    """The messages of which a late copy may still land, as the store has them."""
+    found = await room.db.read(lambda connection: doubts.in_doubt(connection, 50))
+    return [message.id for message in found]
 
 
 async def test_another_apps_message_with_our_metadata_is_not_ours(room: Room) -> None:
