@@ -205,7 +205,12 @@ class Bot:
     @asynccontextmanager
     async def _served(self, api: FastAPI, door: socket.socket, closing: asyncio.Event) -> AsyncIterator[None]:
         config = uvicorn.Config(
-            api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=int(GRACE_S)
+            api,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,  # nothing here goes by the address that a request came from
+            timeout_graceful_shutdown=int(GRACE_S),
         )
         server = _Server(config)
         async with self._background("api", server.serve(sockets=[door])) as serving:

@@ -10,8 +10,9 @@ import platform
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import door, parked, proposals, ruling, threads
+from tests.bench import door, parked, proposals, ruling, slack, threads
 from tests.bench.figures import Figure
+from tests.bench.profiling import profiled
 
 PARTS: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "ruling": ruling.measure,
@@ -19,7 +20,10 @@ PARTS: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "door": door.measure,
     "threads": threads.measure,
     "parked": parked.measure,
+    "slack": slack.measure,
 }
+SLOW = {"slack"}
+"""Parts that take minutes: they go at Slack's pace. `--quick` leaves them out."""
 
 
 def main() -> None:
@@ -27,11 +31,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="end in one line of JSON")
     parser.add_argument("--only", action="append", choices=sorted(PARTS), help="measure this part alone")
+    parser.add_argument("--quick", action="store_true", help="leave out what goes at Slack's pace")
+    parser.add_argument("--profile", choices=sorted(PARTS), help="print where the time of this part goes")
     given = parser.parse_args()
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     print(machine)
+    if given.profile:
+        profiled(PARTS[given.profile])
+        return
     figures: list[Figure] = []
-    for name in given.only or PARTS:
+    for name in given.only or [name for name in PARTS if not (given.quick and name in SLOW)]:
         for figure in asyncio.run(PARTS[name]()):
             print(figure, flush=True)
             figures.append(figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,8 @@ class Figure:
     unit: str
     aim: float | None = None
     more_is_better: bool = False
+    note: str = ""
+    """What the limit is, said where the aim is missed."""
 
     @property
     def met(self) -> bool | None:
@@ -33,7 +36,10 @@ class Figure:
         sign = "" if self.aim is None else ("≥" if self.more_is_better else "≤")
         aim = "" if self.aim is None else f"{sign} {self.aim:g}"
         mark = {True: "met", False: "MISSED", None: "–"}[self.met]
-        return f"{self.name:<78} {self.value:>12,.2f} {self.unit:<8} {aim:>10}  {mark}"
+        line = f"{self.name:<78} {self.value:>12,.2f} {self.unit:<8} {aim:>10}  {mark}"
+        if not self.note or self.met:
+            return line
+        return f"{line}\n{textwrap.fill(self.note, 110, initial_indent='    ', subsequent_indent='    ')}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
