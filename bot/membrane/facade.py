@@ -117,11 +117,12 @@ class Membrane:
     async def take_over(self) -> None:
         """Take what an earlier process was sending and running: nobody else has this database open.
 
-        Without it, what a killed bot was sending when it died would wait until its lease ends.
+        Without it, what a killed bot was sending when it died would wait until its lease ends, and what had
+        been put off, for as long as the machine's clock was set back meanwhile.
         """
 
         def work(tx: Transaction) -> None:
-            messages.free_all(tx.connection)
+            messages.free_all(tx.connection, self._core.clock())
             threads.free_all(tx.connection)
 
         await self._core.db.write(work)

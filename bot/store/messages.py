@@ -85,8 +85,13 @@ _MOOT = Prepared(
 )
 _FREE_ALL = Prepared(
     update(messages)
-    .where(and_(messages.c.due_at.is_not(None), messages.c.leased_until.is_not(None)))
-    .values(leased_until=None)
+    .where(
+        and_(
+            messages.c.due_at.is_not(None),
+            or_(messages.c.leased_until.is_not(None), messages.c.due_at > bindparam("now")),
+        )
+    )
+    .values(leased_until=None, due_at=func.min(messages.c.due_at, bindparam("now")))
 )
 _ATTEMPT = Prepared(
     update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
@@ -252,9 +257,9 @@ def lease(connection: Connection, *, by: str, now: float, until: float, most: in
     return taken
 
 
-def free_all(connection: Connection) -> None:
-    """Let go of everything that is leased, to whomever."""
-    _FREE_ALL.changed(connection)
+def free_all(connection: Connection, now: float) -> None:
+    """Let go of everything that is leased, to whomever, and put nothing off any longer."""
+    _FREE_ALL.changed(connection, {"now": now})
 
 
 def attempt(connection: Connection, message_id: str, now: float) -> None:

@@ -34,6 +34,17 @@ async def test_a_new_start_takes_over_the_messages_that_a_dead_bot_was_sending(
     assert [message.id for message in await another.outbox.lease(10)] == [card.id]
 
 
+async def test_a_new_start_sends_what_was_put_off_also_after_the_clock_was_set_back(
+    room: Room, another: Membrane
+) -> None:
+    await room.membrane.propose(room.action("mail.send"))
+    (card,) = await room.membrane.outbox.lease(10)
+    await room.membrane.outbox.later(card.id, at=room.clock() + 30, error="Slack was too slow")
+    room.clock.forward(-3600)
+    await another.take_over()
+    assert [message.id for message in await another.outbox.lease(10)] == [card.id]
+
+
 async def test_a_new_start_takes_over_the_threads_that_a_dead_bot_was_starting(
     room: Room, another: Membrane
 ) -> None:
