@@ -53,20 +53,16 @@ def _pointer(link: str | None) -> list[Json]:
 
 def _started(standing: Standing, unknown: Unknown) -> str:
     """When it started, and who had let it."""
-    approved = [review for review in standing.reviews if _before(unknown, review.closed_at)]
-    approved = [review for review in approved if review.state is ReviewState.APPROVED]
+    approved = [review for review in standing.reviews if review.state is ReviewState.APPROVED]
+    before = [review for review in approved if (review.closed_at or 0.0) <= unknown.claimed_at]
     if approved:
-        under = f"approved by {progress.mentions(approved[-1].decided_by)}"
+        under = f"approved by {progress.mentions((before or approved)[-1].decided_by)}"
     else:
         under = "which the policy lets pass unasked"
     return (
         f"❓ *It started {date(unknown.claimed_at)}*, {under}, and nothing was reported back in time. "
         "Whether it happened is not known."
     )
-
-
-def _before(unknown: Unknown, at: float | None) -> bool:
-    return at is not None and at <= unknown.claimed_at
 
 
 def _stands(standing: Standing, unknown: Unknown, asked: Sequence[str]) -> list[str]:

@@ -61,6 +61,11 @@ def test_it_says_what_started_under_whom_and_what_each_answer_does() -> None:
     )
 
 
+def test_it_names_who_approved_that_start_not_the_next_one() -> None:
+    later = review(id="rev_2", state=ReviewState.APPROVED, closed_at=NOON + 999, votes=(vote("U0GGG"),))
+    assert "approved by @U0CCC and @U0DDD" in text(standing(APPROVED, later, state=ActionState.APPROVED))
+
+
 def test_running_it_is_asked_once_more() -> None:
     row = receipts.card(standing(APPROVED, state=UNKNOWN), OPEN, ()).blocks[-1]
     asked = {
