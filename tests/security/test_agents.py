@@ -15,6 +15,7 @@ ROUTES = {
     "/v1/actions/{action_id}/withdraw": {"post"},
     "/v1/threads": {"post"},
     "/v1/threads/{thread_id}": {"get"},
+    "/v1/threads/{thread_id}/withdraw": {"post"},
 }
 """All that a token opens. None of it votes, and none of it changes the policy."""
 
