@@ -68,7 +68,7 @@ async def measure(calls: int = 6400) -> list[Figure]:
             "/s",
             1500,
             more_is_better=True,
-            note="the server and the framework take two thirds of a request; uvloop was tried and gave nothing",
+            note="the server and the framework take two thirds of a request; uvloop gives nothing",
         )
     ]
 
