@@ -60,5 +60,8 @@ def _print(found: list[Finding]) -> None:
         click.echo(f"{finding.part.ljust(width)}  {safe(finding.what)}")
         if finding.mend:
             click.echo(f"{' ' * (width + 7)}→ {finding.mend}")
-    bad = [finding for finding in found if finding.status is Status.FAIL]
-    click.echo(f"\n{len(bad)} to mend." if bad else "\nAll is well.")
+    bad = sum(finding.status is Status.FAIL for finding in found)
+    odd = sum(finding.status is Status.WARN for finding in found)
+    looks = f"{odd} worth a look"
+    well = f"Nothing to mend; {looks}." if odd else "All is well."
+    click.echo(f"\n{bad} to mend{f', {looks}' if odd else ''}." if bad else f"\n{well}")

@@ -69,7 +69,7 @@ def _database(path: Path) -> Finding:
         waiting = asyncio.run(_count_open(path))
     except StoreError as error:
         return fail("database", str(error))
-    return ok("database", f"{path}, {waiting} reviews waiting")
+    return ok("database", f"{path}, {waiting} review{'s' * (waiting != 1)} waiting")
 
 
 async def _count_open(path: Path) -> int:

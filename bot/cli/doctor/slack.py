@@ -168,6 +168,7 @@ def _quorums(policy: Policy, voters: dict[str, frozenset[str]]) -> list[Finding]
         (kind, policy.gated(kind, tier).approvers, policy.gated(kind, tier).quorum)
         for kind in policy.kinds
         for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL)
+        if tier >= policy.own_tier(kind)
     }
     found = []
     for what, approvers, quorum in sorted(asked):

@@ -31,6 +31,9 @@ actions:
     risk: {reversible: true, blast_radius: low}
     reviewed: {by: U0CLEO, on: 2026-06-01, why: read only}
     more_args: true
+  data.delete:
+    risk: {reversible: false, blast_radius: high}
+    more_args: true
 """
 
 USERS = tuple(User(id=f"U0{name.upper()}", name=name) for name in ("ada", "ben", "cleo", "dia", "eve"))
@@ -83,7 +86,7 @@ async def test_where_all_is_well_it_says_so(clinic: Clinic) -> None:
     assert ended.code == 0
     for part in ("settings", "policy", "database", "socket", "channel #incidents", "people finance"):
         assert f"ok   {part} " in ended.out
-    assert ended.out.endswith("All is well.\n")
+    assert ended.out.endswith("Nothing to mend; 1 worth a look.\n"), "both tokens have all scopes here"
 
 
 async def test_missing_scopes_are_named(clinic: Clinic) -> None:
