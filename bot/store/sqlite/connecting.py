@@ -28,11 +28,15 @@ def engine_for(path: Path, *, readonly: bool = False) -> Engine:
 
     def connect() -> sqlite3.Connection:
         connection = open_file(path, readonly=readonly)
-        if not readonly:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA cache_size=-16384")
+        try:
+            if not readonly:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA cache_size=-16384")
+        except BaseException:
+            connection.close()  # SQLAlchemy does not know of it yet
+            raise
         return connection
 
     return create_engine("sqlite://", creator=connect, poolclass=QueuePool, isolation_level="AUTOCOMMIT")
