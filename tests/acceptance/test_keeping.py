@@ -26,5 +26,9 @@ async def test_what_passed_leaves_for_the_archive(stage: Stage, monkeypatch: pyt
                 found for path in folder.glob("actions-*.gz") for found in archive.ids_in(path)
             ]
 
+        async def deleted() -> bool:
+            return not stage.rows("actions")
+
         await eventually(archived, what="the action in the archive")
+        await eventually(deleted, what="it gone from the database")
         await agent.ask("GET", f"/v1/actions/{passed['id']}", expect=404)
