@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypedDict
@@ -21,16 +22,19 @@ from tests.fakes import CLEO, SECRET, FakeDirectory, policy
 
 THREADS = 100
 PARK = (
-    "the limit is the interpreter's lock: LangGraph takes 3 steps where the bare one takes 2, sealed, and "
-    "the thread, its state, the interrupt and the review with its card are commits of their own in the store"
+    "it is bound by the interpreter's lock: the gate's four nodes cost what the rows below say; the rest is "
+    "commits of their own for the thread, its state, the interrupt and the review with its card, and sealing"
 )
 RESUME = (
-    f"from all {THREADS} votes until the last effect runs, over ainvoke(Command(resume)) to its end; the "
-    "limit is as above: the vote, the look whether the thread still waits, and the claim come before it"
+    f"from all {THREADS} votes until the last effect runs, over ainvoke(Command(resume)) to its end; it is "
+    "bound as above: the vote, the look whether the thread still waits, and the claim come before the effect"
 )
-"""What the limit is, as `--profile threads` shows."""
+"""What takes the time, as `--profile threads` shows."""
 LOOK_S = 0.02
 PATIENCE_S = 120.0
+
+GATE = ("rule", "gate", "execute", "settle")
+"""The nodes that a gate passes through: what LangGraph alone needs for them is the floor of both ratios."""
 
 _GRAPH = """
 from bot.graph import gate_graph
@@ -51,19 +55,21 @@ class _State(TypedDict, total=False):
     answer: Any
 
 
-async def _bare(folder: Path) -> tuple[float, float]:
-    """Return how long bare LangGraph takes to park all threads, and to resume them to their end; seconds."""
+async def _bare(folder: Path, nodes: Sequence[str] = ("gate", "execute")) -> tuple[float, float]:
+    """Return how long bare LangGraph takes to park all threads, and to resume them to their end; seconds.
+
+    `nodes` follow one another; the one named gate asks.
+    """
 
     def gate(state: _State) -> _State:
         return {"answer": interrupt({"args": state["args"]})}
 
     builder = StateGraph(_State)
-    builder.add_node("gate", gate)
-    builder.add_node("execute", lambda _: {"answer": "sent"})
-    builder.add_edge(START, "gate")
-    builder.add_edge("gate", "execute")
-    builder.add_edge("execute", END)
-    async with AsyncSqliteSaver.from_conn_string(str(folder / "bare.db")) as saver:
+    for name in nodes:
+        builder.add_node(name, gate if name == "gate" else lambda _: {"answer": "sent"})
+    for before, after in pairwise((START, *nodes, END)):
+        builder.add_edge(before, after)
+    async with AsyncSqliteSaver.from_conn_string(str(folder / f"bare-{len(nodes)}.db")) as saver:
         graph = builder.compile(checkpointer=saver)
 
         def config(number: int) -> Any:
@@ -128,10 +134,13 @@ async def measure() -> list[Figure]:
     """Return the ratios."""
     with TemporaryDirectory() as name:
         bare_park, bare_resume = await _bare(Path(name))
+        shaped_park, shaped_resume = await _bare(Path(name), GATE)
         park, resume, executed = await _ours(Path(name))
     over = "over bare LangGraph on SqliteSaver sync"
     return [
         Figure(f"park to card wanted, {over}", park / bare_park, "×", 1.5, note=PARK),
         Figure(f"click to thread resumed, {over}", resume / bare_resume, "×", 1.5, note=RESUME),
         Figure("click to executed and reported, over the same", executed / bare_resume, "×"),
+        Figure("bare LangGraph with the gate's four nodes: park, over its two", shaped_park / bare_park, "×"),
+        Figure("the same: resume", shaped_resume / bare_resume, "×"),
     ]
