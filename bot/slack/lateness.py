@@ -44,10 +44,7 @@ class Lateness:
             self._worst_s = max(self._worst_s, behind_s)
             if now - self._said_at >= EVERY_S:
                 self._said_at = now
-                _log.error(
-                    "messages to Slack are late: people do not see what waits for them",
-                    behind_s=round(behind_s),
-                )
+                _log.error(LATE, behind_s=round(behind_s))
         elif self._since is not None and behind_s < CAUGHT_UP_S:
             since, worst_s = self._since, self._worst_s
             self._since, self._worst_s, self._said_at = None, 0.0, -EVERY_S
