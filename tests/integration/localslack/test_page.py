@@ -85,7 +85,7 @@ async def test_reading_clicking_and_seeing_the_answer_without_a_reload(
 async def test_a_bot_that_does_not_answer_is_said_at_the_button(
     slack: LocalSlack, app: AsyncApp, web: AsyncWebClient, open_page: Open, connected: Connect
 ) -> None:
-    slack.sockets.ack_timeout = 0.3
+    slack.sockets.ack_timeout = 2.0  # the busy button has to be seen meanwhile
     await web.chat_postMessage(channel="C0APPR", text="a card", blocks=card())
     page = await open_page()
     await expect(page.get_by_test_id("bot-status")).to_contain_text("not running")
