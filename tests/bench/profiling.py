@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from bot.store.groups import Groups
 from bot.store.writer import Writer
 
 LINES = 25
@@ -22,16 +23,18 @@ OURS = r"(bot/|tests/bench|langgraph|aiosqlite|sqlalchemy|pydantic|method 'execu
 
 @contextmanager
 def _writer_profiled(profile: cProfile.Profile) -> Iterator[None]:
-    serve = Writer._serve
+    serve = Groups._serve
 
-    def profiled(writer: Writer) -> None:
+    def profiled(groups: Groups[Any]) -> None:
+        if not isinstance(groups, Writer):
+            return serve(groups)
         profile.enable()
         try:
-            serve(writer)
+            serve(groups)
         finally:
             profile.disable()
 
-    with patch.object(Writer, "_serve", profiled):
+    with patch.object(Groups, "_serve", profiled):
         yield
 
 

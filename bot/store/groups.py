@@ -1,0 +1,154 @@
+"""A thread that works off units in groups: what waits while one group is committed shares the next commit."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import threading
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from bot.errors import StoreError
+from bot.store import sqlite
+
+GROUP = 256
+"""At most so many units share one commit."""
+
+
+class Unit:
+    """Work that waits for its group, and the future that its caller waits for.
+
+    `loop` is the caller's; without one the caller's thread waits.
+    """
+
+    __slots__ = ("error", "future", "loop", "result")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[Any] | concurrent.futures.Future[Any] = (
+            concurrent.futures.Future() if loop is None else loop.create_future()
+        )
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell the caller; it may have gone."""
+        if self.future.done():
+            return
+        if isinstance(self.error, StopIteration):  # a future cannot carry it
+            self.error = RuntimeError("a unit of work raised StopIteration")
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+U = TypeVar("U", bound=Unit)
+
+
+class Groups(ABC, Generic[U]):
+    """Works off units on a SQLite file in a thread of that `name`, which is the only one that writes to it.
+
+    A unit that spoils its group is told so alone: the others run again without it. Where the file itself
+    fails, every unit of the group hears a StoreError, and nothing of the group is kept.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._units: queue.SimpleQueue[U | None] = queue.SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def _run(self, group: list[U]) -> None:
+        """Run a group in one transaction and commit it; set what came of each unit."""
+
+    @abstractmethod
+    def _undo(self) -> None:
+        """Forget a group that raised."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Close what the thread used."""
+
+    @property
+    def waiting(self) -> int:
+        """How many units wait."""
+        return self._units.qsize()
+
+    def put(self, unit: U) -> None:
+        """Take a unit; its future is done when its commit is durable. Raises StoreError once closed."""
+        if self._closed:
+            raise StoreError(f"the database {self._path.name} is closed; the bot is stopping")
+        self._units.put(unit)
+
+    def close(self) -> None:
+        """Finish what waits and end the thread. Safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self._units.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while group := self._take():
+            try:
+                self._commit(group)
+            except BaseException as error:  # noqa: BLE001 - the thread goes on, and every caller hears of it
+                for unit in group:
+                    unit.error = self._told(error)
+            _settle(group)
+        self._end()
+
+    def _take(self) -> list[U]:
+        """Wait for a unit and take what else waits; nothing once the queue is closed and empty."""
+        first = self._units.get()
+        if first is None:
+            return []
+        group = [first]
+        with suppress(queue.Empty):
+            while len(group) < GROUP:
+                more = self._units.get_nowait()
+                if more is None:
+                    self._units.put(None)
+                    break
+                group.append(more)
+        return group
+
+    def _commit(self, group: list[U]) -> None:
+        """Run a group in one transaction; where a unit spoils it for the others, each in one of its own."""
+        try:
+            self._run(group)
+        except BaseException as error:
+            self._undo()
+            if len(group) == 1 or sqlite.of_the_store(error):
+                raise
+            for unit in group:
+                try:
+                    self._commit([unit])
+                except BaseException as its_own:  # noqa: BLE001 - it belongs to this unit's caller
+                    unit.error = self._told(its_own)
+
+    def _told(self, error: BaseException) -> BaseException:
+        return sqlite.explain(error, self._path) if sqlite.of_the_store(error) else error
+
+
+def _settle(group: list[U]) -> None:
+    """Wake the callers, with one call into each of their loops."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[U]] = {}
+    for unit in group:
+        if unit.loop is None:
+            unit.settle()
+        else:
+            by_loop.setdefault(unit.loop, []).append(unit)
+    for loop, units in by_loop.items():
+        with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
+            loop.call_soon_threadsafe(_wake, units)
+
+
+def _wake(units: list[U]) -> None:
+    for unit in units:
+        unit.settle()
