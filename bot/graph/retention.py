@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.errors import NotFound
-from bot.graph.saver import GuardedSaver
+from bot.graph.saver import GroupedSaver
 from bot.membrane import Membrane
 
 EVERY_S = 60.0
@@ -17,7 +17,7 @@ class Retention:
     """Walks `threads.db` in the order of ids, a little at a time, and around again."""
 
     def __init__(
-        self, membrane: Membrane, saver: GuardedSaver, retain_s: float, clock: Callable[[], float]
+        self, membrane: Membrane, saver: GroupedSaver, retain_s: float, clock: Callable[[], float]
     ) -> None:
         self._membrane = membrane
         self._saver = saver

@@ -7,7 +7,6 @@ has an outcome, and the resume is checked afterwards. Nothing here keeps what a 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -171,7 +170,7 @@ class Runner:
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
             answers = ()  # raised before anything was taken
-        except (sqlite3.OperationalError, StoreError) as error:
+        except StoreError as error:
             raise Later(f"a database could not be used: {error}", RETRY_S) from error
         except Exception as error:
             if not is_invalid_resume(error):

@@ -1,86 +1,196 @@
-"""Where LangGraph keeps its threads: `threads.db`, a file of its own.
+"""Where LangGraph keeps its threads: `threads.db`, a file of its own, written in groups.
 
-Apart from the store, because a run that is cancelled or that meets a lock would otherwise lock the truth out,
-and guarded, because LangGraph's saver leaves its transaction open when a write fails: every later run would
-then fail with "database is locked".
-
-Saved state holds every argument and message of a thread, what the policy redacts included, so it is sealed:
-with LangGraph's EncryptedSerializer, which keeps the strict reading of msgpack under it, and the membrane's
-own vault as its cipher. State that is not sealed, or was changed, is not read at all.
+Apart from the store, because a run that is cancelled or that meets a lock would otherwise lock the truth out.
+LangGraph's asynchronous saver takes one step after another through one lock, with a commit for each; here the
+steps of all threads that wait share a commit, which is several times faster. What is written and how is still
+LangGraph's: its SqliteSaver makes the statements, and reads.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import aiosqlite
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
-from langgraph.checkpoint.serde._msgpack import STRICT_MSGPACK_ENABLED
-from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+from langgraph.checkpoint.sqlite import SqliteSaver
 
-from bot.errors import SettingsError, StoreError
+from bot.graph.sealing import SealedSerializer, sealed, sealed_alike
 from bot.membrane import Vault
+from bot.store.groups import Groups, Unit
+from bot.store.sqlite import explain, of_the_store
 
 T = TypeVar("T")
 
-CIPHER = "membrane"
-"""What a sealed value's type says after the +."""
 BUSY_S = 5.0
 """How long a write waits for another process that holds the file."""
 
 _NEXT_THREAD = "SELECT min(thread_id) FROM checkpoints WHERE thread_id > ?"
 
 
-class _Cipher:
-    """The vault as LangGraph's CipherProtocol."""
+class _Statements:
+    """A cursor that takes statements down, for the file's thread to execute."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self) -> None:
+        self._taken: list[tuple[str, list[Any]]] = []
 
-    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-        return CIPHER, self._vault.seal(plaintext)
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> None:
+        self._taken.append((statement, [values]))
 
-    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-        if ciphername != CIPHER:
-            raise StoreError(f"saved state is sealed with {ciphername[:40]!r}, and only {CIPHER} is read")
-        return self._vault.open(ciphertext)
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._taken.append((statement, list(rows)))
 
-
-class SealedSerializer(EncryptedSerializer):
-    """Seals what is saved, and reads nothing else. LangGraph's own would read what is not sealed, too."""
-
-    def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """Open and read what was saved. Raises StoreError where it was not saved by this bot."""
-        if "+" not in data[0]:
-            raise StoreError(
-                "a thread's saved state is not sealed, so the bot did not write it; end the thread"
-            )
-        return super().loads_typed(data)
+    def run(self, connection: sqlite3.Connection) -> None:
+        for statement, rows in self._taken:
+            connection.executemany(statement, rows)
 
 
-class GuardedSaver(AsyncSqliteSaver):
-    """LangGraph's saver, whose writes end: a cancelled run's are finished, a failed one is rolled back."""
+class _Sql(SqliteSaver):
+    """LangGraph's saver: what it would write is taken down, what it reads it reads in the file's thread."""
 
-    def __init__(self, conn: aiosqlite.Connection, vault: Vault) -> None:
-        super().__init__(conn, serde=SealedSerializer(_Cipher(vault), JsonPlusSerializer()))
-        self._writing = asyncio.Lock()
-        self._writes: set[asyncio.Task[Any]] = set()
+    def __init__(self, connection: sqlite3.Connection, serde: SealedSerializer) -> None:
+        super().__init__(connection, serde=serde)
+        self.is_setup = True
+        self._statements = _Statements()
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: FBT001, FBT002 - LangGraph's
+        if transaction:
+            yield cast("sqlite3.Cursor", self._statements)
+            return
+        cursor = self.conn.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def take_down(self, write: Callable[[], T]) -> tuple[T, _Statements]:
+        """Return what a write returns, and its statements. What it saves is serialised here and now."""
+        with self.lock:
+            self._statements = _Statements()
+            return write(), self._statements
+
+
+class _Step(Unit):
+    """One use of the file."""
+
+    __slots__ = ("use", "writes")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        use: Callable[[sqlite3.Connection], Any],
+        *,
+        writes: bool,
+    ) -> None:
+        super().__init__(loop)
+        self.use = use
+        self.writes = writes
+
+
+class _File(Groups[_Step]):
+    """`threads.db`, open: one connection, used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            SqliteSaver(self.connection).setup()
+            self.connection.execute("PRAGMA synchronous=FULL")
+        except BaseException as error:
+            self.connection.close()
+            if of_the_store(error):
+                raise explain(error, path) from error
+            raise
         self._version: int | None = None
+        super().__init__(path, "threads-db")
 
-    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> GuardedSaver:
+    def changed_elsewhere(self, connection: sqlite3.Connection) -> bool:
+        """Whether another connection wrote to the file since the last call."""
+        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        before, self._version = self._version, version
+        return before is not None and version != before
+
+    async def use(self, use: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:
+        """Use the connection. A caller that is cancelled does not undo what it wrote."""
+        step = _Step(asyncio.get_running_loop(), use, writes=writes)
+        self.put(step)
+        return cast("T", await cast("asyncio.Future[Any]", step.future))
+
+    def wait(self, use: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:
+        """Use the connection, and wait for it with the whole thread."""
+        step = _Step(None, use, writes=writes)
+        self.put(step)
+        return cast("T", step.future.result())
+
+    def _run(self, group: list[_Step]) -> None:
+        if any(step.writes for step in group):
+            self.connection.execute("BEGIN IMMEDIATE")
+        for step in group:
+            step.error = None
+            step.result = step.use(self.connection)
+        if self.connection.in_transaction:
+            self.connection.execute("COMMIT")
+
+    def _undo(self) -> None:
+        with suppress(sqlite3.Error):
+            self.connection.rollback()
+
+    def _end(self) -> None:
+        self.connection.close()
+
+
+class GroupedSaver(BaseCheckpointSaver[str]):
+    """LangGraph's saved state in `threads.db`. Every method raises StoreError where the file fails."""
+
+    def __init__(self, file: _File, serde: SealedSerializer) -> None:
+        super().__init__(serde=serde)
+        self._file = file
+        self._sql = _Sql(file.connection, serde)
+
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> GroupedSaver:
         """Return a copy that reads these types, too. LangGraph makes one for each graph."""
-        copied = super().with_allowlist(extra_allowlist)
-        assert isinstance(copied, GuardedSaver), "LangGraph copies the saver"
-        assert isinstance(copied.serde, EncryptedSerializer), "and keeps its cipher"
-        copied.serde = SealedSerializer(copied.serde.cipher, copied.serde.serde)
-        return copied
+        return GroupedSaver(self._file, sealed_alike(super().with_allowlist(extra_allowlist).serde))
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """Return the version of a channel after this one."""
+        return self._sql.get_next_version(current, channel)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return a saved checkpoint and what was written since; the latest where none is named."""
+        return await self._file.use(lambda _: self._sql.get_tuple(config))
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002 - LangGraph's name, as below
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Yield saved checkpoints, the latest first."""
+        for found in await self._file.use(
+            lambda _: list(self._sql.list(config, filter=filter, before=before, limit=limit))
+        ):
+            yield found
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what was written to channels that are saved as differences."""
+        return await self._file.use(
+            lambda _: self._sql.get_delta_channel_history(config=config, channels=channels)
+        )
 
     async def aput(
         self,
@@ -90,77 +200,99 @@ class GuardedSaver(AsyncSqliteSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint."""
-        return await self._guard(super().aput(config, checkpoint, metadata, new_versions))
+        return await self._write(lambda: self._sql.put(config, checkpoint, metadata, new_versions))
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Save what a task wrote."""
-        await self._guard(super().aput_writes(config, writes, task_id, task_path))
+        await self._write(lambda: self._sql.put_writes(config, writes, task_id, task_path))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete a thread's saved state."""
-        await self._guard(super().adelete_thread(thread_id))
+        await self._write(lambda: self._sql.delete_thread(thread_id))
+
+    # The same for a graph that a tool runs synchronously, in a thread of its own.
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """As `aget_tuple`."""
+        return self._file.wait(lambda _: self._sql.get_tuple(config))
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """As `alist`."""
+        yield from self._file.wait(
+            lambda _: [*self._sql.list(config, filter=filter, before=before, limit=limit)]
+        )
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """As `aget_delta_channel_history`."""
+        return self._file.wait(
+            lambda _: self._sql.get_delta_channel_history(config=config, channels=channels)
+        )
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `aput`."""
+        return self._write_and_wait(lambda: self._sql.put(config, checkpoint, metadata, new_versions))
+
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """As `aput_writes`."""
+        self._write_and_wait(lambda: self._sql.put_writes(config, writes, task_id, task_path))
+
+    def delete_thread(self, thread_id: str) -> None:
+        """As `adelete_thread`."""
+        self._write_and_wait(lambda: self._sql.delete_thread(thread_id))
+
+    async def _write(self, write: Callable[[], T]) -> T:
+        result, statements = self._sql.take_down(write)
+        await self._file.use(statements.run, writes=True)
+        return result
+
+    def _write_and_wait(self, write: Callable[[], T]) -> T:
+        result, statements = self._sql.take_down(write)
+        self._file.wait(statements.run, writes=True)
+        return result
+
+    # What the host asks of the file.
 
     async def next_thread(self, after: str) -> str | None:
         """Return the id of the next thread that has saved state, in the order of ids."""
-        async with self.lock, self.conn.execute(_NEXT_THREAD, (after,)) as rows:
-            row = await rows.fetchone()
-        return row[0] if row is not None else None
+        found: str | None = await self._file.use(
+            lambda connection: connection.execute(_NEXT_THREAD, (after,)).fetchone()[0]
+        )
+        return found
 
     async def changed_elsewhere(self) -> bool:
         """Whether somebody else wrote to the file since the last call: its threads may stand elsewhere."""
-        async with self.lock, self.conn.execute("PRAGMA data_version") as rows:
-            row = await rows.fetchone()
-        version: int | None = row[0] if row is not None else None
-        before, self._version = self._version, version
-        return before is not None and version != before
-
-    async def quiesce(self) -> None:
-        """Wait until the writes of cancelled runs have ended."""
-        await asyncio.gather(*self._writes, return_exceptions=True)
-
-    async def _guard(self, write: Coroutine[Any, Any, T]) -> T:
-        task = asyncio.ensure_future(self._or_roll_back(write))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return await asyncio.shield(task)
-
-    async def _or_roll_back(self, write: Coroutine[Any, Any, T]) -> T:
-        async with self._writing:
-            try:
-                return await write
-            except BaseException:
-                async with self.lock:
-                    await self.conn.rollback()
-                raise
-
-
-def check_strict() -> None:
-    """Raise SettingsError unless LangGraph reads saved state strictly.
-
-    Otherwise a poisoned row of `threads.db` could run a command when it is read.
-    """
-    if not STRICT_MSGPACK_ENABLED:
-        raise SettingsError(
-            "LangGraph was imported before bot.graph, so it would read saved state without restrictions; "
-            "set LANGGRAPH_STRICT_MSGPACK=true in the environment, or import bot.graph first"
-        )
+        return await self._file.use(self._file.changed_elsewhere)
 
 
 @asynccontextmanager
-async def open_saver(path: Path, vault: Vault) -> AsyncIterator[GuardedSaver]:
-    """Open `threads.db`, sealed by the vault.
+async def open_saver(path: Path, vault: Vault) -> AsyncIterator[GroupedSaver]:
+    """Open `threads.db`, sealed by the vault. What waits to be written is, before it is closed.
 
-    The connection is closed whatever happens: an open one hangs the process.
+    Raises SettingsError unless saved state would be read strictly, or StoreError.
     """
-    check_strict()
+    serde = sealed(vault)
     path.touch(mode=0o600)  # noqa: ASYNC240 - once, at the start; the file holds what agents were told
-    connection = await aiosqlite.connect(path, timeout=BUSY_S)
+    file = await asyncio.to_thread(_File, path)
     try:
-        saver = GuardedSaver(connection, vault)
-        await saver.setup()
-        yield saver
-        await saver.quiesce()
+        yield GroupedSaver(file, serde)
     finally:
-        await connection.close()
+        await asyncio.to_thread(file.close)

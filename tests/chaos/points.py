@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 import bot.app
 from bot.graph.host import Host
 from bot.graph.running import Runner
-from bot.graph.saver import GuardedSaver
+from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
 from bot.membrane import Executing, Hosting, Judging, Outbox, Proposals, Sweeping
 from bot.slack import Slack
@@ -48,8 +48,8 @@ SEAMS = {
     # A thread's way.
     "wanted": Seam(Hosting, "start_thread", "writing the row of a wanted thread"),
     "start": Seam(Runner, "start", "running a thread for the first time"),
-    "checkpoint": Seam(GuardedSaver, "aput", "saving a thread's state"),
-    "writes": Seam(GuardedSaver, "aput_writes", "saving what a node wrote"),
+    "checkpoint": Seam(GroupedSaver, "aput", "saving a thread's state"),
+    "writes": Seam(GroupedSaver, "aput_writes", "saving what a node wrote"),
     "park": Seam(Hosting, "park", "writing the reviews of a parked thread"),
     "resume": Seam(Runner, "resume", "resuming a thread with its answer"),
     "delivered": Seam(Hosting, "delivered", "noting that a thread took its answer"),

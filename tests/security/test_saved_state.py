@@ -14,10 +14,10 @@ from typing import Any
 import httpx2
 import ormsgpack
 import pytest
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from bot.errors import StoreError
-from bot.graph.saver import SealedSerializer, open_saver
+from bot.graph.saver import open_saver
+from bot.graph.sealing import sealed
 from bot.membrane import Vault
 from tests.security.conftest import CLEO, Json, Scene, eventually, standing
 from tests.security.effects import done
@@ -79,11 +79,8 @@ def test_even_sealed_poison_is_read_strictly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["msgpack", "json", "pickle", "bytes", "null", "msgpack+aes"])
 def test_what_the_bot_did_not_seal_is_not_read(kind: str) -> None:
-    vault = Vault(b"a secret of thirty-two characters", "threads")
-    from bot.graph.saver import _Cipher  # noqa: PLC0415
-
     with pytest.raises(StoreError, match="sealed"):
-        SealedSerializer(_Cipher(vault), JsonPlusSerializer()).loads_typed((kind, b"\x80"))
+        sealed(Vault(b"a secret of thirty-two characters", "threads")).loads_typed((kind, b"\x80"))
 
 
 async def test_the_saved_state_of_another_thread_runs_nothing(

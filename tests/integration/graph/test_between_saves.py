@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.graph.saver import GuardedSaver
+from bot.graph.saver import GroupedSaver
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
@@ -24,7 +24,7 @@ class Dying:
         self._left = left
         self._over = asyncio.Event()
         for name in ("aput", "aput_writes"):
-            patch.setattr(GuardedSaver, name, self._instead_of(getattr(GuardedSaver, name)))
+            patch.setattr(GroupedSaver, name, self._instead_of(getattr(GroupedSaver, name)))
 
     def _instead_of(self, original: Any) -> Any:
         async def save(*args: Any, **kwargs: Any) -> Any:

@@ -1,19 +1,25 @@
-"""The guarded saver: a write that fails or is cancelled leaves nothing behind that stops the next one."""
+"""The saver: a write that fails or is cancelled leaves nothing behind that stops the next one."""
 
 from __future__ import annotations
 
 import asyncio
 import operator
 import sqlite3
+import threading
+import time
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.graph import START, StateGraph
 
-from bot.errors import SettingsError
+from bot.errors import SettingsError, StoreError
 from bot.graph import saver as saver_module
-from bot.graph.saver import check_strict, open_saver
+from bot.graph import sealing
+from bot.graph.saver import GroupedSaver, _Step, open_saver
+from bot.graph.sealing import check_strict
 from bot.membrane import Vault
 
 VAULT = Vault(b"a secret of thirty-two characters", "threads")
@@ -30,6 +36,28 @@ def graph() -> StateGraph[Any, Any, Any, Any]:
     return builder
 
 
+def at(thread: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+
+
+class Held:
+    """Keeps the file's thread busy, so that what else comes has to wait."""
+
+    def __init__(self, saver: GroupedSaver) -> None:
+        self._file = saver._file
+        self._free = threading.Event()
+        self._file.put(_Step(None, lambda _: self._free.wait(10), writes=False))
+        while self._file.waiting:
+            time.sleep(0.001)
+
+    async def until_something_waits(self, count: int = 1) -> None:
+        while self._file.waiting < count:
+            await asyncio.sleep(0.005)
+
+    def let_go(self) -> None:
+        self._free.set()
+
+
 async def test_a_lock_timeout_leaves_no_open_transaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,37 +68,77 @@ async def test_a_lock_timeout_leaves_no_open_transaction(
         compiled = graph().compile(checkpointer=saver)
         other = sqlite3.connect(tmp_path / "threads.db")
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
+        with pytest.raises(StoreError, match=r"threads\.db cannot be used: it is locked"):
             await compiled.ainvoke({"steps": 0}, config, durability="sync")
         other.rollback()
         other.close()
-        assert not saver.conn.in_transaction
         assert (await compiled.ainvoke({"steps": 0}, config, durability="sync"))["steps"] == 1
 
 
-async def test_a_cancelled_write_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cancelled between the insert and the commit, the file would stay locked for everybody else."""
-    config: Any = {"configurable": {"thread_id": "t"}}
+async def test_a_cancelled_write_is_finished(tmp_path: Path) -> None:
+    """Broken off half-way, the file would stay locked for everybody else."""
     async with open_saver(tmp_path / "threads.db", VAULT) as saver:
-        compiled = graph().compile(checkpointer=saver)
-        commit, reached = saver.conn.commit, asyncio.Event()
-
-        async def slow() -> None:
-            reached.set()
-            await asyncio.sleep(0.05)
-            await commit()
-
-        monkeypatch.setattr(saver.conn, "commit", slow)
-        run = asyncio.create_task(compiled.ainvoke({"steps": 0}, config, durability="sync"))
-        await reached.wait()
-        run.cancel()
+        held = Held(saver)
+        save = asyncio.create_task(saver.aput(at("t"), empty_checkpoint(), {}, {}))
+        await held.until_something_waits()
+        save.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await run
-        await saver.quiesce()
-        assert not saver.conn.in_transaction
+            await save
+        held.let_go()
     other = sqlite3.connect(tmp_path / "threads.db", timeout=0)
     assert other.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)
     other.close()
+
+
+async def test_a_step_that_spoils_its_group_is_told_so_alone(tmp_path: Path) -> None:
+    def spoil(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO checkpoints (thread_id, checkpoint_id) VALUES ('half', '1')")
+        raise ValueError("spoilt")
+
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
+        held = Held(saver)
+        saves = [asyncio.create_task(saver.aput(at(name), empty_checkpoint(), {}, {})) for name in "ab"]
+        spoilt = asyncio.create_task(saver._file.use(spoil, writes=True))
+        await held.until_something_waits(3)
+        held.let_go()
+        await asyncio.gather(*saves)
+        with pytest.raises(ValueError, match="spoilt"):
+            await spoilt
+        assert await saver.next_thread("") == "a"
+        assert await saver.next_thread("a") == "b"
+        assert await saver.next_thread("b") is None
+
+
+async def test_what_is_saved_is_what_was_there_at_the_call(tmp_path: Path) -> None:
+    """A step that goes on while its state waits to be written cannot change what is written."""
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
+        held = Held(saver)
+        checkpoint, value = empty_checkpoint(), ["as it was"]
+        checkpoint["channel_values"]["said"] = value
+        save = asyncio.create_task(saver.aput(at("t"), checkpoint, {}, {}))
+        await held.until_something_waits()
+        value.append("later")
+        held.let_go()
+        await save
+        found = await saver.aget_tuple(at("t"))
+        assert found is not None
+        assert found.checkpoint["channel_values"]["said"] == ["as it was"]
+
+
+async def test_a_graph_that_runs_in_a_thread_of_its_own_is_saved_too(tmp_path: Path) -> None:
+    """A tool may run a sub-agent synchronously: LangGraph then uses the saver's other half."""
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
+        compiled = graph().compile(checkpointer=saver)
+        for steps in (1, 2):
+            ended = await asyncio.to_thread(compiled.invoke, {"steps": 0}, at("t"), durability="sync")
+            assert ended["steps"] == steps
+        past = await asyncio.to_thread(lambda: list(compiled.get_state_history(at("t"))))
+        assert [each.values for each in past] == [
+            each.values async for each in compiled.aget_state_history(at("t"))
+        ]
+        assert len(past) == 6
+        await asyncio.to_thread(saver.delete_thread, "t")
+        assert await saver.aget_tuple(at("t")) is None
 
 
 async def test_only_what_others_write_counts_as_changed_elsewhere(tmp_path: Path) -> None:
@@ -106,6 +174,6 @@ async def test_threads_are_walked_in_order(tmp_path: Path) -> None:
 def test_saved_state_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing bot.graph first is what makes it so; otherwise the start stops and says what to do."""
     check_strict()
-    monkeypatch.setattr(saver_module, "STRICT_MSGPACK_ENABLED", False)
+    monkeypatch.setattr(sealing, "STRICT_MSGPACK_ENABLED", False)
     with pytest.raises(SettingsError, match="LANGGRAPH_STRICT_MSGPACK=true"):
         check_strict()
