@@ -202,7 +202,8 @@ class Host:
             if not self._free or self._owed.get(thread_id, 0.0) > self._clock():
                 await self._membrane.release(thread_id)
                 continue
-            self._go(thread_id, self._runner.resume(thread_id, records))
+            look = self._owed.pop(thread_id, None) is not None
+            self._go(thread_id, self._runner.resume(thread_id, records, look=look))
             begun += 1
         return begun
 

@@ -179,6 +179,14 @@ def unsealed(snapshot: StateSnapshot) -> bool:
     """Whether all of the last step ended and the checkpoint after it is missing: the next step is still due.
 
     LangGraph saves what the tasks of a step wrote before it saves the checkpoint, and shows nothing that is
-    next in between. A thread that has ended has no tasks.
+    next in between.
     """
     return bool(snapshot.tasks) and all(task.result is not None for task in snapshot.tasks)
+
+
+def ended(snapshot: StateSnapshot) -> bool:
+    """Whether a thread came to its end: it has saved state, and no task, waiting or done, in its last step.
+
+    A graph that lost the node which a thread waits at looks the same.
+    """
+    return snapshot.created_at is not None and not snapshot.tasks and not snapshot.next

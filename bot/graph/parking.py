@@ -11,10 +11,10 @@ from langgraph.types import Interrupt, StateSnapshot
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import BadAction, GraphRefused, TooMany
-from bot.graph.interrupts import GATE_SHAPE, calls_behind, live_interrupts, orphans, read
+from bot.graph.interrupts import calls_behind, ended, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
 from bot.graph.watching import CLAIMED, ToolWatcher, stock_calls
-from bot.membrane import Membrane
+from bot.membrane import OPEN, Membrane
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +22,6 @@ TURN_S = 5.0
 """How often a thread whose agent is at its cap of open reviews asks whether it is its turn."""
 STALLED_S = 60.0
 """How long a thread that cannot go on is left alone."""
-
-OPEN = {"waiting", "answered"}
-"""States of an interrupt whose thread should be parked at it."""
 
 
 class Tell(Protocol):
@@ -56,22 +53,27 @@ class Parking:
         hosted: Hosted,
         snapshot: StateSnapshot,
         watcher: ToolWatcher | None = None,
+        taken: Collection[str] = (),
     ) -> None:
         """Write where a thread stands after a run, or after a look at it.
 
-        Interrupts without a review get one; those that the thread no longer waits at are closed. Raises
-        Later where the agent is at its cap of open reviews, so the thread waits its turn, and where the
-        graph changed under it.
+        `taken` are the interrupts whose answers it has just taken. Interrupts without a review get one;
+        those that the thread no longer waits at are closed. Raises Later where the agent is at its cap of
+        open reviews, so the thread waits its turn, and where the graph changed under it.
         """
-        live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
+        same_graph = thread.graph_version == hosted.version
+        plain = same_graph and ended(snapshot) and not (watcher and watcher.watches)
+        if plain and await self._membrane.finished(thread.id, taken):
+            return
+        for interrupt_id in taken:
+            await self._membrane.delivered(interrupt_id)
+        live = live_interrupts(snapshot, deep=not same_graph)
         records = {record.id: record for record in await self._membrane.interrupts_of(thread.id)}
         missing = [record for record in records.values() if record.state in OPEN and record.id not in live]
         if snapshot.created_at is None:
             await self.end(thread, "gone", "its saved state was deleted")
             return
-        if thread.graph_version != hosted.version and (
-            lost := await orphans(hosted.graph, thread.id, snapshot)
-        ):
+        if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
             return
         await self._let_go(thread, missing)
@@ -81,12 +83,14 @@ class Parking:
             )
             await self.fail(thread, hosted, GraphRefused(why), watcher)
             return
+        new = [each for each in live.values() if each.id not in records]
         try:
-            await self._park(thread, snapshot, [each for each in live.values() if each.id not in records])
+            await self._park(thread, snapshot, new)
         except (GraphRefused, BadAction) as refused:
             await self.fail(thread, hosted, refused, watcher)
             return
-        await self._conclude(thread, hosted, snapshot, live, watcher)
+        if not new:
+            await self._conclude(thread, hosted, snapshot, live, watcher)
 
     async def _conclude(
         self,
@@ -132,10 +136,11 @@ class Parking:
     async def _taken(self, record: InterruptRecord) -> bool:
         """Whether an answer reached the thread: what was approved in it has been claimed."""
         untouched = {ActionState.APPROVED, ActionState.PASSED}
-        standings = await self._membrane.answer_of(record.id)
-        if record.shape == GATE_SHAPE and (review := await self._membrane.review_of(record.id)):
+        asked = await self._membrane.asked_in(record)
+        standings = asked.standings
+        if review := asked.review:
             # An approval that came later, of a successor, is not what this interrupt was answered with.
-            standings = [each for each in standings if each.review and each.review.id == review.id]
+            standings = tuple(each for each in standings if each.review and each.review.id == review.id)
         return not any(standing.action.state in untouched for standing in standings)
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:

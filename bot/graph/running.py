@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from typing import Any
 
 import structlog
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, StateSnapshot
@@ -30,8 +31,8 @@ from bot.graph.interrupts import (
 from bot.graph.loading import Hosted
 from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.seat import Seat, seated
-from bot.graph.watching import STARTED, ToolGuard, ToolWatcher
-from bot.membrane import Membrane
+from bot.graph.watching import STARTED, ToolGuard, ToolWatcher, stock_calls
+from bot.membrane import Asked, Membrane
 
 RETRY_S = 5.0
 """How long a thread that could not go on is left alone."""
@@ -62,7 +63,7 @@ class Runner:
             await self._parking.fail(thread, hosted, GraphRefused(why))
             return
         await self._membrane.thread_state(thread.id, "running")
-        await self._run(thread, hosted, thread.input, fresh=True)
+        await self._run(thread, hosted, thread.input, stock=False)
 
     async def go_on(self, thread_id: str) -> None:
         """Look at a thread and do what is owed: continue a run that was cut off, park, close, deliver.
@@ -84,26 +85,39 @@ class Runner:
         else:
             await self._parking.settle(thread, hosted, snapshot)
 
-    async def resume(self, thread_id: str, answered: Iterable[InterruptRecord]) -> None:
-        """Deliver the answers that a thread is owed, and check that it took them. Raises Later."""
-        thread = await self._membrane.thread(thread_id)
+    async def resume(
+        self, thread_id: str, answered: Collection[InterruptRecord], *, look: bool = False
+    ) -> None:
+        """Deliver the answers that a thread is owed, and check that it took them. Raises Later.
+
+        Its saved state is not read before if it was parked in order, by this version of its graph: it waits
+        where it was parked, and LangGraph refuses an answer to anything else. `look` reads it all the same.
+        """
+        owed = await self._membrane.take_up(thread_id, answered, self._graphs)
+        thread = owed.thread
+        if thread.settled_at is not None:
+            return
         hosted = await self._known(thread)
-        snapshot = await _state(hosted, thread)
-        live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
-        owed = [record for record in answered if record.id in live]
-        earlier = await self._started(thread)
+        snapshot, asked = None, owed.answered
+        if look or thread.state != "parked" or thread.graph_version != hosted.version:
+            snapshot = await _state(hosted, thread)
+            live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
+            asked = tuple(each for each in asked if each.record.id in live)
+        calls = stock_calls(owed.actions, owed.shapes)
         try:
-            answers = {record.id: answer async for record, answer in self._answers(thread, owed)}
+            answers = {each.record.id: answer async for each, answer in self._answers(thread, asked)}
         except GraphRefused as refused:
             await self._parking.fail(thread, hosted, refused)
             return
         if not answers:
-            await self._continue(thread, hosted, snapshot)
+            await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
             return
-        await self._membrane.thread_state(thread.id, "running")
-        await self._run(
-            thread, hosted, Command(resume=answers), answers, earlier, cut_off=broken_off(snapshot)
-        )
+        if thread.state == "stalled":
+            await self._membrane.thread_state(thread.id, "running")
+        earlier = {call.id for call in calls if call.state in STARTED}
+        cut_off = snapshot is not None and broken_off(snapshot)
+        given: Command[Any] = Command(resume=answers)
+        await self._run(thread, hosted, given, answers, earlier, cut_off=cut_off, stock=bool(calls))
 
     async def _known(self, thread: ThreadRecord) -> Hosted:
         hosted = self._graphs.get(thread.graph)
@@ -119,16 +133,15 @@ class Runner:
         raise Later(why, STALLED_S)
 
     async def _answers(
-        self, thread: ThreadRecord, owed: Iterable[InterruptRecord]
-    ) -> AsyncIterator[tuple[InterruptRecord, dict[str, Any]]]:
-        for record in owed:
-            standings = await self._membrane.answer_of(record.id)
-            if record.shape == GATE_SHAPE:
-                review = await self._membrane.review_of(record.id)
-                yield record, answer_to(standings[0], review).model_dump(mode="json")
+        self, thread: ThreadRecord, asked: Iterable[Asked]
+    ) -> AsyncIterator[tuple[Asked, dict[str, Any]]]:
+        for each in asked:
+            if each.record.shape == GATE_SHAPE:
+                yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
                 continue
+            unfit = self._unfit(thread, each.record)
             try:
-                yield record, await self._decider.answer(record, standings, self._unfit(thread, record))
+                yield each, await self._decider.answer(each.record, each.standings, unfit)
             except Lapsed as lapsed:
                 log.info("a thread waits on", thread=thread.id, why=str(lapsed))
 
@@ -147,21 +160,21 @@ class Runner:
         earlier: Collection[str] = (),
         *,
         cut_off: bool = False,
-        fresh: bool = False,
+        stock: bool = True,
     ) -> None:
         """Invoke the graph, then settle where the thread stands. What the graph raises fails the thread.
 
         `earlier` are the calls that may have started before. `cut_off` says that a crash left a step
-        unfinished: its tools start again, unless they are barred. A `fresh` thread has asked nothing yet.
+        unfinished: its tools start again, unless they are barred. Not `stock`: the thread has asked nothing
+        so far as a stock agent does, so no call of it has to be guarded or reported here.
         """
         seat = Seat(self._membrane, thread, asyncio.get_running_loop())
         barred = await self._barred(thread, answers) if cut_off else []
-        calls = [] if fresh else await self._parking.calls(thread.id)
-        watcher = ToolWatcher(seat, calls, earlier)
-        config: RunnableConfig = {
-            "configurable": {"thread_id": thread.id},
-            "callbacks": [ToolGuard(seat, barred), watcher],
-        }
+        watcher = ToolWatcher(seat, await self._parking.calls(thread.id) if stock else (), earlier)
+        callbacks: list[BaseCallbackHandler] = [ToolGuard(seat, barred)] if barred else []
+        if watcher.watches:
+            callbacks.append(watcher)
+        config: RunnableConfig = {"configurable": {"thread_id": thread.id}, "callbacks": callbacks}
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
@@ -179,10 +192,8 @@ class Runner:
             log.exception("a thread did not take its answer", thread=thread.id)
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
-        for interrupt_id in answers:
-            if interrupt_id not in live:
-                await self._membrane.delivered(interrupt_id)
-        await self._parking.settle(thread, hosted, snapshot, watcher)
+        taken = [interrupt_id for interrupt_id in answers if interrupt_id not in live]
+        await self._parking.settle(thread, hosted, snapshot, watcher, taken)
         if left := sorted(set(answers) & live.keys()):
             await self._not_taken(thread, hosted, left[0])
 

@@ -7,7 +7,8 @@ from bot.membrane.bells import Bells, wait_for
 from bot.membrane.core import Core, Directory, Resolved, new_id
 from bot.membrane.executing import Executing
 from bot.membrane.facade import Membrane
-from bot.membrane.hosting import Call, Hosting, Parked
+from bot.membrane.hosting import Hosting, Owed
+from bot.membrane.interrupts import OPEN, Asked, Call, Interrupts, Parked
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.proposals import Proposals
@@ -17,6 +18,8 @@ from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault
 
 __all__ = [
+    "OPEN",
+    "Asked",
     "Bells",
     "Call",
     "CardFacts",
@@ -26,10 +29,12 @@ __all__ = [
     "Executing",
     "Facts",
     "Hosting",
+    "Interrupts",
     "Judging",
     "Membrane",
     "NoticeFacts",
     "Outbox",
+    "Owed",
     "Parked",
     "Proposals",
     "ReceiptFacts",

@@ -10,7 +10,7 @@ from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState, Review, ReviewState, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
-from bot.errors import MembraneError, Refusal, VoteRefused
+from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.store import actions, messages, reviews, threads
 from bot.store.database import Transaction
@@ -22,6 +22,10 @@ WITHDRAWABLE = {
     ActionState.PASSED,
 }
 """States of an action that nobody has started."""
+FINAL = {"finished", "failed", "gone"}
+"""States of a thread that has ended."""
+STALLED = "stalled"
+"""The state of a thread that cannot be resumed."""
 GATE = "gate"
 """The shape of the membrane's own interrupt; the others are LangChain's."""
 
@@ -187,3 +191,19 @@ def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str,
         redraw(tx, action.id, now)
     tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id, tier=action.tier)
     return len(pending)
+
+
+def set_thread(tx: Transaction, thread_id: str, state: str, now: float, *, error: str | None = None) -> None:
+    """Write where a thread stands; its cards say if it is stalled. Raises NotFound."""
+    settled = now if state in FINAL else None
+    before = threads.get(tx.connection, thread_id)
+    if before is None:
+        raise NotFound(f"there is no thread {thread_id}")
+    threads.set_state(tx.connection, thread_id, state, error, settled)
+    changed = (state == STALLED) != (before.state == STALLED)
+    if changed:
+        for action in actions.of_thread(tx.connection, thread_id):
+            for review in reviews.of_action(tx.connection, action.id)[-1:]:
+                messages.touch(tx.connection, review.id, now=now)
+    if settled or changed:
+        tx.journal(now, f"thread.{state}", {"thread": thread_id, "error": error})

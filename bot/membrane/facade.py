@@ -13,6 +13,7 @@ from bot.membrane.bells import Bells
 from bot.membrane.core import Core, Directory, new_id
 from bot.membrane.executing import Executing
 from bot.membrane.hosting import Hosting
+from bot.membrane.interrupts import Interrupts
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
@@ -84,14 +85,17 @@ class Membrane:
         self.due_threads = hosting.due_threads
         self.due_interrupts = hosting.due_interrupts
         self.release = hosting.release
-        self.park = hosting.park
-        self.interrupts_of = hosting.interrupts_of
-        self.actions_of = hosting.actions_of
-        self.asked_by = hosting.asked_by
-        self.answer_of = hosting.answer_of
-        self.review_of = hosting.review_of
-        self.delivered = hosting.delivered
-        self.vanished = hosting.vanished
+        self.take_up = hosting.take_up
+        self.finished = hosting.finished
+
+        interrupts = Interrupts(core)
+        self.park = interrupts.park
+        self.interrupts_of = interrupts.interrupts_of
+        self.actions_of = interrupts.actions_of
+        self.asked_by = interrupts.asked_by
+        self.asked_in = interrupts.asked_in
+        self.delivered = interrupts.delivered
+        self.vanished = interrupts.vanished
 
     def vault(self, purpose: str) -> Vault:
         """Return what seals values of one purpose, under a key of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, or_, select, update
 
 from bot.domain.record import InterruptRecord, ThreadRecord
 from bot.store.sqlite import Prepared
@@ -21,10 +21,13 @@ _BY_KEY = Prepared(
     )
 )
 _UNSETTLED = Prepared(select(threads).where(threads.c.settled_at.is_(None)))
+_LET_GO = case((bindparam("becomes") == "running", threads.c.leased_until), else_=None)
 _SET = Prepared(
     update(threads)
     .where(_ID)
-    .values(state=bindparam("becomes"), error=bindparam("why"), settled_at=bindparam("at"), leased_until=None)
+    .values(
+        state=bindparam("becomes"), error=bindparam("why"), settled_at=bindparam("at"), leased_until=_LET_GO
+    )
 )
 _DUE = Prepared(
     select(threads)
@@ -120,7 +123,7 @@ def unsettled(connection: Connection) -> list[ThreadRecord]:
 def set_state(
     connection: Connection, thread_id: str, state: str, error: str | None, settled_at: float | None
 ) -> bool:
-    """Write where a thread stands, and let go of it."""
+    """Write where a thread stands, and let go of it unless it runs."""
     values = {"thread": thread_id, "becomes": state, "why": error, "at": settled_at}
     return _SET.changed(connection, values) == 1
 

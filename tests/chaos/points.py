@@ -21,7 +21,7 @@ from bot.graph.host import Host
 from bot.graph.running import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
-from bot.membrane import Executing, Hosting, Judging, Outbox, Proposals, Sweeping
+from bot.membrane import Executing, Hosting, Interrupts, Judging, Outbox, Proposals, Sweeping
 from bot.slack import Slack
 from bot.store import sqlite
 from tests.chaos.ledger import Ledger
@@ -50,10 +50,12 @@ SEAMS = {
     "start": Seam(Runner, "start", "running a thread for the first time"),
     "checkpoint": Seam(GroupedSaver, "aput", "saving a thread's state"),
     "writes": Seam(GroupedSaver, "aput_writes", "saving what a node wrote"),
-    "park": Seam(Hosting, "park", "writing the reviews of a parked thread"),
+    "park": Seam(Interrupts, "park", "writing the reviews of a parked thread"),
     "resume": Seam(Runner, "resume", "resuming a thread with its answer"),
-    "delivered": Seam(Hosting, "delivered", "noting that a thread took its answer"),
+    "take-up": Seam(Hosting, "take_up", "noting that a thread runs again, with what it is owed"),
+    "delivered": Seam(Interrupts, "delivered", "noting that a thread took its answer"),
     "thread-state": Seam(Hosting, "thread_state", "noting where a thread stands"),
+    "finished": Seam(Hosting, "finished", "noting that a thread took its answers and ended"),
     # An action's way.
     "propose": Seam(Proposals, "propose", "recording a proposal"),
     "withdraw": Seam(Proposals, "withdraw", "withdrawing an action"),

@@ -265,16 +265,59 @@ async def card(house: House, thread: str) -> str:
     return read(rendering.draw(await house.membrane.outbox.facts(row), {}).blocks)
 
 
+async def open_renamed(house: House) -> None:
+    """Open the host again with another version of the graph `one`, in which the gate has another name."""
+    await house.open("own_graph")
+    hosted = house.host._graphs.pop("own_graph")
+    renamed = agents.renamed_gate().compile(checkpointer=house.host._saver)
+    house.host._graphs["one"] = replace(hosted, name="one", graph=renamed, version="other")
+
+
+async def die(*_: Any) -> Any:
+    raise asyncio.CancelledError
+
+
+async def test_a_question_that_was_not_recorded_before_its_graph_changed_is_said(house: House) -> None:
+    """Without its gate the saved state looks like that of a thread which ended; it is not passed over."""
+    await house.open("one")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.membrane, "park", die)
+        thread = await house.host.start_thread("one", DELETE, agent="ops-agent")
+        await house.host.sweep()
+        await house.host.drain(5)
+    await house.host.stop()
+    await open_renamed(house)
+    await house.settle()
+    stalled = await house.thread(thread.id)
+    assert stalled.state == "stalled"
+    assert "the graph one changed while" in (stalled.error or "")
+
+
+async def test_an_answer_to_a_thread_that_moved_on_unseen_runs_nothing(house: House) -> None:
+    """Another process started the thread again after the last look: LangGraph refuses the old answer."""
+    await house.open("one")
+    thread = await house.run("one", DELETE)
+    graph = await outside(house, "one")
+    with seated(Seat(house.membrane, await house.thread(thread), asyncio.get_running_loop())):
+        await graph.ainvoke(DELETE, {"configurable": {"thread_id": thread}}, durability="sync")
+    await house.vote(thread)
+    assert await house.host.sweep(look=False) == 1
+    assert await house.host.drain(10)
+    assert ran == []
+    await house.settle()
+    assert await house.states(thread) == ["withdrawn", "waiting"]
+    await house.vote(thread, 1)
+    await house.settle()
+    assert ran == [("data.delete", {"id": 1})]
+    assert (await house.thread(thread)).state == "finished"
+
+
 async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) -> None:
     """The gate was renamed while a thread was parked: nothing is passed over, and undoing it mends it."""
     await house.open("one")
     thread = await house.run("one", DELETE)
     await house.host.stop()
-
-    await house.open("own_graph")
-    hosted = house.host._graphs.pop("own_graph")
-    renamed = agents.renamed_gate().compile(checkpointer=house.host._saver)
-    house.host._graphs["one"] = replace(hosted, name="one", graph=renamed, version="other")
+    await open_renamed(house)
     await house.settle()
     stalled = await house.thread(thread)
     assert stalled.state == "stalled"

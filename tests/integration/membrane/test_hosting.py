@@ -76,3 +76,42 @@ async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
     await room.membrane.claim(mail.action.id, mail.action.args_digest)
     assert await room.membrane.vanished(thread, ("int_1",), "deleted") == 0
     assert await states(room, mail) == ["running"]
+
+
+async def test_a_thread_is_taken_up_with_all_that_it_is_owed(room: Room) -> None:
+    thread, (read, mail) = await parked(room, "db.read", "mail.send")
+    await approve(room, mail.review)
+    answered = await room.membrane.due_interrupts(10)
+    owed = await room.membrane.take_up(thread, answered, {"crew"})
+    assert owed.thread.state == "parked"
+    assert (await room.membrane.thread(thread)).state == "running"
+    assert [str(each.action.state) for each in owed.answered[0].standings] == ["passed", "approved"]
+    assert [each.id for each in owed.actions] == [read.action.id, mail.action.id]
+    assert owed.shapes == {"int_1": "hitl_batch"}
+    assert await room.membrane.due_interrupts(10) == [], "it still belongs to whoever took it"
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room, loaded: bool) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    await approve(room, mail.review)
+    answered = await room.membrane.due_interrupts(10)
+    if loaded:
+        await room.membrane.thread_state(thread, "gone", "withdrawn")
+    await room.membrane.take_up(thread, answered, {"crew"} if loaded else {})
+    found = await room.membrane.thread(thread)
+    assert found.state == ("gone" if loaded else "parked")
+    assert (found.settled_at is not None) == loaded
+
+
+async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Room) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    await room.membrane.park(thread, Parked("int_2", "hitl_call", {}, ()))
+    await approve(room, mail.review)
+    assert not await room.membrane.finished(thread, ["int_1"])
+    assert [each.state for each in await room.membrane.interrupts_of(thread)] == ["answered", "answered"]
+    assert (await room.membrane.thread(thread)).state == "parked"
+    assert await room.membrane.finished(thread, ["int_1", "int_2"])
+    assert [each.state for each in await room.membrane.interrupts_of(thread)] == ["delivered", "delivered"]
+    assert (await room.membrane.thread(thread)).state == "finished"
+    assert await room.membrane.due_interrupts(10) == []

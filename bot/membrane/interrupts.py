@@ -1,0 +1,207 @@
+"""What the graph host asks of interrupts: the questions that threads park at, and their answers.
+
+What an interrupt asks is sealed in the store: it can hold what the policy redacts of an action, and nobody
+but the host reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.domain.action import Action
+from bot.domain.record import ActionRecord, InterruptRecord, Standing
+from bot.domain.review import Review
+from bot.membrane.changes import (
+    GATE,
+    WITHDRAWABLE,
+    open_review,
+    set_thread,
+    settle_interrupt,
+    withdraw_action,
+)
+from bot.membrane.core import Core, standing_of, the_action
+from bot.membrane.recording import record
+from bot.store import actions, reviews, threads
+from bot.store.database import Transaction
+
+OPEN = {"waiting", "answered"}
+"""States of an interrupt whose thread should be parked at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One action that an interrupt asks about. `place` counts from 0 in the interrupt's own order."""
+
+    action: Action
+    place: int = 0
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An interrupt that a thread is parked at. `shape`: gate, hitl_batch or hitl_call.
+
+    `action_id` is set where a gate parks again for an action that it asked about before: after a
+    safe-halt, or because the approval lapsed. `calls` is empty then.
+    """
+
+    interrupt_id: str
+    shape: str
+    payload: dict[str, Any]
+    calls: tuple[Call, ...] = ()
+    action_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answered interrupt asked: its actions in its own order, and what they came to.
+
+    `review` is the one whose outcome answers a gate's interrupt; None where the action passed.
+    """
+
+    record: InterruptRecord
+    standings: tuple[Standing, ...]
+    review: Review | None
+
+
+class Interrupts:
+    """The use cases of the graph host around what threads park at."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def park(self, thread_id: str, parked: Parked) -> tuple[Standing, ...]:
+        """Record an interrupt that a thread is parked at, and open the reviews that its calls need.
+
+        Parking the same interrupt again changes nothing. Where nothing waits for a person the interrupt is
+        answered at once. Raises NotFound, or TooMany where the agent has too many reviews open: nothing is
+        recorded then, and the thread waits its turn.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> tuple[Standing, ...]:
+            if threads.interrupt(tx.connection, parked.interrupt_id) is None:
+                self._park(tx, thread_id, parked)
+            calls = actions.of_interrupt(tx.connection, parked.interrupt_id)
+            return tuple(standing_of(tx.connection, call.id) for call in calls)
+
+        standings = await core.db.write(work)
+        core.bells.ring()
+        return standings
+
+    def _park(self, tx: Transaction, thread_id: str, parked: Parked) -> None:
+        core = self._core
+        now = core.clock()
+        set_thread(tx, thread_id, "parked", now)
+        payload = core.vault.seal_json(parked.payload, parked.interrupt_id)
+        made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, payload, "waiting", now)
+        threads.insert_interrupt(tx.connection, made)
+        body = {"thread": thread_id, "interrupt": made.id, "shape": made.shape}
+        tx.journal(now, "thread.parked", body, action_id=parked.action_id)
+        if parked.action_id is not None:
+            self._park_again(tx, the_action(tx.connection, parked.action_id), parked.interrupt_id, now)
+        # A batch larger than the cap goes through whole once its agent has nothing else open.
+        capped = any(reviews.open_count(tx.connection, call.action.agent) for call in parked.calls)
+        for call in parked.calls:
+            ruling = core.policy().rule(call.action)
+            record(
+                core,
+                tx,
+                call.action,
+                ruling,
+                capped=capped,
+                thread_id=thread_id,
+                interrupt_id=parked.interrupt_id,
+                place=call.place,
+                call_id=call.call_id,
+            )
+        tx.flush()
+        settle_interrupt(tx, parked.interrupt_id, now)
+
+    def _park_again(self, tx: Transaction, action: ActionRecord, interrupt_id: str, now: float) -> None:
+        latest = reviews.of_action(tx.connection, action.id)[-1]
+        actions.link(tx.connection, action.id, interrupt_id)
+        if latest.pending or latest.interrupt_id is None:
+            reviews.link(tx.connection, latest.id, interrupt_id)
+        else:
+            open_review(self._core, tx, action, latest.ruling, now, interrupt_id=interrupt_id)
+
+    async def interrupts_of(self, thread_id: str) -> list[InterruptRecord]:
+        """Return every interrupt that a thread has had."""
+        found = await self._core.db.read(lambda connection: threads.interrupts_of(connection, thread_id))
+        return [opened(self._core, interrupt) for interrupt in found]
+
+    async def actions_of(self, thread_id: str) -> list[ActionRecord]:
+        """Return every action of a thread, in the order they were proposed."""
+        return await self._core.db.read(lambda connection: actions.of_thread(connection, thread_id))
+
+    async def asked_by(self, thread_id: str) -> tuple[list[ActionRecord], dict[str, str]]:
+        """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
+        return await self._core.db.read(lambda connection: asked_by(connection, thread_id))
+
+    async def asked_in(self, record: InterruptRecord) -> Asked:
+        """Return what an interrupt asked, and what came of it."""
+        return await self._core.db.read(lambda connection: asked(connection, record))
+
+    async def delivered(self, interrupt_id: str) -> bool:
+        """Note that a resume was checked: the interrupt is gone from the thread."""
+        core = self._core
+        return await core.db.write(lambda tx: deliver(tx, interrupt_id, core.clock()))
+
+    async def vanished(self, thread_id: str, interrupt_ids: tuple[str, ...], why: str) -> int:
+        """Withdraw what these interrupts asked and nobody has started: their thread waits there no more.
+
+        Returns how many reviews were withdrawn.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> int:
+            now, count = core.clock(), 0
+            for interrupt in threads.interrupts_of(tx.connection, thread_id):
+                if interrupt.id not in interrupt_ids:
+                    continue
+                if not threads.move_interrupt(tx.connection, interrupt.id, interrupt.state, "vanished", now):
+                    continue
+                body = {"thread": thread_id, "interrupt": interrupt.id, "why": why}
+                tx.journal(now, "thread.vanished", body)
+                for action in actions.of_interrupt(tx.connection, interrupt.id):
+                    if action.state in WITHDRAWABLE:
+                        count += withdraw_action(core, tx, action, why, now)
+            return count
+
+        count = await core.db.write(work)
+        core.bells.ring()
+        return count
+
+
+def asked(connection: Connection, record: InterruptRecord) -> Asked:
+    """Return what an interrupt asked, and what came of it."""
+    calls = actions.of_interrupt(connection, record.id)
+    found = reviews.of_interrupt(connection, record.id) if record.shape == GATE else ()
+    standings = tuple(standing_of(connection, call.id) for call in calls)
+    return Asked(record, standings, found[-1] if found else None)
+
+
+def asked_by(connection: Connection, thread_id: str) -> tuple[list[ActionRecord], dict[str, str]]:
+    """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
+    shapes = {each.id: each.shape for each in threads.interrupts_of(connection, thread_id)}
+    return actions.of_thread(connection, thread_id), shapes
+
+
+def deliver(tx: Transaction, interrupt_id: str, now: float) -> bool:
+    """Note that a thread took the answer to an interrupt. False: it was not owed one."""
+    interrupt = threads.interrupt(tx.connection, interrupt_id)
+    if interrupt is None or not threads.move_interrupt(
+        tx.connection, interrupt_id, "answered", "delivered", now
+    ):
+        return False
+    tx.journal(now, "thread.resumed", {"thread": interrupt.thread_id, "interrupt": interrupt_id})
+    return True
+
+
+def opened(core: Core, interrupt: InterruptRecord) -> InterruptRecord:
+    """Return an interrupt with what it asks, unsealed."""
+    return replace(interrupt, payload=core.vault.open_json(interrupt.payload, interrupt.id))
