@@ -172,7 +172,7 @@ class Host:
         async with asyncio.timeout(SWEEP_LIMIT_S), self._sweeping:
             if look and await self._saver.changed_elsewhere():
                 await self.recover()
-            begun = await self._start_wanted() + await self._resume_answered() + self._look_at_owed()
+            begun = await self._take_due() + self._look_at_owed()
             await self._retention.sweep()
         self.last_sweep_at = self._clock()
         return begun
@@ -181,25 +181,24 @@ class Host:
     def _free(self) -> int:
         return 0 if self._stopping else max(0, self._concurrency - len(self._tasks))
 
-    async def _start_wanted(self) -> int:
+    async def _take_due(self) -> int:
         if not self._free:
             return 0
-        wanted = await self._membrane.due_threads(self._free)
+        answered, wanted = await self._membrane.due(self._free)
+        begun = await self._resume(answered)
         for thread in wanted:
             self._go(thread.id, self._runner.start(thread))
-        return len(wanted)
+        return begun + len(wanted)
 
-    async def _resume_answered(self) -> int:
-        if not self._free:
-            return 0
+    async def _resume(self, answered: list[InterruptRecord]) -> int:
         due: dict[str, list[InterruptRecord]] = {}
-        for record in await self._membrane.due_interrupts(self._free):
+        for record in answered:
             due.setdefault(record.thread_id, []).append(record)
         begun = 0
         for thread_id, records in due.items():
             if thread_id in self._tasks:
                 continue  # its run lets go of it when it ends, and rings
-            if not self._free or self._owed.get(thread_id, 0.0) > self._clock():
+            if self._owed.get(thread_id, 0.0) > self._clock():
                 await self._membrane.release(thread_id)
                 continue
             look = self._owed.pop(thread_id, None) is not None

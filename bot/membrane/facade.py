@@ -82,8 +82,7 @@ class Membrane:
         self.thread = hosting.thread
         self.unsettled_threads = hosting.unsettled_threads
         self.thread_state = hosting.thread_state
-        self.due_threads = hosting.due_threads
-        self.due_interrupts = hosting.due_interrupts
+        self.due = hosting.due
         self.release = hosting.release
         self.take_up = hosting.take_up
         self.finished = hosting.finished

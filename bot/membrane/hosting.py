@@ -97,25 +97,22 @@ class Hosting:
         await core.db.write(lambda tx: set_thread(tx, thread_id, state, core.clock(), error=error))
         core.bells.messages.set()  # the host's own bell rings when the thread's task has ended
 
-    async def due_threads(self, limit: int) -> list[ThreadRecord]:
-        """Take threads that are to be started."""
-        core = self._core
-        now = core.clock()
-        until = now + LEASE_S
-        found = await core.db.write(
-            lambda tx: threads.lease_wanted(tx.connection, by=core.worker, now=now, until=until, most=limit)
-        )
-        return [self._opened(thread) for thread in found]
+    async def due(self, limit: int) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
+        """Take what is due: answered interrupts, whose threads are owed a resume, and threads to be started.
 
-    async def due_interrupts(self, limit: int) -> list[InterruptRecord]:
-        """Take answered interrupts: their threads are owed a resume."""
+        At most `limit` threads; a person's answer goes before a machine's start.
+        """
         core = self._core
-        now = core.clock()
+        by, now = core.worker, core.clock()
         until = now + LEASE_S
-        found = await core.db.write(
-            lambda tx: threads.lease_answered(tx.connection, by=core.worker, now=now, until=until, most=limit)
-        )
-        return [opened(core, interrupt) for interrupt in found]
+
+        def work(tx: Transaction) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
+            answered = threads.lease_answered(tx.connection, by=by, now=now, until=until, most=limit)
+            left = limit - len({each.thread_id for each in answered})
+            return answered, threads.lease_wanted(tx.connection, by=by, now=now, until=until, most=left)
+
+        answered, wanted = await core.db.write(work)
+        return [opened(core, each) for each in answered], [self._opened(each) for each in wanted]
 
     async def release(self, thread_id: str) -> None:
         """Let go of a thread without changing where it stands."""

@@ -37,9 +37,9 @@ async def test_a_batch_waits_for_its_last_answer(room: Room) -> None:
     _, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
     assert await states(room, read, mail, delete) == ["passed", "waiting", "waiting"]
     await approve(room, mail.review)
-    assert await room.membrane.due_interrupts(10) == []
+    assert (await room.membrane.due(10))[0] == []
     await approve(room, delete.review)
-    assert [each.id for each in await room.membrane.due_interrupts(10)] == ["int_1"]
+    assert [each.id for each in (await room.membrane.due(10))[0]] == ["int_1"]
 
 
 async def test_a_batch_larger_than_the_cap_goes_through_once_nothing_else_is_open(room: Room) -> None:
@@ -81,21 +81,21 @@ async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
 async def test_a_thread_is_taken_up_with_all_that_it_is_owed(room: Room) -> None:
     thread, (read, mail) = await parked(room, "db.read", "mail.send")
     await approve(room, mail.review)
-    answered = await room.membrane.due_interrupts(10)
+    answered = (await room.membrane.due(10))[0]
     owed = await room.membrane.take_up(thread, answered, {"crew"})
     assert owed.thread.state == "parked"
     assert (await room.membrane.thread(thread)).state == "running"
     assert [str(each.action.state) for each in owed.answered[0].standings] == ["passed", "approved"]
     assert [each.id for each in owed.actions] == [read.action.id, mail.action.id]
     assert owed.shapes == {"int_1": "hitl_batch"}
-    assert await room.membrane.due_interrupts(10) == [], "it still belongs to whoever took it"
+    assert (await room.membrane.due(10))[0] == [], "it still belongs to whoever took it"
 
 
 @pytest.mark.parametrize("loaded", [True, False])
 async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room, loaded: bool) -> None:
     thread, (mail,) = await parked(room, "mail.send")
     await approve(room, mail.review)
-    answered = await room.membrane.due_interrupts(10)
+    answered = (await room.membrane.due(10))[0]
     if loaded:
         await room.membrane.thread_state(thread, "gone", "withdrawn")
     await room.membrane.take_up(thread, answered, {"crew"} if loaded else {})
@@ -114,4 +114,14 @@ async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Ro
     assert await room.membrane.finished(thread, ["int_1", "int_2"])
     assert [each.state for each in await room.membrane.interrupts_of(thread)] == ["delivered", "delivered"]
     assert (await room.membrane.thread(thread)).state == "finished"
-    assert await room.membrane.due_interrupts(10) == []
+    assert (await room.membrane.due(10))[0] == []
+
+
+async def test_a_persons_answer_goes_before_a_start(room: Room) -> None:
+    wanted = await room.membrane.start_thread("crew", {}, graph_version="1", agent="crew")
+    thread, (mail,) = await parked(room, "mail.send")
+    await approve(room, mail.review)
+    answered, started = await room.membrane.due(1)
+    assert [each.thread_id for each in answered] == [thread]
+    assert started == []
+    assert [each.id for each in (await room.membrane.due(1))[1]] == [wanted.id]

@@ -172,5 +172,4 @@ async def _live(membrane: Membrane, clock: Clock) -> None:
     await membrane.report(silent.action.id, executed=True)
     await membrane.listed("ops", most=10)
     await membrane.wait(mail.action.id, 0.0)
-    await membrane.due_threads(10)
-    await membrane.due_interrupts(10)
+    await membrane.due(10)
