@@ -28,6 +28,7 @@ from bot.membrane.retention import Retention
 from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, parse
 from bot.policyfile.loading import read
+from bot.secret import newest, secret_of
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
 from bot.store.database import Database, open_database
@@ -89,10 +90,10 @@ class Bot:
         settings = self._settings
         source = read(settings.policy)
         self._in_force = in_force = PolicyInForce(parse(source, str(settings.policy)))
-        secret = settings.digest_key()
         door = self._stack.enter_context(_bound(settings.host, settings.port))
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
+        secret = secret_of(settings, await db.read(newest))
         self.slack = slack = Slack(settings, lambda: in_force.current, self._clock)
         self._stack.push_async_callback(slack.close)
         self.membrane = membrane = Membrane(

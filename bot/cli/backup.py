@@ -32,7 +32,7 @@ def backup(*, file: Path, with_secret: bool, as_json: bool) -> None:
       3. mkdir -m 700 .membrane && tar -xf FILE -C .membrane
       4. give it the secret it was written with: MEMBRANE_SECRET, or
          cp .membrane.old/secret .membrane/ (in the backup if made with --with-secret);
-         what hosted threads keep is sealed with it
+         what hosted threads keep is sealed with it, and no bot starts under another
       5. membrane journal verify --anchor …, then membrane run
 
     What happened after the backup is not known to it. An action that was approved before and ran after would

@@ -15,7 +15,7 @@ from bot.membrane.proposals import Proposals
 from bot.membrane.resolving import Resolving
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
-from bot.membrane.vault import Vault
+from bot.membrane.vault import Vault, fits
 
 __all__ = [
     "OPEN",
@@ -43,6 +43,7 @@ __all__ = [
     "Sweeping",
     "Tokens",
     "Vault",
+    "fits",
     "new_id",
     "wait_for",
 ]

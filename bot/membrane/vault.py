@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -18,7 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bot.errors import StoreError
+from bot.domain.action import args_digest, canonical_json
+from bot.domain.record import ActionRecord
+from bot.errors import BadAction, StoreError
 
 NONCE = 12
 """Bytes of a nonce."""
@@ -62,3 +65,20 @@ class Vault:
             ) from error
         value: dict[str, Any] = orjson.loads(self.open(data, place))
         return value
+
+
+def fits(secret: bytes, kept: Iterable[ActionRecord]) -> bool:
+    """Whether what is kept was written under this secret, by the args digests; True where nothing tells.
+
+    One match is enough, since a row that somebody changed matches under no secret. Where arguments are
+    redacted, the digest is of what is not kept.
+    """
+    telling = [each for each in kept if not each.ruling.redact]
+    return not telling or any(_digest(secret, each) == each.args_digest for each in telling)
+
+
+def _digest(secret: bytes, action: ActionRecord) -> str | None:
+    try:
+        return args_digest(secret, action.kind, canonical_json(action.args))
+    except BadAction:
+        return None

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.risk import Tier
+from bot.errors import SettingsError
 from bot.settings import keyfile
 from bot.settings.checks import SECRET_LENGTH, graph_names, long_enough, lower, slack_url, split, token
 
@@ -141,11 +142,17 @@ class Settings(BaseSettings):
         days = {Tier.TRANSPARENT: self.retain_tier_0_days, Tier.ASYNC_REVIEW: self.retain_tier_1_days}
         return {tier: kept * 86400 for tier, kept in days.items()}
 
-    def digest_key(self) -> bytes:
+    def digest_key(self, *, generate: bool = True) -> bytes:
         """Return the key of the args digests; generate it into the data folder where none is set.
 
-        Raises SettingsError if its file cannot be used.
+        Raises SettingsError if its file cannot be used, or is not there and may not be made anew.
         """
         if self.secret is not None:
             return self.secret.get_secret_value().encode()
-        return keyfile.read_or_generate(self.data / "secret")
+        path = self.data / "secret"
+        if not generate and not path.exists():
+            raise SettingsError(
+                f"{path} is not there, and the database beside it was written under it: put it back, or set "
+                "MEMBRANE_SECRET. Under a new one, nothing that waits or is sealed could be used"
+            )
+        return keyfile.read_or_generate(path)

@@ -47,6 +47,29 @@ async def test_a_second_bot_on_the_same_folder_is_refused_with_a_sentence(stage:
             assert (await agent.propose("db.read"))["state"] == "passed"
 
 
+async def test_a_database_is_not_opened_under_another_secret(stage: Stage) -> None:
+    """A restore that forgot the secret, or has a wrong one: what waits could not be used, so it is said."""
+    key = stage.database.parent / "secret"
+    async with stage.bot() as running, Agent(running.api_url, await stage.token()) as agent:
+        await agent.propose("db.read")
+    kept = key.read_text()
+    key.unlink()
+    async with stage.started() as without:
+        assert await without.ended(UP_S) == 2
+    assert "was written under it: put it back" in without.log[-1]["event"]
+    assert not key.exists(), "a new one would only hide that it is missing"
+
+    key.write_text("f" * 64)
+    key.chmod(0o600)
+    async with stage.started() as wrong:
+        assert await wrong.ended(UP_S) == 2
+    assert f"{key} is not the secret that {stage.database} was written under" in wrong.log[-1]["event"]
+
+    key.write_text(kept)
+    async with stage.bot() as again, Agent(again.api_url, await stage.token("other")) as agent:
+        assert (await agent.propose("db.read"))["state"] == "passed"
+
+
 async def test_a_graph_that_raises_and_an_effect_that_fails_stop_nothing(
     stage: Stage, agent: Agent, cleo: Person
 ) -> None:

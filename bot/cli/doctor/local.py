@@ -14,8 +14,10 @@ from pathlib import Path
 from bot.cli.doctor.findings import Finding, fail, ok, warn
 from bot.domain.policy import Policy
 from bot.domain.policy_notes import notes_of
+from bot.domain.record import ActionRecord
 from bot.errors import PolicyError, SettingsError, StoreError
 from bot.policyfile import load as load_policy
+from bot.secret import newest, secret_of
 from bot.settings import Settings, load
 from bot.store import reviews
 from bot.store.database import open_database
@@ -58,24 +60,27 @@ def data(chosen: Settings) -> list[Finding]:
         try:
             chosen.digest_key()
         except SettingsError as error:
-            found.append(fail("data", str(error)))
-    return [*found, _database(chosen.database)]
+            return [*found, fail("data", str(error)), _database(chosen, look_at_key=False)]
+    return [*found, _database(chosen)]
 
 
-def _database(path: Path) -> Finding:
+def _database(chosen: Settings, *, look_at_key: bool = True) -> Finding:
+    path = chosen.database
     if not path.exists():
         return ok("database", f"there is none at {path} yet; the first start makes it")
     try:
-        waiting = asyncio.run(_count_open(path))
-    except StoreError as error:
+        waiting, kept = asyncio.run(_look_into(path))
+        if look_at_key:
+            secret_of(chosen, kept)
+    except (SettingsError, StoreError) as error:
         return fail("database", str(error))
     return ok("database", f"{path}, {waiting} review{'s' * (waiting != 1)} waiting")
 
 
-async def _count_open(path: Path) -> int:
+async def _look_into(path: Path) -> tuple[int, list[ActionRecord]]:
     db = open_database(path, readonly=True)
     try:
-        return await db.read(reviews.open_count)
+        return await db.read(reviews.open_count), await db.read(newest)
     finally:
         await db.close()
 

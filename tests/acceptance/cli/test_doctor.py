@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.domain.action import Action
 from bot.localslack import Channel, LocalSlack, User, UserGroup, Workspace
 from bot.localslack.methods import ALL_SCOPES
 from tests.acceptance.cli.conftest import Ended, Room, Shell
+from tests.fakes import SECRET
 
 POLICY = """
 version: 1
@@ -173,6 +175,17 @@ async def test_the_data_folder_and_the_key(clinic: Clinic) -> None:
     found = await clinic.failures()
     assert "run chmod 600" in found["data"]
     assert "cannot be used" in found["database"]
+
+
+async def test_a_database_of_another_secret(clinic: Clinic, room: Room) -> None:
+    await room.membrane.propose(Action.of("db.read", {"n": 1}, agent="ops"))
+    assert "put it back" in (await clinic.failures())["database"]
+    key = clinic.shell.folder / ".membrane" / "secret"
+    key.write_text("x" * 64)
+    key.chmod(0o600)
+    assert "is not the secret that" in (await clinic.failures())["database"]
+    key.write_bytes(SECRET)
+    assert "database" not in await clinic.failures()
 
 
 async def test_a_running_bot_is_noticed_and_asked(clinic: Clinic, room: Room) -> None:
