@@ -80,6 +80,18 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Clicked:
+    """The message in Slack that somebody clicked."""
+
+    channel_id: str
+    ts: str
+
+
+NOT_TOLD = Clicked("", "")
+"""Somebody clicked, and it is not told where: no message is this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The right to run an action once.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at
-from bot.domain.record import ActionRecord
+from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
 from bot.domain.review import ActionState, Review, ReviewState, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
@@ -83,7 +83,7 @@ def open_review(
 
 
 def close_review(
-    core: Core, tx: Transaction, closed: Review, action: ActionRecord, *, clicked: bool = False
+    core: Core, tx: Transaction, closed: Review, action: ActionRecord, *, clicked: Clicked | None = None
 ) -> bool:
     """Write a review's end and what follows from it. False: somebody, or the window, was first."""
     now = closed.closed_at or core.clock()
@@ -150,7 +150,7 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
         threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
 
 
-def cast_vote(core: Core, tx: Transaction, review_id: str, vote: Vote) -> None:
+def cast_vote(core: Core, tx: Transaction, review_id: str, vote: Vote, clicked: Clicked = NOT_TOLD) -> None:
     """Count the vote of somebody who is entitled to it; it may make the outcome. Raises VoteRefused."""
     now, review = vote.at, the_review(tx.connection, review_id)
     voted = transitions.cast(review, vote)
@@ -164,10 +164,10 @@ def cast_vote(core: Core, tx: Transaction, review_id: str, vote: Vote) -> None:
     }
     tx.journal(now, "review.vote", body, action_id=review.action_id, review_id=review_id)
     if voted.pending:
-        messages.touch(tx.connection, review_id, now=now, clicked=True)
+        messages.touch(tx.connection, review_id, now=now, clicked=clicked)
     else:
         action = the_action(tx.connection, review.action_id)
-        if not close_review(core, tx, voted, action, clicked=True):
+        if not close_review(core, tx, voted, action, clicked=clicked):
             raise VoteRefused(Refusal.DECIDED, "Somebody else was first.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bot.domain.escalation import page_at, quiet_until
-from bot.domain.record import Standing
+from bot.domain.record import NOT_TOLD, Clicked, Standing
 from bot.domain.review import Review, ReviewState, Vote
 from bot.errors import Refusal, VoteRefused
 from bot.membrane.changes import cast_vote
@@ -29,10 +29,11 @@ class Judging:
         args_digest: str,
         note: str | None = None,
         team: str | None = None,
+        clicked: Clicked = NOT_TOLD,
     ) -> Standing:
         """Count a vote; it may make the outcome. Raises VoteRefused with the reason, or NotFound.
 
-        `args_digest` is of the arguments that the voter's card showed.
+        `args_digest` is of the arguments that the voter's card showed; `clicked` is drawn again first.
         """
         core = self._core
         asked = await core.db.read(lambda connection: the_review(connection, review_id))
@@ -40,19 +41,21 @@ class Judging:
             if asked.pending:  # otherwise casting says who was first, whoever asks
                 await entitle(core, voter, team, names=asked.ruling.approvers, requesters=asked.requesters)
             standing = await core.db.write(
-                lambda tx: self._cast(tx, review_id, Vote(voter, approve, args_digest, core.clock(), note))
+                lambda tx: self._cast(
+                    tx, review_id, Vote(voter, approve, args_digest, core.clock(), note), clicked
+                )
             )
         except VoteRefused as refused:
-            await self._refused(asked, voter, refused)
+            await self._refused(asked, voter, refused, clicked)
             raise
         core.bells.ring(asked.action_id)
         return standing
 
-    def _cast(self, tx: Transaction, review_id: str, vote: Vote) -> Standing:
-        cast_vote(self._core, tx, review_id, vote)
+    def _cast(self, tx: Transaction, review_id: str, vote: Vote, clicked: Clicked) -> Standing:
+        cast_vote(self._core, tx, review_id, vote, clicked)
         return standing_of(tx.connection, the_review(tx.connection, review_id).action_id)
 
-    async def _refused(self, asked: Review, voter: str, refused: VoteRefused) -> None:
+    async def _refused(self, asked: Review, voter: str, refused: VoteRefused, clicked: Clicked) -> None:
         """Keep who was refused and why; a card that shows other arguments is drawn again."""
         now = self._core.clock()
 
@@ -60,12 +63,12 @@ class Judging:
             body = {"voter": voter, "reason": refused.reason}
             tx.journal(now, "review.vote_refused", body, action_id=asked.action_id, review_id=asked.id)
             if refused.reason is Refusal.ARGS_CHANGED:
-                messages.touch(tx.connection, asked.id, now=now, clicked=True)
+                messages.touch(tx.connection, asked.id, now=now, clicked=clicked)
 
         await self._core.db.write(work)
         self._core.bells.ring()
 
-    async def acknowledge(self, review_id: str, user: str) -> Review:
+    async def acknowledge(self, review_id: str, user: str, clicked: Clicked = NOT_TOLD) -> Review:
         """Note that somebody is on it, which quiets the chain for a time. Raises VoteRefused or NotFound.
 
         Only somebody who was paged about it, or who may vote on it, can quiet its chain.
@@ -87,13 +90,13 @@ class Judging:
                 )
             if user not in found.users and not messages.was_paged(tx.connection, review_id, user):
                 raise VoteRefused(Refusal.NOT_APPROVER, "You were not paged about this, so its pages go on.")
-            return self._quiet(tx, review, user)
+            return self._quiet(tx, review, user, clicked)
 
         review = await core.db.write(work)
         core.bells.ring(review.action_id)
         return review
 
-    def _quiet(self, tx: Transaction, review: Review, user: str) -> Review:
+    def _quiet(self, tx: Transaction, review: Review, user: str, clicked: Clicked) -> Review:
         now, chain, window = self._core.clock(), review.ruling.chain, review.ruling.window_s
         if chain is None or window is None:
             return review
@@ -102,7 +105,7 @@ class Judging:
         following = page_at(chain, review.position, review.opened_at, window)
         then = max(following.due_at, until) if following else None
         reviews.acknowledge(tx.connection, review.id, user, until, then)
-        messages.touch(tx.connection, review.id, now=now, clicked=True)
+        messages.touch(tx.connection, review.id, now=now, clicked=clicked)
         body = {"by": user, "quiet_until": until}
         tx.journal(now, "review.acknowledged", body, action_id=review.action_id, review_id=review.id)
         return the_review(tx.connection, review.id)

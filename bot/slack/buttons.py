@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain.record import ActionRecord, Standing, Unknown
+from bot.domain.record import NOT_TOLD, ActionRecord, Clicked, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import MembraneError
 
@@ -36,6 +36,8 @@ NOT_OURS = "That button is not one of ours, so nothing was changed."
 _REVIEW_ID = re.compile(r"rev_[A-Za-z0-9_-]{1,64}")
 _ACTION_ID = re.compile(r"act_[A-Za-z0-9_-]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{1,30}")
+_TS = re.compile(r"\d{1,20}\.\d{1,10}")
 
 
 class BadButton(MembraneError):
@@ -44,12 +46,16 @@ class BadButton(MembraneError):
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """What a button carried: review, action, the digest of the arguments shown, and a page of them."""
+    """What a button carried: review, action, the digest of the arguments shown, and a page of them.
+
+    A modal that a button opened carries in which message that was, too.
+    """
 
     review_id: str
     action_id: str
     args_digest: str
     page: int = 0
+    clicked: Clicked = NOT_TOLD
 
     @classmethod
     def of(cls, review: Review, page: int = 0) -> Pressed:
@@ -59,7 +65,11 @@ class Pressed:
     def encode(self) -> str:
         """Return the button's value."""
         value: Json = {"r": self.review_id, "a": self.action_id, "d": self.args_digest}
-        return json.dumps({**value, "p": self.page} if self.page else value, separators=(",", ":"))
+        if self.page:
+            value["p"] = self.page
+        if self.clicked is not NOT_TOLD:
+            value["m"] = [self.clicked.channel_id, self.clicked.ts]
+        return json.dumps(value, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +104,19 @@ def decode_receipt(value: Any) -> PressedReceipt:
     return pressed
 
 
+def clicked_in(channel_id: Any, ts: Any) -> Clicked:
+    """Return which message was clicked, as Slack names it; one that it cannot have named is none."""
+    named = _CHANNEL_ID.fullmatch(str(channel_id)) and _TS.fullmatch(str(ts))
+    return Clicked(channel_id, ts) if named else NOT_TOLD
+
+
 def decode(value: Any) -> Pressed:
     """Read a button's value. Raises BadButton for anything that `encode` does not write."""
     try:
         data = json.loads(value)
-        pressed = Pressed(data["r"], data["a"], data["d"], data.get("p", 0))
+        pressed = Pressed(
+            data["r"], data["a"], data["d"], data.get("p", 0), clicked_in(*data.get("m", ("", "")))
+        )
         sound = (
             _REVIEW_ID.fullmatch(pressed.review_id)
             and _ACTION_ID.fullmatch(pressed.action_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -18,7 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import USER_ID
-from bot.domain.record import Standing, Verdict
+from bot.domain.record import NOT_TOLD, Clicked, Standing, Verdict
 from bot.domain.review import Review
 from bot.errors import MembraneError, VoteRefused
 from bot.membrane import Membrane
@@ -46,6 +46,7 @@ class Click:
     value: Any
     trigger_id: str
     view: Json
+    clicked: Clicked = NOT_TOLD
 
     @classmethod
     def of(cls, body: Json, value: Any) -> Click:
@@ -55,7 +56,9 @@ class Click:
             raise buttons.BadButton("That click names nobody, so nothing was changed.")
         team = user.get("team_id") or (body.get("team") or {}).get("id")
         view = body.get("view") or {}
-        return cls(user["id"], team, value, str(body.get("trigger_id") or ""), view)
+        box = body.get("container") or {}
+        clicked = buttons.clicked_in(box.get("channel_id"), box.get("message_ts"))
+        return cls(user["id"], team, value, str(body.get("trigger_id") or ""), view, clicked)
 
     @property
     def pressed(self) -> buttons.Pressed:
@@ -183,6 +186,7 @@ class Listeners:
             args_digest=asked.args_digest,
             note=note,
             team=click.team,
+            clicked=asked.clicked if click.clicked is NOT_TOLD else click.clicked,
         )
         return answers.voted(answers.review_in(standing, asked.review_id), approve=approve)
 
@@ -196,11 +200,12 @@ class Listeners:
         standing, review = await self._asked(click)
         if not review.pending:
             return answers.closed(review)
-        await _open(client, click, views.note(click.pressed, standing))
+        await _open(client, click, views.note(replace(click.pressed, clicked=click.clicked), standing))
         return None
 
     async def _acknowledge(self, click: Click, _client: AsyncWebClient) -> str:
-        return answers.acknowledged(await self._membrane.acknowledge(click.pressed.review_id, click.user))
+        review_id = click.pressed.review_id
+        return answers.acknowledged(await self._membrane.acknowledge(review_id, click.user, click.clicked))
 
     def _resolving(self, verdict: Verdict) -> Handler:
         async def resolve(click: Click, _client: AsyncWebClient) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from bot.domain.record import Standing
 from bot.domain.review import ActionState
 from bot.localslack import Person
+from bot.store.messages import CLICKED
 from bot.store.tables import sightings
 from tests.fakes import ADA, CLEO, DIA, GUS
 from tests.integration.slack.conftest import Room
@@ -140,6 +141,31 @@ async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
     after = await now(live, standing)
     assert after.review is not None
     assert after.review.acked_by == ADA
+
+
+async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room, ada: Person) -> None:
+    """Slack takes some fifty redraws a minute: the message under the finger does not wait for the others."""
+    standing = await live.propose()
+    live.clock.ahead += 300
+    await live.membrane.page_due()
+    page = await ada.wait_for_message("dm", "You are paged")
+    await ada.click("dm", page, "acknowledge")
+    await shown(ada, f"@{ADA} is on it")
+    soon = {row.recipient for row in await live.rows(standing) if row.priority == CLICKED}
+    assert soon == {"#agent-approvals", ADA}
+
+
+async def test_so_is_what_a_note_was_asked_from(live: Room, cleo: Person) -> None:
+    standing = await live.propose()
+    for _ in range(2):
+        live.clock.ahead += 300
+        await live.membrane.page_due()
+    page = await cleo.wait_for_message("dm", "You are paged")
+    await cleo.click("dm", page, "reject_with_note")
+    await cleo.submit(await cleo.wait_for_view("Why not?"), {"note": "no"})
+    await shown(cleo, f"⛔ Rejected by @{CLEO}")
+    soon = {row.recipient for row in await live.rows(standing) if row.priority == CLICKED}
+    assert soon == {"#agent-approvals", CLEO}
 
 
 async def test_view_all_shows_everything_page_by_page_and_is_remembered(live: Room, cleo: Person) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.record import NOT_TOLD, Clicked
 from bot.slack.buttons import BadButton, Pressed, PressedReceipt, decode, decode_receipt
 from tests.unit.slack.making import DIGEST
 
@@ -16,8 +18,15 @@ GOOD = {"r": "rev_1", "a": "act_1", "d": DIGEST}
 
 
 def test_what_was_written_is_read_back() -> None:
-    for pressed in (Pressed("rev_1", "act_1", DIGEST), Pressed("rev_1", "act_1", DIGEST, 3)):
+    whole = Pressed("rev_1", "act_1", DIGEST)
+    in_a_modal = replace(whole, clicked=Clicked("D0ADA", "1700000000.000100"))
+    for pressed in (whole, replace(whole, page=3), in_a_modal):
         assert decode(pressed.encode()) == pressed
+
+
+def test_a_message_that_slack_cannot_have_named_is_none() -> None:
+    for named in (["C1", "now"], ["'; drop", "1.0"], [7, None], ["", ""]):
+        assert decode(json.dumps({**GOOD, "m": named})).clicked is NOT_TOLD
 
 
 @pytest.mark.parametrize(
@@ -39,6 +48,8 @@ def test_what_was_written_is_read_back() -> None:
         json.dumps({**GOOD, "p": -1}),
         json.dumps({**GOOD, "p": True}),
         json.dumps({**GOOD, "p": 1e9}),
+        json.dumps({**GOOD, "m": 7}),
+        json.dumps({**GOOD, "m": ["C1", "1.0", "more"]}),
     ],
 )
 def test_anything_else_is_refused(value: Any) -> None:
