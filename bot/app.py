@@ -90,10 +90,10 @@ class Bot:
         settings = self._settings
         source = read(settings.policy)
         self._in_force = in_force = PolicyInForce(parse(source, str(settings.policy)))
-        door = self._stack.enter_context(_bound(settings.host, settings.port))
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
         secret = secret_of(settings, await db.read(newest))
+        door = self._stack.enter_context(_bound(settings.host, settings.port))
         self.slack = slack = Slack(settings, lambda: in_force.current, self._clock)
         self._stack.push_async_callback(slack.close)
         self.membrane = membrane = Membrane(

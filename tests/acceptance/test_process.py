@@ -37,6 +37,7 @@ async def test_sigterm_stops_the_bot_which_finishes_what_is_in_hand(stage: Stage
 
 async def test_a_second_bot_on_the_same_folder_is_refused_with_a_sentence(stage: Stage) -> None:
     async with stage.bot() as first:
+        stage.settings["MEMBRANE_PORT"] = first.api_url.rpartition(":")[2]  # taken too, and not what matters
         async with stage.started() as second:
             assert await second.ended(UP_S) == 3
         (told,) = second.log
