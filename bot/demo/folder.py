@@ -43,8 +43,11 @@ def prepare(data: Path | None, *, keep: bool = False) -> Folder:
     path = _free(wanted) if keep else wanted
     if path.exists() and not path.is_dir():
         raise SettingsError(f"{path} is not a folder; name another with --data")
-    if path.exists() and (path / "membrane.db").exists() and not (path / BOOKS).exists():
-        raise SettingsError(f"{path} holds the data of a bot, not of a demo; name another folder with --data")
+    if theirs := [name for name in (*OURS, *MORE) if (path / name).exists() and not (path / BOOKS).exists()]:
+        raise SettingsError(
+            f"{path} holds {' and '.join(theirs)} of something else than a demo; name another folder "
+            "with --data"
+        )
     try:
         lock = lock_folder(path)
     except AlreadyRunning as running:
@@ -55,6 +58,7 @@ def prepare(data: Path | None, *, keep: bool = False) -> Folder:
         raise SettingsError(f"{path} cannot be used ({error.strerror}); name another with --data") from error
     with lock:
         _wipe(path)
+        (path / BOOKS).touch()  # from now on the folder is a demo's, also if this run gets no further
     return Folder(path)
 
 

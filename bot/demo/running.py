@@ -32,6 +32,7 @@ WELCOME = """
   Northwind's Slack is at  {url}
 
   1. Be Cleo (top left), read the refund of 900 USD in #agent-approvals and approve it. It takes two: be Dia.
+     It waits for 75 seconds. If it is gone, Ctrl-C and another `make demo` begin a new day.
   2. Be Gus, who owns the agents, and approve anything. Your click does not count, and you are told why.
   3. Or do nothing: within two minutes things expire, halt, escalate and page people. Look at #incidents.
 

@@ -16,7 +16,7 @@ def test_what_an_earlier_run_left_is_deleted_and_nothing_else(tmp_path: Path) ->
     for name in ("membrane.db", "membrane.db-wal", "threads.db", "northwind.db", "bot.log", "secret", "mine"):
         (folder.path / name).touch()
     prepare(tmp_path / "demo")
-    assert {file.name for file in folder.path.iterdir()} == {"membrane.lock", "mine"}
+    assert {file.name for file in folder.path.iterdir()} == {"membrane.lock", "northwind.db", "mine"}
 
 
 def test_keep_takes_the_next_free_name(tmp_path: Path) -> None:
@@ -30,11 +30,18 @@ def test_the_default_is_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.
     assert prepare(None).books == Path(".membrane/demo/northwind.db")
 
 
-def test_a_bots_data_are_never_touched(tmp_path: Path) -> None:
-    (tmp_path / "membrane.db").touch()
-    with pytest.raises(SettingsError, match="not of a demo; name another folder with --data"):
+@pytest.mark.parametrize("name", ["membrane.db", "threads.db", "secret", "bot.log"])
+def test_a_bots_data_are_never_touched(tmp_path: Path, name: str) -> None:
+    """Nor half of them, as they lie there while somebody restores a backup."""
+    (tmp_path / name).touch()
+    with pytest.raises(SettingsError, match=f"holds {name} of something else than a demo; name another"):
         prepare(tmp_path)
-    assert (tmp_path / "membrane.db").exists()
+    assert (tmp_path / name).exists()
+
+
+def test_a_start_that_got_no_further_can_be_made_again(tmp_path: Path) -> None:
+    prepare(tmp_path).log.touch()
+    prepare(tmp_path)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
