@@ -44,9 +44,9 @@ def _stop_asked_for() -> asyncio.Event:
 
 def _welcome(slack: LocalSlack) -> str:
     return f"""\
-The workspace is at {slack.base_url} (Ctrl-C ends it). A bot reaches it with:
+The workspace is at {slack.base_url} (Ctrl-C ends it). A bot reaches it with these lines in its .env:
 
-SLACK_API_URL={slack.api_url}
+MEMBRANE_SLACK_API_URL={slack.api_url}
 SLACK_BOT_TOKEN={slack.bot_token}
 SLACK_APP_TOKEN={slack.app_token}
 SLACK_SIGNING_SECRET={slack.signing_secret}
