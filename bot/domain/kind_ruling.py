@@ -188,7 +188,7 @@ def _compile_rule(rule: RaiseRule, redact: Iterable[str]) -> _Rule:
         f"{name}, which is redacted" if name in hidden else describe(name, conditions)
         for name, conditions in sorted(rule.when.items())
     )
-    doubt = f"{rule.because} (not all of this could be judged, and doubt raises: {words})"
+    doubt = f"not all of this could be judged, and doubt raises: {words} (if so: {rule.because})"
     outcomes = (
         TraceStep(rule.id, matched=False, why=f"not so: {words}", to=rule.to),
         TraceStep(rule.id, matched=True, why=f"{words}: {rule.because}", to=rule.to),

@@ -238,7 +238,9 @@ def test_a_rule_in_doubt_holds_and_says_why() -> None:
     of = kind(args={"amount": Arg(ArgType.NUMBER, required=False)}, rules=(rule(2),))
     said = ruling(of, {})
     assert (said.tier, said.rule) == (Tier.ASYNC_APPROVAL, "large")
-    assert said.reason == "it is large (not all of this could be judged, and doubt raises: amount > 500)"
+    assert (
+        said.reason == "not all of this could be judged, and doubt raises: amount > 500 (if so: it is large)"
+    )
 
 
 def test_a_hint_raises() -> None:
