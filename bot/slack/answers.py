@@ -67,7 +67,10 @@ def refused(error: VoteRefused, review: Review) -> str:
     """Say why a vote does not count; of a closed review also who decided, and when."""
     if error.reason in CLOSED and not review.pending:
         return closed(review)
-    return mrkdwn.escape(str(error))
+    words = mrkdwn.escape(str(error))
+    if error.reason is not Refusal.NOT_APPROVER:
+        return words
+    return f"{words} Who may: {mrkdwn.escape(', '.join(review.ruling.approvers))}."
 
 
 def resolved(standing: Standing, verdict: Verdict) -> str:

@@ -62,18 +62,37 @@ def draw_short(args: Mapping[str, Any]) -> Drawing:
 def headline(args: Mapping[str, Any]) -> tuple[list[tuple[Shown, Shown]], int]:
     """Return the names and values that say most in one line, and how many arguments are not among them.
 
-    Only single values stand there, not lists; nor what is redacted, nor what is written from the right, which
-    would reorder its neighbours.
+    Only single values stand there, and short lists of them, the whole ones before those that are cut; nothing
+    that is redacted, nor what is written from the right, which would reorder its neighbours.
     """
-    told: list[tuple[Shown, Shown]] = []
+    fit: list[tuple[str, str]] = []
     for name, value in sorted(args.items()):
-        if len(told) == HEADLINE_VALUES:
-            break
-        if isinstance(value, dict | list | Redacted) or right_to_left(f"{name}{value}"):
-            continue
-        words = value if isinstance(value, str) else json.dumps(value)
-        told.append((_cut_name(name), cut(visible(words) or Shown('""'), HEADLINE_CHARACTERS)))
+        words = _in_a_line(value)
+        if words is not None and not right_to_left(f"{name}{words}"):
+            fit.append((name, words))
+    whole_first = sorted(fit, key=lambda each: len(each[1]) > HEADLINE_CHARACTERS)
+    told = [
+        (_cut_name(name), cut(visible(words) or Shown('""'), HEADLINE_CHARACTERS))
+        for name, words in sorted(whole_first[:HEADLINE_VALUES])
+    ]
     return told, len(args) - len(told)
+
+
+def _in_a_line(value: Any) -> str | None:
+    """Return a single value, or a short list of them, as it is told in a line; None for anything else."""
+    if not isinstance(value, list):
+        return _single(value)
+    each = [_single(item) for item in value]
+    told = [words for words in each if words is not None and ", " not in words]
+    words = ", ".join(told)
+    whole = bool(value) and len(told) == len(value) and len(words) <= HEADLINE_CHARACTERS
+    return words if whole else None
+
+
+def _single(value: Any) -> str | None:
+    if isinstance(value, dict | list | Redacted):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _cut_name(name: str) -> Shown:

@@ -44,20 +44,21 @@ def card(standing: Standing, review: Review, links: Links = Links(), *, terse: b
     action = standing.action
     blocks = [rich.block(sentences.headline(action), sentences.who(action))]
     blocks += [] if terse else [arguments(action)]
-    blocks.append(rich.block(sentences.why(review.ruling), *_pointers(review, links)))
-    blocks += [*_state(standing, review), *([] if terse else _claim(action)), buttons.row(review)]
+    blocks.append(rich.block(sentences.why(review.ruling), *_came_from(review, links)))
+    blocks += [*_state(standing, review), *_goes_on(review, links)]
+    blocks += [*([] if terse else _claim(action)), buttons.row(review)]
     return Drawn(_fallback(standing, review), blocks)
 
 
 def page(message: Message, standing: Standing, review: Review, links: Links = Links()) -> Drawn:
     """Draw the notification of one person: why they are told, the card's essence, and the same buttons."""
-    lead = _lead("You are paged", message, review)
+    lead = _lead("You are paged", message, review, links)
     return _notification(lead, standing, review, links)
 
 
 def post(message: Message, standing: Standing, review: Review, links: Links = Links()) -> Drawn:
     """Draw the chain's post to a channel."""
-    return _notification(_lead("Told here", message, review), standing, review, links)
+    return _notification(_lead("Told here", message, review, links), standing, review, links)
 
 
 def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
@@ -88,9 +89,12 @@ def _notification(lead: Json, standing: Standing, review: Review, links: Links) 
     return Drawn(_fallback(standing, review), blocks)
 
 
-def _lead(words: str, message: Message, review: Review) -> Json:
+def _lead(words: str, message: Message, review: Review, links: Links) -> Json:
     """Why somebody is told: the step of the chain, while the review waits."""
     chain = review.ruling.chain
+    if _halted(review):
+        again = rich.link(links.successor, "on its new card") if links.successor else text("on a new card")
+        return rich.section(text(f"{words} about this; it was halted and is asked again "), again, text("."))
     if not review.pending or chain is None:
         return rich.section(text(f"{words} about this; it needs nobody any more."))
     steps = len(chain.steps)
@@ -127,20 +131,31 @@ def _state(standing: Standing, review: Review) -> list[Json]:
     return [stands, rich.block(*written)] if written else [stands]
 
 
-def _pointers(review: Review, links: Links) -> list[Json]:
-    pointers = []
-    if review.predecessor_id is not None:
-        words = "an earlier card"
-        where = rich.link(links.predecessor, words) if links.predecessor else text(words)
-        pointers.append([text("Nobody answered "), where, text(", so it was halted and is asked again.")])
-    if links.successor:
-        words = "It can be answered on " if review.state is ReviewState.EXPIRED else "It was asked again on "
-        pointers.append([text(words), rich.link(links.successor, "its new card"), text(".")])
-    return [rich.section(*pieces) for pieces in pointers]
+def _halted(review: Review) -> bool:
+    """Whether it expired into a safe-halt: a successor of it can still be answered."""
+    return review.state is ReviewState.EXPIRED and review.ruling.default is AbsentDefault.SAFE_HALT
+
+
+def _came_from(review: Review, links: Links) -> list[Json]:
+    if review.predecessor_id is None:
+        return []
+    words = "an earlier card"
+    where = rich.link(links.predecessor, words) if links.predecessor else text(words)
+    return [rich.section(text("Nobody answered "), where, text(", so it was halted and is asked again."))]
+
+
+def _goes_on(review: Review, links: Links) -> list[Json]:
+    """Where it is asked again, if it is."""
+    if not links.successor:
+        return []
+    words = "It can be answered on " if review.state is ReviewState.EXPIRED else "It was asked again on "
+    return [rich.block(rich.section(text(words), rich.link(links.successor, "its new card"), text(".")))]
 
 
 def _link(links: Links) -> list[Json]:
-    return [rich.block(rich.section(rich.link(links.card, "Open the card")))] if links.card else []
+    link = links.successor or links.card
+    words = "Open its new card" if links.successor else "Open the card"
+    return [rich.block(rich.section(rich.link(link, words)))] if link else []
 
 
 def _fallback(standing: Standing, review: Review) -> str:

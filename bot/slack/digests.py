@@ -92,10 +92,13 @@ def _examples(group: Sequence[ActionRecord]) -> list[ActionRecord]:
 
 
 def _example(action: ActionRecord) -> Json:
-    told, _ = args.headline(action.args)
+    told, left = args.headline(action.args)
     words = " · ".join(f"{name} {value}" for name, value in told) or "no short arguments"
+    more = f" and {left} more" if left and told else ""
     trouble = f" ({_TROUBLE[action.state]})" if action.state in _TROUBLE else ""
-    return rich.section(text("• "), text(cut(words, EXAMPLE_CHARACTERS), code=True), text(trouble or " "))
+    return rich.section(
+        text("• "), text(cut(words, EXAMPLE_CHARACTERS), code=True), text(f"{more}{trouble}" or " ")
+    )
 
 
 def _halted(halted: Sequence[Standing], links: Mapping[str, str]) -> list[Json]:

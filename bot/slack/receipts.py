@@ -59,10 +59,9 @@ def _started(standing: Standing, unknown: Unknown) -> str:
         under = f"approved by {progress.mentions((before or approved)[-1].decided_by)}"
     else:
         under = "which the policy lets pass unasked"
-    return (
-        f"❓ *It started {date(unknown.claimed_at)}*, {under}, and nothing was reported back in time. "
-        "Whether it happened is not known."
-    )
+    started = f"❓ *It started {date(unknown.claimed_at)}*, {under}, and nothing was reported back in time."
+    nobody_knows = unknown.is_open or unknown.verdict is Verdict.LEFT
+    return f"{started} Whether it happened is not known." if nobody_knows else started
 
 
 def _stands(standing: Standing, unknown: Unknown, asked: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.record import Standing
-from bot.domain.review import Review
+from bot.domain.review import ActionState, Review
 from bot.domain.ruling import TraceStep
 from bot.slack import args, buttons, rich, sentences
 from bot.slack.rich import text
@@ -94,7 +94,9 @@ def _parts(standing: Standing, review: Review) -> list[Json]:
         if vote.note:
             parts += _long(f"Note of {vote.voter}", visible(vote.note, lines=True))
     if action.detail:
-        parts += _long("What was reported", visible(action.detail, lines=True))
+        reported = action.state in {ActionState.EXECUTED, ActionState.FAILED}
+        title = "What was reported" if reported else "What became of it"
+        parts += _long(title, visible(action.detail, lines=True))
     parts.append(rich.block(sentences.why(review.ruling), *_trace(review), *_ids(standing, review)))
     return parts
 

@@ -111,7 +111,11 @@ async def test_a_click_after_the_window_is_told_so(live: Room, cleo: Person) -> 
 
 
 @pytest.mark.parametrize(
-    ("who", "words"), [(ADA, "not one of the approvers"), (GUS, "cannot be told right now")]
+    ("who", "words"),
+    [
+        (ADA, "not one of the approvers of this action, so nothing was changed. Who may: leads."),
+        (GUS, "cannot be told right now"),
+    ],
 )
 async def test_one_who_may_not_vote_is_told_why_and_nothing_changes(live: Room, who: str, words: str) -> None:
     if who == GUS:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from bot.domain.redaction import REDACTED
 from bot.slack import args
 
 NESTED = {
@@ -92,6 +95,28 @@ def test_the_headline_has_the_short_single_values() -> None:
     told, left = args.headline(NESTED)
     assert told == [("amount", "900"), ("body", "Dear Bo,⏎⏎amount: 5⏎"), ("note", "null"), ("rate", "0.5")]
     assert left == len(NESTED) - 4
+
+
+def test_the_headline_prefers_what_stands_there_whole() -> None:
+    mail = {
+        "body": "x" * 400,
+        "cc": [],
+        "copy": False,
+        "lines": ["y" * 30] * 9,
+        "subject": "Hi",
+        "to": ["bo@x.org"],
+    }
+    told, left = args.headline(mail)
+    assert [name for name, _ in told] == ["body", "copy", "subject", "to"]
+    assert told[-1] == ("to", "bo@x.org")
+    assert left == 2
+    told, _ = args.headline({**mail, "urgent": True})
+    assert [name for name, _ in told] == ["copy", "subject", "to", "urgent"]
+
+
+@pytest.mark.parametrize("hidden", [["a", REDACTED], [["a"]], [{"a": 1}], ["x, y", "z"], ["x" * 60]])
+def test_a_list_that_would_not_be_told_whole_is_not_in_the_headline(hidden: list[Any]) -> None:
+    assert args.headline({"to": hidden}) == ([], 1)
 
 
 def test_the_headline_leaves_out_what_would_reorder_it() -> None:

@@ -145,6 +145,24 @@ def test_a_halted_card_points_to_its_successor_and_back() -> None:
     assert "[Approve]" in second
 
 
+def test_a_card_says_that_it_expired_before_where_it_goes_on() -> None:
+    gone = review(ruling=ruling(2), state=ReviewState.EXPIRED, closed_at=NOON + 1800)
+    text = read(cards.card(standing(gone), gone, Links(successor="https://s/2")).blocks)
+    assert text.index("Expired") < text.index("It can be answered on")
+
+
+def test_a_page_of_a_halted_review_leads_to_where_it_can_be_answered() -> None:
+    gone = review(ruling=ruling(2), state=ReviewState.EXPIRED, closed_at=NOON + 1800)
+    to = Links(card="https://s/1", successor="https://s/2")
+    for draw, words in ((cards.page, "You are paged"), (cards.post, "Told here")):
+        text = read(draw(message("page"), standing(gone), gone, to).blocks)
+        assert f"{words} about this; it was halted and is asked again [on its new card](https://s/2)." in text
+        assert "[Open its new card](https://s/2)" in text
+        assert "needs nobody" not in text
+    unposted = read(cards.page(message("page"), standing(gone), gone).blocks)
+    assert "it was halted and is asked again on a new card." in unposted
+
+
 def test_a_withdrawn_review_says_why() -> None:
     text = card_text(state=ReviewState.WITHDRAWN, closed_at=NOON + 60, note="the agent took it back")
     assert "↩ Withdrawn {2026-01-01 12:01 UTC}: its action is moot, and nobody judged it." in text

@@ -24,6 +24,11 @@ def test_a_digest_names_what_passed_before_what_was_halted() -> None:
     assert lines.index("1 action passed and may be looked over") < lines.index("1 halted")
 
 
+def test_a_digest_says_what_it_leaves_out_of_an_action() -> None:
+    drawn = digests.digest([action(args={"rows": [{"id": 1}], "to": "bo@acme.example"})], [], NOON)
+    assert "• `to bo@acme.example` and 1 more" in read(drawn.blocks)
+
+
 def test_what_was_answered_before_the_digest_was_sent_is_not_in_it() -> None:
     """It is drawn as things are when it is sent, so there may be nothing left to say."""
     drawn = digests.digest([], [], NOON)

@@ -113,6 +113,7 @@ def test_what_is_answered_says_by_whom_and_has_no_answers_left(
 ) -> None:
     shown = text(standing(APPROVED, **changes), said(verdict))
     assert words in shown
+    assert ("it happened is not known" in shown) == (verdict is Verdict.LEFT)
     assert shown.endswith("[View all]")
     assert "[It happened]" not in shown
     without = receipts.card(passed(state=changes["state"]), said(verdict), ()).blocks
