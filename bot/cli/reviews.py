@@ -19,7 +19,19 @@ from bot.store import actions, journal, messages, reviews
 
 EVERY = "all"
 STATES = [*(state.value for state in ReviewState), EVERY]
-HEAD = ("REVIEW", "AGE", "TIER", "KIND", "AGENT", "STATE", "DEADLINE", "VOTES", "WHO MAY ANSWER", "CARD")
+HEAD = (
+    "REVIEW",
+    "AGE",
+    "TIER",
+    "KIND",
+    "AGENT",
+    "STATE",
+    "RECEIPT",
+    "DEADLINE",
+    "VOTES",
+    "WHO MAY ANSWER",
+    "CARD",
+)
 
 
 @click.group("reviews")
@@ -77,6 +89,7 @@ def _line(review: Review, action: ActionRecord) -> tuple[Any, ...]:
         action.kind,
         action.agent,
         _state(review),
+        action.receipt,
         left(review.expires_at) if review.pending else None,
         f"{len(review.approvals)}/{ruling.quorum}",
         " or ".join(ruling.approvers),
@@ -102,6 +115,7 @@ def _summary(review: Review, action: ActionRecord) -> dict[str, Any]:
         "on_behalf_of": action.on_behalf_of,
         "tier": int(ruling.tier),
         "state": review.state,
+        "receipt": action.receipt,
         "opened_at": review.opened_at,
         "expires_at": review.expires_at,
         "overdue_at": review.overdue_at,

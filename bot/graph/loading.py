@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -132,13 +133,28 @@ async def load_graph(spec: GraphSpec, stack: AsyncExitStack) -> AnyGraph:
     except GraphRefused:
         raise
     except Exception as error:
-        raise GraphRefused(f"{spec}: importing it raised {type(error).__name__}: {error}") from error
+        raise GraphRefused(f"{spec}: importing it raised {_told(error, spec.path.parent)}") from error
     try:
         return await _resolve(found, spec, stack)
     except GraphRefused:
         raise
     except Exception as error:
-        raise GraphRefused(f"{spec}: making the graph raised {type(error).__name__}: {error}") from error
+        raise GraphRefused(f"{spec}: making the graph raised {_told(error, spec.path.parent)}") from error
+
+
+def _told(error: Exception, folder: Path) -> str:
+    """Return what an import raised, where in the folder's own code, and how a missing neighbour is found."""
+    told = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+    if own:
+        told += f" ({own[-1].filename}:{own[-1].lineno})"
+    name = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    if name and ((folder / f"{name}.py").is_file() or (folder / name).is_dir()):
+        told += (
+            f'; {name} lies beside it: list "." under `dependencies` in a langgraph.json, or set PYTHONPATH'
+        )
+    return told
 
 
 def _import(spec: GraphSpec) -> Any:

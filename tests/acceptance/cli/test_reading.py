@@ -36,6 +36,22 @@ async def test_the_list_can_be_narrowed_and_read_by_machines(shell: Shell, room:
     assert review.id not in every.out
 
 
+async def test_what_ran_is_told_from_what_would_run(shell: Shell, room: Room) -> None:
+    """Whoever restores a backup has to see which approved actions would be claimed."""
+    for executed in (True, False):
+        standing = await room.propose("mail.send", to=str(executed))
+        review = standing.review
+        await room.membrane.vote(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
+        if executed:
+            await room.membrane.claim(standing.action.id, standing.action.args_digest)
+            await room.membrane.report(standing.action.id, executed=True)
+    listed = (await shell.run("reviews", "list", "--state", "approved")).out.splitlines()
+    assert "RECEIPT" in listed[0]
+    assert ["executed" in line for line in listed[1:]] == [False, True]
+    machines = json.loads((await shell.run("reviews", "list", "--state", "approved", "--json")).out)
+    assert [each["receipt"] for each in machines] == [None, "executed"]
+
+
 async def test_one_review_is_told_whole_and_cannot_play_tricks(shell: Shell, room: Room) -> None:
     standing = await room.propose("money.wire", to="\x1b[2J\u202eevil")
     review = standing.review

@@ -177,3 +177,22 @@ async def test_a_file_that_does_not_import_is_refused(folder: Path) -> None:
     async with AsyncExitStack() as stack:
         with pytest.raises(GraphRefused, match="importing it raised ModuleNotFoundError"):
             await load_graph(spec, stack)
+
+
+async def test_what_an_import_raised_is_told_with_its_line(folder: Path) -> None:
+    (folder / "wrong.py").write_text("def graph():\n    return 1 / 0\n\n\nLIMIT = 1 / 0\n")
+    (folder / "late.py").write_text("def graph():\n    return 1 / 0\n")
+    for name, line in (("wrong", 5), ("late", 2)):
+        (spec,) = read_specs([f"mine={name}.py:graph"], folder)
+        async with AsyncExitStack() as stack:
+            with pytest.raises(GraphRefused, match=rf"division by zero \({folder}/{name}\.py:{line}\)"):
+                await load_graph(spec, stack)
+
+
+async def test_a_neighbour_that_cannot_be_imported_is_told_how(folder: Path) -> None:
+    (folder / "agents_shared.py").write_text("")
+    (folder / "wrong.py").write_text("import agents_shared\n")
+    (spec,) = read_specs(["mine=wrong.py:graph"], folder)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(GraphRefused, match="agents_shared lies beside it: list"):
+            await load_graph(spec, stack)
