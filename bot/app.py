@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -254,6 +255,9 @@ async def serve(settings: Settings) -> None:
     """Run the bot until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     async with Bot(settings) as bot:
+        # What stands by now stays. A full collection over it takes a tenth of a second, and answers no click.
+        gc.collect()
+        gc.freeze()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, bot.stop)
         await bot.stopped()
