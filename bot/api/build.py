@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,7 +61,7 @@ def build_api(
     `host` runs the hosted graphs; without one there are no routes for threads. `rate` is in requests a
     second for one token, 0 for no limit. `closing` is set when the bot stops, and ends the long polls.
     """
-    api = FastAPI(
+    api = FastAPIOffline(  # its page needs no other host, where FastAPI's own loads scripts from one
         title="Checkpoint Membrane", version=version, description=DESCRIPTION, redoc_url=None,
         generate_unique_id_function=lambda route: route.name, redirect_slashes=False,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,3 +123,13 @@ async def test_the_page_itself_is_served(agent: httpx2.AsyncClient) -> None:
     answer = await agent.get("/docs")
     assert answer.status_code == 200
     assert "Checkpoint Membrane" in answer.text
+
+
+async def test_the_page_needs_no_other_host(agent: httpx2.AsyncClient) -> None:
+    """It is where people paste tokens, and a bot may stand where nothing else can be reached."""
+    page = (await agent.get("/docs")).text
+    used = re.findall(r"(?:src|href)=[\"']([^\"']+)", page)
+    assert len(used) == 3
+    assert "://" not in "".join(used)
+    for path in used:
+        assert (await agent.get(path)).status_code == 200
