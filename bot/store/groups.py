@@ -59,6 +59,7 @@ class Groups(ABC, Generic[U]):
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
         self._units: queue.SimpleQueue[U | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
@@ -82,15 +83,17 @@ class Groups(ABC, Generic[U]):
 
     def put(self, unit: U) -> None:
         """Take a unit; its future is done when its commit is durable. Raises StoreError once closed."""
-        if self._closed:
-            raise StoreError(f"the database {self._path.name} is closed; the bot is stopping")
-        self._units.put(unit)
+        with self._closing:  # a unit behind the end of the queue would wait for ever
+            if self._closed:
+                raise StoreError(f"the database {self._path.name} is closed; the bot is stopping")
+            self._units.put(unit)
 
     def close(self) -> None:
         """Finish what waits and end the thread. Safe to call twice."""
-        if not self._closed:
-            self._closed = True
-            self._units.put(None)
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._units.put(None)
         self._thread.join()
 
     def _serve(self) -> None:

@@ -177,3 +177,27 @@ def test_saved_state_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "STRICT_MSGPACK_ENABLED", False)
     with pytest.raises(SettingsError, match="LANGGRAPH_STRICT_MSGPACK=true"):
         check_strict()
+
+
+async def test_what_waits_when_it_closes_is_saved_and_what_comes_after_is_refused(tmp_path: Path) -> None:
+    async with open_saver(tmp_path / "threads.db", VAULT) as saver:
+        held = Held(saver)
+        saves = [asyncio.create_task(saver.aput(at(name), empty_checkpoint(), {}, {})) for name in "abc"]
+        await held.until_something_waits(3)
+        held.let_go()
+    await asyncio.gather(*saves)
+    with pytest.raises(StoreError, match=r"threads\.db is closed"):
+        await saver.aget_tuple(at("a"))
+    with pytest.raises(StoreError, match=r"threads\.db is closed"):
+        await asyncio.to_thread(saver.get_tuple, at("a"))
+    async with open_saver(tmp_path / "threads.db", VAULT) as again:
+        assert await again.next_thread("b") == "c"
+
+
+async def test_a_file_that_is_no_database_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "threads.db"
+    path.write_bytes(b"not a database, however long one looks at it" * 50)
+    with pytest.raises(StoreError, match="is no SQLite database"):
+        async with open_saver(path, VAULT):
+            pass
+    assert path.read_bytes().startswith(b"not a database")
