@@ -21,12 +21,12 @@ import bot
 from bot.app import Bot
 from bot.demo import day
 from bot.demo.colleague import Colleague
-from bot.demo.company import GUS, workspace
+from bot.demo.company import GUS
 from bot.demo.fleet import Fleet
 from bot.demo.folder import Folder
 from bot.demo.world import VARIABLE, World
 from bot.errors import SettingsError
-from bot.localslack import LocalSlack
+from bot.localslack import LocalSlack, northwind
 from bot.settings import Settings
 
 GRAPHS = Path(__file__).parent / "graphs"
@@ -61,7 +61,7 @@ async def staged(folder: Folder, port: int, *, ends_at: float) -> AsyncIterator[
     world = World(folder.books)
     world.found()
     os.environ[VARIABLE] = str(folder.books)
-    slack = LocalSlack(workspace(), port=port)
+    slack = LocalSlack(northwind(), port=port)
     async with _listening(slack, port), Bot(_settings(slack, folder)) as running:
         tokens = {agent: (await running.membrane.tokens.create(agent, GUS))[1] for agent in day.AGENTS}
         async with Colleague(slack.base_url, GUS, ends_at) as gus:

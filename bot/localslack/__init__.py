@@ -7,6 +7,7 @@ listens on loopback only and keeps everything in memory.
 from bot.localslack.calls import ApiCall
 from bot.localslack.credentials import Credentials
 from bot.localslack.faults import Fault
+from bot.localslack.northwind import northwind
 from bot.localslack.person import Clicked, Person, PersonError, all_text, elements_of
 from bot.localslack.server import LocalSlack
 from bot.localslack.workspace import Bot, Channel, RequestUrls, User, UserGroup, Workspace
@@ -27,4 +28,5 @@ __all__ = [
     "Workspace",
     "all_text",
     "elements_of",
+    "northwind",
 ]

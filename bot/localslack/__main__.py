@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from bot.localslack.northwind import northwind
 from bot.localslack.server import LocalSlack
 from bot.localslack.workspace import RequestUrls, Workspace
 
@@ -15,16 +16,16 @@ def _options() -> argparse.Namespace:
         prog="python -m bot.localslack", description="A Slack workspace on this machine."
     )
     parser.add_argument("--port", type=int, default=8065, help="0 picks a free one (default: %(default)s)")
-    parser.add_argument("--seed", type=Path, help="people and channels as JSON; a small company unless given")
+    parser.add_argument(
+        "--seed", type=Path, help="people and channels as JSON; the people of the default policy unless given"
+    )
     parser.add_argument("--request-url", help="deliver over HTTP to this URL instead of by Socket Mode")
     parser.add_argument("--no-rate-limits", action="store_true", help="answer any number of calls")
     return parser.parse_args()
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    seed = (
-        Workspace.from_json(options.seed.read_text(encoding="utf-8")) if options.seed else Workspace.sample()
-    )
+    seed = Workspace.from_json(options.seed.read_text(encoding="utf-8")) if options.seed else northwind()
     target: str | RequestUrls = options.request_url or seed.delivery
     slack = LocalSlack(seed, port=options.port, rate_scale=None if options.no_rate_limits else 1.0)
     slack.deliver_to(target)

@@ -113,35 +113,6 @@ class Workspace:
             seed["delivery"] = RequestUrls(**seed["delivery"])
         return cls(**seed)
 
-    @classmethod
-    def sample(cls) -> Self:
-        """A small company with the ids that the example policy names."""
-        people = (
-            User(id="U0AAA", name="ada", real_name="Ada Okafor", title="Platform on-call", tz="Africa/Lagos"),
-            User(id="U0BBB", name="ben", real_name="Ben Sato", title="Platform on-call", tz="Asia/Tokyo"),
-            User(id="U0CCC", name="carla", real_name="Carla Díaz", title="Release lead", is_admin=True),
-            User(id="U0DDD", name="dev", real_name="Dev Patel", title="Release lead", tz="Europe/London"),
-            User(id="U0EEE", name="elin", real_name="Elin Berg", title="Finance", tz="Europe/Stockholm"),
-            User(id="U0FFF", name="farid", real_name="Farid Haddad", title="Agent developer"),
-        )
-        everyone = tuple(person.id for person in people)
-        return cls(
-            users=people,
-            channels=(
-                Channel(
-                    id="C0APPROVALS",
-                    name="agent-approvals",
-                    members=everyone,
-                    topic="What waits for a person",
-                ),
-                Channel(
-                    id="C0DIGEST", name="agent-digest", members=everyone, topic="What passed, to look over"
-                ),
-                Channel(id="C0INCIDENTS", name="incidents", members=everyone, topic="When something burns"),
-            ),
-            usergroups=(UserGroup(id="S0FIN", handle="finance", name="Finance", members=("U0EEE", "U0DDD")),),
-        )
-
 
 def _with_tuples(item: Json) -> Json:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}

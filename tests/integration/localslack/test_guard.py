@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from bot.localslack import LocalSlack, Person, PersonError, Workspace
+from bot.localslack import LocalSlack, Person, PersonError, northwind
 from tests.integration.localslack.conftest import SEED
 
 
@@ -109,7 +109,7 @@ async def test_unread_counts(ada: Person, ben: Person) -> None:
 
 
 async def test_it_stops_at_once_while_somebody_watches() -> None:
-    server = LocalSlack(Workspace.sample())
+    server = LocalSlack(northwind())
     await server.start()
     async with aiohttp.ClientSession() as session, session.get(server.base_url + "/local/events") as stream:
         assert b"version" in await stream.content.readline()

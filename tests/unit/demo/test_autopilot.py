@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 
 from bot.demo import autopilot
-from bot.demo.company import workspace
-from bot.localslack import LocalSlack
+from bot.localslack import LocalSlack, northwind
 
 
 async def test_without_a_bot_every_scene_is_a_miss() -> None:
-    async with LocalSlack(workspace()) as slack:
+    async with LocalSlack(northwind()) as slack:
         missed = await autopilot.play(slack.base_url, time.monotonic() + 0.3)
     assert len(missed) == len(autopilot.SCENES)
     assert (

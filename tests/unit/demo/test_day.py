@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from bot.demo import day
-from bot.demo.company import PEOPLE, workspace
+from bot.demo.company import PEOPLE
 from bot.demo.effects import EFFECTS
 from bot.demo.stage import policy_file
 from bot.domain.action import Action
 from bot.domain.people import known_users
 from bot.domain.policy import Policy
+from bot.localslack import northwind
 from bot.policyfile import load
 
 
@@ -51,7 +52,7 @@ def test_everything_the_agents_do_can_be_carried_out(policy: Policy) -> None:
 
 
 def test_the_workspace_is_the_one_that_the_policy_names(policy: Policy) -> None:
-    company = workspace()
+    company = northwind()
     assert {f"#{channel.name}" for channel in company.channels} == set(policy.channels)
     assert policy.usergroups == {group.id for group in company.usergroups}
     named = [known_users(source) or frozenset() for source in policy.people.values()]

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.company import workspace
 from bot.demo.folder import Folder
 from bot.demo.stage import HOSTED, _settings, policy_file
-from bot.localslack import LocalSlack
+from bot.localslack import LocalSlack, northwind
 
 
 def test_the_environment_of_a_real_bot_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-a-real-workspace")
     monkeypatch.setenv("MEMBRANE_DATA", "/srv/membrane")
     monkeypatch.setenv("MEMBRANE_RETAIN_DAYS", "not a number")
-    slack = LocalSlack(workspace())
+    slack = LocalSlack(northwind())
     settings = _settings(slack, Folder(tmp_path))
     assert settings.slack_bot_token is not None
     assert settings.slack_bot_token.get_secret_value() == slack.bot_token

@@ -1,8 +1,12 @@
 """Seeds of a workspace."""
 
 import json
+import re
+from pathlib import Path
 
-from bot.localslack import Channel, RequestUrls, User, UserGroup, Workspace
+import pytest
+
+from bot.localslack import Channel, RequestUrls, User, UserGroup, Workspace, northwind
 
 
 def test_a_seed_can_be_written_as_json() -> None:
@@ -22,8 +26,19 @@ def test_a_seed_can_be_written_as_json() -> None:
     assert workspace.delivery == RequestUrls(interactivity="http://a", events="http://b")
 
 
-def test_the_sample_refers_only_to_people_who_are_in_it() -> None:
-    sample = Workspace.sample()
-    people = {user.id for user in sample.users}
-    assert all(set(channel.members) <= people for channel in sample.channels)
-    assert all(set(group.members) <= people for group in sample.usergroups)
+def test_northwind_refers_only_to_people_who_are_in_it() -> None:
+    company = northwind()
+    people = {user.id for user in company.users}
+    assert all(set(channel.members) <= people for channel in company.channels)
+    assert all(set(group.members) <= people for group in company.usergroups)
+
+
+@pytest.mark.parametrize("name", ["default.yaml", "demo.yaml"])
+def test_northwind_has_the_people_and_channels_of_the_policies(name: str) -> None:
+    """So whoever tries a bot against it can begin with the policy as it stands."""
+    company = northwind()
+    there = {user.id for user in company.users} | {group.id for group in company.usergroups}
+    text = (Path(__file__).parents[3] / "policies" / name).read_text(encoding="utf-8")
+    assert set(re.findall(r"\b[US]0[A-Z]+\b", text)) <= there
+    channels = {f"#{channel.name}" for channel in company.channels}
+    assert set(re.findall(r'"(#[a-z-]+)"', text)) <= channels
