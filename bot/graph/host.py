@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import structlog
 
 from bot.domain.policy import Policy
 from bot.domain.record import InterruptRecord, ThreadRecord
-from bot.errors import GraphRefused, NotFound
+from bot.errors import GraphRefused, MembraneError, NotFound
 from bot.graph.inspection import problems_of, version_of
 from bot.graph.loading import Hosted, load_graph, read_specs
 from bot.graph.parking import STALLED_S, Later, Parking
@@ -262,17 +262,21 @@ class Host:
     async def stop(self, grace_s: float = 10.0) -> None:
         """Start nothing more, let what runs come to its end for `grace_s` seconds, then close.
 
-        A run that is broken off goes on at the next start.
+        A run that is broken off goes on at the next start, whoever makes it.
         """
         self._stopping = True
         self._membrane.bells.threads.set()
         if not await self.drain(grace_s):
-            left = list(self._tasks.values())
-            for task in left:
-                task.cancel()
-            _, deaf = await asyncio.wait(left, timeout=CANCEL_S)
-            if deaf:
-                log.error(
-                    "threads do not stop, and are left behind", threads=[each.get_name() for each in deaf]
-                )
+            await self._break_off()
         await self._stack.aclose()
+
+    async def _break_off(self) -> None:
+        left = dict(self._tasks)
+        for task in left.values():
+            task.cancel()
+        await asyncio.wait(left.values(), timeout=CANCEL_S)
+        if deaf := [thread_id for thread_id, task in left.items() if not task.done()]:
+            log.error("threads do not stop, and are left behind", threads=deaf)
+        for thread_id in left.keys() - set(deaf):
+            with suppress(MembraneError):  # its lease runs out by itself
+                await self._membrane.release(thread_id)

@@ -218,6 +218,22 @@ async def test_no_more_threads_run_at_once_than_allowed(house: House) -> None:
     assert [(await house.thread(each.id)).state for each in started] == ["finished"] * 5
 
 
+async def test_a_run_that_a_stop_breaks_off_belongs_to_nobody(house: House) -> None:
+    """While it runs it is nobody else's; afterwards whoever starts next may take it up."""
+    host = await house.open("one")
+    agents.HOLD["db.read"] = asyncio.Event()
+    await host.start_thread("one", {"kind": "db.read", "args": {"n": 1}}, agent="ops-agent")
+    await host.sweep()
+    leased = "SELECT count(*) FROM threads WHERE leased_until IS NOT NULL"
+
+    async def count() -> Any:
+        return await house.db.read(lambda connection: connection.exec_driver_sql(leased).scalar())
+
+    assert await count() == 1
+    await host.stop(grace_s=0.05)
+    assert await count() == 0
+
+
 async def test_the_loop_is_woken_by_the_bell(house: House) -> None:
     """A vote is followed by the effect without waiting for the interval."""
     host = await house.open("one", interval_s=30.0)
