@@ -19,6 +19,7 @@ from bot.domain.policy_notes import notes_of
 from bot.errors import BadAction, PolicyError, Problem
 from bot.policyfile import load, schema
 from bot.policyfile.explaining import explanation
+from bot.policyfile.messages import did_you_mean
 
 DEFAULT_POLICY = "policies/default.yaml"
 SCHEMA_FILE = "policies/policy.schema.json"
@@ -155,9 +156,13 @@ def _print_changes(changes: tuple[Change, ...]) -> None:
 
 
 def _print_hint(policy: Policy, kind: str) -> None:
-    if kind not in policy.actions and policy.kind_of_tool(kind) != kind:
-        stands_for = policy.kind_of_tool(kind)
+    if kind in policy.actions:
+        return
+    stands_for = policy.kind_of_tool(kind)
+    if stands_for != kind:
         click.echo(f"\n{kind} is a tool that stands for {stands_for}: membrane policy explain {stands_for}")
+    else:
+        click.echo(f"\nThe policy names no kind {kind}; {did_you_mean(kind, policy.actions)}")
 
 
 def _print_json(value: object) -> None:

@@ -104,6 +104,8 @@ def test_explain_what_passes_and_what_is_unknown(good: str) -> None:
     unknown = _run("explain", "refund", "--policy", good).stdout
     assert "refund is not in the policy; unknown is strictest" in unknown
     assert "refund is a tool that stands for x.y: membrane policy explain x.y" in unknown
+    misspelt = _run("explain", "x.yy", "--policy", good).stdout
+    assert "The policy names no kind x.yy; did you mean x.y?" in misspelt
 
 
 def test_explain_for_machines_and_from_stdin(good: str) -> None:
