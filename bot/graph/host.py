@@ -161,7 +161,7 @@ class Host:
         if task := self._tasks.get(thread_id):
             task.cancel()
             await asyncio.wait([task])
-        await self._parking.end(thread, "gone", why)
+        await self._membrane.ended(thread.id, "gone", why)
         await self._saver.adelete_thread(thread_id)
 
     async def sweep(self, *, look: bool = True) -> int:

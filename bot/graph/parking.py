@@ -71,7 +71,7 @@ class Parking:
         records = {record.id: record for record in await self._membrane.interrupts_of(thread.id)}
         missing = [record for record in records.values() if record.state in OPEN and record.id not in live]
         if snapshot.created_at is None:
-            await self.end(thread, "gone", "its saved state was deleted")
+            await self._membrane.ended(thread.id, "gone", "its saved state was deleted")
             return
         if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
@@ -168,20 +168,12 @@ class Parking:
         why = str(error) if isinstance(error, GraphRefused) else f"{type(error).__name__}: {error}"
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
         await self._report_not_run(thread, watcher, f"the thread failed before it started: {why}")
-        await self.end(thread, "failed", why)
+        await self._membrane.ended(thread.id, "failed", why)
         version = hosted.version if hosted is not None else "none"
         await self.tell(
             f"A thread of the graph {thread.graph} failed ({thread.id}): {why[:1000]}",
             key=f"failed_{thread.graph}_{version}_{type(error).__name__}",
         )
-
-    async def end(self, thread: ThreadRecord, state: str, why: str) -> None:
-        """End a thread and withdraw what it waits for. `state`: failed or gone."""
-        known = await self._membrane.interrupts_of(thread.id)
-        ids = tuple(each.id for each in known if each.state in OPEN)
-        if ids:
-            await self._membrane.vanished(thread.id, ids, f"its thread is {state}: {why}")
-        await self._membrane.thread_state(thread.id, state, why)
 
     async def _report_not_run(self, thread: ThreadRecord, watcher: ToolWatcher | None, why: str) -> None:
         """Report the claimed calls of a stock agent that the run, which has ended for good, never started."""

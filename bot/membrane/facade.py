@@ -95,6 +95,7 @@ class Membrane:
         self.asked_in = interrupts.asked_in
         self.delivered = interrupts.delivered
         self.vanished = interrupts.vanished
+        self.ended = interrupts.ended
 
     def vault(self, purpose: str) -> Vault:
         """Return what seals values of one purpose, under a key of its own."""

@@ -159,22 +159,39 @@ class Interrupts:
         core = self._core
 
         def work(tx: Transaction) -> int:
-            now, count = core.clock(), 0
-            for interrupt in threads.interrupts_of(tx.connection, thread_id):
-                if interrupt.id not in interrupt_ids:
-                    continue
-                if not threads.move_interrupt(tx.connection, interrupt.id, interrupt.state, "vanished", now):
-                    continue
-                body = {"thread": thread_id, "interrupt": interrupt.id, "why": why}
-                tx.journal(now, "thread.vanished", body)
-                for action in actions.of_interrupt(tx.connection, interrupt.id):
-                    if action.state in WITHDRAWABLE:
-                        count += withdraw_action(core, tx, action, why, now)
-            return count
+            known = threads.interrupts_of(tx.connection, thread_id)
+            return sum(_vanish(core, tx, each, why) for each in known if each.id in interrupt_ids)
 
         count = await core.db.write(work)
         core.bells.ring()
         return count
+
+    async def ended(self, thread_id: str, state: str, why: str) -> None:
+        """End a thread that did not finish, and withdraw what it asks, at once: half of it would be a lie.
+
+        `state`: failed or gone. Raises NotFound.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            for each in threads.interrupts_of(tx.connection, thread_id):
+                if each.state in OPEN:
+                    _vanish(core, tx, each, f"its thread is {state}: {why}")
+            set_thread(tx, thread_id, state, core.clock(), error=why)
+
+        await core.db.write(work)
+        core.bells.ring()
+
+
+def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -> int:
+    """Close an interrupt that nothing waits at any more; return how many reviews were withdrawn."""
+    now = core.clock()
+    if not threads.move_interrupt(tx.connection, interrupt.id, interrupt.state, "vanished", now):
+        return 0
+    body = {"thread": interrupt.thread_id, "interrupt": interrupt.id, "why": why}
+    tx.journal(now, "thread.vanished", body)
+    called = actions.of_interrupt(tx.connection, interrupt.id)
+    return sum(withdraw_action(core, tx, each, why, now) for each in called if each.state in WITHDRAWABLE)
 
 
 def asked(connection: Connection, record: InterruptRecord) -> Asked:

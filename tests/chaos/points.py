@@ -55,6 +55,7 @@ SEAMS = {
     "take-up": Seam(Hosting, "take_up", "noting that a thread runs again, with what it is owed"),
     "delivered": Seam(Interrupts, "delivered", "noting that a thread took its answer"),
     "thread-state": Seam(Hosting, "thread_state", "noting where a thread stands"),
+    "ended": Seam(Interrupts, "ended", "ending a thread that did not finish"),
     "finished": Seam(Hosting, "finished", "noting that a thread took its answers and ended"),
     # An action's way.
     "propose": Seam(Proposals, "propose", "recording a proposal"),

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,33 @@ async def test_threads_of_a_graph_that_is_not_loaded_wait_and_are_told(house: Ho
     house.clock.forward(61)
     await house.settle()
     assert ran == [("data.delete", {"id": 1})]
+
+
+@pytest.mark.parametrize("writes", range(1, 7))
+async def test_a_thread_fails_at_once_or_not_at_all(house: House, writes: int) -> None:
+    """Killed while it wrote that a tool had failed its thread, the bot blamed the saved state for it."""
+    await house.open(*GRAPHS)
+    thread = await house.run("per_call", say("delete"))
+    await house.vote(thread)
+    agents.BROKEN.add("delete")
+    write, left = house.db.write, [writes]
+
+    async def dying(work: Any) -> Any:
+        left[0] -= 1
+        done = await write(work)
+        return done if left[0] > 0 else await _hang()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.db, "write", dying)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await house.host.sweep()
+        await house.host.drain(0.2)
+    await restart(house)
+    house.clock.forward(61)
+    await house.settle()
+    ended = await house.thread(thread)
+    told = (ended.state, ended.error)
+    assert told in {("failed", "RuntimeError: delete is broken"), ("finished", None)}
+    assert await house.states(thread) in (["failed"], ["running"])
+    assert left[0] <= 0, "so many writes are part of the way"
