@@ -17,8 +17,12 @@ class Bells:
 
     def ring(self, action_id: str | None = None) -> None:
         """Wake everybody, and whoever waits for this action."""
-        self.messages.set()
         self.threads.set()
+        self.moved(action_id)
+
+    def moved(self, action_id: str | None = None) -> None:
+        """Wake the courier, and whoever waits for this action: no thread has come due by this."""
+        self.messages.set()
         for event in self._changed.get(action_id or "", ()):
             event.set()
 

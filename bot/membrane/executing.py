@@ -41,7 +41,7 @@ class Executing:
             return self._claim(tx, action, args_digest, rerun=rerun)
 
         claimed = await core.db.write(work)
-        core.bells.ring(action_id)
+        core.bells.moved(action_id)
         if isinstance(claimed, ClaimRefused):
             raise claimed
         return claimed
@@ -135,7 +135,7 @@ class Executing:
             return standing_of(tx.connection, action_id)
 
         standing = await core.db.write(work)
-        core.bells.ring(action_id)
+        core.bells.moved(action_id)
         return standing
 
     def _digest_of_result(self, result: Any) -> str | None:
