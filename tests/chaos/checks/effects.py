@@ -58,11 +58,7 @@ def approvals_do_not_keep(evidence: Evidence) -> Iterator[Violation]:
 
 def receipts_are_honest(evidence: Evidence) -> Iterator[Violation]:
     """What is said to have happened has, and what is said not to have has not."""
-    patient = {
-        execution["action_id"]
-        for execution in evidence.executions
-        if (execution["report_by"] or 0.0) - execution["claimed_at"] > NOT_SOON_S
-    }
+    patient = _patient(evidence)
     for action in evidence.actions:
         runs, state = evidence.runs_of.get(action["job"], []), action["state"]
         if state == "running" and action["id"] in patient:
@@ -105,7 +101,12 @@ def what_was_told_stands(evidence: Evidence) -> Iterator[Violation]:
 
 
 def graphs_are_told_the_truth(evidence: Evidence) -> Iterator[Violation]:
-    """What a graph was told of its action is what the store says."""
+    """What a graph was told of its action is what the store says.
+
+    Told that nothing is known of an effect that a kill cut off, it knows that before the store says so: there
+    the time in which the effect could be reported has to be over first.
+    """
+    patient = _patient(evidence)
     receipts = {"executed": "executed", "failed": "failed", "unknown": "unknown"}
     for told in evidence.told_graphs:
         action = evidence.action.get(told["action_id"])
@@ -115,7 +116,8 @@ def graphs_are_told_the_truth(evidence: Evidence) -> Iterator[Violation]:
         reviews = evidence.reviews_of[action["id"]]
         about = (action["id"],)
         denied = action["state"] in {"rejected", "aborted"}
-        settles_late = told["receipt"] == "unknown" and action["state"] in {"executed", "failed"}
+        not_yet = action["state"] == "running" and action["id"] in patient
+        settles_late = told["receipt"] == "unknown" and (action["state"] in {"executed", "failed"} or not_yet)
         if (told["receipt"] == "denied") != denied or (
             not denied and receipts.get(told["receipt"]) != action["state"] and not settles_late
         ):
@@ -124,6 +126,15 @@ def graphs_are_told_the_truth(evidence: Evidence) -> Iterator[Violation]:
         if told["outcome"] is not None and reviews and told["outcome"] != reviews[-1]["state"]:
             what = f"{told['job']} was told {told['outcome']}, and its review is {reviews[-1]['state']}"
             yield Violation("graphs are told the truth", what, about)
+
+
+def _patient(evidence: Evidence) -> set[str]:
+    """The actions whose effects have longer to be reported than a run of this takes."""
+    return {
+        execution["action_id"]
+        for execution in evidence.executions
+        if (execution["report_by"] or 0.0) - execution["claimed_at"] > NOT_SOON_S
+    }
 
 
 def _about(evidence: Evidence, job: str) -> tuple[str, ...]:
