@@ -121,7 +121,7 @@ class Bot:
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
         parts = {"slack": slack.trouble, "courier": self._courier}
-        health = Health(lambda: jobs.last_success, parts, clock=self._clock)
+        health = Health(lambda: jobs.last_success, parts, every_s=jobs.every_s, clock=self._clock)
         self._start_keeping(db)
         if settings.heartbeat_url is not None:
             heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, EVERY_S)})

@@ -43,6 +43,7 @@ class Jobs:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._running: set[asyncio.Task[None]] = set()
         self.last_success: dict[str, float] = {}
+        self.every_s = {name: every_s for name, (_, every_s) in sweeps.items()}
 
     def start(self) -> None:
         """Begin. A sweep counts as fresh from here on."""

@@ -11,6 +11,8 @@ Check = Callable[[], Awaitable[str | None]]
 
 STALE_S = 30.0
 """A sweep that has not succeeded for so long hangs; the process is better started anew."""
+MISSED = 3
+"""A sweep whose interval is long is stale after so many of them."""
 PATIENCE_S = 2.0
 """For one check; what cannot say in that time that it is well is not."""
 
@@ -19,7 +21,8 @@ class Health:
     """What `/healthz` and `/readyz` say.
 
     `sweeps` returns when each sweep last succeeded, in seconds since the epoch; a sweep counts from the
-    moment it is listed. `checks` are what serving needs: the store, Slack, the courier.
+    moment it is listed. `every_s` are their intervals. `checks` are what serving needs: the store, Slack,
+    the courier.
     """
 
     def __init__(
@@ -28,11 +31,13 @@ class Health:
         checks: Mapping[str, Check],
         *,
         stale_s: float = STALE_S,
+        every_s: Mapping[str, float] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.sweeps = sweeps
         self._checks = checks
         self._stale_s = stale_s
+        self._every_s = every_s or {}
         self._clock = clock
 
     def dead(self) -> dict[str, str]:
@@ -41,7 +46,7 @@ class Health:
         return {
             name: f"has not succeeded for {now - last:.0f} s"
             for name, last in self.sweeps().items()
-            if now - last > self._stale_s
+            if now - last > max(self._stale_s, MISSED * self._every_s.get(name, 0.0))
         }
 
     async def unready(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -166,14 +166,15 @@ class Outbox:
 
         await core.db.write(work)
 
-    async def lost(self, message_id: str) -> None:
-        """Note that a message is not there any more: it is to be posted again."""
+    async def lost(self, message_id: str, ts: str) -> None:
+        """Note that a message is not there any more: it is posted again, unless it is elsewhere by now."""
         core = self._core
 
         def work(tx: Transaction) -> None:
             now = core.clock()
             message = _the_message(tx.connection, message_id)
-            messages.lost(tx.connection, message_id, now)
+            if not messages.lost(tx.connection, message_id, ts, now):
+                return
             body = {"message": message_id, "kind": message.kind, "channel": message.channel_id}
             _journal(tx, now, "message.lost", message, body)
 
@@ -227,6 +228,11 @@ class Outbox:
         wanted = await core.db.write(work)
         core.bells.ring()
         return wanted
+
+    async def owed(self, message_ids: Iterable[str]) -> set[str]:
+        """Return which of these messages are still to be sent or drawn again."""
+        ids = list(message_ids)
+        return await self._core.db.read(lambda connection: messages.owed(connection, ids))
 
     async def behind_s(self) -> float:
         """Return for how many seconds the longest waiting message has been due; 0 if none is."""

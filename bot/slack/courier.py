@@ -72,6 +72,7 @@ class Courier:
         )
         self._under_way: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
+        self._sending: set[str] = set()
         self._unsent: dict[str, float] = {}
         self._passed_at = clock()
 
@@ -108,6 +109,8 @@ class Courier:
 
     async def behind_s(self) -> float:
         """Return for how many seconds the oldest message has waited, or the courier has stood still."""
+        for dropped in self._unsent.keys() - await self._outbox.owed(self._unsent):
+            del self._unsent[dropped]  # its review closed while it waited for its turn
         now = self._clock()
         unsent = now - min(self._unsent.values(), default=now)
         still = now - self._passed_at - INTERVAL_S
@@ -118,8 +121,11 @@ class Courier:
         room = AT_ONCE - len(self._under_way)
         if room <= 0 or self._pace.stopped_until() > self._clock():
             return 0
-        taken = await self._outbox.lease(room)
+        leased = await self._outbox.lease(room)
+        # One that is under way is leased again where the clock made a leap; it is not sent twice for that.
+        taken = [message for message in leased if message.id not in self._sending]
         for message in taken:
+            self._sending.add(message.id)
             self._unsent.setdefault(message.id, message.due_at or self._clock())
             task = asyncio.create_task(self._send(message), name=f"send {message.id}")
             self._under_way.add(task)
@@ -143,6 +149,8 @@ class Courier:
                 self._unsent.pop(message.id, None)
         except Exception:  # noqa: BLE001 - its lease runs out, and it is taken up again
             _log.exception("message_not_shown", message=message.id, kind=message.kind)
+        finally:
+            self._sending.discard(message.id)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

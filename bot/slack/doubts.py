@@ -18,6 +18,8 @@ from bot.slack.places import NoSuchChannel, Places
 
 LOOKS = (0.1, 0.3, 0.6, 1.0)
 """When to look within the settle time, as shares of it."""
+LOOK_AGAIN_S = 30.0
+"""When a look for late copies is made again that Slack did not answer."""
 BLIND_SHARE = 6.0
 """A channel that cannot be looked into holds a post up for so many settle times, then it is made again."""
 
@@ -101,9 +103,9 @@ class Doubts:
         settle = self._timing.settle_s
         found = await self._find(message.id, channel_id, since)
         if found:
-            await self._keep_first(message.id, channel_id, found)
             if message.doubted_since is not None:
                 self.watch(message.id, channel_id, message.doubted_since, expected=1)
+            await self._keep_first(message.id, channel_id, found)
             return False
         blind = found is None
         until = since + settle * (BLIND_SHARE if blind else 1.0)
@@ -127,10 +129,11 @@ class Doubts:
     async def _keep_first(self, message_id: str, channel_id: str, found: list[str]) -> None:
         """Of several copies the first is the message. It shows an earlier version, so it stays due."""
         first, *others = found
+        # Noted before the others go: whatever ends this in between, the row leads to one that stays.
+        await self._outbox.posted(message_id, version=0, channel_id=channel_id, ts=first)
         for ts in others:
             _log.info("copy_deleted", message=message_id, channel=channel_id, ts=ts)
             await ask("chat.delete", self._client.chat_delete(channel=channel_id, ts=ts))
-        await self._outbox.posted(message_id, version=0, channel_id=channel_id, ts=first)
 
     def watch(self, message_id: str, place: str, since: Instant, *, expected: int) -> None:
         """Look for late copies of a message for a while, besides those that are `expected` to be there."""
@@ -145,8 +148,10 @@ class Doubts:
         now = self._clock()
         for message_id, watch in list(self._watched.items()):
             if watch.looks and watch.looks[0] <= now:
-                watch.looks.pop(0)
-                await self._tidy(message_id, watch)
+                if await self._tidy(message_id, watch):
+                    watch.looks.pop(0)
+                else:
+                    watch.looks[0] = now + LOOK_AGAIN_S
             if not watch.looks and self._watched.get(message_id) is watch:
                 del self._watched[message_id]
                 await self._outbox.certain(message_id)
@@ -161,12 +166,17 @@ class Doubts:
                 self.watch(message.id, place, since, expected=int(placed))
         self._taken_up = True
 
-    async def _tidy(self, message_id: str, watch: _Watch) -> None:
+    async def _tidy(self, message_id: str, watch: _Watch) -> bool:
+        """Delete the copies that are there. False: Slack would not let it look now, so it did not."""
         try:
             channel_id = await ask("users.conversations", self._places.find(watch.place))
             found = await self._find(message_id, channel_id, watch.since) or []
             if len(found) > watch.expected:
-                watch.expected = 1
                 await self._keep_first(message_id, channel_id, found)
-        except (CallFailed, NoSuchChannel) as failed:
+                watch.expected = 1
+        except NoSuchChannel as gone:
+            _log.warning("copies_not_found", message=message_id, error=str(gone))
+        except CallFailed as failed:
             _log.warning("copies_not_found", message=message_id, error=str(failed))
+            return False
+        return True

@@ -172,8 +172,7 @@ class Sender:
                 _log.error("slack_refused_the_token", error=failure.error)
                 settled = await self._pause(message, CallFailed("", failure), STOPPED_S)
             case Kind.PLACE:
-                if failure.error == "channel_not_found":
-                    self._places.forget(message.recipient)
+                self._places.forget(message.recipient)  # another may have its name by now
                 settled = await self._detours.elsewhere(message, failure)
             case Kind.GONE | Kind.FIXED:
                 settled = await self._replace(message, failure)
@@ -215,7 +214,7 @@ class Sender:
             with suppress(CallFailed):
                 old = self._client.chat_delete(channel=str(message.channel_id), ts=str(message.ts))
                 await ask("chat.delete", old)
-        await self._outbox.lost(message.id)
+        await self._outbox.lost(message.id, str(message.ts))
         await self._outbox.later(message.id, at=self._clock(), error=failure.error)
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, not_, or_, select, update
@@ -139,7 +140,7 @@ _PLACE = Prepared(
 )
 _LOST = Prepared(
     update(messages)
-    .where(_ID)
+    .where(and_(_ID, messages.c.ts == bindparam("seen")))
     .values(channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"), leased_until=None)
 )
 _LATER = Prepared(
@@ -299,9 +300,15 @@ def shown(connection: Connection, message_id: str, version: int, now: float) -> 
     _SHOWN.changed(connection, {"message_id": message_id, "version": version, "now": now})
 
 
-def lost(connection: Connection, message_id: str, now: float) -> None:
-    """Note that the message is not there any more: it is to be posted again."""
-    _LOST.changed(connection, {"message_id": message_id, "now": now})
+def lost(connection: Connection, message_id: str, seen: str, now: float) -> bool:
+    """Note that the message is not there any more, to be posted again. False: it is elsewhere by now."""
+    return _LOST.changed(connection, {"message_id": message_id, "seen": seen, "now": now}) == 1
+
+
+def owed(connection: Connection, message_ids: Iterable[str]) -> set[str]:
+    """Return which of these messages are due now or later."""
+    found = (_BY_ID.first(connection, {"message_id": message_id}) for message_id in message_ids)
+    return {row.id for row in found if row is not None and row.due_at is not None}
 
 
 def later(connection: Connection, message_id: str, at: float, error: str) -> None:

@@ -84,3 +84,12 @@ async def test_figures_count_what_the_journal_has(bot: Bot, agent: httpx2.AsyncC
     assert found["membrane_courier_lag_seconds"] == 1001
     assert found["membrane_sweep_last_success_timestamp_seconds/expire"] == bot.sweeps["expire"]
     assert found == await figures(agent) | {k: v for k, v in found.items() if k.startswith("process")}
+
+
+def test_a_sweep_that_comes_seldom_is_not_dead_between_two_of_them() -> None:
+    now, last = [1000.0], {"audit": 1000.0, "expire": 1000.0}
+    health = Health(lambda: last, {}, every_s={"audit": 40.0, "expire": 4.0}, clock=lambda: now[0])
+    now[0] += 45.0
+    assert list(health.dead()) == ["expire"]
+    now[0] += 80.0
+    assert sorted(health.dead()) == ["audit", "expire"]
