@@ -68,8 +68,6 @@ def _free(path: Path) -> Path:
 
 
 def _wipe(path: Path) -> None:
-    for name in OURS:
-        for file in path.glob(f"{name}*"):
-            file.unlink()
-    for name in MORE:
+    sqlites = [f"{name}{suffix}" for name in OURS for suffix in ("-wal", "-shm", "-journal", "")]
+    for name in (*MORE, *sqlites):  # the books last: without them, what is left would be taken for somebody's
         (path / name).unlink(missing_ok=True)

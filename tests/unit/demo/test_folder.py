@@ -19,6 +19,13 @@ def test_what_an_earlier_run_left_is_deleted_and_nothing_else(tmp_path: Path) ->
     assert {file.name for file in folder.path.iterdir()} == {"membrane.lock", "northwind.db", "mine"}
 
 
+def test_a_copy_that_somebody_made_of_a_database_is_not_deleted(tmp_path: Path) -> None:
+    for name in ("membrane.db.bak", "threads.db-old.tar"):
+        (tmp_path / name).touch()
+    prepare(tmp_path)
+    assert {"membrane.db.bak", "threads.db-old.tar"} < {file.name for file in tmp_path.iterdir()}
+
+
 def test_keep_takes_the_next_free_name(tmp_path: Path) -> None:
     assert prepare(tmp_path / "demo", keep=True).path == tmp_path / "demo"
     assert prepare(tmp_path / "demo", keep=True).path == tmp_path / "demo-2"
