@@ -70,7 +70,7 @@ def _database(chosen: Settings, *, look_at_key: bool = True) -> Finding:
         return ok("database", f"there is none at {path} yet; the first start makes it")
     try:
         waiting, kept = asyncio.run(_look_into(path))
-        if look_at_key:
+        if look_at_key and kept:  # where nothing is kept, any secret will do, and the first start makes one
             secret_of(chosen, kept)
     except (SettingsError, StoreError) as error:
         return fail("database", str(error))

@@ -188,6 +188,12 @@ async def test_a_database_of_another_secret(clinic: Clinic, room: Room) -> None:
     assert "database" not in await clinic.failures()
 
 
+async def test_the_doctor_makes_no_secret(clinic: Clinic, room: Room) -> None:
+    """It only looks: the first start of the bot makes one, where nothing is kept under another."""
+    assert "database" not in await clinic.failures()
+    assert not (clinic.shell.folder / ".membrane" / "secret").exists()
+
+
 async def test_a_running_bot_is_noticed_and_asked(clinic: Clinic, room: Room) -> None:
     ended = await clinic.ask()
     assert "ok   lock" in ended.out
