@@ -146,7 +146,7 @@ def _told(error: Exception, folder: Path) -> str:
     """Return what an import raised, where in the folder's own code, and how a missing neighbour is found."""
     told = f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+    own = [frame for frame in frames if _is_own(Path(frame.filename), folder)]
     if own:
         told += f" ({own[-1].filename}:{own[-1].lineno})"
     name = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
@@ -155,6 +155,11 @@ def _told(error: Exception, folder: Path) -> str:
             f'; {name} lies beside it: list "." under `dependencies` in a langgraph.json, or set PYTHONPATH'
         )
     return told
+
+
+def _is_own(file: Path, folder: Path) -> bool:
+    """Whether a file is of the folder's own code, and not installed somewhere below it."""
+    return file.is_relative_to(folder) and "site-packages" not in file.relative_to(folder).parts
 
 
 def _import(spec: GraphSpec) -> Any:

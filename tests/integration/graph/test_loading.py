@@ -196,3 +196,18 @@ async def test_a_neighbour_that_cannot_be_imported_is_told_how(folder: Path) -> 
     async with AsyncExitStack() as stack:
         with pytest.raises(GraphRefused, match="agents_shared lies beside it: list"):
             await load_graph(spec, stack)
+
+
+async def test_the_line_that_is_told_is_the_graphs_own(folder: Path) -> None:
+    """What is installed in a folder below it raised, and is not what its author can mend."""
+    installed = folder / ".venv" / "lib" / "site-packages"
+    installed.mkdir(parents=True)
+    (installed / "helping.py").write_text("def help():\n    return 1 / 0\n")
+    (folder / "wrong.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(installed)!r})\nimport helping\nhelping.help()\n"
+    )
+    (spec,) = read_specs(["mine=wrong.py:graph"], folder)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(GraphRefused, match=rf"division by zero \({folder}/wrong\.py:4\)"):
+            await load_graph(spec, stack)
+    sys.path.remove(str(installed))
