@@ -59,7 +59,7 @@ def draw_short(args: Mapping[str, Any]) -> Drawing:
     return Drawing(Shown("\n".join(lines)), complete)
 
 
-def headline(args: Mapping[str, Any]) -> tuple[list[tuple[Shown, Shown]], int]:
+def headline(args: Mapping[str, Any], most: int = HEADLINE_VALUES) -> tuple[list[tuple[Shown, Shown]], int]:
     """Return the names and values that say most in one line, and how many arguments are not among them.
 
     Only single values stand there, and short lists of them, the whole ones before those that are cut; nothing
@@ -73,7 +73,7 @@ def headline(args: Mapping[str, Any]) -> tuple[list[tuple[Shown, Shown]], int]:
     whole_first = sorted(fit, key=lambda each: len(each[1]) > HEADLINE_CHARACTERS)
     told = [
         (_cut_name(name), cut(visible(words) or Shown('""'), HEADLINE_CHARACTERS))
-        for name, words in sorted(whole_first[:HEADLINE_VALUES])
+        for name, words in sorted(whole_first[:most])
     ]
     return told, len(args) - len(told)
 

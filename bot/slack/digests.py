@@ -92,13 +92,22 @@ def _examples(group: Sequence[ActionRecord]) -> list[ActionRecord]:
 
 
 def _example(action: ActionRecord) -> Json:
-    told, left = args.headline(action.args)
-    words = " · ".join(f"{name} {value}" for name, value in told) or "no short arguments"
-    more = f" and {left} more" if left and told else ""
+    words, left = _in_short(action)
+    more = f" and {left} more" if left else ""
     trouble = f" ({_TROUBLE[action.state]})" if action.state in _TROUBLE else ""
     return rich.section(
         text("• "), text(cut(words, EXAMPLE_CHARACTERS), code=True), text(f"{more}{trouble}" or " ")
     )
+
+
+def _in_short(action: ActionRecord) -> tuple[str, int]:
+    """Return the arguments that fit into a line, and how many are left out."""
+    for most in range(args.HEADLINE_VALUES, 0, -1):
+        told, left = args.headline(action.args, most)
+        words = " · ".join(f"{name} {value}" for name, value in told)
+        if len(words) <= EXAMPLE_CHARACTERS:
+            break
+    return words or "no short arguments", left
 
 
 def _halted(halted: Sequence[Standing], links: Mapping[str, str]) -> list[Json]:

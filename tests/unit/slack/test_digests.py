@@ -29,6 +29,14 @@ def test_a_digest_says_what_it_leaves_out_of_an_action() -> None:
     assert "• `to bo@acme.example` and 1 more" in read(drawn.blocks)
 
 
+def test_a_digest_leaves_out_a_long_text_before_a_recipient() -> None:
+    mail = {"body": "Dear all, " * 12, "subject": "Your order of last week " * 3, "to": "bo@acme.example"}
+    text = read(digests.digest([action(args=mail)], [], NOON).blocks)
+    (line,) = [each for each in text.split("\n") if each.startswith("•")]
+    assert "to bo@acme.example" in line
+    assert line.rstrip().endswith("and 1 more")
+
+
 def test_what_was_answered_before_the_digest_was_sent_is_not_in_it() -> None:
     """It is drawn as things are when it is sent, so there may be nothing left to say."""
     drawn = digests.digest([], [], NOON)
