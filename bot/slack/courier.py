@@ -109,8 +109,9 @@ class Courier:
 
     async def behind_s(self) -> float:
         """Return for how many seconds the oldest message has waited, or the courier has stood still."""
-        for dropped in self._unsent.keys() - await self._outbox.owed(self._unsent):
-            del self._unsent[dropped]  # its review closed while it waited for its turn
+        known = set(self._unsent)
+        for dropped in known - await self._outbox.owed(known):
+            self._unsent.pop(dropped, None)  # its review closed while it waited for its turn
         now = self._clock()
         unsent = now - min(self._unsent.values(), default=now)
         still = now - self._passed_at - INTERVAL_S

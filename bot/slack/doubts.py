@@ -20,6 +20,8 @@ LOOKS = (0.1, 0.3, 0.6, 1.0)
 """When to look within the settle time, as shares of it."""
 LOOK_AGAIN_S = 30.0
 """When a look for late copies is made again that Slack did not answer."""
+PASSING = {Kind.UNSURE, Kind.DOWN, Kind.LIMITED, Kind.TOKEN}
+"""Failures that say nothing of the message, so that the next try may well succeed."""
 BLIND_SHARE = 6.0
 """A channel that cannot be looked into holds a post up for so many settle times, then it is made again."""
 
@@ -148,10 +150,11 @@ class Doubts:
         now = self._clock()
         for message_id, watch in list(self._watched.items()):
             if watch.looks and watch.looks[0] <= now:
-                if await self._tidy(message_id, watch):
+                again_s = await self._tidy(message_id, watch)
+                if again_s is None:
                     watch.looks.pop(0)
                 else:
-                    watch.looks[0] = now + LOOK_AGAIN_S
+                    watch.looks[0] = now + again_s
             if not watch.looks and self._watched.get(message_id) is watch:
                 del self._watched[message_id]
                 await self._outbox.certain(message_id)
@@ -166,8 +169,8 @@ class Doubts:
                 self.watch(message.id, place, since, expected=int(placed))
         self._taken_up = True
 
-    async def _tidy(self, message_id: str, watch: _Watch) -> bool:
-        """Delete the copies that are there. False: Slack would not let it look now, so it did not."""
+    async def _tidy(self, message_id: str, watch: _Watch) -> float | None:
+        """Delete the copies that are there. Returns in how many seconds to try again, if Slack is busy."""
         try:
             channel_id = await ask("users.conversations", self._places.find(watch.place))
             found = await self._find(message_id, channel_id, watch.since) or []
@@ -178,5 +181,6 @@ class Doubts:
             _log.warning("copies_not_found", message=message_id, error=str(gone))
         except CallFailed as failed:
             _log.warning("copies_not_found", message=message_id, error=str(failed))
-            return False
-        return True
+            if failed.failure.kind in PASSING:
+                return max(LOOK_AGAIN_S, failed.failure.retry_after)
+        return None

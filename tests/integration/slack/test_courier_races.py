@@ -137,3 +137,36 @@ async def test_what_is_elsewhere_by_now_is_not_lost(room: Room) -> None:
     card: Message = await room.card(standing)
     await room.membrane.outbox.lost(card.id, "1.000000")
     assert (await room.card(standing)).ts == card.ts
+
+
+async def test_a_copy_that_slack_lets_nobody_delete_is_not_looked_for_for_ever(room: Room) -> None:
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.7)
+    await room.propose()
+    await until_quiet(room)
+    await asyncio.sleep(0.5)
+    assert len(room.said("C0APPR")) == 2
+    room.slack.faults.arm(method="chat.delete", kind="error", error="cant_delete_message", times=1000)
+    for _ in range(20):
+        room.clock.ahead += 30
+        await until_quiet(room)
+    assert await in_doubt(room) == []
+
+
+async def test_what_is_taken_up_while_it_is_asked_how_far_behind_it_is_counts(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
+    owed = room.membrane.outbox.owed
+
+    async def slow(ids: Any) -> set[str]:
+        found = await owed(ids)
+        await room.propose()
+        await room.courier.sweep()
+        return found
+
+    monkeypatch.setattr(room.membrane.outbox, "owed", slow)
+    await room.courier.behind_s()
+    monkeypatch.undo()
+    room.clock.ahead += 200
+    await room.courier.sweep()
+    assert await room.courier.behind_s() >= 199
