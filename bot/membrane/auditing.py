@@ -15,6 +15,8 @@ from bot.store.database import Transaction
 
 LATE_S = 120.0
 """What is overdue by so much is not just busy."""
+UNSENT_S = 300.0
+"""A burst of two hundred cards takes nearly so long at Slack's pace; what is unsent for longer is stuck."""
 CHUNK = 200
 """Pending reviews looked at in one pass; the passes go round."""
 DAY_S = 86_400.0
@@ -45,7 +47,9 @@ class Auditing:
 
     async def _late(self) -> list[Finding]:
         now = self._core.clock()
-        rows = await self._core.db.read(lambda connection: audits.late(connection, before=now - LATE_S))
+        rows = await self._core.db.read(
+            lambda connection: audits.late(connection, before=now - LATE_S, unsent_before=now - UNSENT_S)
+        )
         return [
             Finding(row.what, f"{row.count} {row.what}; the oldest for {(now - row.since) / 60:.0f} minutes.")
             for row in rows

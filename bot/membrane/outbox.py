@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from bot.domain.record import ActionRecord, Message, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
-from bot.membrane.resolving import requesters_of, the_unknown, who_may_say
+from bot.membrane.resolving import requesters_of, the_unknown, where_asked, who_may_say
 from bot.store import actions, digests, doubts, messages, reviews, threads
 from bot.store.database import Transaction
 
@@ -40,12 +40,14 @@ class CardFacts:
 class ReceiptFacts:
     """What the card of an unknown receipt is drawn from, as it is now.
 
-    `asked` are names of the policy's people: who may say what happened. `requesters` are users who may not.
+    `channel` is where it belongs. `asked` are names of the policy's people: who may say what happened.
+    `requesters` are users who may not.
     """
 
     message: Message
     standing: Standing
     unknown: Unknown
+    channel: str
     asked: tuple[str, ...]
     requesters: frozenset[str]
     cards: Mapping[str, Message]
@@ -82,13 +84,16 @@ class Outbox:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def lease(self, limit: int) -> list[Message]:
-        """Take due messages, the most urgent first."""
+    async def lease(self, limit: int, *, clicked: bool = False) -> list[Message]:
+        """Take due messages, the most urgent first; or only those that somebody just `clicked`."""
         core = self._core
         now = core.clock()
         until = now + LEASE_S
+        least = messages.CLICKED if clicked else messages.REST
         return await core.db.write(
-            lambda tx: messages.lease(tx.connection, by=core.worker, now=now, until=until, most=limit)
+            lambda tx: messages.lease(
+                tx.connection, by=core.worker, now=now, until=until, most=limit, least=least
+            )
         )
 
     async def facts(self, message: Message) -> Facts:
@@ -96,15 +101,16 @@ class Outbox:
         policy = self._core.policy()
         return await self._core.db.read(lambda connection: _facts(connection, message.id, policy))
 
-    async def attempting(self, message_id: str, *, doubted_since: float | None = None) -> bool:
-        """Note that a post is about to be tried. False: it is moot, was dropped, and must not be sent.
+    async def attempting(self, message_id: str, *, doubted_since: float | None = None) -> Facts | None:
+        """Note that a post is about to be tried, and return what to draw it from.
 
-        A page is moot once its review is closed. `doubted_since` is when an earlier post was made that may
-        still land. The notes and that check are one transaction.
+        None: it is moot, was dropped, and must not be sent. A page is moot once its review is closed.
+        `doubted_since` is when an earlier post was made that may still land. All this is one transaction, so
+        what is sent is what was true when it was noted.
         """
         core = self._core
 
-        def work(tx: Transaction) -> bool:
+        def work(tx: Transaction) -> Facts | None:
             now = core.clock()
             message = _the_message(tx.connection, message_id)
             if doubted_since is not None:
@@ -114,9 +120,9 @@ class Outbox:
                 if not review.pending:
                     why = "the review was closed before it was sent"
                     messages.give_up(tx.connection, message_id, now, why)
-                    return False
+                    return None
             messages.attempt(tx.connection, message_id, now)
-            return True
+            return _facts(tx.connection, message_id, core.policy())
 
         return await core.db.write(work)
 
@@ -163,6 +169,19 @@ class Outbox:
             messages.shown(tx.connection, message_id, version, now)
             body = {"message": message_id, "kind": message.kind, "shows": shows}
             _journal(tx, now, "message.updated", message, body)
+
+        await core.db.write(work)
+
+    async def left(self, message_id: str, *, version: int, error: str) -> None:
+        """Note that Slack lets nobody draw a message again, which stays as it is until more is wanted."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            now = core.clock()
+            message = _the_message(tx.connection, message_id)
+            messages.shown(tx.connection, message_id, version, now)
+            body = {"message": message_id, "kind": message.kind, "error": error}
+            _journal(tx, now, "message.left", message, body)
 
         await core.db.write(work)
 
@@ -229,16 +248,13 @@ class Outbox:
         core.bells.ring()
         return wanted
 
-    async def owed(self, message_ids: Iterable[str]) -> set[str]:
-        """Return which of these messages are still to be sent or drawn again."""
-        ids = list(message_ids)
-        return await self._core.db.read(lambda connection: messages.owed(connection, ids))
-
     async def behind_s(self) -> float:
-        """Return for how many seconds the longest waiting message has been due; 0 if none is."""
-        now = self._core.clock()
-        oldest = await self._core.db.read(lambda connection: messages.oldest_due(connection, now))
-        return max(0.0, now - oldest) if oldest is not None else 0.0
+        """Return for how many seconds Slack has lacked what it should show; 0 if it lacks nothing.
+
+        What was tried in vain, waits for its turn, or has no place to go counts from when it was wanted.
+        """
+        since = await self._core.db.read(messages.owed_since)
+        return max(0.0, self._core.clock() - since) if since is not None else 0.0
 
 
 def _journal(
@@ -270,7 +286,8 @@ def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
         unknown = the_unknown(connection, message.action_id, message.position)
         asked, requesters = who_may_say(policy, standing), requesters_of(standing)
         cards = messages.cards_of(connection, message.action_id)
-        return ReceiptFacts(message, standing, unknown, asked, requesters, cards)
+        channel = where_asked(policy, standing)
+        return ReceiptFacts(message, standing, unknown, channel, asked, requesters, cards)
     if message.review_id is not None:
         review = the_review(connection, message.review_id)
         standing = standing_of(connection, review.action_id)

@@ -49,7 +49,7 @@ def _want_card(core: Core, tx: Transaction, action: ActionRecord, unknown: Unkno
         tx.connection,
         core.new_id("msg"),
         "receipt",
-        _channel(core.policy(), standing_of(tx.connection, action.id)),
+        where_asked(core.policy(), standing_of(tx.connection, action.id)),
         now=now,
         priority=urgency.get(action.tier, messages.REST),
         action_id=action.id,
@@ -70,8 +70,11 @@ def _tell_silent(core: Core, tx: Transaction, agent: str, most: int, now: float)
     messages.want(tx.connection, notice, "notice", channel, now=now, priority=messages.REST, body=text)
 
 
-def _channel(policy: Policy, standing: Standing) -> str:
-    """Where people are asked: where the action was reviewed; of what passed, where the admins are."""
+def where_asked(policy: Policy, standing: Standing) -> str:
+    """Return where people are asked about an unknown receipt.
+
+    That is where the action was reviewed; of what passed, where the admins are.
+    """
     if standing.review is not None and standing.review.ruling.channel is not None:
         return standing.review.ruling.channel
     return policy.admin_channel or policy.tiers[Tier.ASYNC_APPROVAL].channel

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.domain.escalation import Instant
+from bot.slack.calls import Calls
 
 EVENT_TYPE = "membrane_message"
 SKEW_S = 300.0
-"""How far Slack's clock and ours may be apart."""
+"""How far Slack's clock and ours may be apart, where the newest page is not enough."""
 PAGES = 10
-PAGE = 100
+PAGE = 200
+"""The newest so many messages are looked at whatever their time is: no clock has to be right for that."""
 
 
 def metadata(message_id: str) -> dict[str, Any]:
@@ -25,25 +25,27 @@ def metadata(message_id: str) -> dict[str, Any]:
 
 
 async def find_copies(
-    client: AsyncWebClient, channel_id: str, message_id: str, since: Instant, bot_id: str
+    calls: Calls, channel_id: str, message_id: str, since: Instant, bot_id: str
 ) -> list[str]:
-    """Return the ts of every copy of a message of ours, oldest first.
+    """Return the ts of every copy of a message of ours that was posted `since`, oldest first.
 
-    Only this bot's own messages count: metadata can be written by any app.
+    Only this bot's own messages count: metadata can be written by any app. Raises CallFailed.
     """
     found: list[str] = []
     cursor = ""
     for _ in range(PAGES):
-        page = await client.conversations_history(
+        page = await calls.ask(
+            "conversations.history",
+            calls.client.conversations_history,
             channel=channel_id,
-            oldest=f"{since - SKEW_S:.6f}",
             limit=PAGE,
             cursor=cursor,
             include_all_metadata=True,
         )
-        found += [message["ts"] for message in page["messages"] if _is_copy(message, message_id, bot_id)]
+        said = page["messages"]
+        found += [message["ts"] for message in said if _is_copy(message, message_id, bot_id)]
         cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
+        if not cursor or not said or float(said[-1]["ts"]) < since - SKEW_S:
             break
     return sorted(found, key=float)
 

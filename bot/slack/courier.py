@@ -12,13 +12,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.policy import Policy
 from bot.domain.record import Message
 from bot.membrane import Bells, Directory, Outbox, wait_for
 from bot.slack import doubts, pace
 from bot.slack.admins import Admins
+from bot.slack.calls import Calls
 from bot.slack.detours import Detours
 from bot.slack.doubts import Doubts, Timing
 from bot.slack.identity import Identity
@@ -28,6 +28,8 @@ from bot.slack.sender import Sender
 
 AT_ONCE = 12
 """Messages under way at the same time."""
+KEPT = 4
+"""Beside them, of cards that somebody just clicked: they do not wait for slow posts."""
 INTERVAL_S = 0.5
 """How often the outbox is looked at though no bell rang: for messages that were put off."""
 
@@ -43,7 +45,7 @@ class Courier:
     def __init__(
         self,
         outbox: Outbox,
-        client: AsyncWebClient,
+        calls: Calls,
         identity: Identity,
         *,
         policy: Callable[[], Policy],
@@ -57,15 +59,15 @@ class Courier:
         self._outbox = outbox
         self._bells = bells
         self._clock = clock
-        self._pace = Pace(rates)
-        places = Places(client, clock)
-        self._doubts = Doubts(outbox, client, identity.bot_id, places=places, timing=timing, clock=clock)
+        self._calls = calls
+        places = Places(calls, clock)
+        self._doubts = Doubts(outbox, calls, identity.bot_id, places=places, timing=timing, clock=clock)
         self._sender = Sender(
             outbox,
-            client,
+            calls,
             identity.workspace_url,
             places=places,
-            pace=self._pace,
+            pace=Pace(rates),
             doubts=self._doubts,
             detours=Detours(outbox, policy, people, admins, clock),
             clock=clock,
@@ -73,7 +75,6 @@ class Courier:
         self._under_way: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._sending: set[str] = set()
-        self._unsent: dict[str, float] = {}
         self._passed_at = clock()
 
     async def run(self) -> None:
@@ -108,26 +109,25 @@ class Courier:
         return looked_at
 
     async def behind_s(self) -> float:
-        """Return for how many seconds the oldest message has waited, or the courier has stood still."""
-        known = set(self._unsent)
-        for dropped in known - await self._outbox.owed(known):
-            self._unsent.pop(dropped, None)  # its review closed while it waited for its turn
-        now = self._clock()
-        unsent = now - min(self._unsent.values(), default=now)
-        still = now - self._passed_at - INTERVAL_S
-        return max(await self._outbox.behind_s(), unsent, still, 0.0)
+        """Return for how many seconds Slack has lacked a message, or the courier has stood still."""
+        still = self._clock() - self._passed_at - INTERVAL_S
+        return max(await self._outbox.behind_s(), still)
 
     async def _start(self) -> int:
         """Take what is due and begin to send it, as far as there is room. Returns how many were begun."""
-        room = AT_ONCE - len(self._under_way)
-        if room <= 0 or self._pace.stopped_until() > self._clock():
+        if self._calls.stopped_until > self._clock():
             return 0
-        leased = await self._outbox.lease(room)
+        room = AT_ONCE - len(self._under_way)
+        if room > 0:
+            leased = await self._outbox.lease(room)
+        elif (kept := room + KEPT) > 0:
+            leased = await self._outbox.lease(kept, clicked=True)
+        else:
+            return 0
         # One that is under way is leased again where the clock made a leap; it is not sent twice for that.
         taken = [message for message in leased if message.id not in self._sending]
         for message in taken:
             self._sending.add(message.id)
-            self._unsent.setdefault(message.id, message.due_at or self._clock())
             task = asyncio.create_task(self._send(message), name=f"send {message.id}")
             self._under_way.add(task)
             task.add_done_callback(self._finished)
@@ -146,8 +146,7 @@ class Courier:
 
     async def _send(self, message: Message) -> None:
         try:
-            if await self._sender.show(message):
-                self._unsent.pop(message.id, None)
+            await self._sender.show(message)
         except Exception:  # noqa: BLE001 - its lease runs out, and it is taken up again
             _log.exception("message_not_shown", message=message.id, kind=message.kind)
         finally:

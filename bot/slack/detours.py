@@ -52,6 +52,13 @@ def _who_may_answer(facts: CardFacts | ReceiptFacts) -> tuple[tuple[str, ...], f
     return facts.asked, facts.requesters
 
 
+def _home(facts: Facts) -> str | None:
+    """Return the channel where a message belongs that a person is to answer."""
+    if isinstance(facts, CardFacts):
+        return facts.review.ruling.channel
+    return facts.channel if isinstance(facts, ReceiptFacts) else None
+
+
 class Detours:
     """Decides where else a message goes."""
 
@@ -86,6 +93,9 @@ class Detours:
             await self._outbox.readdress(message.id, other)
             return False
         if message.kind in ASKING:
+            home = _home(facts)
+            if home is not None and home != message.recipient:
+                await self._outbox.readdress(message.id, home)
             await self._outbox.later(message.id, at=self._clock() + AGAIN_S, error=failure.error)
         else:
             _log.error("message_given_up", message=message.id, kind=message.kind, error=failure.error)

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.escalation import Instant
 from bot.domain.record import Message
 from bot.membrane import Outbox
+from bot.slack.calls import DELETE, Calls
 from bot.slack.copies import find_copies
-from bot.slack.failures import CallFailed, Kind, ask
+from bot.slack.failures import CallFailed, Kind
 from bot.slack.places import NoSuchChannel, Places
 
 LOOKS = (0.1, 0.3, 0.6, 1.0)
@@ -62,7 +62,7 @@ class Doubts:
     def __init__(
         self,
         outbox: Outbox,
-        client: AsyncWebClient,
+        calls: Calls,
         bot_id: str,
         *,
         places: Places,
@@ -70,7 +70,7 @@ class Doubts:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._outbox = outbox
-        self._client = client
+        self._calls = calls
         self._bot_id = bot_id
         self._places = places
         self._timing = timing
@@ -98,8 +98,9 @@ class Doubts:
 
         Raises CallFailed where the channel cannot be looked into now.
         """
-        since = message.attempt_at
-        if since is None or message.id in self._never_landed:
+        refused = message.id in self._never_landed
+        since = message.doubted_since if refused else message.attempt_at
+        if since is None:
             return True
         now = self._clock()
         settle = self._timing.settle_s
@@ -120,9 +121,8 @@ class Doubts:
 
     async def _find(self, message_id: str, channel_id: str, since: Instant) -> list[str] | None:
         """Return the copies there are; None where the bot may not look."""
-        search = find_copies(self._client, channel_id, message_id, since, self._bot_id)
         try:
-            return await ask("conversations.history", search)
+            return await find_copies(self._calls, channel_id, message_id, since, self._bot_id)
         except CallFailed as failed:
             if failed.failure.kind in (Kind.PLACE, Kind.REFUSED):
                 return None
@@ -135,7 +135,7 @@ class Doubts:
         await self._outbox.posted(message_id, version=0, channel_id=channel_id, ts=first)
         for ts in others:
             _log.info("copy_deleted", message=message_id, channel=channel_id, ts=ts)
-            await ask("chat.delete", self._client.chat_delete(channel=channel_id, ts=ts))
+            await self._calls.ask(DELETE, self._calls.client.chat_delete, channel=channel_id, ts=ts)
 
     def watch(self, message_id: str, place: str, since: Instant, *, expected: int) -> None:
         """Look for late copies of a message for a while, besides those that are `expected` to be there."""
@@ -172,7 +172,7 @@ class Doubts:
     async def _tidy(self, message_id: str, watch: _Watch) -> float | None:
         """Delete the copies that are there. Returns in how many seconds to try again, if Slack is busy."""
         try:
-            channel_id = await ask("users.conversations", self._places.find(watch.place))
+            channel_id = await self._places.find(watch.place)
             found = await self._find(message_id, channel_id, watch.since) or []
             if len(found) > watch.expected:
                 await self._keep_first(message_id, channel_id, found)

@@ -16,6 +16,7 @@ from bot.membrane import Membrane, Outbox
 from bot.settings import Delivery as Way
 from bot.settings import Settings
 from bot.slack.admins import Admins
+from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.delivery import Delivery, HttpDelivery, SocketDelivery
 from bot.slack.failures import CallFailed
@@ -45,6 +46,7 @@ class Slack:
         self._policy = policy
         self._clock = clock
         self._client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        self._calls = Calls(self._client, clock)
         self._known: Identity | None = None
         self._asking = asyncio.Lock()
         self._admins: Admins | None = None
@@ -52,7 +54,7 @@ class Slack:
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
         self._lateness: Lateness | None = None
-        self.people = SlackPeople(self._client, policy, self.identity, clock)
+        self.people = SlackPeople(self._calls, policy, self.identity, clock)
 
     async def identity(self) -> Identity:
         """Return who the bot is, asked of Slack once. Raises SettingsError or CallFailed."""
@@ -73,7 +75,7 @@ class Slack:
         app = build_app(self._client, identity, membrane, signing_secret=signing_secret)
         self._courier = Courier(
             membrane.outbox,
-            self._client,
+            self._calls,
             identity,
             policy=self._policy,
             people=self.people,

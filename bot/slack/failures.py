@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,11 +15,15 @@ from bot.errors import MembraneError
 
 T = TypeVar("T")
 
-CALL_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
+NOT_READ = (AttributeError, TypeError)
+"""What the SDK (3.47.0) raises where the answer is JSON and no object: something answers in Slack's place."""
+CALL_FAILURES = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError, *NOT_READ)
 """What a Web API call raises, besides mistakes of ours."""
 
 RETRY_AFTER_S = 30.0
 """Of a 429 that does not say for how long."""
+LONGEST_RETRY_AFTER_S = 900.0
+"""What says longer is not believed: Slack's windows are of a minute."""
 
 
 class Kind(StrEnum):
@@ -48,10 +53,11 @@ _KINDS = {
     Kind.UNSURE: "internal_error fatal_error service_unavailable request_timeout timeout",
     Kind.LIMITED: "ratelimited rate_limited message_limit_exceeded",
     Kind.TOKEN: "invalid_auth not_authed token_revoked token_expired account_inactive not_allowed_token_type "
-    "team_access_not_granted org_login_required two_factor_setup_required",
+    "org_login_required two_factor_setup_required",
     Kind.PLACE: "channel_not_found not_in_channel is_archived is_inactive restricted_action "
     "restricted_action_read_only_channel restricted_action_thread_locked user_not_found user_disabled "
     "cannot_dm_bot user_not_visible users_not_found messages_tab_disabled invalid_user_combination "
+    "no_permission team_access_not_granted "
     "method_not_supported_for_channel_type external_channel_migrating",
     Kind.GONE: "message_not_found thread_not_found",
     Kind.FIXED: "edit_window_closed cant_update_message update_failed",
@@ -61,12 +67,11 @@ _KIND_OF = {error: kind for kind, errors in _KINDS.items() for error in errors.s
 
 
 class CallFailed(MembraneError):
-    """A call to Slack failed: which method, in which channel (if any), and what that means."""
+    """A call to Slack failed: which method, and what that means."""
 
-    def __init__(self, method: str, failure: Failure, channel_id: str = "") -> None:
+    def __init__(self, method: str, failure: Failure) -> None:
         self.method = method
         self.failure = failure
-        self.channel_id = channel_id
         super().__init__(f"Slack's {method} failed: {failure.error}")
 
 
@@ -79,7 +84,7 @@ class Failure:
     retry_after: float = 0.0
 
 
-async def ask(method: str, call: Awaitable[T], *, channel_id: str = "", changes: bool = False) -> T:
+async def ask(method: str, call: Awaitable[T], *, changes: bool = False) -> T:
     """Await a call to Slack. Raises CallFailed.
 
     A call that `changes` nothing is never in doubt: where it broke, it is simply made again.
@@ -90,7 +95,7 @@ async def ask(method: str, call: Awaitable[T], *, channel_id: str = "", changes:
         failure = failure_of(error)
         if failure.kind is Kind.UNSURE and not changes:
             failure = Failure(Kind.DOWN, failure.error)
-        raise CallFailed(method, failure, channel_id) from error
+        raise CallFailed(method, failure) from error
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -102,6 +107,8 @@ def failure_of(error: BaseException) -> Failure:
         return _refusal(error)
     if isinstance(error, aiohttp.ClientConnectorError):
         return Failure(Kind.DOWN, "no connection to Slack")
+    if isinstance(error, NOT_READ):
+        return Failure(Kind.UNSURE, "the answer is none of Slack's")
     return Failure(Kind.UNSURE, f"the connection broke: {type(error).__name__}")
 
 
@@ -121,6 +128,7 @@ def _refusal(error: SlackApiError) -> Failure:
 def _retry_after(response: object) -> float:
     headers = getattr(response, "headers", {})
     try:
-        return max(1.0, float(headers.get("Retry-After", RETRY_AFTER_S)))
+        told = float(headers.get("Retry-After", RETRY_AFTER_S))
     except ValueError:
         return RETRY_AFTER_S
+    return RETRY_AFTER_S if math.isnan(told) else min(max(1.0, told), LONGEST_RETRY_AFTER_S)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError
-from bot.slack.failures import CallFailed, Kind, ask
+from bot.slack.failures import CallFailed, Failure, Kind, ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ async def identify(client: AsyncWebClient) -> Identity:
             f"SLACK_BOT_TOKEN does not work ({failed.failure.error}): install the app in the workspace "
             "again and take the Bot User OAuth Token, which begins with xoxb-."
         ) from failed
+    if not all(told.get(part) for part in ("team_id", "user_id", "url")):
+        raise CallFailed("auth.test", Failure(Kind.DOWN, "the answer is none of Slack's"))
     if not told.get("bot_id"):
         raise SettingsError("SLACK_BOT_TOKEN is not a bot's token; it has to begin with xoxb-.")
     return Identity(

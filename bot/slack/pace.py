@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.domain.escalation import Instant
-
-POST = "chat.postMessage"
-UPDATE = "chat.update"
+from bot.slack.calls import POST, UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +38,15 @@ class Pace:
         self._next_post = 0.0
         self._updates_at = 0.0
         self._updates = float(rates.update_burst)
-        self._paused: dict[tuple[str, str], Instant] = {}
         self._tail: dict[str, Instant] = {}
 
-    def take(self, method: str, channel: str, now: Instant, *, urgent: bool = False) -> Instant:
-        """Return when the call may go. If that is now or earlier, it is counted as gone."""
-        ready = max(self._paused.get(at, 0.0) for at in ((method, channel), (method, ""), ("", "")))
+    def take(
+        self, method: str, channel: str, now: Instant, *, held_until: Instant = 0.0, urgent: bool = False
+    ) -> Instant:
+        """Return when the call may go, if Slack takes any then. If that is now, it is counted as gone."""
         if method == UPDATE:
-            return max(ready, self._take_update(now, urgent=urgent, may=ready <= now))
-        ready = max(ready, self._next_in.get(channel, 0.0), self._next_post)
+            return max(held_until, self._take_update(now, urgent=urgent, may=held_until <= now))
+        ready = max(held_until, self._next_in.get(channel, 0.0), self._next_post)
         if ready <= now:
             self._forget(now)
             self._next_in[channel] = now + self._rates.channel_s
@@ -67,11 +65,6 @@ class Pace:
             return now
         return now + (needed - self._updates) * rates.update_s
 
-    def pause(self, method: str, channel: str, until: Instant) -> None:
-        """Let nothing through before `until`: of a method in a channel; an empty word stands for all."""
-        at = (method, channel)
-        self._paused[at] = max(until, self._paused.get(at, 0.0))
-
     def slot(self, method: str, channel: str, ready: Instant) -> Instant:
         """Return when one more waiting call is worth trying: behind those that wait already.
 
@@ -81,13 +74,8 @@ class Pace:
         self._tail[queue] = max(ready, self._tail.get(queue, 0.0) + step)
         return self._tail[queue]
 
-    def stopped_until(self) -> Instant:
-        """Return until when nothing at all may be sent; the past, if that is now."""
-        return self._paused.get(("", ""), 0.0)
-
     def _forget(self, now: Instant) -> None:
         """Drop what is past, so that a year of DMs does not stay in memory."""
         if len(self._next_in) > 1000:
             self._next_in = {key: at for key, at in self._next_in.items() if at > now}
-            self._paused = {key: at for key, at in self._paused.items() if at > now}
             self._tail = {key: at for key, at in self._tail.items() if at > now}

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.people import UserGroup, present_users
 from bot.domain.policy import Policy
 from bot.errors import MembraneError
 from bot.membrane import Resolved
-from bot.slack.failures import CallFailed, Failure, Kind, ask
+from bot.slack.calls import Calls
+from bot.slack.failures import CallFailed, Failure, Kind
 from bot.slack.identity import Identity
 
 FRESH_S = 30.0
@@ -91,12 +91,12 @@ class SlackPeople:
 
     def __init__(
         self,
-        client: AsyncWebClient,
+        calls: Calls,
         policy: Callable[[], Policy],
         identity: Callable[[], Awaitable[Identity]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
+        self._calls = calls
         self._policy = policy
         self._identity = identity
         self._clock = clock
@@ -129,8 +129,8 @@ class SlackPeople:
         return users
 
     async def _members(self, group_id: str) -> frozenset[str]:
-        call = self._client.usergroups_users_list(usergroup=group_id)
-        told = await ask("usergroups.users.list", call)
+        listing = self._calls.client.usergroups_users_list
+        told = await self._calls.ask("usergroups.users.list", listing, usergroup=group_id)
         return frozenset(str(user) for user in told["users"])
 
     async def _say(self, name: str, group_id: str, failure: Failure) -> None:
@@ -159,7 +159,8 @@ class SlackPeople:
         return account.full and home in account.teams and team in (None, *account.teams)
 
     async def _account(self, user: str) -> _Account:
-        told: dict[str, Any] = (await ask("users.info", self._client.users_info(user=user)))["user"]
+        answer = await self._calls.ask("users.info", self._calls.client.users_info, user=user)
+        told: dict[str, Any] = answer["user"]
         flags = (
             "deleted",
             "is_bot",

@@ -7,10 +7,9 @@ import re
 import time
 from collections.abc import Callable
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.domain.people import USER_ID
 from bot.errors import MembraneError
+from bot.slack.calls import Calls
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 LISTED_FOR_S = 60.0
@@ -32,21 +31,22 @@ class Places:
     group message.
     """
 
-    def __init__(self, client: AsyncWebClient, clock: Callable[[], float] = time.time) -> None:
-        self._client = client
+    def __init__(self, calls: Calls, clock: Callable[[], float] = time.time) -> None:
+        self._calls = calls
         self._clock = clock
         self._ids: dict[str, str] = {}
         self._listed_at = -LISTED_FOR_S
         self._listing = asyncio.Lock()
 
     async def find(self, recipient: str) -> str:
-        """Return the id of the conversation. Raises NoSuchChannel, or what the Web API call raises."""
+        """Return the id of the conversation. Raises NoSuchChannel or CallFailed."""
         if CHANNEL_ID.fullmatch(recipient):
             return recipient
         if recipient in self._ids:
             return self._ids[recipient]
         if is_people(recipient):
-            opened = await self._client.conversations_open(users=recipient)
+            opening = self._calls.client.conversations_open
+            opened = await self._calls.ask("conversations.open", opening, users=recipient)
             self._ids[recipient] = str(opened["channel"]["id"])
         else:
             await self._find_channel(recipient)
@@ -72,8 +72,13 @@ class Places:
         """Read the names of the channels that the bot is in: the only ones it may post to."""
         cursor = ""
         for _ in range(PAGES):
-            page = await self._client.users_conversations(
-                types="public_channel,private_channel", exclude_archived=True, limit=PAGE, cursor=cursor
+            page = await self._calls.ask(
+                "users.conversations",
+                self._calls.client.users_conversations,
+                types="public_channel,private_channel",
+                exclude_archived=True,
+                limit=PAGE,
+                cursor=cursor,
             )
             for channel in page["channels"]:
                 self._ids[f"#{channel['name']}"] = str(channel["id"])

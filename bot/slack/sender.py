@@ -6,20 +6,19 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.escalation import Instant
 from bot.domain.people import USER_ID
 from bot.domain.record import Message
 from bot.membrane import Facts, NoticeFacts, Outbox
 from bot.slack import copies, rendering
+from bot.slack.calls import DELETE, POST, UPDATE, Calls
 from bot.slack.detours import ASKING, Detours, asks
-from bot.slack.doubts import Doubts
-from bot.slack.failures import CallFailed, Failure, Kind, ask
-from bot.slack.pace import POST, UPDATE, Pace
+from bot.slack.doubts import PASSING, Doubts
+from bot.slack.failures import CallFailed, Failure, Kind
+from bot.slack.pace import Pace
 from bot.slack.places import NoSuchChannel, Places, permalink
 
 LONGEST_BACKOFF_S = 300.0
@@ -30,6 +29,8 @@ WHOLE_S = 45.0
 """At most so many seconds for one message: less than its lease."""
 CLICKED = 0
 """The priority of a card that somebody just clicked."""
+COPIES = ("page", "post")
+"""Messages with a card's buttons beside the card itself."""
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        client: AsyncWebClient,
+        calls: Calls,
         workspace_url: str,
         *,
         places: Places,
@@ -50,7 +51,7 @@ class Sender:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._outbox = outbox
-        self._client = client
+        self._calls = calls
         self._workspace_url = workspace_url
         self._pace = pace
         self._doubts = doubts
@@ -60,20 +61,18 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._queued: set[str] = set()
         self._terse: set[str] = set()
+        self._fixed: dict[str, Failure] = {}
         self._turns: list[float] = []
 
-    async def show(self, message: Message) -> bool:
-        """Bring a leased message to its wanted version, or note when to try again and why.
-
-        Returns whether it is settled: shown, dropped or given up.
-        """
-        settled = await self._shown(message)
-        if settled:
+    async def show(self, message: Message) -> None:
+        """Bring a leased message to its wanted version, or note when to try again and why."""
+        if await self._settled(message):
             self._tries.pop(message.id, None)
+            self._fixed.pop(message.id, None)
             self._queued.discard(message.id)
-        return settled
 
-    async def _shown(self, message: Message) -> bool:
+    async def _settled(self, message: Message) -> bool:
+        """Whether nothing is to be done about it now: it is shown, dropped, given up, or has no place."""
         try:
             async with asyncio.timeout(WHOLE_S):
                 return await (self._post(message) if message.ts is None else self._update(message))
@@ -88,38 +87,41 @@ class Sender:
         if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
             # An agent names on whose behalf it acts: that name must not lead to a channel.
             raise NoSuchChannel("the recipient is no person")
-        channel_id = await ask("users.conversations", self._places.find(message.recipient))
+        channel_id = await self._places.find(message.recipient)
         if not await self._doubts.may_post(message, channel_id):
             return False
-        ready = self._pace.take(POST, channel_id, self._clock())
-        if ready > self._clock():
+        now, held_until = self._clock(), self._calls.held_until(POST, channel_id)
+        ready = self._pace.take(POST, channel_id, now, held_until=held_until)
+        if ready > now:
             await self._queue(message, POST, channel_id, ready)
             return False
         since = self._doubts.since(message)
-        wanted = await self._outbox.attempting(message.id, doubted_since=since)
-        if wanted:
-            await self._post_now(message, channel_id)
+        facts = await self._outbox.attempting(message.id, doubted_since=since)
+        if facts is not None:
+            await self._post_now(facts, channel_id)
         if since is not None:
-            self._doubts.watch(message.id, channel_id, since, expected=int(wanted))
+            self._doubts.watch(message.id, channel_id, since, expected=int(facts is not None))
         return True
 
-    async def _post_now(self, message: Message, channel_id: str) -> None:
-        facts = await self._outbox.facts(message)
-        drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
-        post = self._client.chat_postMessage(
+    async def _post_now(self, facts: Facts, channel_id: str) -> None:
+        message_id = facts.message.id
+        drawn = rendering.draw(facts, self._known(facts), terse=message_id in self._terse)
+        self._doubts.trying(message_id)
+        told = await self._calls.ask(
+            POST,
+            self._calls.client.chat_postMessage,
+            changes=True,
             channel=channel_id,
             text=drawn.text,
             blocks=drawn.blocks,
-            metadata=copies.metadata(message.id),
+            metadata=copies.metadata(message_id),
             unfurl_links=False,
             unfurl_media=False,
         )
-        self._doubts.trying(message.id)
-        told = await ask(POST, post, channel_id=channel_id, changes=True)
         ts = str(told["ts"])
         shows = rendering.fingerprint(drawn)
         version = facts.message.wanted
-        await self._outbox.posted(message.id, version=version, channel_id=channel_id, ts=ts, shows=shows)
+        await self._outbox.posted(message_id, version=version, channel_id=channel_id, ts=ts, shows=shows)
 
     async def _queue(
         self, message: Message, method: str, channel_id: str, ready: float, *, urgent: bool = False
@@ -138,16 +140,19 @@ class Sender:
         return self._turns[0] if self._turns else None
 
     async def _update(self, message: Message) -> bool:
+        if message.id in self._fixed:
+            return await self._replace(message, self._fixed[message.id])
         channel_id, ts = str(message.channel_id), str(message.ts)
         urgent = message.priority == CLICKED
-        ready = self._pace.take(UPDATE, channel_id, self._clock(), urgent=urgent)
-        if ready > self._clock():
+        now, held_until = self._clock(), self._calls.held_until(UPDATE)
+        ready = self._pace.take(UPDATE, channel_id, now, held_until=held_until, urgent=urgent)
+        if ready > now:
             await self._queue(message, UPDATE, channel_id, ready, urgent=urgent)
             return False
         facts = await self._outbox.facts(message)
         drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
-        update = self._client.chat_update(channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks)
-        await ask(UPDATE, update, channel_id=channel_id)
+        update = self._calls.client.chat_update
+        await self._calls.ask(UPDATE, update, channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks)
         shows = rendering.fingerprint(drawn)
         version = facts.message.wanted
         await self._outbox.updated(message.id, version=version, shows=shows)
@@ -167,14 +172,17 @@ class Sender:
             self._doubts.never_landed(message.id)
         match failure.kind:
             case Kind.LIMITED:
-                settled = await self._pause(message, failed, failure.retry_after)
+                settled = await self._wait(message, failure.error, failure.retry_after)
             case Kind.TOKEN:
                 _log.error("slack_refused_the_token", error=failure.error)
-                settled = await self._pause(message, CallFailed("", failure), STOPPED_S)
+                self._calls.stop(STOPPED_S)
+                settled = await self._wait(message, failure.error, STOPPED_S)
             case Kind.PLACE:
                 self._places.forget(message.recipient)  # another may have its name by now
                 settled = await self._detours.elsewhere(message, failure)
-            case Kind.GONE | Kind.FIXED:
+            case Kind.GONE:
+                settled = await self._gone(message, failure)
+            case Kind.FIXED:
                 settled = await self._replace(message, failure)
             case Kind.TOO_LONG:
                 settled = await self._shorten(message, failure)
@@ -184,17 +192,13 @@ class Sender:
                 settled = await self._back_off(message, failure.error)
         return settled
 
-    async def _pause(self, message: Message, failed: CallFailed, seconds: float) -> bool:
-        until = self._clock() + seconds
-        self._pace.pause(failed.method, failed.channel_id, until)
-        await self._outbox.later(message.id, at=until, error=failed.failure.error)
+    async def _wait(self, message: Message, error: str, seconds: float) -> bool:
+        await self._outbox.later(message.id, at=self._clock() + seconds, error=error)
         return False
 
     async def _back_off(self, message: Message, error: str) -> bool:
         tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
-        wait = min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16))
-        await self._outbox.later(message.id, at=self._clock() + wait, error=error)
-        return False
+        return await self._wait(message, error, min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16)))
 
     async def _refused(self, message: Message, failed: CallFailed) -> bool:
         """Something that only an admin can mend, such as a missing scope: slower and slower, and told."""
@@ -203,25 +207,45 @@ class Sender:
             await self._detours.tell(message, failed.failure.error)
         return False
 
-    async def _replace(self, message: Message, failure: Failure) -> bool:
-        """Post a card again that is gone, or that Slack lets nobody change; let other messages be."""
+    async def _gone(self, message: Message, failure: Failure) -> bool:
+        """Post a card again that somebody deleted while it asks; let other messages be."""
         facts = await self._outbox.facts(message)
-        gone = failure.kind is Kind.GONE
-        if message.kind not in ASKING or (gone and not asks(facts)):
-            await self._outbox.gave_up(message.id, failure.error)
+        if message.kind in ASKING and asks(facts):
+            return await self._post_again(message, failure)
+        await self._outbox.gave_up(message.id, failure.error)
+        return True
+
+    async def _replace(self, message: Message, failure: Failure) -> bool:
+        """Delete a message that Slack lets nobody change, so that no button stays that is not true any more.
+
+        A card is posted again. Its copies stay as they are while they ask the same as the card.
+        """
+        facts = await self._outbox.facts(message)
+        if message.kind in COPIES and asks(facts):
+            await self._outbox.left(message.id, version=facts.message.wanted, error=failure.error)
             return True
-        if not gone:
-            with suppress(CallFailed):
-                old = self._client.chat_delete(channel=str(message.channel_id), ts=str(message.ts))
-                await ask("chat.delete", old)
+        if message.kind in (*ASKING, *COPIES):
+            self._fixed[message.id] = failure
+            try:
+                delete = self._calls.client.chat_delete
+                await self._calls.ask(DELETE, delete, channel=str(message.channel_id), ts=str(message.ts))
+            except CallFailed as failed:
+                if failed.failure.kind in PASSING:
+                    return await self._failed(message, failed)
+                _log.warning("message_not_deleted", message=message.id, error=failed.failure.error)
+        if message.kind in ASKING:
+            return await self._post_again(message, failure)
+        await self._outbox.gave_up(message.id, failure.error)
+        return True
+
+    async def _post_again(self, message: Message, failure: Failure) -> bool:
+        self._fixed.pop(message.id, None)
         await self._outbox.lost(message.id, str(message.ts))
-        await self._outbox.later(message.id, at=self._clock(), error=failure.error)
-        return False
+        return await self._wait(message, failure.error, 0.0)
 
     async def _shorten(self, message: Message, failure: Failure) -> bool:
         if message.id in self._terse:
             await self._detours.too_long(message, failure.error)
             return True
         self._terse.add(message.id)
-        await self._outbox.later(message.id, at=self._clock(), error=failure.error)
-        return False
+        return await self._wait(message, failure.error, 0.0)

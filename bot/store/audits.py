@@ -16,9 +16,9 @@ _LATE_EXPIRY = select(func.count(), func.min(reviews.c.expiry_due_at)).where(
 _LATE_PAGES = select(func.count(), func.min(reviews.c.next_page_at)).where(
     reviews.c.next_page_at <= bindparam("before")
 )
-_UNSENT = select(func.count(), func.min(messages.c.due_at)).where(
+_UNSENT = select(func.count(), func.min(messages.c.owed_since)).where(
     and_(
-        messages.c.due_at <= bindparam("before"),
+        messages.c.owed_since <= bindparam("before"),
         messages.c.shown == 0,
         messages.c.kind.in_(("card", "page", "post", "receipt")),
     )
@@ -62,16 +62,16 @@ class Late:
     since: float
 
 
-def late(connection: Connection, *, before: float) -> list[Late]:
-    """Return what was due before an instant and is still undone, by sort."""
+def late(connection: Connection, *, before: float, unsent_before: float) -> list[Late]:
+    """Return what was due before an instant and is still undone, by sort; of messages, what was wanted."""
     found = []
-    for what, query in (
-        ("reviews whose window has passed are not closed", _LATE_EXPIRY),
-        ("escalation chains that came due have not paged", _LATE_PAGES),
-        ("cards and pages have not reached Slack", _UNSENT),
-        ("threads have not been resumed with their answer", _UNDELIVERED),
+    for what, query, instant in (
+        ("reviews whose window has passed are not closed", _LATE_EXPIRY, before),
+        ("escalation chains that came due have not paged", _LATE_PAGES, before),
+        ("cards and pages have not reached Slack", _UNSENT, unsent_before),
+        ("threads have not been resumed with their answer", _UNDELIVERED, before),
     ):
-        count, since = connection.execute(query, {"before": before}).one()
+        count, since = connection.execute(query, {"before": instant}).one()
         if count:
             found.append(Late(what, count, since))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, not_, or_, select, update
@@ -34,6 +33,7 @@ _DUE = Prepared(
     .where(
         and_(
             messages.c.due_at <= bindparam("now"),
+            messages.c.priority <= bindparam("least"),
             or_(messages.c.leased_until.is_(None), messages.c.leased_until <= bindparam("now")),
         )
     )
@@ -53,6 +53,7 @@ _LEASE = Prepared(
 )
 _DRAWN_ALREADY = messages.c.shown > 0
 _WAITS = messages.c.due_at.is_not(None)
+_OWED = func.coalesce(messages.c.owed_since, bindparam("now"))
 
 
 def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
@@ -68,6 +69,7 @@ def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
         "due_at": case(
             (overtakes, bindparam("now")), else_=func.coalesce(messages.c.due_at, bindparam("now"))
         ),
+        "owed_since": _OWED,
         "priority": case((keeps, messages.c.priority), else_=urgency),
     }
 
@@ -101,17 +103,33 @@ _MOOT = Prepared(
             messages.c.attempt_at.is_(None),
         )
     )
-    .values(due_at=None, given_up_at=bindparam("now"), error="the review was closed before it was sent")
+    .values(
+        due_at=None,
+        owed_since=None,
+        given_up_at=bindparam("now"),
+        error="the review was closed before it was sent",
+    )
 )
 _FREE_ALL = Prepared(
     update(messages)
     .where(
         and_(
             messages.c.due_at.is_not(None),
-            or_(messages.c.leased_until.is_not(None), messages.c.due_at > bindparam("now")),
+            or_(
+                messages.c.leased_until.is_not(None),
+                messages.c.due_at > bindparam("now"),
+                messages.c.attempt_at > bindparam("now"),
+                messages.c.owed_since > bindparam("now"),
+            ),
         )
     )
-    .values(leased_until=None, due_at=func.min(messages.c.due_at, bindparam("now")))
+    .values(
+        leased_until=None,
+        due_at=func.min(messages.c.due_at, bindparam("now")),
+        # An earlier process may have had a clock that was ahead.
+        attempt_at=func.min(messages.c.attempt_at, bindparam("now")),
+        owed_since=func.min(messages.c.owed_since, bindparam("now")),
+    )
 )
 _ATTEMPT = Prepared(
     update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
@@ -122,6 +140,7 @@ _SHOWN = Prepared(
     .values(
         shown=bindparam("version"),
         due_at=case((messages.c.wanted > bindparam("version"), bindparam("now")), else_=None),
+        owed_since=case((messages.c.wanted > bindparam("version"), bindparam("now")), else_=None),
         error=None,
         leased_until=None,
         attempts=0,
@@ -141,7 +160,14 @@ _PLACE = Prepared(
 _LOST = Prepared(
     update(messages)
     .where(and_(_ID, messages.c.ts == bindparam("seen")))
-    .values(channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"), leased_until=None)
+    .values(
+        channel_id=None,
+        ts=None,
+        attempt_at=None,
+        due_at=bindparam("now"),
+        owed_since=_OWED,
+        leased_until=None,
+    )
 )
 _LATER = Prepared(
     update(messages).where(_ID).values(due_at=bindparam("then"), error=bindparam("why"), leased_until=None)
@@ -149,15 +175,24 @@ _LATER = Prepared(
 _GIVE_UP = Prepared(
     update(messages)
     .where(_ID)
-    .values(due_at=None, given_up_at=bindparam("now"), error=bindparam("why"), leased_until=None)
+    .values(
+        due_at=None, owed_since=None, given_up_at=bindparam("now"), error=bindparam("why"), leased_until=None
+    )
 )
 _READDRESS = Prepared(
     update(messages)
     .where(_ID)
-    .values(recipient=bindparam("to"), channel_id=None, ts=None, attempt_at=None, due_at=bindparam("now"),
-            leased_until=None)
-)  # fmt: skip
-_OLDEST_DUE = Prepared(select(func.min(messages.c.due_at)).where(messages.c.due_at <= bindparam("now")))
+    .values(
+        recipient=bindparam("to"),
+        channel_id=None,
+        ts=None,
+        attempt_at=None,
+        due_at=bindparam("now"),
+        owed_since=_OWED,
+        leased_until=None,
+    )
+)
+_OWED_SINCE = Prepared(select(func.min(messages.c.owed_since)).where(messages.c.owed_since.is_not(None)))
 _PAGED = Prepared(
     select(func.count()).where(
         and_(
@@ -196,6 +231,7 @@ def want(
         "wanted": 1,
         "priority": priority,
         "due_at": now,
+        "owed_since": now,
         "created_at": now,
     }
     return _INSERT.changed(connection, row) == 1
@@ -269,9 +305,11 @@ def cards_of(connection: Connection, action_id: str) -> dict[str, Message]:
     return {row.review_id: record_of(row) for row in rows}
 
 
-def lease(connection: Connection, *, by: str, now: float, until: float, most: int) -> list[Message]:
-    """Take due messages for one worker, the most urgent first."""
-    due = _DUE.all(connection, {"now": now, "most": most})
+def lease(
+    connection: Connection, *, by: str, now: float, until: float, most: int, least: int = REST
+) -> list[Message]:
+    """Take due messages for one worker, the most urgent first, down to the `least` urgent that is taken."""
+    due = _DUE.all(connection, {"now": now, "most": most, "least": least})
     taken = []
     for row in due:
         values = {"message_id": row.id, "by": by, "now": now, "until": until}
@@ -305,12 +343,6 @@ def lost(connection: Connection, message_id: str, seen: str, now: float) -> bool
     return _LOST.changed(connection, {"message_id": message_id, "seen": seen, "now": now}) == 1
 
 
-def owed(connection: Connection, message_ids: Iterable[str]) -> set[str]:
-    """Return which of these messages are due now or later."""
-    found = (_BY_ID.first(connection, {"message_id": message_id}) for message_id in message_ids)
-    return {row.id for row in found if row is not None and row.due_at is not None}
-
-
 def later(connection: Connection, message_id: str, at: float, error: str) -> None:
     """Try again then."""
     _LATER.changed(connection, {"message_id": message_id, "then": at, "why": error})
@@ -326,9 +358,9 @@ def readdress(connection: Connection, message_id: str, recipient: str, now: floa
     _READDRESS.changed(connection, {"message_id": message_id, "to": recipient, "now": now})
 
 
-def oldest_due(connection: Connection, now: float) -> float | None:
-    """Return since when the longest waiting message is due, or None."""
-    at: float | None = _OLDEST_DUE.scalar(connection, {"now": now})
+def owed_since(connection: Connection) -> float | None:
+    """Return since when the message is owed that Slack lacks for longest, or None where it lacks none."""
+    at: float | None = _OWED_SINCE.scalar(connection, {})
     return at
 
 

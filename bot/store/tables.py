@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -183,6 +183,7 @@ messages = Table(
     Column("shown", Integer, nullable=False, server_default="0"),
     Column("priority", Integer, nullable=False),
     Column("due_at", Float),  # when the courier should look at it; NULL when shown = wanted or given up
+    Column("owed_since", Float),  # since when Slack lacks what is wanted, however often it was put off
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("attempt_at", Float),  # noted before a post, so that an ambiguous one is looked for first
     Column("doubted_since", Float),  # when an earlier post was made that may still land beside the last one
@@ -195,6 +196,7 @@ messages = Table(
     Column("leased_by", String),
     Column("leased_until", Float),
     _partial("messages_due", "priority", "due_at", where="due_at IS NOT NULL"),
+    _partial("messages_owed", "owed_since", where="owed_since IS NOT NULL"),
     Index("messages_review", "review_id"),
     _partial("messages_action", "action_id", "position", where="action_id IS NOT NULL", unique=True),
     _partial("messages_doubted", "doubted_since", where="doubted_since IS NOT NULL"),

@@ -16,6 +16,7 @@ from bot.domain.policy import Policy
 from bot.domain.risk import Tier
 from bot.errors import MembraneError, SettingsError
 from bot.settings import Delivery, Settings
+from bot.slack.calls import Calls
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.people import SlackPeople
@@ -43,7 +44,7 @@ async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
     found += await _scopes(client)
     found += await _app_token(client, chosen)
     if policy is not None:
-        places = Places(client)
+        places = Places(Calls(client))
         found += [await _channel(client, places, name) for name in sorted(policy.channels)]
         found += await _people(client, identity, policy)
     return found
@@ -91,7 +92,7 @@ async def _app_token(client: AsyncWebClient, chosen: Settings) -> list[Finding]:
 async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding:
     part = f"channel {name}"
     try:
-        channel_id = await ask("users.conversations", places.find(name))
+        channel_id = await places.find(name)
         told = await ask("conversations.info", client.conversations_info(channel=channel_id))
         channel: Mapping[str, Any] | None = told["channel"]
     except NoSuchChannel:
@@ -129,7 +130,7 @@ async def _people(client: AsyncWebClient, identity: Identity, policy: Policy) ->
     async def known() -> Identity:
         return identity
 
-    directory = SlackPeople(client, lambda: policy, known, time.time)
+    directory = SlackPeople(Calls(client), lambda: policy, known, time.time)
     voters: dict[str, frozenset[str]] = {}
     found = []
     for name in sorted(policy.people):

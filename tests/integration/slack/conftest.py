@@ -18,6 +18,7 @@ from bot.domain.record import Message, Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
 from bot.membrane import Membrane
 from bot.slack.admins import Admins
+from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
 from bot.slack.identity import Identity, identify, web_client
@@ -95,6 +96,14 @@ class Room:
     async def card(self, standing: Standing) -> Message:
         return next(row for row in await self.rows(standing) if row.kind == "card")
 
+    async def waits(self, for_s: float = 30.0) -> bool:
+        """Whether a message is due, or will be soon."""
+        soon = self.clock() + for_s
+        due = await self.db.read(
+            lambda connection: connection.exec_driver_sql("SELECT min(due_at) FROM messages").scalar()
+        )
+        return due is not None and due < soon
+
     def said(self, channel_id: str) -> list[str]:
         """The fallback texts in a conversation, oldest first."""
         return [message.text for message in self.slack.state.conversations[channel_id].messages.values()]
@@ -124,7 +133,7 @@ def make_courier(
     more: dict[str, Any] = {"rates": UNPACED, "timing": QUICK, **changes}
     return Courier(
         membrane.outbox,
-        web,
+        Calls(web, clock),
         identity,
         policy=lambda: membrane.policy,
         people=people,

@@ -23,7 +23,7 @@ async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: floa
     """Sweep, letting time pass, until nothing is due any more."""
     courier = courier or room.courier
     async with asyncio.timeout(for_s):
-        while await courier.sweep() or await courier.behind_s() > 0:
+        while await courier.sweep() or await room.waits():
             await asyncio.sleep(0.03)
 
 

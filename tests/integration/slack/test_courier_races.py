@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from bot.domain.record import Message
-from bot.membrane import Outbox
+from bot.localslack import LocalSlack
+from bot.membrane import CardFacts, Outbox
 from bot.slack.pace import Rates
-from tests.fakes import CLEO
-from tests.integration.slack.conftest import Room
-from tests.integration.slack.test_courier_faults import in_doubt, until_quiet, vote
+from tests.fakes import ADA, CLEO
+from tests.integration.slack.conftest import SEED, Room
+from tests.integration.slack.test_courier_faults import in_doubt, paged, until_quiet, vote
 from tests.unit.slack.reading import read
 
 
@@ -152,21 +154,81 @@ async def test_a_copy_that_slack_lets_nobody_delete_is_not_looked_for_for_ever(r
     assert await in_doubt(room) == []
 
 
-async def test_what_is_taken_up_while_it_is_asked_how_far_behind_it_is_counts(
+async def test_a_page_whose_outcome_came_just_before_it_is_sent_is_not_sent(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
-    owed = room.membrane.outbox.owed
+    standing = await paged(room)
+    attempting = room.membrane.outbox.attempting
 
-    async def slow(ids: Any) -> set[str]:
-        found = await owed(ids)
+    async def overtaken(message_id: str, **more: Any) -> Any:
+        if (await room.membrane.standing(standing.action.id)).review.pending:  # type: ignore[union-attr]
+            await vote(room, standing)
+        return await attempting(message_id, **more)
+
+    monkeypatch.setattr(room.membrane.outbox, "attempting", overtaken)
+    await until_quiet(room)
+    assert not room.dm(ADA) or room.said(room.dm(ADA)) == []
+    assert all(row.due_at is None for row in await room.rows(standing))
+
+
+async def test_what_is_sent_is_what_was_true_when_it_was_noted(room: Room) -> None:
+    """One read for the note and the drawing: an outcome in between is not sent as a page."""
+    page = next(row for row in await room.rows(await paged(room)) if row.kind == "page")
+    facts = await room.membrane.outbox.attempting(page.id)
+    assert isinstance(facts, CardFacts)
+    assert facts.review.pending
+    assert facts.message.attempt_at is not None
+
+
+async def test_a_look_is_made_although_the_last_post_was_refused(room: Room) -> None:
+    """In doubt, then refused as too fast: the first one has landed meanwhile."""
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.5)
+    room.slack.faults.arm(method="chat.postMessage", kind="rate_limit", retry_after=2)
+    await room.propose()
+    async with asyncio.timeout(5):
+        while len(room.slack.calls.of("chat.postMessage")) < 2:
+            await room.courier.sweep()
+            await asyncio.sleep(0.03)
+        while not room.said("C0APPR"):
+            await asyncio.sleep(0.03)
+    room.clock.ahead += 2
+    await until_quiet(room)
+    assert len(room.slack.calls.of("chat.postMessage")) == 2
+    assert len(room.said("C0APPR")) == 1
+
+
+async def test_a_clicked_card_is_redrawn_while_posts_are_slow(room: Room) -> None:
+    standing = await room.propose()
+    await until_quiet(room)
+    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=1.9, times=1000)
+    for number in range(14):
+        await room.propose(agent=f"agent-{number}")
+    running = asyncio.create_task(room.courier.run())
+    async with asyncio.timeout(5):
+        while len(room.slack.calls.of("chat.postMessage")) < 13:
+            await asyncio.sleep(0.01)
+        await vote(room, standing)
+        while "✅ Approved" not in read(room.blocks("C0APPR")):
+            await asyncio.sleep(0.01)
+    assert len(room.said("C0APPR")) == 1, "the others are still on their way"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+class TestAnotherClock:
+    """Slack's clock is the real one, and the bot's is ahead: as after the machine's was set back."""
+
+    @pytest.fixture
+    async def slack(self) -> AsyncIterator[LocalSlack]:
+        async with LocalSlack(SEED, rate_scale=None, retry_scale=0) as server:
+            yield server
+
+    async def test_a_post_in_doubt_is_found(self, room: Room) -> None:
+        room.clock.ahead = 3600
+        room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True)
         await room.propose()
-        await room.courier.sweep()
-        return found
-
-    monkeypatch.setattr(room.membrane.outbox, "owed", slow)
-    await room.courier.behind_s()
-    monkeypatch.undo()
-    room.clock.ahead += 200
-    await room.courier.sweep()
-    assert await room.courier.behind_s() >= 199
+        for _ in range(10):
+            await room.courier.sweep()
+            room.clock.ahead += 60
+        assert len(room.said("C0APPR")) == 1
+        assert len(room.slack.calls.of("chat.postMessage")) == 1

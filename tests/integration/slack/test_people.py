@@ -12,6 +12,7 @@ from bot.domain.policy import Policy
 from bot.errors import MembraneError
 from bot.localslack import LocalSlack
 from bot.membrane import Resolved
+from bot.slack.calls import Calls
 from bot.slack.identity import identify, web_client
 from bot.slack.people import SlackPeople
 from tests.fakes import ADA, BEN, CLEO, PEOPLE, policy
@@ -35,7 +36,7 @@ def people(slack: LocalSlack, clock: Clock) -> SlackPeople:
     weekly = OnCall(Rotation((ADA, BEN), 100.0, clock()))
     in_force = with_people(money=UserGroup("S0FIN"), off=UserGroup("S0OFF"), duty=weekly)
     web = web_client(slack.bot_token, slack.api_url, timeout_s=2)
-    return SlackPeople(web, lambda: in_force, lambda: identify(web), clock)
+    return SlackPeople(Calls(web, clock), lambda: in_force, lambda: identify(web), clock)
 
 
 async def test_users_groups_and_rotations_are_resolved(people: SlackPeople, clock: Clock) -> None:

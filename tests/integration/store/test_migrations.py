@@ -156,3 +156,19 @@ def test_a_database_of_something_else_is_refused(path: Path) -> None:
         open_database(path, exclusive=True)
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+
+
+def test_what_was_owed_is_owed_since_it_was_wanted() -> None:
+    """One that was never shown, put off until later; one to be drawn again; one that is as it should be."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        migrations.upgrade(connection, "base", "0003")
+        connection.exec_driver_sql(
+            "INSERT INTO messages (id, kind, recipient, wanted, shown, priority, due_at, created_at) VALUES "
+            "('new', 'card', '#a', 1, 0, 2, 900.0, 100.0), ('old', 'card', '#a', 2, 1, 4, 500.0, 100.0), "
+            "('done', 'card', '#a', 1, 1, 4, NULL, 100.0)"
+        )
+        migrations.upgrade(connection, "0003")
+        rows = connection.exec_driver_sql("SELECT id, owed_since FROM messages ORDER BY id").all()
+        assert [tuple(row) for row in rows] == [("done", None), ("new", 100.0), ("old", 500.0)]
+    engine.dispose()

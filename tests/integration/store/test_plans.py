@@ -47,7 +47,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "open": ("reviews_", reviews.open_count),
     "pending": ("reviews_pending", lambda c: reviews.listed(c, state=ReviewState.PENDING)),
     "messages": ("messages_due", lambda c: messages.lease(c, by="me", now=NOW, until=NOW, most=9)),
-    "lag": ("messages_due", lambda c: messages.oldest_due(c, NOW)),
+    "lag": ("messages_owed", messages.owed_since),
     "unreported": ("executions_unreported", lambda c: executions.unreported(c, NOW, 500)),
     "unknown of an agent": ("unknowns_open", lambda c: unknowns.open_count(c, "ops")),
     "in doubt": ("messages_doubted", lambda c: doubts.in_doubt(c, 9)),

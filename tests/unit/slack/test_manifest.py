@@ -96,12 +96,8 @@ def methods_used() -> set[str]:
     used = set()
     for path in (ROOT / "bot" / "slack").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in known
-            ):
-                used.add(known[node.func.attr])
+            if isinstance(node, ast.Attribute) and node.attr in known:
+                used.add(known[node.attr])
     return used
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.slack.pace import POST, UPDATE, Pace, Rates
+from bot.slack.calls import POST, UPDATE
+from bot.slack.pace import Pace, Rates
 
 RATES = Rates(channel_s=1.0, workspace_s=0.1, update_s=1.0, update_burst=4, kept_updates=2)
 
@@ -29,27 +30,12 @@ def test_updates_may_come_in_a_burst_whose_end_is_kept_for_clicks() -> None:
     assert pace.take(UPDATE, "C1", 101.0, urgent=True) <= 101.0
 
 
-def test_a_pause_holds_a_method_in_one_channel() -> None:
+def test_what_slack_holds_back_waits_and_takes_no_turn() -> None:
     pace = Pace(RATES)
-    pace.pause(POST, "C1", 130.0)
-    assert pace.take(POST, "C1", 100.0) == 130.0
+    assert pace.take(POST, "C1", 100.0, held_until=130.0) == 130.0
     assert pace.take(POST, "C2", 100.0) <= 100.0
+    assert pace.take(UPDATE, "C1", 100.0, held_until=130.0) == 130.0
     assert pace.take(UPDATE, "C1", 100.0) <= 100.0
-
-
-def test_a_pause_of_everything_holds_everything() -> None:
-    pace = Pace(RATES)
-    pace.pause("", "", 130.0)
-    assert pace.stopped_until() == 130.0
-    assert pace.take(POST, "C1", 100.0) == 130.0
-    assert pace.take(UPDATE, "C1", 100.0) == 130.0
-
-
-def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
-    pace = Pace(RATES)
-    pace.pause(POST, "C1", 130.0)
-    pace.pause(POST, "C1", 110.0)
-    assert pace.take(POST, "C1", 120.0) == 130.0
 
 
 def test_a_thousand_waiting_cards_are_looked_at_about_when_their_turn_comes() -> None:

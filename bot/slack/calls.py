@@ -1,0 +1,71 @@
+"""Calls to Slack's Web API, each held back for as long as Slack said when it last refused one as too fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.escalation import Instant
+from bot.slack.failures import CallFailed, Failure, Kind, ask
+
+T = TypeVar("T")
+
+POST = "chat.postMessage"
+UPDATE = "chat.update"
+DELETE = "chat.delete"
+MOST_KEPT = 1000
+
+
+class Calls:
+    """The one door to the Web API for whoever calls it by himself, and not in answer to a click.
+
+    Slack counts a method's calls in the whole workspace, posts by channel:
+    https://docs.slack.dev/apis/web-api/rate-limits
+    """
+
+    def __init__(self, client: AsyncWebClient, clock: Callable[[], float] = time.time) -> None:
+        self.client = client
+        self._clock = clock
+        self._held: dict[tuple[str, str], Instant] = {}
+        self._stopped_until = 0.0
+
+    async def ask(
+        self, method: str, call: Callable[..., Awaitable[T]], *, changes: bool = False, **arguments: Any
+    ) -> T:
+        """Make one call of `method`. Raises CallFailed, also where it is held back, without calling then.
+
+        One that `changes` nothing is never in doubt: where it broke, it is simply made again.
+        """
+        channel_id = str(arguments.get("channel", "")) if method == POST else ""
+        wait = self.held_until(method, channel_id) - self._clock()
+        if wait > 0:
+            raise CallFailed(method, Failure(Kind.LIMITED, "ratelimited", wait))
+        try:
+            return await ask(method, call(**arguments), changes=changes)
+        except CallFailed as failed:
+            if failed.failure.kind is Kind.LIMITED:
+                self._hold(method, channel_id, failed.failure.retry_after)
+            raise
+
+    def held_until(self, method: str, channel_id: str = "") -> Instant:
+        """Return until when a method is left alone, in a channel where it is counted so; the past, if not."""
+        return max(self._stopped_until, self._held.get((method, channel_id), 0.0))
+
+    def stop(self, seconds: float) -> None:
+        """Hold everything back for a while: the token is not good."""
+        self._stopped_until = max(self._stopped_until, self._clock() + seconds)
+
+    @property
+    def stopped_until(self) -> Instant:
+        """Until when nothing at all may be called; the past, if that is now."""
+        return self._stopped_until
+
+    def _hold(self, method: str, channel_id: str, seconds: float) -> None:
+        now = self._clock()
+        if len(self._held) >= MOST_KEPT:
+            self._held = {key: until for key, until in self._held.items() if until > now}
+        until = now + seconds
+        self._held[method, channel_id] = max(until, self._held.get((method, channel_id), 0.0))

@@ -1,0 +1,85 @@
+"""Messages that Slack lets nobody change any more: no button stays that is not true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fakes import ADA
+from tests.integration.slack.conftest import Room
+from tests.integration.slack.test_courier_faults import paged, until_quiet, vote
+from tests.unit.slack.reading import read
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"kind": "rate_limit", "retry_after": 1},
+        {"kind": "http", "status": 503},
+        {"kind": "drop"},
+        {"kind": "drop", "after": True},
+        {"kind": "error", "error": "internal_error", "after": True},
+    ],
+)
+@pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
+async def test_the_old_card_goes_although_its_deletion_fails_at_first(
+    room: Room, error: str, trouble: Any
+) -> None:
+    standing = await room.propose()
+    await until_quiet(room)
+    room.slack.faults.arm(method="chat.update", kind="error", error=error)
+    room.slack.faults.arm(method="chat.delete", **trouble)
+    await vote(room, standing)
+    for _ in range(5):
+        await until_quiet(room)
+        room.clock.ahead += 10
+    assert len(room.said("C0APPR")) == 1
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
+
+
+async def test_a_card_that_may_not_even_be_deleted_is_posted_again(room: Room) -> None:
+    standing = await room.propose()
+    await until_quiet(room)
+    room.slack.faults.arm(method="chat.update", kind="error", error="edit_window_closed")
+    room.slack.faults.arm(method="chat.delete", kind="error", error="cant_delete_message")
+    await vote(room, standing)
+    await until_quiet(room)
+    assert len(room.said("C0APPR")) == 2
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
+
+
+def not_editable(room: Room) -> None:
+    """Let nobody change what is in a DM."""
+    room.slack.faults.arm(
+        method="chat.update",
+        kind="error",
+        error="edit_window_closed",
+        times=1000,
+        when=lambda args: args["channel"] != "C0APPR",
+    )
+
+
+async def test_a_page_goes_with_the_outcome(room: Room) -> None:
+    standing = await paged(room)
+    await until_quiet(room)
+    not_editable(room)
+    await vote(room, standing)
+    await until_quiet(room)
+    assert room.said(room.dm(ADA)) == []
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
+
+
+async def test_a_page_stays_while_it_asks(room: Room) -> None:
+    standing = await paged(room)
+    await until_quiet(room)
+    not_editable(room)
+    assert standing.review
+    await room.membrane.acknowledge(standing.review.id, ADA)
+    await until_quiet(room)
+    assert len(room.said(room.dm(ADA))) == 1
+    assert "[Approve]" in read(room.blocks(room.dm(ADA)))
+    assert not await room.waits(3600)
+    await vote(room, standing)
+    await until_quiet(room)
+    assert room.said(room.dm(ADA)) == []

@@ -1,0 +1,123 @@
+"""What Slack lacks is late, however often it was tried: for the metric, the auditor, and the next process."""
+
+from __future__ import annotations
+
+from bot.metrics import Metrics
+from bot.slack.lateness import LATE_S
+from bot.slack.pace import USUAL
+from tests.integration.slack.conftest import Room
+from tests.integration.slack.test_courier_faults import until_quiet, vote
+from tests.unit.slack.reading import read
+
+MINUTES = 60.0
+
+
+async def lag(room: Room) -> float:
+    """The figure that a Prometheus server is told."""
+    text = (await Metrics(room.membrane, room.db, dict, clock=room.clock).scrape()).decode()
+    line = next(line for line in text.splitlines() if line.startswith("membrane_courier_lag_seconds"))
+    return float(line.split()[1])
+
+
+async def pass_time(room: Room, seconds: float, step: float = 15.0) -> list[str]:
+    """Let the sweeps run for a while. Returns what the auditor found."""
+    found = []
+    for _ in range(int(seconds / step)):
+        await room.courier.sweep()
+        room.clock.ahead += step
+        await room.membrane.page_due()
+        await room.membrane.expire_due()
+        found += [finding.text for finding in await room.membrane.audit()]
+    await room.courier.sweep()
+    return found
+
+
+async def test_the_metric_says_so_when_nothing_can_be_posted(room: Room) -> None:
+    room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=10_000)
+    await room.propose()
+    await pass_time(room, 10 * MINUTES)
+    assert await lag(room) >= 10 * MINUTES - 1
+    assert await room.courier.behind_s() >= 10 * MINUTES - 1
+    room.slack.faults.clear()
+    room.clock.ahead += 31
+    await until_quiet(room)
+    assert await lag(room) == 0
+
+
+async def test_the_next_process_knows_since_when(room: Room) -> None:
+    room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=10_000)
+    await room.propose()
+    await pass_time(room, 10 * MINUTES)
+    await room.membrane.take_over()
+    assert await room.new_courier().behind_s() >= 10 * MINUTES - 1
+
+
+async def test_the_auditor_finds_pages_that_reach_nobody(room: Room) -> None:
+    await room.propose("release.sign")
+    await until_quiet(room)
+    room.clock.ahead += 300
+    await room.membrane.page_due()
+    for method in ("chat.postMessage", "conversations.open"):
+        room.slack.faults.arm(method=method, kind="http", status=503, times=10_000)
+    found = await pass_time(room, 10 * MINUTES)
+    assert any("have not reached Slack" in text for text in found)
+
+
+async def test_a_card_that_has_no_place_at_all_is_late(room: Room) -> None:
+    """Every channel is archived, and nobody can be written to: an operator has to see that."""
+    for channel in ("C0APPR", "C0ADMIN", "C0INC"):
+        room.slack.state.change_channel(channel, is_archived=True)
+    room.slack.faults.arm(method="conversations.open", kind="error", error="user_disabled", times=10_000)
+    await room.propose("release.sign")
+    found = await pass_time(room, 10 * MINUTES)
+    assert await room.courier.behind_s() > LATE_S
+    assert any("have not reached Slack" in text for text in found)
+    room.slack.state.change_channel("C0APPR", is_archived=False)
+    room.slack.faults.clear()
+    await pass_time(room, 10 * MINUTES)
+    assert "[Approve]" in read(room.blocks("C0APPR"))
+
+
+async def test_nothing_is_owed_of_what_was_dropped(room: Room) -> None:
+    standing = await room.propose("release.sign")
+    await until_quiet(room)
+    room.clock.ahead += 300
+    room.slack.faults.arm(method="conversations.open", kind="rate_limit", retry_after=60, times=100)
+    await room.membrane.page_due()
+    await room.courier.sweep()
+    assert await lag(room) >= 0
+    await vote(room, standing)
+    await until_quiet(room)
+    room.clock.ahead += 600
+    await until_quiet(room)
+    assert await lag(room) == 0
+
+
+async def test_a_burst_at_slacks_pace_is_no_finding(room: Room) -> None:
+    """Two hundred cards take their time in one channel. That is late, and nothing is stuck."""
+    courier = room.new_courier(rates=USUAL)
+    for number in range(200):
+        await room.propose(agent=f"agent-{number}")
+    found = []
+    for second in range(220):
+        await courier.sweep()
+        room.clock.ahead += 1.06
+        if second % 20 == 0:
+            found += [finding.text for finding in await room.membrane.audit()]
+    assert len(room.said("C0APPR")) == 200
+    assert not any("have not reached Slack" in text for text in found)
+
+
+async def test_a_clock_that_was_ahead_holds_no_card_back(room: Room) -> None:
+    """The clock was an hour ahead when a post was tried; it was put right, and the bot started again."""
+    room.clock.ahead = 3600
+    card = await room.card(await room.propose())
+    assert await room.membrane.outbox.attempting(card.id)
+    room.clock.ahead = 0
+    await room.membrane.take_over()
+    courier = room.new_courier()
+    for _ in range(5):
+        await courier.sweep()
+        room.clock.ahead += 5
+    assert len(room.said("C0APPR")) == 1
+    assert await lag(room) == 0
