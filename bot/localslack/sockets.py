@@ -14,6 +14,7 @@ from bot.localslack.faults import Faults
 from bot.localslack.workspace import Json
 
 MOST_CONNECTIONS = 10
+WARNED_FOR = 10.0  # seconds between a warning and the end, as with Slack
 CONNECTION_LIVES = 18_060  # seconds, as Slack says in its hello; here a socket lives until it is closed
 
 EnvelopeType = Literal["interactive", "events_api"]
@@ -53,6 +54,7 @@ class Sockets:
         self._open: list[web.WebSocketResponse] = []
         self._requests: dict[web.WebSocketResponse, web.Request] = {}
         self._waiting: dict[str, asyncio.Future[Json]] = {}
+        self._warned: dict[web.WebSocketResponse, asyncio.Task[None]] = {}
 
     @property
     def count(self) -> int:
@@ -107,15 +109,29 @@ class Sockets:
         response = ack.get("payload") if wants_response else None
         return Reply(acked=True, response=response or None)
 
-    async def announce(self, reason: Literal["warning", "refresh_requested"]) -> None:
-        """Tell every connection that it is about to end, or (``refresh_requested``) end it after telling."""
-        for socket in list(self._open):
+    async def announce(
+        self, reason: Literal["warning", "refresh_requested"], *, most: int | None = None
+    ) -> None:
+        """Tell the connections, or the `most` next in turn, that they are about to end.
+
+        Of ``refresh_requested`` that is at once, of ``warning`` after `WARNED_FOR` seconds. What is warned
+        gets nothing any more that another can take.
+        """
+        for socket in list(self._open)[:most]:
             await socket.send_json(self._goodbye(reason))
             if reason == "refresh_requested":
                 await socket.close()
+            elif socket not in self._warned:
+                self._warned[socket] = asyncio.create_task(self._end(socket))
+
+    async def _end(self, socket: web.WebSocketResponse) -> None:
+        await asyncio.sleep(WARNED_FOR)
+        await socket.close()
 
     async def close(self) -> None:
         """End every connection in an orderly way."""
+        for ending in list(self._warned.values()):
+            ending.cancel()
         for socket in list(self._open):
             await socket.close()
 
@@ -129,7 +145,8 @@ class Sockets:
 
     async def _send(self, envelope: Json) -> bool:
         while self._open:
-            socket = self._open.pop(0)
+            socket = next((each for each in self._open if each not in self._warned), self._open[0])
+            self._open.remove(socket)
             self._open.append(socket)  # the next payload goes down the next connection
             try:
                 await socket.send_json(envelope)
@@ -156,6 +173,9 @@ class Sockets:
             self._open.remove(socket)
             self._changed()
         self._requests.pop(socket, None)
+        ending = self._warned.pop(socket, None)
+        if ending is not None and ending is not asyncio.current_task():
+            ending.cancel()
 
     def _hello(self) -> Json:
         return {

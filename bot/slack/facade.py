@@ -84,10 +84,14 @@ class Slack:
             clock=self._clock,
         )
         self._delivery = delivery = self._way_in(app, signing_secret)
+        # Cards go out meanwhile, however long it takes to learn whether clicks will come in.
+        sending = asyncio.create_task(self._courier.run(), name="courier")
         try:
             await delivery.start()
-            await self._courier.run()
+            await sending
         finally:
+            sending.cancel()
+            await asyncio.wait([sending])
             await delivery.stop()
 
     async def _identity_at_last(self) -> Identity:

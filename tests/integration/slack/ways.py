@@ -18,7 +18,7 @@ from bot.slack.delivery import HttpDelivery, SocketDelivery
 
 @asynccontextmanager
 async def by_socket(app: AsyncApp, slack: LocalSlack) -> AsyncIterator[SocketDelivery]:
-    delivery = SocketDelivery(app, slack.app_token, check_s=0.05, patience_s=0.5)
+    delivery = SocketDelivery(app, slack.app_token, check_s=0.05, patience_s=0.5, drain_s=0.5)
     await delivery.start()
     try:
         async with asyncio.timeout(5):
