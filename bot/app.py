@@ -176,13 +176,13 @@ class Bot:
         lines = ["The policy was reloaded.", *reload.changes, *self.host.recheck(policy)]
         if not reload.changes:
             lines[0] = "The policy loads again; nothing changed."
-        await self.slack.tell_admins("\n".join(lines), about=f"policy {policy.version}")
+        await self.membrane.admins.tell("\n".join(lines), about=f"policy {policy.version}")
 
     async def _policy_refused(self, error: PolicyError) -> None:
         lead = "The policy does not load, so the last good one stays in force."
         # Without the line and its caret, which point nowhere where letters are not of one width.
         problems = (str(replace(problem, source="")) for problem in error.problems)
-        await self.slack.tell_admins("\n".join((lead, *problems)), about=str(error))
+        await self.membrane.admins.tell("\n".join((lead, *problems)), about=str(error))
 
     @asynccontextmanager
     async def _background(

@@ -80,7 +80,7 @@ class Host:
         except BaseException:
             await self._stack.aclose()
             raise
-        parking = Parking(self._membrane, self._tell)
+        parking = Parking(self._membrane)
         self._parking = parking
         self._runner = Runner(self._membrane, self._graphs, parking, self._clock)
         self._retention = Retention(self._membrane, self._saver, self._retain_s, self._clock)
@@ -232,12 +232,6 @@ class Host:
         finally:
             del self._tasks[thread_id]
             self._membrane.bells.threads.set()
-
-    async def _tell(self, text: str, *, key: str) -> None:
-        """Tell the admins, once a day and key."""
-        channel = self._membrane.policy.admin_channel
-        if channel is not None:
-            await self._membrane.outbox.notice(channel, text, key=f"{key}_{int(self._clock() // DAY_S)}")
 
     async def run(self) -> None:
         """Sweep whenever a bell rings, and every `interval_s` seconds, until `stop`."""

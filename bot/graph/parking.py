@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection
-from typing import Any, Protocol
+from collections.abc import Collection
 
 import structlog
 from langgraph.types import Interrupt, StateSnapshot
@@ -24,14 +23,6 @@ STALLED_S = 60.0
 """How long a thread that cannot go on is left alone."""
 
 
-class Tell(Protocol):
-    """Tells the admins something, once per key."""
-
-    def __call__(self, text: str, *, key: str) -> Awaitable[Any]:
-        """Tell it."""
-        ...
-
-
 class Later(Exception):
     """The thread cannot go on now and is looked at again. The text says why; `after_s` is in seconds."""
 
@@ -43,9 +34,8 @@ class Later(Exception):
 class Parking:
     """What follows from where a thread stands: reviews opened, withdrawn, delivered; its own state."""
 
-    def __init__(self, membrane: Membrane, tell: Tell) -> None:
+    def __init__(self, membrane: Membrane) -> None:
         self._membrane = membrane
-        self.tell = tell
 
     async def settle(
         self,
@@ -154,7 +144,7 @@ class Parking:
             "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
         )
         await self._membrane.thread_state(thread.id, "stalled", why)
-        await self.tell(f"{why}.", key=f"stalled_{thread.id}_{hosted.version}")
+        await self._membrane.admins.tell(f"{why}.", about=f"stalled_{thread.id}_{hosted.version}")
         raise Later(why, STALLED_S)
 
     async def fail(
@@ -170,9 +160,9 @@ class Parking:
         await self._report_not_run(thread, watcher, f"the thread failed before it started: {why}")
         await self._membrane.ended(thread.id, "failed", why)
         version = hosted.version if hosted is not None else "none"
-        await self.tell(
+        await self._membrane.admins.tell(
             f"A thread of the graph {thread.graph} failed ({thread.id}): {why[:1000]}",
-            key=f"failed_{thread.graph}_{version}_{type(error).__name__}",
+            about=f"failed_{thread.graph}_{version}_{type(error).__name__}",
         )
 
     async def _report_not_run(self, thread: ThreadRecord, watcher: ToolWatcher | None, why: str) -> None:

@@ -129,7 +129,7 @@ class Runner:
         )
         if thread.state == "parked":
             await self._membrane.thread_state(thread.id, "stalled", why)
-        await self._parking.tell(f"{why}. One is {thread.id}.", key=f"unloaded_{thread.graph}")
+        await self._membrane.admins.tell(f"{why}. One is {thread.id}.", about=f"unloaded_{thread.graph}")
         raise Later(why, STALLED_S)
 
     async def _answers(
@@ -218,7 +218,7 @@ class Runner:
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
         await self._membrane.thread_state(thread.id, "stalled", why)
-        await self._parking.tell(f"{why}. It is tried again.", key=f"untaken_{interrupt_id}")
+        await self._membrane.admins.tell(f"{why}. It is tried again.", about=f"untaken_{interrupt_id}")
         raise Later(why, STALLED_S)
 
 

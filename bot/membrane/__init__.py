@@ -3,6 +3,7 @@
 Each module holds the use cases of one actor; `Membrane` is all of them behind one name.
 """
 
+from bot.membrane.admins import Admins
 from bot.membrane.bells import Bells, wait_for
 from bot.membrane.core import Core, Directory, Resolved, new_id
 from bot.membrane.executing import Executing
@@ -19,6 +20,7 @@ from bot.membrane.vault import Vault, fits
 
 __all__ = [
     "OPEN",
+    "Admins",
     "Asked",
     "Bells",
     "Call",

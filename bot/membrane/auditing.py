@@ -5,10 +5,14 @@ It shares nothing with the sweeps but the rows, so that a fault in one is found 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import structlog
 
 from bot.domain.escalation import page_at
 from bot.domain.review import Review
+from bot.membrane.admins import Admins
 from bot.membrane.core import Core
 from bot.store import audits, messages, reviews
 from bot.store.database import Transaction
@@ -19,7 +23,8 @@ UNSENT_S = 300.0
 """A burst of two hundred cards takes nearly so long at Slack's pace; what is unsent for longer is stuck."""
 CHUNK = 200
 """Pending reviews looked at in one pass; the passes go round."""
-DAY_S = 86_400.0
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +36,20 @@ class Finding:
 
 
 class Auditing:
-    """The use case of the auditor. It remembers only where its round through the reviews is."""
+    """The use case of the auditor. It remembers where its round is, and what nobody could be told."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
+        self._admins = admins
         self._after = ""
+        self._unheard: set[str] = set()
 
     async def audit(self) -> list[Finding]:
         """Look, mend, tell the admins, and return what was found."""
         found = [*await self._late(), *await self._orphans(), *await self._round()]
         if found:
-            await self._core.db.write(lambda tx: self._tell(tx, found))
+            recipients = await self._admins.recipients()
+            await self._core.db.write(lambda tx: self._tell(tx, recipients, found))
             self._core.bells.ring()
         return found
 
@@ -114,19 +122,15 @@ class Auditing:
         )
         return [Finding(f"quorum {review.id}", text)]
 
-    def _tell(self, tx: Transaction, found: list[Finding]) -> None:
-        core = self._core
-        now, channel = core.clock(), core.policy().admin_channel
+    def _tell(self, tx: Transaction, recipients: Sequence[str], found: list[Finding]) -> None:
+        now = self._core.clock()
         for finding in found:
-            notice = f"msg_audit_{int(now // DAY_S)}_{finding.key}"
-            new = channel is None or messages.want(
-                tx.connection,
-                notice,
-                "notice",
-                channel,
-                now=now,
-                priority=messages.PAGE,
-                body=finding.text,
-            )
+            new = self._admins.want(tx, recipients, finding.text, about=finding.key, urgent=True)
+            if not recipients:
+                new = finding.key not in self._unheard
+                self._unheard.add(finding.key)
             if new:
+                _log.error("audit_found", what=finding.text)
                 tx.journal(now, "audit.found", {"what": finding.text})
+        if recipients:
+            self._unheard.clear()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bot.domain.action import Action
 from bot.domain.policy import Policy
 from bot.domain.ruling import Ruling
+from bot.membrane.admins import Admins
 from bot.membrane.auditing import Auditing
 from bot.membrane.bells import Bells
 from bot.membrane.core import Core, Directory, new_id
@@ -45,6 +46,7 @@ class Membrane:
     ) -> None:
         self._core = core = Core(db, policy, people, secret, bells or Bells(), clock, ids)
         self.bells = core.bells
+        self.admins = Admins(core)
         self.outbox = Outbox(core)
         self.tokens = Tokens(db, clock)
 
@@ -69,13 +71,13 @@ class Membrane:
         self.resolve_unknown = resolving.resolve_unknown
         self.unknown_receipt = resolving.unknown_receipt
 
-        sweeping = Sweeping(core)
+        sweeping = Sweeping(core, self.admins)
         self.expire_due = sweeping.expire_due
         self.page_due = sweeping.page_due
         self.digest_due = sweeping.digest_due
         self.unknown_due = sweeping.unknown_due
 
-        self.audit = Auditing(core).audit
+        self.audit = Auditing(core, self.admins).audit
 
         hosting = Hosting(core)
         self.start_thread = hosting.start_thread

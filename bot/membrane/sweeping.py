@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bot.domain import review as transitions
 from bot.domain.escalation import Chain, page_at
 from bot.domain.review import ActionState, Review
+from bot.membrane.admins import Admins
 from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.resolving import note_unknown
@@ -32,6 +33,30 @@ class _Round:
     channels: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Missing:
+    """Names of the policy's people that a page reaches nobody of, and who of the admins is told so."""
+
+    unresolved: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.unresolved, *self.empty]
+
+    def __str__(self) -> str:
+        sentences = []
+        if self.unresolved:
+            sentences.append(
+                f"who {', '.join(self.unresolved)} is cannot be told right now. Check the policy's people "
+                "and the bot's access to user groups."
+            )
+        if self.empty:
+            sentences.append(f"nobody is in {', '.join(self.empty)} now. Add people, or change the policy.")
+        return " And ".join(sentences)
+
+
 def _due_round(chain: Chain, review: Review, now: float) -> _Round:
     """Collect every position that is due, so that somebody who is owed three pages gets one."""
     window = review.ruling.window_s or 0.0
@@ -53,8 +78,9 @@ def _due_round(chain: Chain, review: Review, now: float) -> _Round:
 class Sweeping:
     """The use cases of the clock. Each returns how many rows it settled."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
+        self._admins = admins
 
     async def expire_due(self) -> int:
         """Close the reviews whose window has passed, and mark overdue the sign-offs that are mandated."""
@@ -101,17 +127,20 @@ class Sweeping:
             return False
         due = _due_round(chain, review, now)
         users: dict[str, int] = {}
-        missing: list[str] = []
+        missing = _Missing()
         for name, position in due.people.items():
             found = await self._core.people.resolve([name])
             users.update(dict.fromkeys(sorted(found.users), position))
-            missing.extend(found.unresolved)
-        if missing and not users and now - review.next_page_at < PATIENCE_S:
+            missing.unresolved.extend(found.unresolved)
+            if not found.users and not found.unresolved:
+                missing.empty.append(name)
+        if missing.unresolved and not users and now - review.next_page_at < PATIENCE_S:
             return False
+        missing.told = await self._admins.recipients() if missing.names else []
         return await self._core.db.write(lambda tx: self._want_pages(tx, review, due, users, missing))
 
     def _want_pages(
-        self, tx: Transaction, review: Review, due: _Round, users: dict[str, int], missing: list[str]
+        self, tx: Transaction, review: Review, due: _Round, users: dict[str, int], missing: _Missing
     ) -> bool:
         """Fenced: nothing is wanted if the review closed, or the chain moved, since this round was due."""
         core = self._core
@@ -131,22 +160,14 @@ class Sweeping:
                 review_id=review.id,
                 position=position,
             )
-        body = {"to": sorted(users), "posts": sorted(due.channels), "step": due.position, "missing": missing}
+        body = {"to": sorted(users), "posts": sorted(due.channels), "step": due.position}
+        body |= {"missing": missing.names}
         tx.journal(now, "review.paged", body, action_id=review.action_id, review_id=review.id)
-        if missing:
-            self._tell_missing(tx, review, missing, now)
+        if missing.names:
+            words = f"A page about {review.id} did not reach everybody: {missing}"
+            about = f"missing {review.id} {missing.names}"
+            self._admins.want(tx, missing.told, words, about=about, urgent=True)
         return True
-
-    def _tell_missing(self, tx: Transaction, review: Review, missing: list[str], now: float) -> None:
-        channel = self._core.policy().admin_channel
-        if channel is None:
-            return
-        text = (
-            f"A page about {review.id} did not reach everybody: who {', '.join(missing)} is cannot be told "
-            "right now. Check the policy's people and the bot's access to user groups."
-        )
-        notice = f"msg_missing_{review.id}_{'_'.join(missing)}"
-        messages.want(tx.connection, notice, "notice", channel, now=now, priority=messages.PAGE, body=text)
 
     async def digest_due(self) -> int:
         """Make a digest if its time has come and there is something to say. Returns 1 or 0."""

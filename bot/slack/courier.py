@@ -15,9 +15,8 @@ import structlog
 
 from bot.domain.policy import Policy
 from bot.domain.record import Message
-from bot.membrane import Bells, Directory, Outbox, wait_for
+from bot.membrane import Admins, Bells, Directory, Outbox, wait_for
 from bot.slack import doubts, pace
-from bot.slack.admins import Admins
 from bot.slack.calls import Calls
 from bot.slack.detours import Detours
 from bot.slack.doubts import Doubts, Timing

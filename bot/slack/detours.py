@@ -13,8 +13,7 @@ import structlog
 
 from bot.domain.policy import Policy
 from bot.domain.record import Message
-from bot.membrane import CardFacts, Directory, Facts, Outbox, ReceiptFacts
-from bot.slack.admins import Admins
+from bot.membrane import Admins, CardFacts, Directory, Facts, Outbox, ReceiptFacts
 from bot.slack.failures import Failure
 from bot.slack.places import GROUP, is_people
 

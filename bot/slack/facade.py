@@ -15,7 +15,6 @@ from bot.errors import SettingsError
 from bot.membrane import Membrane, Outbox
 from bot.settings import Delivery as Way
 from bot.settings import Settings
-from bot.slack.admins import Admins
 from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.delivery import Delivery, HttpDelivery, SocketDelivery
@@ -49,7 +48,6 @@ class Slack:
         self._calls = Calls(self._client, clock)
         self._known: Identity | None = None
         self._asking = asyncio.Lock()
-        self._admins: Admins | None = None
         self._courier: Courier | None = None
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
@@ -66,7 +64,7 @@ class Slack:
     async def run(self, membrane: Membrane) -> None:
         """Show and listen until cancelled. Raises SettingsError where Slack refuses a token."""
         self._outbox = membrane.outbox
-        self._admins = admins = Admins(membrane.outbox, self._policy, self.people, self._clock)
+        admins = membrane.admins
         self._lateness = Lateness(self.behind_s, admins, self._clock)
         self.people.tell = lambda words, about: admins.tell(words, about=about)
         identity = await self._identity_at_last()
@@ -136,13 +134,6 @@ class Slack:
         """Say so if messages are late, or were until now."""
         if self._lateness is not None:
             await self._lateness.look()
-
-    async def tell_admins(self, words: str, *, about: str) -> None:
-        """Tell the admins of the policy something, once a day for each thing."""
-        if self._admins is None:
-            _log.warning("admins_not_told", words=words, about=about)
-            return
-        await self._admins.tell(words, about=about)
 
     async def close(self) -> None:
         """Take nothing more from Slack."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.domain.escalation import Instant
-from bot.slack.admins import Admins
+from bot.membrane import Admins
 
 LATE_S = 60.0
 """A message that has waited longer than this is late: people do not see what waits for them."""

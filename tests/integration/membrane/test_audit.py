@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from bot.domain.review import Review
-from tests.fakes import CLEO
+from tests.fakes import CLEO, DIA, policy
 from tests.integration.membrane.conftest import Room
 
 
@@ -71,3 +74,64 @@ async def test_a_quorum_that_people_can_no_longer_reach_is_an_alert(room: Room) 
     room.people.people["leads"] = (CLEO,)
     (line,) = await found(room)
     assert line.startswith(f"{review.id} needs 2 approvals, but leads are 1 people")
+
+
+async def notices(room: Room) -> list[tuple[str, str]]:
+    """Whom the admins' notices go to, and what they say."""
+    leased = await room.membrane.outbox.lease(100)
+    return sorted((each.recipient, str(each.body)) for each in leased if each.kind == "notice")
+
+
+async def test_without_an_admin_channel_the_admins_are_told_one_by_one(room: Room) -> None:
+    review = await gated(room, "money.wire")
+    room.in_force.append(replace(policy(), admin_channel=None))
+    room.people.people["leads"] = (CLEO,)
+    for _ in range(3):
+        await found(room)
+        room.clock.forward(10)
+    ((recipient, words),) = await notices(room)
+    assert recipient == CLEO
+    assert words.startswith(f"{review.id} needs 2 approvals")
+    assert (await room.events()).count("audit.found") == 1
+
+
+async def test_what_nobody_can_be_told_of_is_logged_and_written_once(room: Room) -> None:
+    await gated(room, "money.wire")
+    room.in_force.append(replace(policy(), admin_channel=None, admins=("nobody",)))
+    room.people.people |= {"nobody": (), "leads": (CLEO,)}
+    with capture_logs() as logs:
+        for _ in range(3):
+            await found(room)
+            room.clock.forward(10)
+    assert await notices(room) == []
+    assert [each["log_level"] for each in logs if each["event"] == "audit_found"] == ["error"]
+    assert (await room.events()).count("audit.found") == 1
+
+
+async def test_a_page_to_a_group_that_nobody_is_in_is_told(room: Room) -> None:
+    review = await gated(room)
+    room.people.people["oncall"] = ()
+    room.clock.forward(250)
+    assert await room.membrane.page_due() == 1
+    ((_, words),) = await notices(room)
+    assert words == (
+        f"A page about {review.id} did not reach everybody: nobody is in oncall now. "
+        "Add people, or change the policy."
+    )
+    paged = [entry for entry in await room.journal() if entry.event == "review.paged"]
+    assert b'"missing":["oncall"]' in paged[0].body
+
+
+async def test_a_page_to_a_group_that_cannot_be_told_is_told_of_after_a_minute(room: Room) -> None:
+    review = await gated(room)
+    room.in_force.append(replace(policy(), admin_channel=None))
+    room.people.away.add("oncall")
+    room.clock.forward(250)
+    assert await room.membrane.page_due() == 0
+    room.clock.forward(61)
+    assert await room.membrane.page_due() == 1
+    told = await notices(room)
+    assert [recipient for recipient, _ in told] == [CLEO, DIA]
+    assert told[0][1].startswith(
+        f"A page about {review.id} did not reach everybody: who oncall is cannot be told"
+    )

@@ -17,7 +17,6 @@ from bot.domain.policy import Policy
 from bot.domain.record import Message, Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
 from bot.membrane import Membrane
-from bot.slack.admins import Admins
 from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
@@ -137,7 +136,7 @@ def make_courier(
         identity,
         policy=lambda: membrane.policy,
         people=people,
-        admins=Admins(membrane.outbox, lambda: membrane.policy, people, clock),
+        admins=membrane.admins,
         bells=membrane.bells,
         clock=clock,
         **more,

@@ -60,7 +60,7 @@ async def test_a_proposal_a_card_a_click_an_outcome(slack: LocalSlack, cleo: Per
         shown = await cleo.wait_for_message("agent-approvals", "✅ *Approved* by")
         assert f"✅ Approved by @{CLEO}" in read(shown["blocks"])
         assert await side.behind_s() < 2
-        await side.tell_admins("The policy was reloaded.", about="policy x")
+        await membrane.admins.tell("The policy was reloaded.", about="policy x")
         await cleo.wait_for_message("membrane-admin", "The policy was reloaded.")
 
 

@@ -6,20 +6,18 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from bot.slack.admins import Admins
 from bot.slack.courier import Courier
 from bot.slack.lateness import LATE, Lateness
 from tests.integration.slack.conftest import Room
 
 
 def watch(room: Room, courier: Courier) -> Lateness:
-    admins = Admins(room.membrane.outbox, lambda: room.membrane.policy, room.people, room.clock)
-    return Lateness(courier.behind_s, admins, room.clock)
+    return Lateness(courier.behind_s, room.membrane.admins, room.clock)
 
 
 async def catch_up(room: Room, courier: Courier) -> None:
     async with asyncio.timeout(3.0):
-        while await courier.sweep() or await courier.behind_s() > 0:
+        while await courier.sweep() or await room.waits():
             await asyncio.sleep(0.03)
 
 
