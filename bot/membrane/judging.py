@@ -51,6 +51,15 @@ class Judging:
         core.bells.ring(asked.action_id)
         return standing
 
+    async def may_vote(self, review_id: str, voter: str, *, team: str | None = None) -> None:
+        """Raise VoteRefused where a vote of this person would surely not count now, or NotFound."""
+        asked = await self._core.db.read(lambda connection: the_review(connection, review_id))
+        try:
+            await entitle(self._core, voter, team, names=asked.ruling.approvers, requesters=asked.requesters)
+        except VoteRefused as refused:
+            if refused.reason is not Refusal.UNRESOLVED:
+                raise
+
     def _cast(self, tx: Transaction, review_id: str, vote: Vote, clicked: Clicked) -> Standing:
         cast_vote(self._core, tx, review_id, vote, clicked)
         return standing_of(tx.connection, the_review(tx.connection, review_id).action_id)

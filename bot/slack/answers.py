@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain.record import Standing, Unknown, Verdict
+from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
-from bot.slack import mrkdwn
+from bot.slack import mrkdwn, sentences
 from bot.slack.failures import CallFailed
 
 TOO_SLOW = (
@@ -23,6 +23,23 @@ def review_in(standing: Standing, review_id: str) -> Review:
         if review.id == review_id:
             return review
     raise NotFound(f"there is no review {review_id}")
+
+
+def about(action: ActionRecord, words: str) -> str:
+    """Say what an answer is about: it is shown below the newest message, which may be another card."""
+    return f"{sentences.in_a_line(action)}: {words}"
+
+
+def counts_already(error: VoteRefused, review: Review, voter: str, *, approve: bool) -> bool:
+    """Whether a vote was refused only because the same one, of the same person, is what stands.
+
+    Slack delivers a click again if it is not sure that the first one arrived.
+    """
+    if review.pending:
+        same = any(vote.voter == voter and vote.approve is approve for vote in review.votes)
+        return error.reason is Refusal.ALREADY_VOTED and same
+    by_voter = bool(review.decided_by) and review.decided_by[-1] == voter
+    return error.reason is Refusal.DECIDED and by_voter and approve is (review.state is ReviewState.APPROVED)
 
 
 def voted(review: Review, *, approve: bool) -> str:

@@ -165,10 +165,7 @@ def _fallback(standing: Standing, review: Review) -> str:
 
 def fallback(summary: str, action: ActionRecord) -> str:
     """What a notification says of an action, after a summary of ours."""
-    told, left = args.headline(action.args)
-    essence = " · ".join([action.kind[:120], *(f"{name} {value}" for name, value in told)])
-    more = f" and {left} more" if left else ""
-    return f"{summary}: {mrkdwn.literal(essence)}{more}"[: mrkdwn.FALLBACK]
+    return f"{summary}: {sentences.in_a_line(action)}"[: mrkdwn.FALLBACK]
 
 
 def _summary(review: Review) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,13 +24,16 @@ from bot.domain.review import Review
 from bot.errors import MembraneError, VoteRefused
 from bot.membrane import Membrane
 from bot.slack import answers, buttons, views
-from bot.slack.failures import CALL_FAILURES, ask
+from bot.slack.failures import CALL_FAILURES, CallFailed, ask
 from bot.slack.identity import Identity
 
 Json = dict[str, Any]
 
 LIMIT_S = 2.5
 """Slack waits for three seconds."""
+CHECK_S = 1.0
+SPENT = "exchanged_trigger_id"
+"""A click opens one window: the one that the same click, delivered before, has opened."""
 
 _log = structlog.get_logger(__name__)
 
@@ -163,8 +167,8 @@ class Listeners:
             return await handler(click, client)
         except VoteRefused as refused:
             _log.info("click_refused", user=click.user, review=click.pressed.review_id, why=refused.reason)
-            _, review = await self._asked(click)
-            return answers.refused(refused, review)
+            standing, review = await self._asked(click)
+            return answers.about(standing.action, answers.refused(refused, review))
 
     async def _asked(self, click: Click) -> tuple[Standing, Review]:
         """Return the review that a button was about, with its action. Raises NotFound."""
@@ -179,16 +183,22 @@ class Listeners:
 
     async def _vote(self, click: Click, *, approve: bool, note: str | None = None) -> str:
         asked = click.pressed
-        standing = await self._membrane.vote(
-            asked.review_id,
-            click.user,
-            approve=approve,
-            args_digest=asked.args_digest,
-            note=note,
-            team=click.team,
-            clicked=asked.clicked if click.clicked is NOT_TOLD else click.clicked,
-        )
-        return answers.voted(answers.review_in(standing, asked.review_id), approve=approve)
+        try:
+            standing = await self._membrane.vote(
+                asked.review_id,
+                click.user,
+                approve=approve,
+                args_digest=asked.args_digest,
+                note=note,
+                team=click.team,
+                clicked=asked.clicked if click.clicked is NOT_TOLD else click.clicked,
+            )
+        except VoteRefused as refused:
+            standing, review = await self._asked(click)
+            if not answers.counts_already(refused, review, click.user, approve=approve):
+                raise
+        review = answers.review_in(standing, asked.review_id)
+        return answers.about(standing.action, answers.voted(review, approve=approve))
 
     async def _reject_with_note(self, click: Click, _client: AsyncWebClient) -> None:
         values = (click.view.get("state") or {}).get("values") or {}
@@ -199,13 +209,24 @@ class Listeners:
     async def _ask_for_note(self, click: Click, client: AsyncWebClient) -> str | None:
         standing, review = await self._asked(click)
         if not review.pending:
-            return answers.closed(review)
+            return answers.about(standing.action, answers.closed(review))
+        await self._check(click, review)
         await _open(client, click, views.note(replace(click.pressed, clicked=click.clicked), standing))
         return None
 
     async def _acknowledge(self, click: Click, _client: AsyncWebClient) -> str:
-        review_id = click.pressed.review_id
-        return answers.acknowledged(await self._membrane.acknowledge(review_id, click.user, click.clicked))
+        await self._membrane.acknowledge(click.pressed.review_id, click.user, click.clicked)
+        standing, review = await self._asked(click)
+        return answers.about(standing.action, answers.acknowledged(review))
+
+    async def _check(self, click: Click, review: Review) -> None:
+        """Raise VoteRefused for somebody whose vote will not count: it is no use to write a note for it.
+
+        What cannot be told in the time that Slack leaves for a window is told when the vote comes.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_S):
+                await self._membrane.may_vote(review.id, click.user, team=click.team)
 
     def _resolving(self, verdict: Verdict) -> Handler:
         async def resolve(click: Click, _client: AsyncWebClient) -> str:
@@ -221,9 +242,11 @@ class Listeners:
                 )
             except VoteRefused as refused:
                 _log.info("click_refused", user=click.user, action=about.action_id, why=refused.reason)
-                found = await self._membrane.unknown_receipt(about.action_id, about.number)
-                return answers.not_resolved(refused, *found)
-            return answers.resolved(standing, verdict)
+                standing, unknown = await self._membrane.unknown_receipt(about.action_id, about.number)
+                if (unknown.said_by, unknown.verdict) != (click.user, verdict):
+                    words = answers.not_resolved(refused, standing, unknown)
+                    return answers.about(standing.action, words)
+            return answers.about(standing.action, answers.resolved(standing, verdict))
 
         return resolve
 
@@ -242,7 +265,12 @@ class Listeners:
 
 
 async def _open(client: AsyncWebClient, click: Click, view: Json) -> None:
-    await ask("views.open", client.views_open(trigger_id=click.trigger_id, view=view))
+    try:
+        await ask("views.open", client.views_open(trigger_id=click.trigger_id, view=view))
+    except CallFailed as failed:
+        if failed.failure.error != SPENT:
+            raise
+        _log.info("click_delivered_twice", user=click.user)
 
 
 async def _tell(words: str, body: Json, respond: AsyncRespond, client: AsyncWebClient) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import Ruling
-from bot.slack import args, rich
+from bot.slack import args, mrkdwn, rich
 from bot.slack.rich import text
 from bot.slack.visible import cut, excerpt
 
@@ -33,6 +33,13 @@ def headline(action: ActionRecord) -> Json:
     if left:
         pieces.append(text(f" · and {left} more"))
     return rich.section(*pieces)
+
+
+def in_a_line(action: ActionRecord) -> str:
+    """The same in Slack's markup, with nothing in it that an agent could have made to work."""
+    told, left = args.headline(action.args)
+    essence = " · ".join([action.kind[:NAME_CHARACTERS], *(f"{name} {value}" for name, value in told)])
+    return f"{mrkdwn.literal(essence)}{f' and {left} more' if left else ''}"
 
 
 def who(action: ActionRecord) -> Json:

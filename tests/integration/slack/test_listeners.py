@@ -47,12 +47,12 @@ async def test_two_approvals_make_the_outcome_and_the_card_says_so(
     standing = await live.propose("money.wire", args={"amount": 5})
     card = await shown(cleo)
     assert (await cleo.click(CARD, card, "approve")).acked
-    assert await whisper(cleo) == "Your approval counts: 1 of 2, 1 more to go."
+    assert await whisper(cleo) == "`money.wire · amount 5`: Your approval counts: 1 of 2, 1 more to go."
     await shown(dia, f"1 of 2 approvals: @{CLEO}")
     assert (await dia.click(CARD, card, "approve")).acked
     await shown(dia, f"✅ Approved by @{CLEO} and @{DIA}")
     assert (await now(live, standing)).action.state is ActionState.APPROVED
-    assert (await whisper(dia)).startswith("You approved it.")
+    assert (await whisper(dia)).startswith("`money.wire · amount 5`: You approved it.")
 
 
 async def test_a_rejection_is_one_click(live: Room, cleo: Person) -> None:
@@ -60,7 +60,7 @@ async def test_a_rejection_is_one_click(live: Room, cleo: Person) -> None:
     assert (await cleo.click(CARD, await shown(cleo), "reject")).acked
     await shown(cleo, f"⛔ Rejected by @{CLEO}")
     assert (await now(live, standing)).action.state is ActionState.REJECTED
-    assert await whisper(cleo) == "You rejected it. The agent is told, with your name."
+    assert await whisper(cleo) == "`data.delete · id 1`: You rejected it. The agent is told, with your name."
 
 
 async def test_a_rejection_with_a_note_goes_through_a_modal(live: Room, cleo: Person) -> None:
@@ -95,7 +95,7 @@ async def test_a_late_click_is_told_who_decided(live: Room, cleo: Person, dia: P
     await dia.click(CARD, card, "approve")
     assert (await cleo.click(CARD, card, "reject")).acked
     words = await whisper(cleo)
-    assert words.startswith(f"This is decided already: approved by <@{DIA}>, <!date^")
+    assert words.startswith(f"`data.delete · id 1`: This is decided already: approved by <@{DIA}>, <!date^")
     assert words.endswith("Your click changed nothing.")
     assert (await cleo.click(CARD, card, "reject_with_note")).acked
     assert (await cleo.state())["views"] == []
@@ -247,6 +247,59 @@ async def test_invariant_8_a_click_delivered_twice_counts_once(live: Room, cleo:
     after = await now(live, standing)
     assert after.review is not None
     assert len(after.review.votes) == 1
+
+
+async def answers(person: Person) -> list[str]:
+    """Everything that only this person was told, once nothing comes any more."""
+    await asyncio.sleep(0.3)
+    return [str(each["text"]) for each in await person.messages(CARD) if each["ephemeral"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("money.wire", "Your approval counts"), ("data.delete", "You approved it")]
+)
+async def test_a_click_delivered_twice_hears_no_complaint(
+    live: Room, cleo: Person, kind: str, words: str
+) -> None:
+    await live.propose(kind)
+    live.slack.faults.arm(method="interactions", kind="twice")
+    assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
+    told = await answers(cleo)
+    assert told
+    assert all(words in each for each in told)
+
+
+async def test_a_rejection_delivered_twice_hears_no_complaint(live: Room, cleo: Person) -> None:
+    await live.propose()
+    live.slack.faults.arm(method="interactions", kind="twice")
+    assert (await cleo.click(CARD, await shown(cleo), "reject")).acked
+    assert all("You rejected it" in each for each in await answers(cleo))
+
+
+async def test_a_window_asked_for_twice_opens_once(live: Room, cleo: Person) -> None:
+    await live.propose()
+    live.slack.faults.arm(method="interactions", kind="twice")
+    assert (await cleo.click(CARD, await shown(cleo), "view_all")).acked
+    await cleo.wait_for_view("data.delete")
+    assert await answers(cleo) == []
+
+
+@pytest.mark.parametrize("who", [ADA, "U0GST"])
+async def test_no_note_is_asked_of_somebody_whose_vote_does_not_count(live: Room, who: str) -> None:
+    live.people.outsiders.add("U0GST")
+    await live.propose()
+    async with Person(live.slack.base_url, who) as person:
+        assert (await person.click(CARD, await shown(person), "reject_with_note")).acked
+        words = await whisper(person)
+        assert "not one of the approvers" in words or "Only full members" in words
+        assert (await person.state())["views"] == []
+
+
+async def test_a_note_may_be_written_while_slack_does_not_say_who_may_vote(live: Room, cleo: Person) -> None:
+    live.people.away.add("leads")
+    await live.propose()
+    assert (await cleo.click(CARD, await shown(cleo), "reject_with_note")).acked
+    await cleo.wait_for_view("Why not?")
 
 
 async def test_a_slow_store_is_answered_in_time(live: Room, cleo: Person, monkeypatch: Any) -> None:
