@@ -53,6 +53,7 @@ class Delivery:
         self._secret = signing_secret
         self._faults = faults
         self._spawn = spawn
+        self._overtaken: list[asyncio.Event] = []
 
     async def interaction(self, payload: Json, *, wants_response: bool = False) -> Reply:
         """Deliver a click or a submission once; Slack does not retry those."""
@@ -81,9 +82,12 @@ class Delivery:
 
     async def _with_faults(self, parcel: _Parcel, extra: Json) -> Reply:
         fault = self._faults.take(parcel.kind, parcel.payload)
-        if fault is None:
-            return await self._send(parcel, extra)
-        return await self._faulty(fault, parcel, extra)
+        if fault is not None:
+            return await self._faulty(fault, parcel, extra)
+        reply = await self._send(parcel, extra)
+        for waits in self._overtaken:
+            waits.set()
+        return reply
 
     async def _faulty(self, fault: Fault, parcel: _Parcel, extra: Json) -> Reply:
         if fault.kind == "lost":
@@ -91,9 +95,27 @@ class Delivery:
         if fault.kind == "late":
             await asyncio.sleep(fault.seconds)
             return await self._send(parcel, extra)
+        if fault.kind == "out_of_order":
+            await self._next_one(fault.seconds)
+            return await self._send(parcel, extra)
+        if fault.kind == "at_once":
+            reply, _ = await asyncio.gather(self._send(parcel, extra), self._send(parcel, extra))
+            return reply
         reply = await self._send(parcel, extra)
         await self._send(parcel, extra)
         return reply
+
+    async def _next_one(self, seconds: float) -> None:
+        """Wait until another parcel was delivered, but no longer than so many seconds."""
+        overtaken = asyncio.Event()
+        self._overtaken.append(overtaken)
+        try:
+            async with asyncio.timeout(seconds):
+                await overtaken.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._overtaken.remove(overtaken)
 
     async def _send(self, parcel: _Parcel, extra: Json) -> Reply:
         if self.target != "socket":

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from bot.localslack.workspace import Json
 
 ApiKind = Literal["rate_limit", "http", "error", "drop", "delay", "lands_late"]
-DeliveryKind = Literal["lost", "late", "twice"]
+DeliveryKind = Literal["lost", "late", "twice", "at_once", "out_of_order"]
 Kind = ApiKind | DeliveryKind | Literal["refuse"]
 
 _KINDS: dict[str, tuple[str, ...]] = {
@@ -33,8 +33,9 @@ class Fault:
         kind: ``rate_limit`` (429 with `retry_after`), ``http`` (an answer with `status` that is no JSON),
             ``error`` (``ok: false`` with `error`), ``drop`` (the connection breaks without an answer),
             ``delay`` (`seconds`), ``lands_late`` (the connection breaks at once, the call takes effect
-            after `seconds`); for deliveries ``lost``, ``late`` (`seconds`) and ``twice``; for the sockets'
-            handshake ``refuse``.
+            after `seconds`); for deliveries ``lost``, ``late`` (`seconds`), ``twice``, ``at_once`` (twice at
+            the same time, on two connections where there are two) and ``out_of_order`` (after the next one,
+            or after `seconds` where none comes); for the sockets' handshake ``refuse``.
         after: for ``http``, ``error``, ``drop`` and ``delay``: the call takes effect before it goes wrong.
         retry_after: seconds.
         when: looks at the call's arguments; only calls it says True to are hit.

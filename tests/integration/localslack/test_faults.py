@@ -1,6 +1,7 @@
 """What can be made to go wrong, and the rate limits."""
 
 import asyncio
+import re
 from typing import Any
 
 import aiohttp
@@ -10,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import LocalSlack, Person
-from tests.integration.localslack.conftest import SEED, Clock, Connect, card
+from tests.integration.localslack.conftest import SEED, Clock, Connect, button, card
 
 
 async def texts(web: AsyncWebClient) -> list[str]:
@@ -110,6 +111,51 @@ async def test_clicks_that_are_lost_late_or_doubled(
         assert len(seen) == 2
         assert (await click).acked
         assert len(seen) == 3
+
+
+async def test_a_click_that_comes_twice_at_once_comes_on_two_connections(
+    slack: LocalSlack, web: AsyncWebClient, ada: Person, connected: Connect
+) -> None:
+    """Two apps stand for two connections of one: neither is done before the other has begun."""
+    both = asyncio.Barrier(2)
+
+    def app() -> AsyncApp:
+        made = AsyncApp(client=web)
+
+        @made.action("approve")
+        async def approve(ack: Any) -> None:
+            await both.wait()
+            await ack()
+
+        return made
+
+    ts = (await web.chat_postMessage(channel="C0APPR", text="a card", blocks=card()))["ts"]
+    async with connected(app()), connected(app()):
+        slack.faults.arm(method="interactions", kind="at_once")
+        assert (await ada.click("C0APPR", ts, "approve")).acked
+
+
+async def test_clicks_that_come_out_of_order(
+    slack: LocalSlack, app: AsyncApp, web: AsyncWebClient, ada: Person, connected: Connect
+) -> None:
+    seen: list[str] = []
+
+    @app.action(re.compile("first|second"))
+    async def pressed(ack: Any, body: dict[str, Any]) -> None:
+        seen.append(body["actions"][0]["action_id"])
+        await ack()
+
+    blocks = card(button("first"), button("second"))
+    ts = (await web.chat_postMessage(channel="C0APPR", text="a card", blocks=blocks))["ts"]
+    async with connected(app):
+        slack.faults.arm(method="interactions", kind="out_of_order", seconds=5)
+        first = asyncio.ensure_future(ada.click("C0APPR", ts, "first"))
+        await asyncio.sleep(0.05)
+        assert (await ada.click("C0APPR", ts, "second")).acked
+        assert (await first).acked
+        assert seen == ["second", "first"]
+        slack.faults.arm(method="interactions", kind="out_of_order", seconds=0.1)
+        assert (await ada.click("C0APPR", ts, "first")).acked
 
 
 @pytest.mark.parametrize(("kind", "status"), [("rate_limit", 429), ("http", 502)])

@@ -239,14 +239,32 @@ async def test_a_vote_on_other_arguments_is_refused(live: Room, cleo: Person) ->
     assert (await now(live, standing)).action.state is ActionState.WAITING
 
 
-async def test_invariant_8_a_click_delivered_twice_counts_once(live: Room, cleo: Person) -> None:
+@pytest.mark.parametrize("how", ["twice", "at_once"])
+async def test_invariant_8_a_click_delivered_twice_counts_once(live: Room, cleo: Person, how: Any) -> None:
     standing = await live.propose("money.wire")
-    live.slack.faults.arm(method="interactions", kind="twice")
+    live.slack.faults.arm(method="interactions", kind=how)
     await cleo.click(CARD, await shown(cleo), "approve")
     await shown(cleo, "1 of 2 approvals")
     after = await now(live, standing)
     assert after.review is not None
     assert len(after.review.votes) == 1
+
+
+async def test_of_clicks_that_come_out_of_order_the_first_to_arrive_counts(
+    live: Room, cleo: Person, dia: Person
+) -> None:
+    standing = await live.propose()
+    card = await shown(cleo)
+    live.slack.faults.arm(method="interactions", kind="out_of_order", seconds=5)
+    approving = asyncio.create_task(cleo.click(CARD, card, "approve"))
+    await asyncio.sleep(0.05)
+    assert (await dia.click(CARD, card, "reject")).acked
+    assert (await approving).acked
+    assert f"This is decided already: rejected by <@{DIA}>" in await whisper(cleo)
+    after = await now(live, standing)
+    assert after.action.state is ActionState.REJECTED
+    assert after.review is not None
+    assert [vote.voter for vote in after.review.votes] == [DIA]
 
 
 async def answers(person: Person) -> list[str]:
@@ -255,14 +273,15 @@ async def answers(person: Person) -> list[str]:
     return [str(each["text"]) for each in await person.messages(CARD) if each["ephemeral"]]
 
 
+@pytest.mark.parametrize("how", ["twice", "at_once"])
 @pytest.mark.parametrize(
     ("kind", "words"), [("money.wire", "Your approval counts"), ("data.delete", "You approved it")]
 )
 async def test_a_click_delivered_twice_hears_no_complaint(
-    live: Room, cleo: Person, kind: str, words: str
+    live: Room, cleo: Person, kind: str, words: str, how: Any
 ) -> None:
     await live.propose(kind)
-    live.slack.faults.arm(method="interactions", kind="twice")
+    live.slack.faults.arm(method="interactions", kind=how)
     assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
     told = await answers(cleo)
     assert told
