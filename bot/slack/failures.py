@@ -63,7 +63,7 @@ _KINDS = {
     Kind.FIXED: "edit_window_closed cant_update_message update_failed",
     Kind.TOO_LONG: "msg_blocks_too_long msg_too_long invalid_blocks invalid_blocks_format",
 }
-_KIND_OF = {error: kind for kind, errors in _KINDS.items() for error in errors.split()}
+KIND_OF = {error: kind for kind, errors in _KINDS.items() for error in errors.split()}
 
 
 class CallFailed(MembraneError):
@@ -117,7 +117,7 @@ def _refusal(error: SlackApiError) -> Failure:
     status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 200)
     data = getattr(response, "data", response)
     word = str(data.get("error") or "") if isinstance(data, dict) else ""
-    kind = _KIND_OF.get(word, Kind.REFUSED)
+    kind = KIND_OF.get(word, Kind.REFUSED)
     if status == 429 or kind is Kind.LIMITED:
         return Failure(Kind.LIMITED, word or "ratelimited", _retry_after(response))
     if status >= 500 or not word:

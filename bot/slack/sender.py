@@ -17,7 +17,7 @@ from bot.slack import copies, rendering
 from bot.slack.calls import DELETE, POST, UPDATE, Calls
 from bot.slack.detours import ASKING, Detours, asks
 from bot.slack.doubts import PASSING, Doubts
-from bot.slack.failures import CallFailed, Failure, Kind
+from bot.slack.failures import KIND_OF, CallFailed, Failure, Kind
 from bot.slack.pace import Pace
 from bot.slack.places import NoSuchChannel, Places, permalink
 
@@ -31,6 +31,9 @@ CLICKED = 0
 """The priority of a card that somebody just clicked."""
 COPIES = ("page", "post")
 """Messages with a card's buttons beside the card itself."""
+ANEW = (*ASKING, "told")
+"""Messages that are posted again where they cannot be drawn again."""
+MOOT = "the review was closed"
 
 _log = structlog.get_logger(__name__)
 
@@ -61,14 +64,12 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._queued: set[str] = set()
         self._terse: set[str] = set()
-        self._fixed: dict[str, Failure] = {}
         self._turns: list[float] = []
 
     async def show(self, message: Message) -> None:
         """Bring a leased message to its wanted version, or note when to try again and why."""
         if await self._settled(message):
             self._tries.pop(message.id, None)
-            self._fixed.pop(message.id, None)
             self._queued.discard(message.id)
 
     async def _settled(self, message: Message) -> bool:
@@ -81,7 +82,8 @@ class Sender:
         except NoSuchChannel:
             return await self._detours.elsewhere(message, Failure(Kind.PLACE, "channel_not_found"))
         except TimeoutError:
-            return await self._back_off(message, "Slack was too slow")
+            slow = Failure(Kind.DOWN, "Slack was too slow")
+            return await self._wait(message, slow.error, self._patience(message, slow))
 
     async def _post(self, message: Message) -> bool:
         if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
@@ -140,8 +142,8 @@ class Sender:
         return self._turns[0] if self._turns else None
 
     async def _update(self, message: Message) -> bool:
-        if message.id in self._fixed:
-            return await self._replace(message, self._fixed[message.id])
+        if KIND_OF.get(message.error or "") is Kind.FIXED:
+            return await self._replace(message, Failure(Kind.FIXED, str(message.error)))
         channel_id, ts = str(message.channel_id), str(message.ts)
         urgent = message.priority == CLICKED
         now, held_until = self._clock(), self._calls.held_until(UPDATE)
@@ -171,12 +173,6 @@ class Sender:
         if failed.method == POST and failure.kind is not Kind.UNSURE:
             self._doubts.never_landed(message.id)
         match failure.kind:
-            case Kind.LIMITED:
-                settled = await self._wait(message, failure.error, failure.retry_after)
-            case Kind.TOKEN:
-                _log.error("slack_refused_the_token", error=failure.error)
-                self._calls.stop(STOPPED_S)
-                settled = await self._wait(message, failure.error, STOPPED_S)
             case Kind.PLACE:
                 self._places.forget(message.recipient)  # another may have its name by now
                 settled = await self._detours.elsewhere(message, failure)
@@ -189,20 +185,28 @@ class Sender:
             case Kind.REFUSED:
                 settled = await self._refused(message, failed)
             case _:
-                settled = await self._back_off(message, failure.error)
+                settled = await self._wait(message, failure.error, self._patience(message, failure))
         return settled
+
+    def _patience(self, message: Message, failure: Failure) -> float:
+        """Return in how many seconds to try again what failed for the time being."""
+        match failure.kind:
+            case Kind.LIMITED:
+                return failure.retry_after
+            case Kind.TOKEN:
+                _log.error("slack_refused_the_token", error=failure.error)
+                self._calls.stop(STOPPED_S)
+                return STOPPED_S
+        tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
+        return min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16))
 
     async def _wait(self, message: Message, error: str, seconds: float) -> bool:
         await self._outbox.later(message.id, at=self._clock() + seconds, error=error)
         return False
 
-    async def _back_off(self, message: Message, error: str) -> bool:
-        tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
-        return await self._wait(message, error, min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16)))
-
     async def _refused(self, message: Message, failed: CallFailed) -> bool:
         """Something that only an admin can mend, such as a missing scope: slower and slower, and told."""
-        await self._back_off(message, failed.failure.error)
+        await self._wait(message, failed.failure.error, self._patience(message, failed.failure))
         if self._tries[message.id] == TRIES_BEFORE_TELLING and message.kind != "notice":
             await self._detours.tell(message, failed.failure.error)
         return False
@@ -212,36 +216,41 @@ class Sender:
         facts = await self._outbox.facts(message)
         if message.kind in ASKING and asks(facts):
             return await self._post_again(message, failure)
-        await self._outbox.gave_up(message.id, failure.error)
+        await self._let_go(message, facts, failure)
         return True
 
     async def _replace(self, message: Message, failure: Failure) -> bool:
-        """Delete a message that Slack lets nobody change, so that no button stays that is not true any more.
+        """Delete a message that Slack lets nobody change, so that nothing stays that is not true any more.
 
-        A card is posted again. Its copies stay as they are while they ask the same as the card.
+        A card is posted again, and so is what its requester is told. Its copies stay as they are while they
+        ask the same as the card, and are not needed afterwards.
         """
         facts = await self._outbox.facts(message)
         if message.kind in COPIES and asks(facts):
             await self._outbox.left(message.id, version=facts.message.wanted, error=failure.error)
             return True
-        if message.kind in (*ASKING, *COPIES):
-            self._fixed[message.id] = failure
+        if message.kind in (*ANEW, *COPIES):
+            # Noted first: whoever goes on with it after a kill knows who deleted it.
+            await self._wait(message, failure.error, WHOLE_S)
             try:
                 delete = self._calls.client.chat_delete
                 await self._calls.ask(DELETE, delete, channel=str(message.channel_id), ts=str(message.ts))
             except CallFailed as failed:
                 if failed.failure.kind in PASSING:
-                    return await self._failed(message, failed)
+                    return await self._wait(message, failure.error, self._patience(message, failed.failure))
                 _log.warning("message_not_deleted", message=message.id, error=failed.failure.error)
-        if message.kind in ASKING:
+        if message.kind in ANEW:
             return await self._post_again(message, failure)
-        await self._outbox.gave_up(message.id, failure.error)
+        await self._let_go(message, facts, failure)
         return True
 
     async def _post_again(self, message: Message, failure: Failure) -> bool:
-        self._fixed.pop(message.id, None)
         await self._outbox.lost(message.id, str(message.ts))
         return await self._wait(message, failure.error, 0.0)
+
+    async def _let_go(self, message: Message, facts: Facts, failure: Failure) -> None:
+        moot = message.kind in COPIES and not asks(facts)
+        await self._outbox.gave_up(message.id, f"{MOOT}: {failure.error}" if moot else failure.error)
 
     async def _shorten(self, message: Message, failure: Failure) -> bool:
         if message.id in self._terse:

@@ -83,3 +83,16 @@ async def test_a_page_stays_while_it_asks(room: Room) -> None:
     await vote(room, standing)
     await until_quiet(room)
     assert room.said(room.dm(ADA)) == []
+
+
+async def test_what_the_requester_is_told_is_told_anew(room: Room) -> None:
+    standing = await room.propose(on_behalf_of=ADA)
+    await vote(room, standing)
+    await until_quiet(room)
+    assert "approved" in read(room.blocks(room.dm(ADA))).lower()
+    not_editable(room)
+    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    await room.membrane.report(standing.action.id, executed=True)
+    await until_quiet(room)
+    assert len(room.said(room.dm(ADA))) == 1
+    assert "Executed" in read(room.blocks(room.dm(ADA)))
