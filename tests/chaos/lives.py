@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import aiohttp
+
 from tests.chaos import bot
 
 START_S = 60.0
@@ -101,6 +103,20 @@ class Lives:
             return f"it did not stop within {STOP_S:.0f} s of SIGTERM"
         code = await self._finish(None)
         return None if code == 0 else f"it stopped with exit code {code}"
+
+    async def troubles(self) -> list[str]:
+        """Return what the bot says is wrong with itself, or late."""
+        async with aiohttp.ClientSession(self.url) as session:
+            async with session.get("/readyz") as answer:
+                ready = (
+                    []
+                    if answer.status == 200
+                    else [f"/readyz answers {answer.status}: {await answer.text()}"]
+                )
+            async with session.get("/metrics") as answer:
+                lines = (await answer.text()).splitlines()
+        late = [line for line in lines if line.startswith("membrane_courier_lag_seconds ")]
+        return ready + [line for line in late if float(line.split()[1]) > 0]
 
     async def kill(self) -> None:
         """Kill what lives, if anything does."""

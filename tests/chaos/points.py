@@ -77,6 +77,7 @@ SEAMS = {
     "post": Seam(AsyncWebClient, "chat_postMessage", "posting a message"),
     "posted": Seam(Outbox, "posted", "noting where a message is"),
     "update": Seam(AsyncWebClient, "chat_update", "redrawing a message"),
+    "delete": Seam(AsyncWebClient, "chat_delete", "deleting a copy"),
     "updated": Seam(Outbox, "updated", "noting what a message shows"),
     # The group's commit, between the work and the answer.
     "commit": Seam(sqlite, "commit", "committing a group"),

@@ -74,7 +74,7 @@ class Round:
         """Run it, and check."""
         async with self._staged() as stage:
             for number, doom in enumerate(self._dooms, start=1):
-                stage.weather.change()
+                stage.weather.change(doom.point)
                 death = await stage.lives.live(doom)
                 self._note(number, death)
                 if death.strange:
@@ -117,6 +117,8 @@ class Round:
             self._result.violations.append(Violation("nothing waits past its window", what, (review["id"],)))
         stage.crowd.phase = "finish"
         await self._settle(stage, watch)
+        if self._result.settled:
+            self._complain("a bot that owes nothing says so", await stage.lives.troubles())
         if wrong := await stage.lives.stop():
             self._complain("the bot stops when asked", [wrong])
 

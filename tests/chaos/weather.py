@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import Literal, get_args
 
 from bot.localslack import LocalSlack
+from bot.localslack.faults import DeliveryKind
 
 Front = Callable[[LocalSlack, Random], None]
 
@@ -51,13 +53,15 @@ def _blind(slack: LocalSlack, rng: Random) -> None:
 
 
 def _clicks_astray(slack: LocalSlack, rng: Random) -> None:
-    how = rng.choice(("lost", "late", "twice"))
-    if how == "late":
-        slack.faults.arm(method="interactions", kind="late", seconds=rng.uniform(0.3, 1.0), times=2)
-    elif how == "twice":
-        slack.faults.arm(method="interactions", kind="twice", times=3)
-    else:
-        slack.faults.arm(method="interactions", kind="lost", times=2)
+    how: DeliveryKind = rng.choice(get_args(DeliveryKind))
+    slack.faults.arm(method="interactions", kind=how, seconds=rng.uniform(0.3, 1.0), times=rng.randint(2, 3))
+
+
+def _not_to_be_changed(slack: LocalSlack, rng: Random) -> None:
+    error = rng.choice(("edit_window_closed", "cant_update_message"))
+    slack.faults.arm(method="chat.update", kind="error", error=error, times=rng.randint(1, 2))
+    if rng.random() < 0.3:
+        slack.faults.arm(method="chat.delete", kind="http", status=503, times=1, after=rng.random() < 0.5)
 
 
 def _no_handshake(slack: LocalSlack, rng: Random) -> None:
@@ -75,7 +79,12 @@ FRONTS: tuple[Front, ...] = (
     _blind,
     _clicks_astray,
     _no_handshake,
+    _not_to_be_changed,
 )
+
+
+NEEDED: dict[str, Front] = {"delete": _not_to_be_changed}
+"""What has to go wrong for a seam to be crossed at all."""
 
 
 class Weather:
@@ -87,15 +96,19 @@ class Weather:
         self._breaking: asyncio.Task[None] | None = None
         self.armed = 0
 
-    def change(self) -> None:
-        """Let the weather change for the next life."""
+    def change(self, point: str | None) -> None:
+        """Let the weather change for the next life, which is to end at this crash point if at any."""
         rng = self._rng
         self._slack.faults.clear()
+        needed = NEEDED.get((point or "").partition(".")[0])
+        if needed is not None:
+            needed(self._slack, rng)
+            self.armed += 1
         for front in rng.sample(FRONTS, rng.choice((0, 1, 1, 2, 3))):
             front(self._slack, rng)
             self.armed += 1
         if rng.random() < 0.2:
-            self._break_sockets(rng.uniform(0.2, 1.5), orderly=rng.random() < 0.5)
+            self._end_sockets(rng.uniform(0.2, 1.5), rng.choice(("drop", "warning", "refresh_requested")))
             self.armed += 1
 
     def clear_up(self) -> None:
@@ -104,13 +117,13 @@ class Weather:
         if self._breaking is not None:
             self._breaking.cancel()
 
-    def _break_sockets(self, after_s: float, *, orderly: bool) -> None:
+    def _end_sockets(self, after_s: float, how: Literal["drop", "warning", "refresh_requested"]) -> None:
         async def work() -> None:
             await asyncio.sleep(after_s)
-            if orderly:
-                await self._slack.sockets.announce("refresh_requested")
-            else:
+            if how == "drop":
                 self._slack.sockets.drop()
+            else:
+                await self._slack.sockets.announce(how)
 
         self.clear_sockets()
         self._breaking = asyncio.create_task(work())
