@@ -133,6 +133,10 @@ class StoreError(MembraneError):
     """The database cannot be used. The text says why and what to do."""
 
 
+class TargetExists(StoreError):
+    """A file that was to be written is there already; nothing was written."""
+
+
 class AlreadyRunning(StoreError):
     """Another bot has this data folder."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bot.errors import MembraneError, SettingsError, StoreError
+from bot.errors import MembraneError, SettingsError, StoreError, TargetExists
 
 FOUND = 1
 USAGE = 2
@@ -100,7 +100,7 @@ def tell(error: MembraneError) -> int:
     """Print an error, a line for each thing that is wrong, and return the exit code that goes with it."""
     for line in str(error).splitlines() or [type(error).__name__]:
         click.echo(f"membrane: {line}", err=True)
-    if isinstance(error, SettingsError):
+    if isinstance(error, SettingsError | TargetExists):
         return USAGE
     return DATABASE if isinstance(error, StoreError) else FOUND
 

@@ -14,7 +14,7 @@ from typing import IO
 
 import orjson
 
-from bot.errors import StoreError
+from bot.errors import StoreError, TargetExists
 from bot.store import files, journal, opening, sqlite
 from bot.store.journal import Anchor, Verified
 
@@ -48,7 +48,7 @@ def make(folder: Path, target: Path, at: float, *, extra: Sequence[str] = ()) ->
     if not (folder / "membrane.db").exists():
         raise StoreError(f"there is no database at {folder / 'membrane.db'}; set MEMBRANE_DATA")
     if target.exists():
-        raise StoreError(f"{target} is there already; give another name, or move it away")
+        raise TargetExists(f"{target} is there already; give another name, or move it away")
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with TemporaryDirectory(dir=target.parent, prefix=".backup-") as name:

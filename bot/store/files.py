@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from bot.errors import StoreError
+from bot.errors import StoreError, TargetExists
 
 
 @contextmanager
 def written(path: Path, *, replace: bool = False) -> Iterator[IO[bytes]]:
     """Yield what becomes the file at the end: 0600, on disk, under its name only once it is complete.
 
-    A name that ends in `.gz` is compressed. Raises StoreError where it cannot be written, or is there already
-    and may not be replaced.
+    A name that ends in `.gz` is compressed. Raises StoreError where it cannot be written, TargetExists where
+    it is there already and may not be replaced.
     """
     if path.exists() and not replace:
-        raise StoreError(f"{path} is there already; give another name, or move it away")
+        raise TargetExists(f"{path} is there already; give another name, or move it away")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
 from bot.cli.doctor.findings import Finding, fail, ok, warn
+from bot.domain.people import known_users
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
 from bot.errors import MembraneError, SettingsError
@@ -25,6 +26,7 @@ from bot.slack.places import NoSuchChannel, Places
 PATIENCE_S = 10
 PAGES, PAGE = 10, 1000
 """How much of a large workspace's list of channels is read to say more of one that the bot is not in."""
+NAMED = 6
 MORE_VOTES = "add approvers, or lower the quorum in the policy"
 INSTALL = "install the app anew from manifest.yml"
 
@@ -139,8 +141,10 @@ async def _people(client: AsyncWebClient, identity: Identity, policy: Policy) ->
             why = "; ".join(directory.troubles.values()) or "who they are cannot be told"
             found.append(fail(f"people {name}", why))
             continue
-        voters[name], problems = await _members(directory, name, resolved.users)
-        found += problems or [ok(f"people {name}", f"{len(voters[name])} can vote")]
+        anybody = resolved.users | (known_users(policy.people[name]) or frozenset())
+        able, problems = await _members(directory, name, anybody)
+        voters[name] = able & resolved.users
+        found += problems or [ok(f"people {name}", f"{len(voters[name])} can vote now, {len(able)} in all")]
     return found + _quorums(policy, voters)
 
 
@@ -164,25 +168,31 @@ async def _members(
 
 def _quorums(policy: Policy, voters: dict[str, frozenset[str]]) -> list[Finding]:
     """A quorum that cannot be reached by the people there are now."""
-    asked = {(f"tier {int(tier)}", gate.approvers, gate.quorum) for tier, gate in policy.tiers.items()}
-    asked |= {
-        (kind, policy.gated(kind, tier).approvers, policy.gated(kind, tier).quorum)
-        for kind in policy.kinds
-        for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL)
-        if tier >= policy.own_tier(kind)
-    }
+    asked: dict[tuple[tuple[str, ...], int], set[str]] = {}
+    for tier, gate in policy.tiers.items():
+        asked.setdefault((gate.approvers, gate.quorum), set()).add(f"tier {int(tier)}")
+    for kind in policy.kinds:
+        for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
+            if tier >= policy.own_tier(kind):
+                gate = policy.gated(kind, tier)
+                asked.setdefault((gate.approvers, gate.quorum), set()).add(kind)
     found = []
-    for what, approvers, quorum in sorted(asked):
+    for (approvers, quorum), whats in sorted(asked.items()):
         if not all(name in voters for name in approvers):
             continue
         able = len(frozenset().union(*(voters[name] for name in approvers)))
+        needs = f"{_some(whats)} need{'s' * (len(whats) == 1)} {quorum} approval{'s' * (quorum != 1)}"
+        who = f"{able} of {' or '.join(approvers)} can vote"
         if able < quorum:
-            why = f"{what} needs {quorum} approvals, and {able} of {' or '.join(approvers)} can vote"
-            found.append(fail("quorum", why, MORE_VOTES))
+            found.append(fail("quorum", f"{needs}, and {who}", MORE_VOTES))
         elif able == quorum:
-            why = (
-                f"{what} needs {quorum} approvals, and only {able} of {' or '.join(approvers)} can vote, "
-                "none of them on what their own agent does"
-            )
+            why = f"{needs}, and only {who}, none of them on what their own agent does"
             found.append(warn("quorum", why, MORE_VOTES))
     return found
+
+
+def _some(whats: Collection[str]) -> str:
+    """Name what a quorum is of: the tiers first, then kinds, as many as can be read."""
+    named = sorted(whats, key=lambda what: (not what.startswith("tier "), what))
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"{', '.join(named[:NAMED])}{more}"

@@ -88,7 +88,7 @@ async def test_the_secret_is_in_it_only_if_asked(shell: Shell, room: Room) -> No
 async def test_nothing_is_overwritten(shell: Shell, room: Room) -> None:
     (shell.folder / "there.tar").write_text("precious")
     ended = await shell.run("backup", "there.tar")
-    assert ended.code == 3
+    assert ended.code == 2
     assert "is there already" in ended.err
     assert (shell.folder / "there.tar").read_text() == "precious"
 

@@ -38,6 +38,7 @@ actions:
     more_args: true
 """
 
+ROTA = "oncall:  {rotation: {users: [U0ADA, U0EVE], every: 7d, from: 2026-01-05T09:00:00Z}}"
 USERS = tuple(User(id=f"U0{name.upper()}", name=name) for name in ("ada", "ben", "cleo", "dia", "eve"))
 CHANNELS = tuple(
     Channel(id=f"C0{place}", name=name, members=("U0ADA",))
@@ -120,7 +121,14 @@ async def test_people_who_cannot_vote_and_quorums_out_of_reach(clinic: Clinic) -
     found = await clinic.failures(Workspace(users=users, channels=CHANNELS, usergroups=empty))
     assert "take them out of the policy" in found["people leads"]
     assert "nobody is in it" in found["people finance"]
-    assert "tier 3 needs 2 approvals, and 0 of leads can vote" in found["quorum"]
+    assert "tier 3, data.delete, db.read need 2 approvals, and 0 of leads can vote" in found["quorum"]
+
+
+async def test_everybody_of_a_rotation_is_looked_at_whoever_is_on_call(clinic: Clinic) -> None:
+    (clinic.shell.folder / "policy.yaml").write_text(POLICY.replace("oncall:  {users: [U0ADA, U0BEN]}", ROTA))
+    users = (*USERS[:4], User(id="U0EVE", name="eve", is_restricted=True))
+    found = await clinic.failures(Workspace(users=users, channels=CHANNELS, usergroups=GROUPS))
+    assert "U0EVE is unknown, a guest" in found["people oncall"]
 
 
 async def test_user_groups_on_a_free_plan(clinic: Clinic) -> None:
