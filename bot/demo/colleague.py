@@ -56,9 +56,14 @@ class Colleague:
         await self._person.close()
 
     async def sees(self, *words: str, where: str = APPROVALS, buttons: bool = False) -> Json:
-        """Wait for a message with all of these words in it, and return it. `buttons`: one to be decided."""
+        """Wait for a message with all of these words in it, and return it. `buttons`: one to be decided.
+
+        What only this person sees is none.
+        """
 
         def fits(message: Json) -> bool:
+            if message["ephemeral"]:
+                return False
             return has(message, words) and not (buttons and action_of(message, "approve") is None)
 
         return await self._wait(where, fits, f"a message with {', '.join(words)} in {where}")

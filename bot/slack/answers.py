@@ -31,13 +31,10 @@ def about(action: ActionRecord, words: str) -> str:
 
 
 def counts_already(error: VoteRefused, review: Review, voter: str, *, approve: bool) -> bool:
-    """Whether a vote was refused only because the same one, of the same person, is what stands.
+    """Whether a vote was refused only because the same one, of the same person, has decided the review.
 
     Slack delivers a click again if it is not sure that the first one arrived.
     """
-    if review.pending:
-        same = any(vote.voter == voter and vote.approve is approve for vote in review.votes)
-        return error.reason is Refusal.ALREADY_VOTED and same
     by_voter = bool(review.decided_by) and review.decided_by[-1] == voter
     return error.reason is Refusal.DECIDED and by_voter and approve is (review.state is ReviewState.APPROVED)
 

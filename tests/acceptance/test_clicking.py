@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 def message(page: Page, words: str) -> Locator:
-    """The newest message with these words."""
-    return page.get_by_test_id("message").filter(has_text=words).last
+    """The newest message with these words that everybody sees."""
+    return page.locator("li.message:not(.ephemeral)").filter(has_text=words).last
 
 
 def button(within: Locator | Page, action_id: str) -> Locator:
