@@ -26,7 +26,7 @@ CHECK_S = 1.0
 PATIENCE_S = 15.0
 """How long a connection may be down before it is replaced; twice as long after each attempt in vain."""
 LONGEST_PATIENCE_S = 120.0
-FIRST_S = 10.0
+FIRST_S = 5.0
 """How long the start waits to hear whether the app token is good: the SDK asks again for ever."""
 REST_S = 1.0
 """So long after a connection was made the next one in its place is; twice as long if Slack ended it soon."""
