@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -161,29 +161,21 @@ class Outbox:
 
     async def updated(self, message_id: str, *, version: int, shows: str = "") -> None:
         """Note which version a message shows. It stays due if more was wanted meanwhile."""
-        core = self._core
-
-        def work(tx: Transaction) -> None:
-            now = core.clock()
-            message = _the_message(tx.connection, message_id)
-            messages.shown(tx.connection, message_id, version, now)
-            body = {"message": message_id, "kind": message.kind, "shows": shows}
-            _journal(tx, now, "message.updated", message, body)
-
-        await core.db.write(work)
+        await self._note(
+            message_id,
+            "message.updated",
+            lambda connection, now: messages.shown(connection, message_id, version, now),
+            shows=shows,
+        )
 
     async def left(self, message_id: str, *, version: int, error: str) -> None:
         """Note that Slack lets nobody draw a message again, which stays as it is until more is wanted."""
-        core = self._core
-
-        def work(tx: Transaction) -> None:
-            now = core.clock()
-            message = _the_message(tx.connection, message_id)
-            messages.shown(tx.connection, message_id, version, now)
-            body = {"message": message_id, "kind": message.kind, "error": error}
-            _journal(tx, now, "message.left", message, body)
-
-        await core.db.write(work)
+        await self._note(
+            message_id,
+            "message.left",
+            lambda connection, now: messages.shown(connection, message_id, version, now),
+            error=error,
+        )
 
     async def lost(self, message_id: str, ts: str) -> None:
         """Note that a message is not there any more: it is posted again, unless it is elsewhere by now."""
@@ -205,14 +197,24 @@ class Outbox:
 
     async def gave_up(self, message_id: str, error: str) -> None:
         """Never try again. The caller has told the right people some other way."""
+        await self._note(
+            message_id,
+            "message.given_up",
+            lambda connection, now: messages.give_up(connection, message_id, now, error),
+            error=error,
+        )
+
+    async def _note(
+        self, message_id: str, event: str, change: Callable[[Connection, float], None], **more: str
+    ) -> None:
+        """Change a message's row, and journal it."""
         core = self._core
 
         def work(tx: Transaction) -> None:
             now = core.clock()
             message = _the_message(tx.connection, message_id)
-            messages.give_up(tx.connection, message_id, now, error)
-            body = {"message": message_id, "kind": message.kind, "error": error}
-            _journal(tx, now, "message.given_up", message, body)
+            change(tx.connection, now)
+            _journal(tx, now, event, message, {"message": message_id, "kind": message.kind, **more})
 
         await core.db.write(work)
 
