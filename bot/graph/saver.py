@@ -103,7 +103,7 @@ class _File(Groups[_Step]):
     """`threads.db`, open: one connection, used by one thread."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
+        self.connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             SqliteSaver(self.connection).setup()
             self.connection.execute("PRAGMA synchronous=FULL")
