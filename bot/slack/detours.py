@@ -114,14 +114,31 @@ class Detours:
         return ",".join(sorted(found.users - requesters)[:GROUP]) or None
 
     async def tell(self, message: Message, error: str, other: str | None = None) -> None:
-        """Tell the admins what could not be shown, where, why, and how to mend it."""
-        place = f"<{message.recipient}>" if is_people(message.recipient) else message.recipient
-        mend = _HOW_TO_MEND.get(error, "Look at the app's settings in Slack and at the bot's log.")
+        """Tell the admins of a place that takes no message, why, and how to mend it."""
         fate = "It goes another way meanwhile." if other else "It is shown nowhere."
+        mend = _HOW_TO_MEND.get(error, "Look at the app's settings in Slack and at the bot's log.")
+        place = _place(message)
         words = f"A {message.kind} could not be sent to {place}: Slack says {error}. {fate} {mend}"
         await self._admins.tell(words, about=f"{message.kind} {message.recipient} {error}")
 
-    async def too_long(self, message: Message, error: str) -> None:
-        """Give up on a message that Slack finds too long even in its short form."""
-        await self.tell(message, error)
-        await self._outbox.gave_up(message.id, error)
+    async def too_long(self, message: Message, failure: Failure) -> None:
+        """Tell of a message that Slack does not take even in its short form.
+
+        One that is there stays as it is until it changes again. One that asks is tried again: what it shows
+        may be another by then.
+        """
+        facts, error = await self._outbox.facts(message), failure.error
+        of = message.review_id or message.action_id
+        words = f"A {message.kind} could not be drawn for {_place(message)}: Slack says {error}."
+        words += f" “membrane reviews show {of}” prints what it is about." if of else ""
+        await self._admins.tell(words, about=f"{message.id} {error}")
+        if message.ts is not None:
+            await self._outbox.left(message.id, version=facts.message.wanted, error=error)
+        elif message.kind in ASKING and asks(facts):
+            await self._outbox.later(message.id, at=self._clock() + AGAIN_S, error=error)
+        else:
+            await self._outbox.gave_up(message.id, error)
+
+
+def _place(message: Message) -> str:
+    return f"<{message.recipient}>" if is_people(message.recipient) else message.recipient

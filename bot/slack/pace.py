@@ -38,7 +38,7 @@ class Pace:
         self._next_post = 0.0
         self._updates_at = 0.0
         self._updates = float(rates.update_burst)
-        self._tail: dict[str, Instant] = {}
+        self._tails: dict[str, dict[int, Instant]] = {}
 
     def take(
         self, method: str, channel: str, now: Instant, *, held_until: Instant = 0.0, urgent: bool = False
@@ -65,17 +65,20 @@ class Pace:
             return now
         return now + (needed - self._updates) * rates.update_s
 
-    def slot(self, method: str, channel: str, ready: Instant) -> Instant:
-        """Return when one more waiting call is worth trying: behind those that wait already.
+    def slot(self, method: str, channel: str, ready: Instant, priority: int) -> Instant:
+        """Return when one more waiting call is worth trying: behind those that wait already and go first.
 
-        So each of a thousand waiting cards is looked at about when its turn comes, not every second.
+        So each of a thousand waiting cards is looked at about when its turn comes, not every second. Only
+        what is as urgent or more goes first; a less urgent one whose turn is taken is next.
         """
         queue, step = (channel, self._rates.channel_s) if method == POST else (UPDATE, self._rates.update_s)
-        self._tail[queue] = max(ready, self._tail.get(queue, 0.0) + step)
-        return self._tail[queue]
+        tails = self._tails.setdefault(queue, {})
+        before = (tail + step for of, tail in tails.items() if of <= priority)
+        tails[priority] = max(ready, *before, 0.0)
+        return tails[priority]
 
     def _forget(self, now: Instant) -> None:
         """Drop what is past, so that a year of DMs does not stay in memory."""
         if len(self._next_in) > 1000:
             self._next_in = {key: at for key, at in self._next_in.items() if at > now}
-            self._tail = {key: at for key, at in self._tail.items() if at > now}
+            self._tails = {key: tails for key, tails in self._tails.items() if max(tails.values()) > now}

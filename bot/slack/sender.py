@@ -71,6 +71,7 @@ class Sender:
         if await self._settled(message):
             self._tries.pop(message.id, None)
             self._queued.discard(message.id)
+            self._terse.discard(message.id)
 
     async def _settled(self, message: Message) -> bool:
         """Whether nothing is to be done about it now: it is shown, dropped, given up, or has no place."""
@@ -129,8 +130,8 @@ class Sender:
         self, message: Message, method: str, channel_id: str, ready: float, *, urgent: bool = False
     ) -> None:
         """Leave a message until its turn. One that was overtaken when it came is next, not last again."""
-        had_its_turn = message.id in self._queued
-        at = ready if urgent or had_its_turn else self._pace.slot(method, channel_id, ready)
+        waits = not urgent and message.id not in self._queued
+        at = self._pace.slot(method, channel_id, ready, message.priority) if waits else ready
         self._queued.add(message.id)
         await self._outbox.later(message.id, at=at, error="")
         heapq.heappush(self._turns, at)
@@ -254,7 +255,7 @@ class Sender:
 
     async def _shorten(self, message: Message, failure: Failure) -> bool:
         if message.id in self._terse:
-            await self._detours.too_long(message, failure.error)
+            await self._detours.too_long(message, failure)
             return True
         self._terse.add(message.id)
         return await self._wait(message, failure.error, 0.0)

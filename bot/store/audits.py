@@ -19,7 +19,7 @@ _LATE_PAGES = select(func.count(), func.min(reviews.c.next_page_at)).where(
 _UNSENT = select(func.count(), func.min(messages.c.owed_since)).where(
     and_(
         messages.c.owed_since <= bindparam("before"),
-        messages.c.shown == 0,
+        messages.c.ts.is_(None),
         messages.c.kind.in_(("card", "page", "post", "receipt")),
     )
 )

@@ -51,7 +51,7 @@ _LEASE = Prepared(
     )
     .values(leased_by=bindparam("by"), leased_until=bindparam("until"))
 )
-_DRAWN_ALREADY = messages.c.shown > 0
+_IN_SLACK = messages.c.ts.is_not(None)
 _WAITS = messages.c.due_at.is_not(None)
 _OWED = func.coalesce(messages.c.owed_since, bindparam("now"))
 
@@ -62,8 +62,8 @@ def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
     What waits for its turn keeps it, unless this is more urgent: then it is due at once. So the redraw of a
     card that somebody just clicked is not put back by what follows from the click.
     """
-    overtakes = and_(_DRAWN_ALREADY, _WAITS, messages.c.priority > urgency)
-    keeps = or_(not_(_DRAWN_ALREADY), and_(_WAITS, messages.c.priority <= urgency))
+    overtakes = and_(_IN_SLACK, _WAITS, messages.c.priority > urgency)
+    keeps = or_(not_(_IN_SLACK), and_(_WAITS, messages.c.priority <= urgency))
     return {
         "wanted": messages.c.wanted + 1,
         "due_at": case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.metrics import Metrics
 from bot.slack.lateness import LATE_S
 from bot.slack.pace import USUAL
+from tests.fakes import CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import until_quiet, vote
 from tests.unit.slack.reading import read
@@ -121,3 +122,23 @@ async def test_a_clock_that_was_ahead_holds_no_card_back(room: Room) -> None:
         room.clock.ahead += 5
     assert len(room.said("C0APPR")) == 1
     assert await lag(room) == 0
+
+
+async def test_the_auditor_finds_a_card_that_was_shown_once_and_has_no_place_now(room: Room) -> None:
+    standing = await room.propose("release.sign")
+    await until_quiet(room)
+    for channel in ("C0APPR", "C0ADMIN", "C0INC"):
+        room.slack.state.change_channel(channel, is_archived=True)
+    room.slack.faults.arm(method="conversations.open", kind="error", error="user_disabled", times=10_000)
+    assert standing.review
+    await room.membrane.acknowledge(standing.review.id, CLEO)
+    found = []
+    for _ in range(20):
+        await room.courier.sweep()
+        room.clock.ahead += 60
+        found += [each.text for each in await room.membrane.audit()]
+    card = await room.card(standing)
+    assert card.ts is None
+    assert card.due_at is not None
+    assert await room.courier.behind_s() > 600
+    assert any("have not reached Slack" in text for text in found)

@@ -43,3 +43,31 @@ async def test_a_card_goes_when_its_turn_comes_and_not_at_the_next_look(
             await asyncio.sleep(0.02)
     at = [call.at for call in room.slack.calls.of("chat.postMessage")]
     assert median(later - earlier for earlier, later in pairwise(at)) < 2.0
+
+
+async def test_a_tier_3_card_overtakes_tier_2_cards_that_wait_for_the_pace(room: Room) -> None:
+    courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
+    for number in range(12):
+        await room.propose("mail.send", args={"id": number}, agent=f"a{number}")
+    async with running(courier), asyncio.timeout(20):
+        while len(room.said("C0APPR")) < 2:
+            await asyncio.sleep(0.02)
+        await room.propose("data.delete", args={"id": "three"})
+        while len(room.said("C0APPR")) < 13:
+            await asyncio.sleep(0.02)
+    tiers = [words[:23] for words in room.said("C0APPR")]
+    assert tiers.index("Approval wanted, Tier 3") <= 4
+
+
+async def test_an_urgent_notice_overtakes_cards_that_go_to_the_same_channel(room: Room) -> None:
+    room.slack.state.change_channel("C0APPR", is_archived=True)
+    courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
+    for number in range(12):
+        await room.propose("mail.send", args={"id": number}, agent=f"a{number}")
+    async with running(courier), asyncio.timeout(20):
+        while len(room.said("C0ADMIN")) < 3:
+            await asyncio.sleep(0.02)
+        await room.membrane.admins.tell("URGENT", about="x", urgent=True)
+        while not any("URGENT" in words for words in room.said("C0ADMIN")):
+            await asyncio.sleep(0.02)
+    assert next(place for place, words in enumerate(room.said("C0ADMIN")) if "URGENT" in words) <= 6
