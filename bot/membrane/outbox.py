@@ -13,11 +13,17 @@ from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
 from bot.membrane.resolving import requesters_of, the_unknown, where_asked, who_may_say
-from bot.store import actions, digests, doubts, messages, reviews, threads
+from bot.store import actions, digests, doubts, leftovers, messages, reviews, threads
 from bot.store.database import Transaction
+from bot.store.leftovers import Leftover
 
 LEASE_S = 60.0
 """How long a message belongs to the courier that took it."""
+CLOSED_S = 300.0
+"""How soon a place that was closed to the bot is tried again."""
+LEFT_FOR_S = 30 * 86_400.0
+"""What has been left in a closed place for so long is left there for good."""
+MOST_LEFTOVERS = 50
 MOST_IN_DOUBT = 200
 """Late copies of more messages than this are not looked for at once."""
 
@@ -195,14 +201,18 @@ class Outbox:
         """Try again then."""
         await self._core.db.write(lambda tx: messages.later(tx.connection, message_id, at, error))
 
-    async def gave_up(self, message_id: str, error: str) -> None:
-        """Never try again. The caller has told the right people some other way."""
-        await self._note(
-            message_id,
-            "message.given_up",
-            lambda connection, now: messages.give_up(connection, message_id, now, error),
-            error=error,
-        )
+    async def gave_up(self, message_id: str, error: str, *, closed: bool = False) -> None:
+        """Never try again. The caller has told the right people some other way.
+
+        Of one that stays in a place that is `closed` to the bot: not before that is open again.
+        """
+
+        def work(connection: Connection, now: float) -> None:
+            messages.give_up(connection, message_id, now, error)
+            if closed:
+                _leave_behind(connection, _the_message(connection, message_id), now)
+
+        await self._note(message_id, "message.given_up", work, error=error)
 
     async def _note(
         self, message_id: str, event: str, change: Callable[[Connection, float], None], **more: str
@@ -219,17 +229,48 @@ class Outbox:
         await core.db.write(work)
 
     async def readdress(self, message_id: str, recipient: str) -> None:
-        """Send a message elsewhere."""
+        """Send a message elsewhere. What is in the closed place is left there until that is open again."""
         core = self._core
 
         def work(tx: Transaction) -> None:
             now = core.clock()
             message = _the_message(tx.connection, message_id)
+            _leave_behind(tx.connection, message, now)
             messages.readdress(tx.connection, message_id, recipient, now)
             body = {"message": message_id, "kind": message.kind, "from": message.recipient, "to": recipient}
             _journal(tx, now, "message.readdressed", message, body)
 
         await core.db.write(work)
+
+    async def leftovers(self) -> list[Leftover]:
+        """Return the places to try to clear: old copies of messages that went elsewhere meanwhile.
+
+        Messages that stayed in a place that was closed are owed again, which is to try the place.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> list[Leftover]:
+            now = core.clock()
+            copies = []
+            for each in leftovers.due(tx.connection, now, MOST_LEFTOVERS):
+                if each.since <= now - LEFT_FOR_S or (each.current and not each.given_up):
+                    leftovers.forget(tx.connection, each)
+                    continue
+                # The longer a place has been closed, the more rarely it is tried.
+                leftovers.postpone(tx.connection, each, now + max(CLOSED_S, now - each.since))
+                if each.current:
+                    leftovers.revive(tx.connection, each.message_id, now)
+                else:
+                    copies.append(each)
+            return copies
+
+        if not await core.db.read(lambda connection: leftovers.due(connection, core.clock(), 1)):
+            return []
+        return await core.db.write(work)
+
+    async def cleared(self, leftover: Leftover) -> None:
+        """Note that nothing is left in a place."""
+        await self._core.db.write(lambda tx: leftovers.forget(tx.connection, leftover))
 
     async def notice(self, recipient: str, text: str, *, key: str) -> bool:
         """Want a message that is only its text, once per `key`. False: it is wanted already."""
@@ -263,6 +304,13 @@ def _journal(
     tx: Transaction, now: float, event: str, message: Message, body: Mapping[str, str | None]
 ) -> None:
     tx.journal(now, event, body, action_id=message.action_id, review_id=message.review_id)
+
+
+def _leave_behind(connection: Connection, message: Message, now: float) -> None:
+    """Note where a message is, if anywhere: the place is closed, and what is there shows an old state."""
+    if message.channel_id is not None and message.ts is not None:
+        at = now + CLOSED_S
+        leftovers.leave(connection, message.id, message.channel_id, message.ts, now=now, at=at)
 
 
 def _point_to(tx: Transaction, review_id: str, now: float) -> None:

@@ -160,6 +160,7 @@ class Sweeping:
                 review_id=review.id,
                 position=position,
             )
+        messages.touch_card(tx.connection, review.id, now=now)
         body = {"to": sorted(users), "posts": sorted(due.channels), "step": due.position}
         body |= {"missing": missing.names}
         tx.journal(now, "review.paged", body, action_id=review.action_id, review_id=review.id)
@@ -187,6 +188,9 @@ class Sweeping:
             digest_id = core.new_id("dig")
             digests.insert(tx.connection, digest_id, policy.digest_channel, now)
             named = actions.put_in_digest(tx.connection, digest_id)
+            for action in actions.halted(tx.connection):
+                for review in reviews.of_action(tx.connection, action.id)[-1:]:
+                    messages.touch_card(tx.connection, review.id, now=now)
             messages.want(
                 tx.connection,
                 core.new_id("msg"),

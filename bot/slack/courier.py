@@ -21,6 +21,7 @@ from bot.slack.calls import Calls
 from bot.slack.detours import Detours
 from bot.slack.doubts import Doubts, Timing
 from bot.slack.identity import Identity
+from bot.slack.leftovers import Leftovers
 from bot.slack.pace import Pace, Rates
 from bot.slack.places import Places
 from bot.slack.sender import Sender
@@ -71,6 +72,7 @@ class Courier:
             detours=Detours(outbox, policy, people, admins, clock),
             clock=clock,
         )
+        self._leftovers = Leftovers(outbox, calls, clock)
         self._under_way: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._sending: set[str] = set()
@@ -103,7 +105,7 @@ class Courier:
         while started := await self._start():
             looked_at += started
             await asyncio.gather(*self._under_way)
-        await self._doubts.look_again()
+        await self._clear_up()
         self._passed_at = self._clock()
         return looked_at
 
@@ -139,9 +141,13 @@ class Courier:
 
     async def _tidy(self) -> None:
         try:
-            await self._doubts.look_again()
+            await self._clear_up()
         except Exception:  # noqa: BLE001 - the next pass looks again
             _log.exception("copies_not_looked_for")
+
+    async def _clear_up(self) -> None:
+        await self._doubts.look_again()
+        await self._leftovers.clear_up()
 
     async def _send(self, message: Message) -> None:
         try:

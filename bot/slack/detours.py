@@ -83,7 +83,9 @@ class Detours:
         facts = await self._outbox.facts(message)
         if isinstance(facts, CardFacts | ReceiptFacts) and not asks(facts) and message.kind != "told":
             what = "review" if isinstance(facts, CardFacts) else "receipt"
-            await self._outbox.gave_up(message.id, f"{failure.error}; the {what} is closed by now")
+            await self._outbox.gave_up(
+                message.id, f"{failure.error}; the {what} is closed by now", closed=True
+            )
             return True
         other = await self._other_way(message, facts)
         if message.kind in TOLD_ADMINS:
@@ -98,7 +100,7 @@ class Detours:
             await self._outbox.later(message.id, at=self._clock() + AGAIN_S, error=failure.error)
         else:
             _log.error("message_given_up", message=message.id, kind=message.kind, error=failure.error)
-            await self._outbox.gave_up(message.id, failure.error)
+            await self._outbox.gave_up(message.id, failure.error, closed=True)
         return True
 
     async def _other_way(self, message: Message, facts: Facts) -> str | None:

@@ -88,6 +88,17 @@ _TOUCH_CLICKED = Prepared(
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
     .values(_drawn_again(_OF_A_CLICK))
 )
+_TOUCH_CARD = Prepared(
+    update(messages)
+    .where(
+        and_(
+            messages.c.review_id == bindparam("review"),
+            messages.c.kind == "card",
+            messages.c.given_up_at.is_(None),
+        )
+    )
+    .values(_drawn_again(bindparam("urgency")))
+)
 _TOUCH_RECEIPTS = Prepared(
     update(messages)
     .where(and_(messages.c.action_id == bindparam("action"), messages.c.given_up_at.is_(None)))
@@ -244,6 +255,11 @@ def touch(connection: Connection, review_id: str, *, now: float, clicked: Clicke
         _TOUCH.changed(connection, {**values, "urgency": REDRAW})
     else:
         _TOUCH_CLICKED.changed(connection, {**values, "channel": clicked.channel_id, "ts": clicked.ts})
+
+
+def touch_card(connection: Connection, review_id: str, *, now: float) -> None:
+    """Want a review's card drawn again: if somebody deleted it, that is how it comes back."""
+    _TOUCH_CARD.changed(connection, {"review": review_id, "now": now, "urgency": REDRAW})
 
 
 def touch_receipts(connection: Connection, action_id: str, *, now: float, clicked: bool = False) -> None:

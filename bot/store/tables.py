@@ -203,6 +203,17 @@ messages = Table(
     UniqueConstraint("review_id", "kind", "position", "recipient"),
 )
 
+leftovers = Table(
+    "leftovers",
+    metadata,
+    Column("channel_id", String, primary_key=True),
+    Column("ts", String, primary_key=True),
+    Column("message_id", String, nullable=False),  # may be pruned before
+    Column("since", Float, nullable=False),
+    Column("look_at", Float, nullable=False),
+    Index("leftovers_due", "look_at"),
+)
+
 digests = Table(
     "digests",
     metadata,

@@ -1,4 +1,4 @@
-"""Since when Slack lacks a message: what was tried and put off is late all the same."""
+"""Since when Slack lacks a message, and where old states of messages were left behind."""
 
 from __future__ import annotations
 
@@ -16,5 +16,15 @@ def upgrade() -> None:
         "UPDATE messages SET owed_since = CASE WHEN shown = 0 THEN created_at ELSE due_at END "
         "WHERE due_at IS NOT NULL"
     )
+    op.create_table(
+        "leftovers",
+        sa.Column("channel_id", sa.String(), nullable=False),
+        sa.Column("ts", sa.String(), nullable=False),
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("since", sa.Float(), nullable=False),
+        sa.Column("look_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("channel_id", "ts"),
+    )
+    op.create_index("leftovers_due", "leftovers", ["look_at"])
     where = sa.text("owed_since IS NOT NULL")
     op.create_index("messages_owed", "messages", ["owed_since"], sqlite_where=where, postgresql_where=where)
