@@ -20,7 +20,7 @@ from bot.domain.risk import Tier
 from bot.errors import StoreError
 from bot.settings import load
 from bot.store import files, journal
-from bot.store.journal import Anchor, Verified
+from bot.store.journal import Anchor, Break, Unchecked, Verified, VerifiedExport
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT = click.Path(path_type=Path, dir_okay=False)
@@ -77,7 +77,8 @@ def show(
 def verify(*, anchors: tuple[Path, ...], export: Path | None, noted: str | None, as_json: bool) -> None:
     """Check that no entry was changed, dropped or moved, and name those that were. Exits with 1 then.
 
-    Entries cut off the end leave no trace in a chain itself; an anchor that knew them tells.
+    Entries cut off the end leave no trace in a chain itself; an anchor that knew them tells. What a file
+    cannot be held to, because it begins later, is said; it is no break.
 
     \b
       membrane journal anchor >> /elsewhere/anchors.jsonl          every night, say
@@ -88,18 +89,27 @@ def verify(*, anchors: tuple[Path, ...], export: Path | None, noted: str | None,
     if export is not None:
         if noted is not None:
             raise click.UsageError("--has looks into the database; with --file, give --anchor")
-        told = _verify_file(export, known)
+        count, breaks, unchecked = _verify_file(export, known)
+        told = Verified(count, breaks)
         heads: list[dict[str, Any]] = []
         found = None
     else:
+        unchecked = []
         told, heads, found = read(lambda connection: _verify(connection, known, noted))
     whole = not told.breaks and found is not False
     if as_json:
         print_json(
-            {"whole": whole, "entries": told.read, "breaks": told.breaks, "heads": heads, "has": found}
+            {
+                "whole": whole,
+                "entries": told.read,
+                "breaks": told.breaks,
+                "unchecked": unchecked,
+                "heads": heads,
+                "has": found,
+            }
         )
     else:
-        _tell(told, heads, noted if found is False else None, whole=whole)
+        _tell(told, unchecked, heads, noted if found is False else None, whole=whole)
     exit_with(0 if whole else FOUND)
 
 
@@ -110,7 +120,7 @@ def _anchors(path: Path) -> list[Anchor]:
         raise click.UsageError(str(error)) from error
 
 
-def _verify_file(path: Path, known: list[Anchor]) -> Verified:
+def _verify_file(path: Path, known: list[Anchor]) -> VerifiedExport:
     try:
         return journal.verify_export(path, known)
     except StoreError as error:
@@ -125,13 +135,17 @@ def _verify(
     return journal.verify(connection, known), heads, found
 
 
-def _tell(told: Verified, heads: list[dict[str, Any]], lost: str | None, *, whole: bool) -> None:
-    for each in told.breaks:
+def _tell(
+    told: Verified, unchecked: list[Unchecked], heads: list[dict[str, Any]], lost: str | None, *, whole: bool
+) -> None:
+    said: list[Break | Unchecked] = [*told.breaks, *unchecked]
+    for each in said:
         click.echo(f"{safe(each.writer)} {each.seq}: {safe(each.what)}")
     if lost is not None:
         click.echo(f"No entry has the hash {safe(lost)}: what it stood at the end of is gone.")
     entries = "1 entry" if told.read == 1 else f"{told.read} entries"
-    click.echo(f"The journal is {'whole' if whole else 'broken'}: {entries}.")
+    limit = ", as far as it could be checked" if whole and unchecked else ""
+    click.echo(f"The journal is {'whole' if whole else 'broken'}{limit}: {entries}.")
     for head in heads:
         click.echo(f"  head of {safe(head['writer'])}: entry {head['seq']}, {safe(head['hash'])}")
 

@@ -32,7 +32,6 @@ DELETES = 2_000
 BUDGET_S = 5.0
 """After so long a sweep begins nothing more; the next goes on."""
 DAY_S = 86_400.0
-CHAINS = {".tier0": Tier.TRANSPARENT, ".tier1": Tier.ASYNC_REVIEW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,8 @@ class Retention:
             return
 
         def work(tx: Transaction) -> None:
-            passing = {w: end for w, end in journal.ends(tx.connection).items() if w.endswith(tuple(CHAINS))}
+            ends = journal.ends(tx.connection)
+            passing = {writer: end for writer, end in ends.items() if writer.endswith(tuple(journal.PASSING))}
             tx.journal(now, journal.ANCHORED, {"chains": journal.plain(passing)})
 
         await self._db.write(work)
@@ -105,7 +105,7 @@ class Retention:
     async def _prune_entries(self, tier: Tier, *, patience_s: float) -> Pruned:
         before = self._clock() - self._keep_s[tier]
         for writer in await self._db.read(journal.writers):
-            if CHAINS.get(writer[-6:]) is not tier:
+            if journal.PASSING.get(writer[-6:]) is not tier:
                 continue
             due = await self._db.read(partial(segments.due, writer=writer, before=before, most=SEGMENT))
             if due is None:
@@ -133,7 +133,7 @@ class Retention:
             end = journal.export_range(
                 connection, out, now, writer=due.writer, after=due.after, last=due.last
             )
-        read, breaks = journal.verify_export(path)
+        read, breaks, _ = journal.verify_export(path)
         if breaks or read != due.last - due.after.seq:
             path.unlink()
             said = f"{breaks[0].writer} {breaks[0].seq} {breaks[0].what}" if breaks else "entries are missing"

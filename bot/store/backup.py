@@ -118,17 +118,28 @@ def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], at: float) -> None:
 
 
 def _verify(backup: Backup) -> None:
-    """Read the file again, to its end."""
+    """Read the file again. One that does not read as it was written does not stay."""
+    try:
+        if _members_in(backup.path) == backup.members:
+            return
+        what = "its members are not those that were copied"
+    except (StoreError, tarfile.TarError) as error:
+        what = str(error)
+    backup.path.unlink()
+    raise StoreError(
+        f"{backup.path} does not read as it was written ({what}), so it was removed; look at its disk"
+    )
+
+
+def _members_in(path: Path) -> dict[str, str]:
+    """Return the SHA-256 of each member of a backup, read to its end."""
     found: dict[str, str] = {}
-    with files.opened(backup.path) as packed, closing(tarfile.open(fileobj=packed, mode="r|")) as tar:
+    with files.opened(path) as packed, closing(tarfile.open(fileobj=packed, mode="r|")) as tar:
         for member in tar:
             content = tar.extractfile(member)
             digest = hashlib.sha256()
             while content is not None and (block := content.read(BLOCK)):
                 digest.update(block)
             found[member.name] = digest.hexdigest()
-    if {name: digest for name, digest in found.items() if name != MANIFEST} != backup.members:
-        backup.path.unlink()
-        raise StoreError(
-            f"{backup.path} does not read as it was written, so it was removed; look at its disk"
-        )
+    found.pop(MANIFEST, None)
+    return found

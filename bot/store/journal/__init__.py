@@ -19,22 +19,25 @@ what the clock said, and a clock may be set back.
 """
 
 from bot.store.journal.anchors import ANCHORED, Anchor, ends, plain, read_anchors, writers
-from bot.store.journal.chain import GENESIS, End, Ends, hash_of
+from bot.store.journal.chain import GENESIS, PASSING, End, Ends, hash_of
 from bot.store.journal.exporting import Range, export, export_range, verify_export
 from bot.store.journal.reading import count, entries, has, last_before, since
 from bot.store.journal.segments import Segment
-from bot.store.journal.verifying import Break, Verified, verify
+from bot.store.journal.verifying import Break, Unchecked, Verified, VerifiedExport, verify
 
 __all__ = [
     "ANCHORED",
     "GENESIS",
+    "PASSING",
     "Anchor",
     "Break",
     "End",
     "Ends",
     "Range",
     "Segment",
+    "Unchecked",
     "Verified",
+    "VerifiedExport",
     "count",
     "ends",
     "entries",

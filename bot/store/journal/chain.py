@@ -17,6 +17,9 @@ from bot.store.tables import journal
 GENESIS = "0" * 64
 """The hash before a chain's first entry."""
 
+PASSING = {f".tier{int(tier)}": tier for tier in Tier if not tier.waits}
+"""How the names of passing chains end, and of which tier each is. Only they may be pruned."""
+
 ROWS = Bulk(journal)
 _LAST = Prepared(
     select(journal.c.seq, journal.c.hash)

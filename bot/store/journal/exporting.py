@@ -17,7 +17,15 @@ from bot.store.journal import segments
 from bot.store.journal.anchors import KIND, Anchor, ends, ends_of
 from bot.store.journal.chain import GENESIS, End
 from bot.store.journal.reading import BATCH, ENTRIES
-from bot.store.journal.verifying import UNKNOWN, Break, Chains, Known, Verified, known_of
+from bot.store.journal.verifying import (
+    UNKNOWN,
+    Break,
+    Chains,
+    Known,
+    Unchecked,
+    VerifiedExport,
+    known_of,
+)
 from bot.store.tables import journal
 
 FORMAT = 1
@@ -125,11 +133,12 @@ def _beginning(connection: Connection, writer: str, exported: list[segments.Segm
     return End(before, known.get((writer, before), UNKNOWN)) if before else End(0, GENESIS)
 
 
-def verify_export(path: Path, anchors: Sequence[Anchor] = ()) -> Verified:
+def verify_export(path: Path, anchors: Sequence[Anchor] = ()) -> VerifiedExport:
     """Verify an exported file by itself, and against anchors. Raises StoreError where it is no export."""
     with files.opened(path) as file:
         covered = _first_line(path, file.readline())
-        chains = Chains([*_known(covered), *_within(covered, anchors)])
+        anchored = _within(covered, anchors)
+        chains = Chains([*_known(covered), *anchored])
         for writer, after in covered.after.items():
             chains.begin(writer, after)
         spoilt = []
@@ -140,7 +149,7 @@ def verify_export(path: Path, anchors: Sequence[Anchor] = ()) -> Verified:
             else:
                 chains.take(entry)
     read, breaks = chains.finish()
-    return Verified(read, [*spoilt, *breaks])
+    return VerifiedExport(read, [*spoilt, *breaks], list(_unchecked(covered, anchored)))
 
 
 def _first_line(path: Path, line: bytes) -> Range:
@@ -170,12 +179,38 @@ def _within(covered: Range, anchors: Sequence[Anchor]) -> list[Known]:
     return known
 
 
+def _unchecked(covered: Range, anchored: list[Known]) -> Iterator[Unchecked]:
+    """Yield what a chain's beginning here leaves open: its first entry, and what anchors know before it."""
+    for writer, after in covered.after.items():
+        unknown = after.seq > 0 and after.hash == UNKNOWN
+        first = after.seq + 1
+        if unknown:
+            yield Unchecked(writer, first, "could not be checked, for the one before it is not known here")
+        known = [each.end.seq for each in anchored if each.writer == writer]
+        early = [seq for seq in known if seq < after.seq or (seq == after.seq and unknown)]
+        if early:
+            what = "comes before the file's first, so what anchors know up to it could not be checked"
+            yield Unchecked(writer, max(early), what)
+
+
 def _entries(file: IO[bytes]) -> Iterator[tuple[int, JournalEntry | None]]:
     """Yield what stands in each line; None where that is not what the bot would write."""
     for number, line in enumerate(file, 2):
         try:
             data = orjson.loads(line)
             entry = JournalEntry(**{**data, "body": data["body"].encode()})
-            yield number, entry if _line_of(entry) == line else None
+            yield number, entry if _is_typed(entry) and _line_of(entry) == line else None
         except (ValueError, KeyError, TypeError, AttributeError):
             yield number, None
+
+
+def _is_typed(entry: JournalEntry) -> bool:
+    """Whether each field is of its type: JSON may hold anything there."""
+    texts = (entry.writer, entry.event, entry.hash)
+    ids = (entry.action_id, entry.review_id)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(each, str | None) for each in ids)
+        and type(entry.seq) is int
+        and type(entry.at) in {int, float}
+    )

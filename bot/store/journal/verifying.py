@@ -13,7 +13,7 @@ from bot.domain.record import JournalEntry
 from bot.store import sqlite
 from bot.store.journal import segments
 from bot.store.journal.anchors import ANCHORED, Anchor, ends_of
-from bot.store.journal.chain import GENESIS, End, hash_of
+from bot.store.journal.chain import GENESIS, PASSING, End, hash_of
 from bot.store.journal.reading import BATCH, ENTRIES
 from bot.store.journal.segments import EXPORTED, Segment
 from bot.store.tables import journal
@@ -44,6 +44,23 @@ class Verified(NamedTuple):
     breaks: list[Break]
 
 
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """An entry that may have been changed without a break to show it, and why."""
+
+    writer: str
+    seq: int
+    what: str
+
+
+class VerifiedExport(NamedTuple):
+    """How many entries a file has, where a chain does not hold, and what the file alone cannot tell."""
+
+    read: int
+    breaks: list[Break]
+    unchecked: list[Unchecked]
+
+
 class Known(NamedTuple):
     """An entry whose hash is known from elsewhere, and in words from where."""
 
@@ -70,7 +87,13 @@ class Chains:
             self._known.setdefault(writer, {}).setdefault(end.seq, []).append((end.hash, source))
 
     def begin(self, writer: str, end: End) -> None:
-        """Say after which entry a chain begins here, where that is not its first one ever."""
+        """Say after which entry a chain begins here. Only what may be pruned begins after its first one."""
+        if end.seq < 1 and end != _BEGINNING:
+            self._broken(writer, 1, "is said to follow something other than the beginning of all chains")
+            end = _BEGINNING
+        elif end.seq > 0 and not writer.endswith(tuple(PASSING)):
+            what = f"is missing, with all up to entry {end.seq}, and what people decided is never pruned"
+            self._broken(writer, 1, what)
         self.ends[writer] = end
         known = self._known.get(writer, {})
         for seq in [seq for seq in known if seq <= end.seq]:

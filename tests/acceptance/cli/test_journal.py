@@ -82,6 +82,37 @@ async def test_what_was_done_to_an_export_is_told(shell: Shell, room: Room) -> N
     assert [(each["writer"], each["seq"]) for each in json.loads(told.out)["breaks"]] == [("bot.tier0", 1)]
 
 
+async def test_what_an_export_cannot_be_held_to_is_said(shell: Shell, room: Room) -> None:
+    await some(room, 3)
+    kept = shell.folder / "anchors.jsonl"
+    kept.write_text((await shell.run("journal", "anchor")).out)
+    await some(room, 3)
+    await shell.run("journal", "export", "--chain", "bot.tier0", "--out", "audit.jsonl")
+    path = shell.folder / "audit.jsonl"
+    first, *lines = path.read_text().splitlines(keepends=True)
+    head = json.loads(first)
+    head["chains"]["bot.tier0"]["after"] = {"seq": 4, "hash": json.loads(lines[3])["hash"]}
+    path.write_text(json.dumps(head) + "\n" + "".join(lines[4:]))  # as if the first four had been pruned
+    told = await shell.run("journal", "verify", "--file", "audit.jsonl", "--anchor", str(kept))
+    assert told.code == 0
+    assert "bot.tier0 3: comes before the file's first" in told.out
+    assert "The journal is whole, as far as it could be checked: 2 entries.\n" in told.out
+    told = await shell.run("journal", "verify", "--file", "audit.jsonl", "--anchor", str(kept), "--json")
+    assert [each["seq"] for each in json.loads(told.out)["unchecked"]] == [3]
+
+
+async def test_a_damaged_export_is_told_in_a_sentence(shell: Shell, room: Room) -> None:
+    await some(room, 3)
+    await shell.run("journal", "export", "--out", "audit.jsonl.gz")
+    path = shell.folder / "audit.jsonl.gz"
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + b"\xff" * 40 + content[80:])
+    told = await shell.run("journal", "verify", "--file", "audit.jsonl.gz")
+    assert told.code == 2
+    assert "audit.jsonl.gz cannot be read: it is damaged" in told.err
+    assert "Traceback" not in told.err
+
+
 @pytest.mark.parametrize("option", ["--anchor", "--file"])
 async def test_a_file_that_is_something_else_is_a_wrong_command(
     shell: Shell, room: Room, option: str

@@ -66,7 +66,7 @@ async def test_what_passed_long_ago_leaves_in_verified_files(cellar: Cellar) -> 
     with pytest.raises(NotFound):
         await room.membrane.standing(old[0])
     entries, rows = (Path(name) for name in pruned.files)
-    assert journal.verify_export(entries) == (20, [])
+    assert journal.verify_export(entries) == (20, [], [])
     assert archive.ids_in(rows) == sorted(old)
     assert (await cellar.verify()).breaks == []
     assert (await room.events())[-3:] == ["journal.exported", "journal.pruned", "actions.archived"]

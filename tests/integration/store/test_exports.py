@@ -7,6 +7,7 @@ import hashlib
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.errors import StoreError
 from bot.store import files, journal
-from bot.store.journal import Anchor
+from bot.store.journal import Anchor, End
 from tests.integration.store.making import Image, a_journal, tampered
 
 ENTRIES = 16
@@ -41,12 +42,33 @@ def changed(whole: Path, lines: list[bytes]) -> Path:
     return path
 
 
+def begun(whole: Path, writer: str, seq: int, digest: str | None = None) -> Path:
+    """Leave out a chain's entries up to one, and have the first line say so."""
+    first, *lines = lines_of(whole)
+    head = json.loads(first)
+    entries = [json.loads(line) for line in lines]
+    after = end_in(whole, writer, seq)._asdict() if digest is None else {"seq": seq, "hash": digest}
+    head["chains"][writer]["after"] = after
+    left = [
+        line
+        for line, entry in zip(lines, entries, strict=True)
+        if entry["writer"] != writer or entry["seq"] > seq
+    ]
+    return changed(whole, [json.dumps(head).encode() + b"\n", *left])
+
+
+def end_in(path: Path, writer: str, seq: int) -> End:
+    entries = (json.loads(line) for line in lines_of(path)[1:])
+    hashes = {(entry["writer"], entry["seq"]): entry["hash"] for entry in entries}
+    return End(seq, hashes.get((writer, seq), journal.GENESIS))
+
+
 def lines_of(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True)
 
 
 def test_an_export_verifies(whole: Path) -> None:
-    assert journal.verify_export(whole) == (ENTRIES, [])
+    assert journal.verify_export(whole) == (ENTRIES, [], [])
     assert stat.S_IMODE(whole.stat().st_mode) == 0o600
 
 
@@ -122,7 +144,56 @@ def test_one_chain_alone_is_exported_and_verifies(image: Image, tmp_path: Path) 
             assert journal.export(connection, out, 99.0, ["bot.tier0"]).entries == ENTRIES // 2
         with pytest.raises(StoreError, match=r"no chain 'nobody'.*bot, bot.tier0, bot.tier1"):
             journal.export(connection, out, 99.0, ["nobody"])
-    assert journal.verify_export(path, [known]) == (ENTRIES // 2, [])
+    assert journal.verify_export(path, [known]) == (ENTRIES // 2, [], [])
+
+
+@pytest.mark.parametrize("seq", [1, 2, 4])
+def test_the_beginning_of_what_people_decided_is_missed_by_no_word_of_the_first_line(
+    whole: Path, seq: int
+) -> None:
+    early = Anchor(10.0, {"bot": end_in(whole, "bot", 1)})
+    for anchors in ([], [early]):
+        (found,) = journal.verify_export(begun(whole, "bot", seq), anchors).breaks
+        assert (found.writer, found.seq) == ("bot", 1)
+        assert f"missing, with all up to entry {seq}," in found.what
+
+
+def test_what_may_be_pruned_begins_later_and_what_that_leaves_open_is_said(whole: Path) -> None:
+    later = begun(whole, "bot.tier0", 3)
+    known = [Anchor(10.0, {"bot.tier0": end_in(whole, "bot.tier0", seq)}) for seq in (1, 2, 3, 5)]
+    assert journal.verify_export(later) == (ENTRIES - 3, [], [])
+    _, breaks, (early,) = journal.verify_export(later, known)
+    assert (breaks, early.writer, early.seq) == ([], "bot.tier0", 2)
+    unknown = begun(whole, "bot.tier0", 3, "")
+    _, breaks, (first, early) = journal.verify_export(unknown, known)
+    assert (breaks, first.seq, early.seq) == ([], 4, 3)
+    assert "could not be checked" in first.what
+
+
+@pytest.mark.parametrize("writer", ["bot", "bot.tier0"])
+@pytest.mark.parametrize(("seq", "digest"), [(0, ""), (0, "f" * 64), (-1, "")])
+def test_before_a_first_entry_is_the_beginning_and_nothing_else(
+    whole: Path, writer: str, seq: int, digest: str
+) -> None:
+    path = begun(whole, writer, seq, digest)
+    assert [(found.writer, found.seq) for found in journal.verify_export(path).breaks] == [(writer, 1)]
+    lines = lines_of(path)
+    place = next(number for number, line in enumerate(lines) if f'"{writer}","seq":1,'.encode() in line)
+    lines[place] = lines[place].replace(b'"number', b'"forged')
+    found = journal.verify_export(changed(whole, lines)).breaks
+    assert any("was changed" in each.what for each in found)
+
+
+@pytest.mark.parametrize("value", [["x"], {}, None, True, 1.5, "x"])
+@pytest.mark.parametrize("field", ["writer", "seq", "at", "event", "action_id", "review_id", "body", "hash"])
+def test_a_field_of_another_type_is_no_entry(whole: Path, field: str, value: Any) -> None:
+    lines = lines_of(whole)
+    entry = json.loads(lines[3])
+    if type(value) is type(entry[field]) or (field.endswith("_id") and value == "x"):
+        return
+    lines[3] = json.dumps({**entry, field: value}, separators=(",", ":")).encode() + b"\n"
+    found = journal.verify_export(changed(whole, lines)).breaks[0]
+    assert (found.writer, found.seq) == ("changed.jsonl line", 4)
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"{}\n", b"not json\n", b'{"export": "other", "format": 1}\n'])
@@ -161,3 +232,22 @@ def test_a_cut_off_or_missing_file_says_so(tmp_path: Path, whole: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-20])
     with pytest.raises(StoreError, match="cannot be read"):
         journal.verify_export(packed)
+
+
+def test_any_flipped_bit_of_a_compressed_file_is_found_or_changes_nothing(
+    tmp_path: Path, whole: Path
+) -> None:
+    packed = tmp_path / "packed.jsonl.gz"
+    with files.written(packed) as out:
+        out.write(whole.read_bytes())
+    content = packed.read_bytes()
+    told = set()
+    for place in range(10, len(content)):
+        packed.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+        try:
+            if not journal.verify_export(packed).breaks:
+                with files.opened(packed) as same:  # a bit that says nothing, or says the same in another way
+                    assert same.read() == whole.read_bytes()
+        except StoreError as error:
+            told.add(str(error).partition(" (")[0])
+    assert f"{packed} cannot be read: it is damaged, or was never compressed" in told
