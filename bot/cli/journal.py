@@ -226,10 +226,12 @@ def prune(*, before: float, tiers: tuple[str, ...], archive: Path | None, as_jso
     pruned = change(lambda db: Retention(db, folder, keep_s).prune())
     if as_json:
         print_json(pruned)
-        return
-    click.echo(f"Deleted {pruned.entries} entries of the journal and {pruned.actions} actions.")
-    for name in pruned.files:
-        click.echo(f"  kept in {name}")
+    else:
+        click.echo(f"Deleted {pruned.entries} entries of the journal and {pruned.actions} actions.")
+        for name in pruned.files:
+            click.echo(f"  kept in {name}")
+    if pruned.failed:
+        raise StoreError("\n".join(pruned.failed))
 
 
 def _print(entry: JournalEntry, *, as_json: bool) -> None:

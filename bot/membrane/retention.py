@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection
 
 from bot.domain.risk import Tier
@@ -32,18 +33,31 @@ DELETES = 2_000
 BUDGET_S = 5.0
 """After so long a sweep begins nothing more; the next goes on."""
 DAY_S = 86_400.0
+LOCK = "retention.lock"
+"""In the data folder, for there may be many archives: two who prune at once would export the same range."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What left the database: entries of the journal and actions, and the files that hold them."""
+    """What left the database: entries of the journal and actions, and the files that hold them.
+
+    `failed` says of what could not leave why, in a sentence each.
+    """
 
     entries: int = 0
     actions: int = 0
     files: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     def __add__(self, other: Pruned) -> Pruned:
-        return Pruned(self.entries + other.entries, self.actions + other.actions, self.files + other.files)
+        return Pruned(
+            self.entries + other.entries,
+            self.actions + other.actions,
+            self.files + other.files,
+            self.failed + other.failed,
+        )
 
 
 class Retention:
@@ -62,6 +76,7 @@ class Retention:
     ) -> None:
         self._db = db
         self._folder = folder
+        self._lock = db.path.parent / LOCK
         self._keep_s = keep_s
         self._clock = clock
         self._anchored_at: float | None = None
@@ -69,24 +84,37 @@ class Retention:
     async def sweep(self) -> Pruned:
         """Do what is due, for a few seconds at most. Entries go in full segments, or when a day late.
 
-        Raises StoreError where a file cannot be written or does not verify; nothing is deleted then.
+        While another prunes it leaves that to the other. What cannot be done is logged; nothing of it is
+        deleted.
         """
         await self._anchor()
-        return await self._prune(time.monotonic() + BUDGET_S, DAY_S)
+        with files.locked(self._lock) as ours:
+            if not ours:
+                return Pruned()
+            pruned = await self._prune(time.monotonic() + BUDGET_S, DAY_S)
+        for why in pruned.failed:
+            log.error("what passed long ago stays in the database", why=why)
+        return pruned
 
     async def prune(self) -> Pruned:
-        """Do all that is due, now."""
-        return await self._prune(float("inf"), 0.0)
+        """Do all that is due, now. Raises StoreError while another prunes."""
+        with files.locked(self._lock) as ours:
+            if not ours:
+                raise StoreError(
+                    "another prune is running, the bot's own or a `membrane journal prune`; give the command "
+                    "again once it is through"
+                )
+            return await self._prune(float("inf"), 0.0)
 
     async def _prune(self, until: float, patience_s: float) -> Pruned:
-        pruned = Pruned()
+        pruned, failed = Pruned(), dict[str, str]()
         for segment in await self._db.read(segments.unpruned):
-            pruned += await self._delete(segment)
+            pruned += await _tried(failed, segment.writer, partial(self._delete, segment))
         for step in (partial(self._prune_entries, patience_s=patience_s), self._prune_actions):
             for tier in self._keep_s:
-                while time.monotonic() < until and (done := await step(tier)) != Pruned():
+                while time.monotonic() < until and (done := await step(tier, failed)) != Pruned():
                     pruned += done
-        return pruned
+        return replace(pruned, failed=tuple(failed.values()))
 
     async def _anchor(self) -> None:
         """Say once a day in the deciding chain where the passing ones end: none loses its end unseen."""
@@ -102,17 +130,21 @@ class Retention:
         await self._db.write(work)
         self._anchored_at = now
 
-    async def _prune_entries(self, tier: Tier, *, patience_s: float) -> Pruned:
-        before = self._clock() - self._keep_s[tier]
+    async def _prune_entries(self, tier: Tier, failed: dict[str, str], *, patience_s: float) -> Pruned:
         for writer in await self._db.read(journal.writers):
-            if journal.PASSING.get(writer[-6:]) is not tier:
-                continue
-            due = await self._db.read(partial(segments.due, writer=writer, before=before, most=SEGMENT))
-            if due is None:
-                continue
-            if due.last - due.after.seq >= SEGMENT or due.oldest < before - patience_s:
-                return await self._delete(await self._export(due))
+            if journal.PASSING.get(writer[-6:]) is tier:
+                done = await _tried(failed, writer, partial(self._prune_chain, writer, tier, patience_s))
+                if done != Pruned():
+                    return done
         return Pruned()
+
+    async def _prune_chain(self, writer: str, tier: Tier, patience_s: float) -> Pruned:
+        now = self._clock()
+        before = now - self._keep_s[tier]
+        due = await self._db.read(partial(segments.due, writer=writer, before=before, now=now, most=SEGMENT))
+        if due is None or (due.last - due.after.seq < SEGMENT and due.oldest >= before - patience_s):
+            return Pruned()
+        return await self._delete(await self._export(due))
 
     async def _export(self, due: Due) -> Segment:
         """Write a range to a file, verify the file, and have the deciding chain vouch for it."""
@@ -126,24 +158,59 @@ class Retention:
         await self._db.write(work)
         return segment
 
-    def _write_segment(self, connection: Connection, due: Due, now: float) -> Segment:
+    async def _export_again(self, segment: Segment) -> Segment | None:
+        """Do so with what is still here of a segment, in a file of another name. Returns None if nothing is.
+
+        The old file stays as it is: of what left before it may hold the only copy.
+        """
+        now = self._clock()
+
+        def write(connection: Connection) -> Segment | None:
+            after = journal.beginning(connection, segment.writer, segments.listed(connection))
+            if after.seq >= segment.last_seq:
+                return None
+            due = Due(segment.writer, after, segment.last_seq, now)
+            return self._write_segment(connection, due, now, again=segment)
+
+        left = await self._db.read(write)
+        if left is not None:
+            body = left.vouched
+            await self._db.write(lambda tx: tx.journal(now, segments.EXPORTED_AGAIN, body))
+        log.error(
+            "a file of the archive is not there as it was written; what is still here went to another",
+            file=str(self._folder / segment.file),
+            sha256=segment.sha256,
+            other=left and left.file,
+            left_before=(left.first_seq if left else segment.last_seq + 1) - segment.first_seq,
+        )
+        return left
+
+    def _write_segment(
+        self, connection: Connection, due: Due, now: float, *, again: Segment | None = None
+    ) -> Segment:
         first = due.after.seq + 1
-        path = self._folder / f"journal-{due.writer}-{first:012d}-{due.last:012d}.jsonl.gz"
-        with files.written(path, replace=True) as out:
+        name = f"journal-{due.writer}-{first:012d}-{due.last:012d}"
+        path = self._folder / f"{name}{f'-{now:.0f}' if again else ''}.jsonl.gz"
+        with files.written(path, replace=again is None) as out:
             end = journal.export_range(
                 connection, out, now, writer=due.writer, after=due.after, last=due.last
             )
         read, breaks, _ = journal.verify_export(path)
-        if breaks or read != due.last - due.after.seq:
+        other = again is not None and end != again.end
+        if breaks or other or read != due.last - due.after.seq:
             path.unlink()
-            said = f"{breaks[0].writer} {breaks[0].seq} {breaks[0].what}" if breaks else "entries are missing"
+            said = "entries are missing"
+            if breaks:
+                said = f"{breaks[0].writer} {breaks[0].seq} {breaks[0].what}"
+            elif other:
+                said = f"{due.writer} {due.last} is not the entry that was exported"
             raise StoreError(f"the journal does not hold ({said}), so nothing of it is deleted")
         return Segment(due.writer, first, due.last, end.hash, path.name, files.sha256_of(path), now)
 
     async def _delete(self, segment: Segment) -> Pruned:
-        path = self._folder / segment.file
-        if await asyncio.to_thread(files.sha256_of, path) != segment.sha256:
-            raise StoreError(f"{path} is not as it was written, so its entries stay in the database")
+        kept: Segment | None = segment
+        if not await asyncio.to_thread(self._is_as_written, segment):
+            kept = await self._export_again(segment)
         entries = 0
         while gone := await self._db.write(lambda tx: segments.delete_some(tx.connection, segment, DELETES)):
             entries += gone
@@ -155,9 +222,18 @@ class Retention:
             tx.journal(now, "journal.pruned", body)
 
         await self._db.write(work)
-        return Pruned(entries=entries, files=(str(path),))
+        return Pruned(entries=entries, files=(str(self._folder / kept.file),) if kept else ())
 
-    async def _prune_actions(self, tier: Tier) -> Pruned:
+    def _is_as_written(self, segment: Segment) -> bool:
+        try:
+            return files.sha256_of(self._folder / segment.file) == segment.sha256
+        except StoreError:
+            return False
+
+    async def _prune_actions(self, tier: Tier, failed: dict[str, str]) -> Pruned:
+        return await _tried(failed, f"actions of tier {int(tier)}", partial(self._delete_actions, tier))
+
+    async def _delete_actions(self, tier: Tier) -> Pruned:
         now = self._clock()
         ids, path = await self._db.read(lambda connection: self._archive(connection, tier, now))
         if not ids:
@@ -183,3 +259,13 @@ class Retention:
             if archive.ids_in(path) != ids:
                 raise StoreError(f"{path} does not read as it was written, so nothing is deleted for it")
         return ids, path
+
+
+async def _tried(failed: dict[str, str], what: str, step: Callable[[], Awaitable[Pruned]]) -> Pruned:
+    """Take a step unless one of its kind has failed: a chain loses nothing out of its order."""
+    if what not in failed:
+        try:
+            return await step()
+        except StoreError as error:
+            failed[what] = str(error)
+    return Pruned()

@@ -12,7 +12,8 @@ go and leaves one hash, with which the rest verifies.
 
 **Segments.** A range of a passing chain that was written to a file is a segment. Its end hash is kept in a
 row, and an entry of the deciding chain vouches for that row and for the file, so neither can be put in later.
-Only then may the range be deleted; the triggers of the database see to it (`sqlite/triggers.py`).
+Only then may the range be deleted; the triggers of the database see to it (`sqlite/triggers.py`). The row is
+never changed: where its file is lost before the range is gone, a further entry vouches for a further file.
 
 **Order.** Within a chain it is `seq`, over all of them the row's `id`: both are the order of writing. `at` is
 what the clock said, and a clock may be set back.
@@ -20,7 +21,7 @@ what the clock said, and a clock may be set back.
 
 from bot.store.journal.anchors import ANCHORED, Anchor, ends, plain, read_anchors, writers
 from bot.store.journal.chain import GENESIS, PASSING, End, Ends, hash_of
-from bot.store.journal.exporting import Range, export, export_range, verify_export
+from bot.store.journal.exporting import Range, beginning, export, export_range, verify_export
 from bot.store.journal.reading import count, entries, has, last_before, since
 from bot.store.journal.segments import Segment
 from bot.store.journal.verifying import Break, Unchecked, Verified, VerifiedExport, verify
@@ -38,6 +39,7 @@ __all__ = [
     "Unchecked",
     "Verified",
     "VerifiedExport",
+    "beginning",
     "count",
     "ends",
     "entries",

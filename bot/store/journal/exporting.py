@@ -83,7 +83,7 @@ def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[
             known = ", ".join(sorted(ends(connection))) or "none"
             raise StoreError(f"there is no chain {min(strangers)!r} in the journal; there are: {known}")
         exported = segments.listed(connection)
-        after = {writer: _beginning(connection, writer, exported) for writer in until}
+        after = {writer: beginning(connection, writer, exported) for writer in until}
         covered = Range(at, after, until, whole=not writers)
         out.write(covered.to_line())
         query = ENTRIES.order_by(journal.c.id)
@@ -96,11 +96,16 @@ def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[
 def export_range(
     connection: Connection, out: IO[bytes], at: float, *, writer: str, after: End, last: int
 ) -> End:
-    """Write one chain's entries after one, up to the one numbered `last`. Returns the end."""
+    """Write one chain's entries after one, up to the one numbered `last`, and return the end.
+
+    Raises StoreError where there is no such entry.
+    """
     here = and_(journal.c.writer == writer, journal.c.seq > after.seq, journal.c.seq <= last)
     digest = select(journal.c.hash).where(and_(journal.c.writer == writer, journal.c.seq == last))
     with sqlite.snapshot(connection):
-        end = End(last, connection.execute(digest).scalar_one())
+        if (found := connection.execute(digest).scalar()) is None:
+            raise StoreError(f"the journal does not hold ({writer} {last} is missing)")
+        end = End(last, found)
         out.write(Range(at, {writer: after}, {writer: end}, whole=False).to_line())
         query = ENTRIES.where(here).order_by(journal.c.seq)
         _write(connection.execute(query.execution_options(yield_per=BATCH)), out)
@@ -126,7 +131,8 @@ def _line_of(entry: JournalEntry) -> bytes:
     return orjson.dumps(data) + b"\n"
 
 
-def _beginning(connection: Connection, writer: str, exported: list[segments.Segment]) -> End:
+def beginning(connection: Connection, writer: str, exported: list[segments.Segment]) -> End:
+    """Return after which entry a chain begins in the database; its hash is UNKNOWN within a segment."""
     first = select(journal.c.seq).where(journal.c.writer == writer).order_by(journal.c.seq).limit(1)
     before = connection.execute(first).scalar_one() - 1
     known = {(each.writer, each.last_seq): each.end_hash for each in exported}

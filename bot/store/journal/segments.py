@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, select, update
@@ -13,6 +12,8 @@ from bot.store.tables import journal, segments
 
 EXPORTED = "journal.exported"
 """The event with which the deciding chain vouches for a segment and its file."""
+EXPORTED_AGAIN = "journal.exported_again"
+"""The one with which it vouches for a further file: of what was left of a segment whose own was lost."""
 
 _INSERT = segments.insert()
 _ALL = select(segments).order_by(segments.c.writer, segments.c.last_seq)
@@ -30,7 +31,12 @@ _PRUNED = (
 )
 _IDS = (
     select(journal.c.id)
-    .where(and_(journal.c.writer == bindparam("of"), journal.c.seq <= bindparam("last")))
+    .where(
+        and_(
+            journal.c.writer == bindparam("of"),
+            journal.c.seq.between(bindparam("first"), bindparam("last")),
+        )
+    )
     .order_by(journal.c.seq)
     .limit(bindparam("most"))
 )
@@ -40,11 +46,23 @@ _AFTER = (
     .order_by(journal.c.seq)
     .limit(bindparam("most"))
 )
+_FOLLOWING = (
+    select(journal.c.at)
+    .where(
+        and_(
+            journal.c.writer == bindparam("of"),
+            journal.c.seq > bindparam("after"),
+            journal.c.at <= bindparam("now"),
+        )
+    )
+    .order_by(journal.c.seq)
+    .limit(1)
+)
 _DELETE = journal.delete().where(journal.c.id.in_(_IDS))
 
 
 class Due(NamedTuple):
-    """Entries to export: of one chain, after one entry, up to and with `last`. `oldest` is of the first."""
+    """Entries to export: of one chain, after one entry, up to and with `last`. `oldest`: when they begin."""
 
     writer: str
     after: End
@@ -83,20 +101,29 @@ class Segment:
         }
 
 
-def due(connection: Connection, writer: str, before: float, most: int) -> Due | None:
+def due(connection: Connection, writer: str, before: float, now: float, most: int) -> Due | None:
     """Return the next entries of a chain that are older than an instant, at most so many; None if none is.
 
-    The last entry of a chain is never among them: the writer goes on from it.
+    One from the future was written while the clock was ahead, so it counts as old as the next that is not:
+    else it would keep all that follows until its date. The last entry of a chain is never among them: the
+    writer goes on from it.
     """
     latest = connection.execute(_LATEST, {"of": writer}).first()
     after = End(*latest) if latest is not None else End(0, GENESIS)
     values = {"of": writer, "after": after.seq, "most": most + 1}
-    rows = connection.execute(_AFTER, values).all()
+    rows = connection.execute(_AFTER, values).all()[:-1]
     last, oldest = after.seq, 0.0
-    for row, _following in pairwise(rows):
-        if row.at >= before:
+    for row in rows:
+        if before <= row.at <= now:
             break
-        last, oldest = row.seq, oldest or row.at
+        if row.at < before:
+            last, oldest = row.seq, oldest or row.at
+    else:
+        if rows and last < rows[-1].seq:
+            values = {"of": writer, "after": rows[-1].seq, "now": now}
+            following = connection.execute(_FOLLOWING, values).scalar()
+            if following is not None and following < before:
+                last, oldest = rows[-1].seq, oldest or following
     return Due(writer, after, last, oldest) if last > after.seq else None
 
 
@@ -126,7 +153,7 @@ def unpruned(connection: Connection) -> list[Segment]:
 
 def delete_some(connection: Connection, segment: Segment, most: int) -> int:
     """Delete the first entries of a segment that are still there. Returns how many."""
-    values = {"of": segment.writer, "last": segment.last_seq, "most": most}
+    values = {"of": segment.writer, "first": segment.first_seq, "last": segment.last_seq, "most": most}
     return connection.execute(_DELETE, values).rowcount
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import bot
+from bot.membrane.retention import LOCK
+from bot.store import files
 from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
 
 HERE = str(Path(bot.__file__).parents[1])
@@ -134,6 +136,23 @@ async def test_what_passed_long_ago_is_pruned_beside_a_running_bot(shell: Shell,
     assert Path(told["files"][0]).parent == Path(".membrane/archive")
     await some(room, 1)
     assert (await shell.run("journal", "verify")).code == 0
+
+
+async def test_a_prune_beside_another_says_so(shell: Shell, room: Room) -> None:
+    with files.locked(room.db.path.parent / LOCK):
+        ended = await shell.run("journal", "prune", "--before", "1h")
+    assert (ended.code, ended.out) == (3, "")
+    assert "another prune is running" in ended.err
+
+
+async def test_a_prune_that_could_not_do_all_says_what_stays(shell: Shell, room: Room) -> None:
+    await some(room, 5)
+    age(room, 2 * 3600)
+    tamper(room, "UPDATE journal SET at = at - 7200")
+    ended = await shell.run("journal", "prune", "--before", "1h")
+    assert ended.code == 3
+    assert ended.out.startswith("Deleted 0 entries of the journal and 5 actions.\n")
+    assert "nothing of it is deleted" in ended.err
 
 
 @pytest.mark.parametrize("before", ["soon", "90", "-3d", "2999-01-01", ""])

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from structlog.testing import capture_logs
 
 from bot.domain.risk import Tier
 from bot.errors import NotFound, StoreError
 from bot.membrane import retention
 from bot.membrane.retention import DAY_S, Pruned, Retention
-from bot.store import archive, journal
+from bot.store import archive, files, journal
 from bot.store.journal import Segment, Verified
 from tests.fakes import CLEO
 from tests.integration.membrane.conftest import Room
@@ -181,9 +182,26 @@ async def test_half_a_deletion_verifies(cellar: Cellar, monkeypatch: pytest.Monk
     assert (await cellar.kept.prune()).entries == 5
 
 
-async def test_a_file_that_was_changed_keeps_its_entries_here(
-    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_two_that_prune_at_once_one_gives_way(cellar: Cellar) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(3601 + DAY_S)
+    other = Retention(cellar.room.db, cellar.folder / "elsewhere", KEEP_S, cellar.room.clock)
+    lock = cellar.room.db.path.parent / retention.LOCK
+    with files.locked(lock) as ours:
+        assert ours
+        assert await cellar.kept.sweep() == Pruned()
+    first, second = await asyncio.gather(cellar.kept.prune(), other.prune(), return_exceptions=True)
+    assert isinstance(first, Pruned)
+    assert first.entries == 19
+    assert isinstance(second, StoreError)
+    assert "another prune is running" in str(second)
+    assert lock.stat().st_mode & 0o777 == 0o600
+    assert await other.prune() == Pruned()
+    assert (await cellar.verify()).breaks == []
+
+
+async def exported_only(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let 20 actions pass, and crash between their export and their deletion."""
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601)
     with monkeypatch.context() as crash:
@@ -191,21 +209,140 @@ async def test_a_file_that_was_changed_keeps_its_entries_here(
         with pytest.raises(TypeError):
             await cellar.kept.prune()
     (file,) = cellar.folder.iterdir()
-    file.write_bytes(b"something else")
-    with pytest.raises(StoreError, match="not as it was written"):
-        await cellar.kept.prune()
-    assert await cellar.rows("journal") == 21
+    return file
 
 
-async def test_a_journal_that_does_not_hold_is_not_pruned(cellar: Cellar) -> None:
+@pytest.mark.parametrize("content", [b"something else", None])
+async def test_what_a_lost_file_held_and_is_still_here_goes_to_another(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    file = await exported_only(cellar, monkeypatch)
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    cellar.room.clock.forward(1)
+    with capture_logs() as logs:
+        pruned = await cellar.kept.prune()
+    assert (pruned.entries, pruned.failed) == (19, ())
+    (told,) = (entry for entry in logs if entry["log_level"] == "error")
+    assert (told["file"], told["left_before"]) == (str(file), 0)
+    other = Path(pruned.files[0])
+    assert other.name == told["other"] != file.name
+    assert journal.verify_export(other)[:2] == (19, [])
+    assert (file.read_bytes() if file.exists() else None) == content, "it is no longer the bot's to change"
+    (vouched,) = (e for e in await cellar.room.journal() if e.event == journal.segments.EXPORTED_AGAIN)
+    assert files.sha256_of(other) in vouched.body.decode()
+    assert (await cellar.verify()).breaks == []
+    assert await cellar.kept.prune() == Pruned()
+
+
+async def test_a_prune_to_elsewhere_that_was_killed_is_finished_here(
+    cellar: Cellar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601)
+    monkeypatch.setattr(retention, "DELETES", 3)
+    delete_some, turns = journal.segments.delete_some, iter((True, True, False))
+
+    def twice(connection: Connection, segment: Segment, most: int) -> int:
+        if not next(turns):
+            raise LookupError
+        return delete_some(connection, segment, most)
+
+    elsewhere = tmp_path / "elsewhere"
+    with monkeypatch.context() as kill:
+        kill.setattr(journal.segments, "delete_some", twice)
+        with pytest.raises(LookupError):
+            await Retention(cellar.room.db, elsewhere, KEEP_S, cellar.room.clock).prune()
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(3 * DAY_S)
+    with capture_logs() as logs:
+        pruned = await cellar.kept.sweep()
+    assert (pruned.entries, pruned.failed) == (13 + 20, ())
+    assert [entry["left_before"] for entry in logs if entry["log_level"] == "error"] == [6]
+    rest, later = (Path(name) for name in pruned.files if "journal" in name)
+    assert journal.verify_export(rest)[:2] == (13, [])
+    assert journal.verify_export(later)[:2] == (20, [])
+    assert [journal.verify_export(file)[:2] for file in elsewhere.iterdir()] == [(19, [])]
+    assert (await cellar.verify()).breaks == []
+
+
+async def test_a_lost_file_of_what_is_all_gone_stops_nothing(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cellar.pass_some(20)
+    cellar.room.clock.forward(3601)
+    with monkeypatch.context() as crash:
+        crash.setattr(journal.segments, "mark_pruned", None)
+        with pytest.raises(TypeError):
+            await cellar.kept.prune()
+    for file in cellar.folder.iterdir():
+        file.unlink()
+    with capture_logs() as logs:
+        await cellar.kept.prune()
+    assert [entry["left_before"] for entry in logs if entry["log_level"] == "error"] == [19]
+    assert await cellar.room.db.read(journal.segments.unpruned) == []
+    assert (await cellar.verify()).breaks == []
+
+
+@pytest.mark.parametrize(
+    ("trigger", "change", "named"),
+    [
+        ("journal_no_update", "UPDATE journal SET hash = 'x' WHERE seq = 19", "19 was changed"),
+        ("journal_no_delete", "DELETE FROM journal WHERE seq = 9", "9 is missing"),
+        ("journal_no_delete", "DELETE FROM journal WHERE seq = 19", "19 is missing"),
+        ("segments_no_update", "UPDATE segments SET end_hash = 'x'", "not the entry that was exported"),
+    ],
+)
+async def test_what_is_no_longer_as_it_was_exported_is_not_exported_again(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch, trigger: str, change: str, named: str
+) -> None:
+    file = await exported_only(cellar, monkeypatch)
+    file.unlink()
+    with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
+        raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute(change)
+    pruned = await cellar.kept.prune()
+    (why,) = pruned.failed
+    assert named in why
+    assert (pruned.entries, pruned.actions) == (0, 20)
+    assert [file.name for file in cellar.folder.iterdir() if "journal" in file.name] == []
+
+
+async def test_a_chain_that_does_not_hold_stays_and_the_others_go(cellar: Cellar) -> None:
+    await cellar.pass_some(20)
+    await cellar.pass_some(5, "report.make")
+    cellar.room.clock.forward(12 * DAY_S)
     with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
         raw.execute("DROP TRIGGER journal_no_update")
-        raw.execute("UPDATE journal SET event = 'action.forged' WHERE seq = 7")
-    with pytest.raises(StoreError, match=r"bot.tier0 7 was changed.*nothing of it is deleted"):
-        await cellar.kept.prune()
-    assert await cellar.rows("journal") == 20
+        raw.execute("UPDATE journal SET event = 'action.forged' WHERE writer = 'bot.tier0' AND seq = 7")
+    with capture_logs() as logs:
+        pruned = await cellar.kept.sweep()
+    assert (pruned.entries, pruned.actions) == (4, 20)
+    (why,) = pruned.failed
+    assert "bot.tier0 7 was changed" in why
+    assert "nothing of it is deleted" in why
+    assert [entry["why"] for entry in logs if entry["log_level"] == "error"] == [why]
+    assert [found.seq for found in (await cellar.verify()).breaks] == [7]
+
+
+@pytest.mark.parametrize("segment", [50_000, 3])
+@pytest.mark.parametrize("ahead", [1, 10])
+async def test_entries_from_the_future_go_with_what_follows_them(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch, ahead: int, segment: int
+) -> None:
+    monkeypatch.setattr(retention, "SEGMENT", segment)
+    await cellar.pass_some(2)
+    cellar.room.clock.forward(365 * DAY_S)
+    await cellar.pass_some(ahead)
+    assert await cellar.kept.prune() != Pruned(), "what was old by that clock went"
+    cellar.room.clock.forward(-365 * DAY_S)
+    await cellar.pass_some(50)
+    assert (await cellar.kept.prune()).entries == 0, "nothing old follows them yet"
+    cellar.room.clock.forward(3601)
+    await cellar.pass_some(1)
+    assert (await cellar.kept.prune()).entries == ahead + 50
+    assert (await cellar.verify()).breaks == []
 
 
 @pytest.mark.parametrize(

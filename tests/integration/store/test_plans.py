@@ -71,7 +71,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "cardless": ("reviews_pending", lambda c: audits.without_card(c, "rev_", "rev_z")),
     "journal of an action": ("journal_action", lambda c: list(journal.entries(c, action_id="act_1"))),
     "journal of a review": ("journal_review", lambda c: list(journal.entries(c, review_id="rev_1"))),
-    "segment": ("sqlite_autoindex_journal_1", lambda c: segments.due(c, "bot.tier0", NOW, 100)),
+    "segment": ("sqlite_autoindex_journal_1", lambda c: segments.due(c, "bot.tier0", NOW, NOW, 100)),
     "old actions": (
         "sqlite_autoindex_actions_1",
         lambda c: archive.old(c, Tier(0), before=NOW, bound="act_9", now=NOW, most=9),
