@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +37,8 @@ def redact(args: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
     """Return a copy of the arguments in which what stands at the paths is REDACTED.
 
     In a path `customer.ssn`, each dot goes down into a mapping; a list on the way stands for each of its
-    items. An argument whose own name has dots in it is met too.
+    items. An argument whose own name has dots in it is met too. What is neither where a path goes on, such as
+    an object that an agent sent as text, may hold what the path leads to, so all of it is redacted.
     """
     redacted: dict[str, Any] = dict(args)
     for path in paths:
@@ -50,7 +52,7 @@ def _without(value: Any, path: _Path) -> Any:
     if isinstance(value, list | tuple):
         return [_without(item, path) for item in value]
     if not isinstance(value, Mapping):
-        return value
+        return value if value is None else REDACTED
     changed = dict(value)
     for length in range(1, len(path) + 1):
         name = ".".join(path[:length])
@@ -106,8 +108,18 @@ def _at(value: Any, path: _Path) -> Iterator[Any]:
             name = ".".join(path[:length])
             if name in value:
                 yield from _at(value[name], path[length:])
-    elif not path:
+    else:
         yield value
+        if path and isinstance(value, str):
+            yield from _in_text(value, path)
+
+
+def _in_text(text: str, path: _Path) -> Iterator[Any]:
+    """What stands at a path of an object that was sent as text."""
+    with suppress(ValueError):
+        sent = orjson.loads(text)
+        if isinstance(sent, Mapping | list):
+            yield from _at(sent, path)
 
 
 def _forms(leaf: Any) -> Iterator[str]:

@@ -19,6 +19,8 @@ from bot.store.rulings import Brief
 
 RETRY_CAPPED_S = 30.0
 """When an agent at its cap of open reviews may ask again."""
+TAKEN_BACK_S = 600.0
+"""How long a review that its agent withdrew counts as open."""
 
 
 def record(
@@ -36,17 +38,33 @@ def record(
     since = now - limits.remember_rejection_s
     if remembered := actions.rejected_since(tx.connection, action.agent, digest, since):
         return _record_remembered(core, tx, action, ruling, remembered=remembered, **place)
-    if capped and reviews.open_count(tx.connection, action.agent) >= limits.open_per_agent:
-        raise TooMany(
-            f"{action.agent} has {limits.open_per_agent} reviews open, as many as the policy lets wait at "
-            "once; ask again when some are decided",
-            retry_after=RETRY_CAPPED_S,
-        )
+    if capped:
+        _check_cap(tx, action.agent, limits.open_per_agent, now)
     proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
     _insert(tx, proposed, action, "action.proposed", **place)
     tx.flush()
     open_review(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id)
     return standing_of(tx.connection, proposed.id)
+
+
+def _check_cap(tx: Transaction, agent: str, most: int, now: float) -> None:
+    """Raise TooMany for an agent that makes reviewers look at too much at once.
+
+    What it took back a moment ago counts: reviewers have seen it, and it could propose without end.
+    """
+    is_open = reviews.open_count(tx.connection, agent)
+    if is_open >= most:
+        raise TooMany(
+            f"{agent} has {most} reviews open, as many as the policy lets wait at once; ask again when some "
+            "are decided",
+            retry_after=RETRY_CAPPED_S,
+        )
+    if is_open + reviews.taken_back(tx.connection, agent, now - TAKEN_BACK_S) >= most:
+        raise TooMany(
+            f"{agent} has {is_open} reviews open and took others back within the last "
+            f"{TAKEN_BACK_S / 60:.0f} minutes: together as many as the policy lets wait at once; ask later",
+            retry_after=RETRY_CAPPED_S,
+        )
 
 
 def _record_remembered(

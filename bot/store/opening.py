@@ -20,6 +20,12 @@ FIRST = "0001"
 
 def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusive: bool) -> None:
     """Make a new database, or see to an existing one. Raises WrongVersion or StoreError."""
+    if exclusive and (sign := _lost(path)):
+        raise StoreError(
+            f"the database {path} is empty or not there, and {sign} beside it says that there was one. Every "
+            "approval, claim and token would be forgotten: restore a backup (`membrane backup --help` says "
+            "how), or set an empty folder with MEMBRANE_DATA"
+        )
     if exclusive and (damage := sqlite.damage_at_start(path)):
         raise StoreError(
             f"the database {path} cannot be used: it is damaged ({damage}). Keep the file aside and restore "
@@ -43,6 +49,15 @@ def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusiv
                 "(`membrane run`), which migrates it."
             )
         _migrate(connection, path, found, writer)
+
+
+def _lost(path: Path) -> str | None:
+    """Return the file that says that a database was here which is gone or empty; None if there was none."""
+    log = path.with_name(f"{path.name}-wal")
+    if any(file.exists() and file.stat().st_size for file in (path, log)):
+        return None
+    threads = path.with_name("threads.db")
+    return threads.name if threads.exists() and threads.stat().st_size else None
 
 
 def revision_of(connection: Connection) -> str:

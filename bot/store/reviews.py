@@ -66,6 +66,16 @@ _ACK = Prepared(
 )
 _OPEN_OF_AGENT = Prepared(select(func.count()).where(and_(_PENDING, reviews.c.agent == bindparam("who"))))
 _OPEN = Prepared(select(func.count()).where(_PENDING))
+_TAKEN_BACK = Prepared(
+    select(func.count()).where(
+        and_(
+            literally(reviews.c.state, ReviewState.WITHDRAWN),
+            reviews.c.interrupt_id.is_(None),
+            reviews.c.agent == bindparam("who"),
+            reviews.c.closed_at > bindparam("since"),
+        )
+    )
+)
 _DUE_EXPIRY = Prepared(
     select(reviews)
     .where(reviews.c.expiry_due_at <= bindparam("now"))
@@ -221,6 +231,11 @@ def open_count(connection: Connection, agent: str | None = None) -> int:
     if agent is None:
         return int(_OPEN.scalar(connection))
     return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))
+
+
+def taken_back(connection: Connection, agent: str, since: float) -> int:
+    """Return how many reviews an agent has withdrawn since an instant."""
+    return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since}))
 
 
 def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]:

@@ -140,6 +140,10 @@ reviews = Table(
     _partial("reviews_one_pending", "action_id", where="state = 'pending'", unique=True),
     _partial("reviews_pending", "id", where="state = 'pending'"),
     _partial("reviews_open_of_agent", "agent", where="state = 'pending'"),
+    # What an agent took back, not what was withdrawn from a thread that cannot go on.
+    _partial(
+        "reviews_taken_back", "agent", "closed_at", where="state = 'withdrawn' AND interrupt_id IS NULL"
+    ),
     _partial("reviews_expiry", "expiry_due_at", where="expiry_due_at IS NOT NULL"),
     _partial("reviews_pages", "next_page_at", where="next_page_at IS NOT NULL"),
     _partial("reviews_interrupt", "interrupt_id", where="interrupt_id IS NOT NULL"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -102,6 +103,17 @@ async def on_the_command_line(scene: Scene, asked: Json) -> None:
         assert process.returncode == 0
         assert b"card.charge" in out
         assert not SECRETS.search(out.decode())
+
+
+async def test_of_an_object_that_is_sent_as_text(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    """As language models do. It may hold what the path leads to, so none of it is shown."""
+    told = f"Charge Bo, whose number is {SSN}"
+    await propose(agent, "card.charge", {**ARGS, "customer": json.dumps(BUYER)}, description=told)
+    async with scene.person(CLEO) as cleo:
+        card = await cleo.wait_for_message(APPROVALS, "card.charge", timeout=20)
+        assert "customer: (redacted by the policy)" in all_text(card)
+        assert "Charge Bo, whose number is redacted" in all_text(card)
+    nowhere(scene)
 
 
 @pytest.mark.parametrize(("graph", "given"), [

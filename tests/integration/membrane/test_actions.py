@@ -10,6 +10,7 @@ from bot.domain.record import Claim
 from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import Tier
 from bot.errors import ClaimRefused, Conflict, NotFound, Refusal, ReportRefused, TooMany
+from bot.membrane.recording import TAKEN_BACK_S
 from bot.store import journal
 from tests.fakes import ADA, CLEO, policy
 from tests.integration.membrane.conftest import Room
@@ -199,3 +200,16 @@ async def test_the_journal_verifies_and_tells_everything(room: Room) -> None:
     ]
     read, breaks = await room.db.read(journal.verify)
     assert (read, breaks) == (6, [])
+
+
+async def test_what_an_agent_took_back_counts_as_open_for_a_while(room: Room) -> None:
+    """Reviewers have seen it: proposing and taking back in a loop would flood them below the cap."""
+    room.in_force.append(policy(open_per_agent=3))
+    for number in range(3):
+        standing = await room.membrane.propose(room.action("mail.send", number=number))
+        await room.membrane.withdraw(standing.action.id, why="no longer wanted")
+    with pytest.raises(TooMany, match="has 0 reviews open and took others back within the last 10 minutes"):
+        await room.membrane.propose(room.action("mail.send", number=9))
+    assert (await room.membrane.propose(room.action("mail.send", agent="another"))).review
+    room.clock.forward(TAKEN_BACK_S + 1)
+    assert (await room.membrane.propose(room.action("mail.send", number=9))).review

@@ -21,6 +21,7 @@ from bot.domain.record import Claim, Standing, Verdict
 from bot.domain.review import ActionState, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, ReportRefused, TooMany, VoteRefused
 from bot.membrane import Membrane
+from bot.membrane.recording import TAKEN_BACK_S
 from bot.store import journal
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, Clock, FakeDirectory, policy
@@ -88,7 +89,7 @@ class Life(RuleBasedStateMachine):
         try:
             made = self.run(self.membrane.propose(action, idempotency_key=key))
         except TooMany:
-            assert len(self.open_of(agent)) >= 4
+            assert len(self.open_of(agent)) + self.taken_back(agent) >= 4
             return multiple()
         if again:
             assert self.run(self.membrane.propose(action, idempotency_key=key)).action.id == made.action.id
@@ -97,6 +98,13 @@ class Life(RuleBasedStateMachine):
 
     def open_of(self, agent: str) -> list[dict[str, Any]]:
         return self.rows(f"SELECT id FROM reviews WHERE state = 'pending' AND agent = '{agent}'")
+
+    def taken_back(self, agent: str) -> int:
+        since = self.clock.now - TAKEN_BACK_S
+        query = (
+            f"SELECT id FROM reviews WHERE state = 'withdrawn' AND agent = '{agent}' AND closed_at > {since}"
+        )
+        return len(self.rows(query))
 
     @rule(action=actions)
     def withdraw(self, action: str) -> None:

@@ -129,3 +129,20 @@ async def test_a_cut_off_database_is_refused(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: 4096 * 40])
     with pytest.raises(StoreError, match="damaged"):
         open_database(path, exclusive=True)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_database_that_is_cut_to_nothing_is_not_begun_anew(path: Path, gone: bool) -> None:
+    """Nobody starts over in silence: what was approved and claimed would be forgotten."""
+    await open_database(path, exclusive=True).close()
+    path.with_name("threads.db").write_bytes(b"SQLite format 3")
+    if gone:
+        path.unlink()
+    else:
+        path.write_bytes(b"")
+    for name in ("-wal", "-shm"):
+        path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
+    with pytest.raises(StoreError, match=r"is empty or not there, and threads\.db beside it says"):
+        open_database(path, exclusive=True)
+    with pytest.raises(StoreError, match="is empty or not there"):
+        open_database(path, exclusive=True)

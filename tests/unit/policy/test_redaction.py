@@ -28,10 +28,13 @@ CARD = "4242424242424242"
         ("to.ssn", {"to": {"ssn": CARD, "name": "Bo"}}, {"to": {"ssn": "redacted", "name": "Bo"}}),
         (
             "to.ssn",
-            {"to": [{"ssn": 1}, {"ssn": 2}, 3]},
-            {"to": [{"ssn": "redacted"}, {"ssn": "redacted"}, 3]},
+            {"to": [{"ssn": 1}, {"ssn": 2}, None]},
+            {"to": [{"ssn": "redacted"}, {"ssn": "redacted"}, None]},
         ),
-        ("to.ssn", {"to": "nobody"}, {"to": "nobody"}),
+        ("to.ssn", {"to": None}, {"to": None}),
+        ("to.ssn", {"to": "somebody"}, {"to": "redacted"}),
+        ("to.ssn", {"to": f'{{"ssn": "{CARD}"}}'}, {"to": "redacted"}),
+        ("to.ssn", {"to": [{"ssn": 1}, "2"]}, {"to": [{"ssn": "redacted"}, "redacted"]}),
         ("to.ssn", {"to.ssn": CARD}, {"to.ssn": "redacted"}),
         ("a.b.c", {"a.b": {"c": 1}, "a": {"b.c": 2}}, {"a.b": {"c": "redacted"}, "a": {"b.c": "redacted"}}),
     ],
@@ -40,6 +43,11 @@ def test_what_stands_at_a_path_is_redacted(path: str, args: dict[str, Any], left
     before = json.dumps(args)
     assert redact(args, [path]) == left
     assert json.dumps(args) == before, "the agent's own arguments stay as they are"
+
+
+def test_what_is_in_an_object_that_was_sent_as_text_is_cut_out_of_the_description() -> None:
+    args = {"to": json.dumps([{"ssn": CARD, "name": "Bo"}])}
+    assert scrub(f"pay Bo, {CARD}", args, ["to.ssn"]) == "pay Bo, redacted"
 
 
 def test_a_redacted_value_is_told_from_an_argument_that_says_so() -> None:

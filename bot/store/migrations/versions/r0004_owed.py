@@ -1,4 +1,4 @@
-"""Since when Slack lacks a message, and where old states of messages were left behind."""
+"""Since when Slack lacks a message, where old states were left behind, what agents took back."""
 
 from __future__ import annotations
 
@@ -26,5 +26,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("channel_id", "ts"),
     )
     op.create_index("leftovers_due", "leftovers", ["look_at"])
+    taken_back = sa.text("state = 'withdrawn' AND interrupt_id IS NULL")
+    op.create_index(
+        "reviews_taken_back",
+        "reviews",
+        ["agent", "closed_at"],
+        sqlite_where=taken_back,
+        postgresql_where=taken_back,
+    )
     where = sa.text("owed_since IS NOT NULL")
     op.create_index("messages_owed", "messages", ["owed_since"], sqlite_where=where, postgresql_where=where)
