@@ -20,7 +20,8 @@ Sweep = Callable[[], Awaitable[object]]
 
 CUT_OFF_S = 20.0
 """How long one pass may take. What it did not get to is still due at the next."""
-
+STOP_S = 10.0
+"""How long a stop waits for sweeps that are in hand."""
 MIND_S = 1.0
 """How often the machine's clock is held against one that cannot be set."""
 
@@ -42,6 +43,7 @@ class Jobs:
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._running: set[asyncio.Task[None]] = set()
+        self._limits: set[asyncio.Timeout] = set()
         self.last_success: dict[str, float] = {}
         self.every_s = {name: every_s for name, (_, every_s) in sweeps.items()}
 
@@ -89,8 +91,12 @@ class Jobs:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         try:
-            async with asyncio.timeout(self._cut_off_s):
-                await sweep()
+            async with asyncio.timeout(self._cut_off_s) as limit:
+                self._limits.add(limit)
+                try:
+                    await sweep()
+                finally:
+                    self._limits.discard(limit)
         except TimeoutError:
             log.exception(
                 "a sweep was cut off; what it left is still due", sweep=name, after_s=self._cut_off_s
@@ -100,14 +106,21 @@ class Jobs:
         else:
             self.last_success[name] = self._clock()
 
-    async def stop(self) -> None:
-        """Begin nothing more, and wait for what is in hand: `shutdown` alone would cancel it."""
+    async def stop(self, within_s: float = STOP_S) -> None:
+        """Begin nothing more, and wait for what is in hand, but no longer than so many seconds.
+
+        `shutdown` alone would cancel it at once. What is cut off is still due at the next start.
+        """
         if self._scheduler.running:
             self._minding.cancel()
             self._scheduler.pause()
             await asyncio.sleep(0)  # what was begun in this turn of the loop is in hand only after it
-            while others := self._running - {asyncio.current_task()}:
-                await asyncio.wait(others)
+            others = self._running - {asyncio.current_task()}
+            if others:
+                await asyncio.wait(others, timeout=within_s)
+                for limit in self._limits:
+                    limit.reschedule(asyncio.get_running_loop().time())
+                await asyncio.gather(*others, return_exceptions=True)
             self._scheduler.shutdown(wait=False)
 
 

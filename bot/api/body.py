@@ -43,17 +43,7 @@ async def _bytes(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > MAX_BODY:
         _too_large()
-    first = await request.receive()  # all of it, nearly always
-    if not first.get("more_body"):
-        body: bytes = first.get("body", b"")
-    else:
-        body = await _rest(request, bytearray(first.get("body", b"")))
-    if len(body) > MAX_BODY:
-        _too_large()
-    return body
-
-
-async def _rest(request: Request, body: bytearray) -> bytes:
+    body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE_S):
             more = True
@@ -65,6 +55,8 @@ async def _rest(request: Request, body: bytearray) -> bytes:
         raise ApiError(
             408, "request-timeout", f"the body did not arrive within {PATIENCE_S:.0f} s"
         ) from error
+    if len(body) > MAX_BODY:
+        _too_large()
     return bytes(body)
 
 

@@ -91,6 +91,22 @@ async def test_stopping_waits_for_what_is_in_hand() -> None:
     assert done == [1]
 
 
+async def test_stopping_waits_no_longer_than_it_may() -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    jobs = Jobs({"endless": (endless, 0.01)}, cut_off_s=3600)
+    jobs.start()
+    before = dict(jobs.last_success)
+    await begun.wait()
+    async with asyncio.timeout(2):
+        await jobs.stop(0.1)
+    assert jobs.last_success == before
+
+
 @pytest.mark.parametrize("turns", range(6))
 async def test_stopping_waits_for_what_was_just_begun(turns: int, caplog: pytest.LogCaptureFixture) -> None:
     """However many turns of the loop after its time has come a sweep is when the stop is asked for."""

@@ -69,12 +69,15 @@ async def test_an_endless_chunked_body_is_cut_off(bot: Bot) -> None:
         writer.close()
 
 
-async def test_a_body_that_never_comes_is_given_up_on(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("begun", [b"", b'{"kind":'])
+async def test_a_body_that_never_comes_is_given_up_on(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
     monkeypatch.setattr("bot.api.body.PATIENCE_S", 0.05)
     async with bot.served() as address:
         reader, writer = await connect(address)
         lines = ("Content-Type: application/json", "Content-Length: 100")
-        writer.write(head(bot, "POST", "/v1/actions", *lines) + b'{"kind":')
+        writer.write(head(bot, "POST", "/v1/actions", *lines) + begun)
         assert await status_of(reader) == 408
         writer.close()
 
