@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.errors import SettingsError
-from bot.slack.failures import CallFailed, Kind, ask
+from bot.slack.calls import Calls
+from bot.slack.failures import CallFailed, Kind
 
 CONNECTIONS = 2
 """Slack closes each every few hours; the other one takes what comes meanwhile."""
@@ -27,7 +28,7 @@ PATIENCE_S = 15.0
 """How long a connection may be down before it is replaced; twice as long after each attempt in vain."""
 LONGEST_PATIENCE_S = 120.0
 FIRST_S = 5.0
-"""How long the start waits to hear whether the app token is good: the SDK asks again for ever."""
+"""How long the start waits to hear whether the app token is good."""
 REST_S = 1.0
 """So long after a connection was made the next one in its place is; twice as long if Slack ended it soon."""
 SOON_S = 10.0
@@ -101,6 +102,7 @@ class SocketDelivery:
     ) -> None:
         self._app = app
         self._app_token = app_token
+        self._calls = Calls(app.client, clock)
         self._connections = connections
         self._check_s = check_s
         self._patience_s = patience_s
@@ -123,12 +125,17 @@ class SocketDelivery:
         self._lines += [self._connect(self._handler()) for _ in range(self._connections - 1)]
         self._watching = asyncio.create_task(self._watch(), name="socket mode watch")
 
+    async def _ticket(self) -> str:
+        """Get an address for one connection. In place of the SDK's way, which knows no other line's limit."""
+        opening = self._calls.client.apps_connections_open
+        told = await self._calls.ask("apps.connections.open", opening, app_token=self._app_token)
+        return str(told["url"])
+
     async def _ask_first(self, handler: AsyncSocketModeHandler) -> None:
         """Get the first ticket, to learn whether the token is good. Raises SettingsError if it is not."""
         try:
             async with asyncio.timeout(FIRST_S):
-                ticket = await ask("apps.connections.open", handler.client.issue_new_wss_url())
-            handler.client.wss_uri = ticket
+                handler.client.wss_uri = await self._ticket()
         except TimeoutError:
             _log.warning("socket_mode_slow_to_open")
         except CallFailed as failed:
@@ -170,6 +177,7 @@ class SocketDelivery:
             self._news.set()
 
         handler.client.connect_to_new_endpoint = ending  # type: ignore[method-assign, assignment]
+        handler.client.issue_new_wss_url = self._ticket  # type: ignore[method-assign]
         return line
 
     async def _watch(self) -> None:

@@ -116,9 +116,23 @@ async def test_the_start_does_not_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(module, "FIRST_S", 0.3)
     room.slack.faults.arm(method="apps.connections.open", kind="rate_limit", retry_after=1, times=3)
-    delivery = SocketDelivery(app, room.slack.app_token, check_s=0.05)
+    delivery = SocketDelivery(app, room.slack.app_token, check_s=0.05, patience_s=0.5)
     async with asyncio.timeout(2):
         await delivery.start()
     assert not delivery.healthy()
     await until(delivery.healthy)
+    await delivery.stop()
+
+
+async def test_no_line_asks_for_a_ticket_before_slack_takes_it(app: AsyncApp, room: Room) -> None:
+    delivery = SocketDelivery(app, room.slack.app_token, check_s=0.05, patience_s=0.3, drain_s=0.5)
+    await delivery.start()
+    await until(lambda: room.slack.sockets.count == 2)
+    room.slack.faults.arm(method="apps.connections.open", kind="rate_limit", retry_after=30, times=1000)
+    before = len(room.slack.calls.of("apps.connections.open"))
+    await asyncio.sleep(1.0)
+    await room.slack.sockets.announce("warning")
+    await asyncio.sleep(2.5)
+    assert 1 <= len(room.slack.calls.of("apps.connections.open")) - before <= 2
+    assert delivery.healthy(), "what was warned is listened to"
     await delivery.stop()

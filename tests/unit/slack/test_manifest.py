@@ -86,8 +86,7 @@ def methods_of_client() -> dict[str, str]:
             called = re.search(r'self\.api_call\(\s*"([A-Za-z.]+)"', inspect.getsource(function))
             if called:
                 found[name] = called[1]
-    # The Socket Mode client asks for its address itself.
-    return {**found, "issue_new_wss_url": "apps.connections.open"}
+    return found
 
 
 def methods_used() -> set[str]:
