@@ -165,12 +165,17 @@ class Outbox:
         await core.db.write(work)
         core.bells.messages.set()
 
-    async def updated(self, message_id: str, *, version: int, shows: str = "") -> None:
-        """Note which version a message shows. It stays due if more was wanted meanwhile."""
+    async def updated(
+        self, message_id: str, *, version: int, shows: str = "", recheck_s: float = messages.RECHECK_S
+    ) -> None:
+        """Note which version a message shows. It stays due if more was wanted meanwhile.
+
+        If an earlier redraw may still land over this one, it is drawn once more after `recheck_s`.
+        """
         await self._note(
             message_id,
             "message.updated",
-            lambda connection, now: messages.shown(connection, message_id, version, now),
+            lambda connection, now: messages.shown(connection, message_id, version, now, recheck_s),
             shows=shows,
         )
 
@@ -197,9 +202,16 @@ class Outbox:
 
         await core.db.write(work)
 
-    async def later(self, message_id: str, *, at: float, error: str) -> None:
-        """Try again then."""
-        await self._core.db.write(lambda tx: messages.later(tx.connection, message_id, at, error))
+    async def later(self, message_id: str, *, at: float, error: str, unsure: bool = False) -> None:
+        """Try again then. `unsure`: what was tried is a redraw, and may still land."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            if unsure:
+                messages.unsure(tx.connection, message_id, core.clock())
+            messages.later(tx.connection, message_id, at, error)
+
+        await core.db.write(work)
 
     async def gave_up(self, message_id: str, error: str, *, closed: bool = False) -> None:
         """Never try again. The caller has told the right people some other way.

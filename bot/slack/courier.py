@@ -70,6 +70,7 @@ class Courier:
             pace=Pace(rates),
             doubts=self._doubts,
             detours=Detours(outbox, policy, people, admins, clock),
+            recheck_s=timing.recheck_s[0],
             clock=clock,
         )
         self._leftovers = Leftovers(outbox, calls, clock)

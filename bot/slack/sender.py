@@ -51,6 +51,7 @@ class Sender:
         pace: Pace,
         doubts: Doubts,
         detours: Detours,
+        recheck_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._outbox = outbox
@@ -59,6 +60,7 @@ class Sender:
         self._pace = pace
         self._doubts = doubts
         self._detours = detours
+        self._recheck_s = recheck_s
         self._clock = clock
         self._places = places
         self._tries: dict[str, int] = {}
@@ -83,8 +85,9 @@ class Sender:
         except NoSuchChannel:
             return await self._detours.elsewhere(message, Failure(Kind.PLACE, "channel_not_found"))
         except TimeoutError:
-            slow = Failure(Kind.DOWN, "Slack was too slow")
-            return await self._wait(message, slow.error, self._patience(message, slow))
+            slow = Failure(Kind.UNSURE, "Slack was too slow")
+            wait = self._patience(message, slow)
+            return await self._wait(message, slow.error, wait, unsure=message.ts is not None)
 
     async def _post(self, message: Message) -> bool:
         if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
@@ -155,10 +158,12 @@ class Sender:
         facts = await self._outbox.facts(message)
         drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
         update = self._calls.client.chat_update
-        await self._calls.ask(UPDATE, update, channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks)
+        await self._calls.ask(
+            UPDATE, update, changes=True, channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks
+        )
         shows = rendering.fingerprint(drawn)
         version = facts.message.wanted
-        await self._outbox.updated(message.id, version=version, shows=shows)
+        await self._outbox.updated(message.id, version=version, shows=shows, recheck_s=self._recheck_s)
         return True
 
     def _known(self, facts: Facts) -> dict[str, str]:
@@ -186,7 +191,9 @@ class Sender:
             case Kind.REFUSED:
                 settled = await self._refused(message, failed)
             case _:
-                settled = await self._wait(message, failure.error, self._patience(message, failure))
+                unsure = failed.method == UPDATE and failure.kind is Kind.UNSURE
+                wait = self._patience(message, failure)
+                settled = await self._wait(message, failure.error, wait, unsure=unsure)
         return settled
 
     def _patience(self, message: Message, failure: Failure) -> float:
@@ -201,8 +208,8 @@ class Sender:
         tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
         return min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16))
 
-    async def _wait(self, message: Message, error: str, seconds: float) -> bool:
-        await self._outbox.later(message.id, at=self._clock() + seconds, error=error)
+    async def _wait(self, message: Message, error: str, seconds: float, *, unsure: bool = False) -> bool:
+        await self._outbox.later(message.id, at=self._clock() + seconds, error=error, unsure=unsure)
         return False
 
     async def _refused(self, message: Message, failed: CallFailed) -> bool:

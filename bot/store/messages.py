@@ -14,6 +14,9 @@ CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
 """Priorities, most urgent first: the redraw of a card that somebody just clicked, pages, new cards of Tier 3,
 of Tier 2, other redraws, and the rest (digests, notices, posts)."""
 
+RECHECK_S = 30.0
+"""After so long what was sent to Slack has landed, or will not."""
+
 _ID = messages.c.id == bindparam("message_id")
 _INSERT = Prepared(insert_new(messages))
 _BY_ID = Prepared(select(messages).where(_ID))
@@ -140,18 +143,28 @@ _FREE_ALL = Prepared(
         # An earlier process may have had a clock that was ahead.
         attempt_at=func.min(messages.c.attempt_at, bindparam("now")),
         owed_since=func.min(messages.c.owed_since, bindparam("now")),
+        # What was under way when an earlier process was killed may still land.
+        unsure_since=case(
+            (and_(messages.c.leased_until.is_not(None), _IN_SLACK), bindparam("now")),
+            else_=messages.c.unsure_since,
+        ),
     )
 )
 _ATTEMPT = Prepared(
     update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
 )
+_MORE_WANTED = messages.c.wanted > bindparam("version")
+_LANDS_OVER = and_(not_(_MORE_WANTED), messages.c.unsure_since.is_not(None))
+_OWED_STILL = case((_MORE_WANTED, bindparam("now")), (_LANDS_OVER, bindparam("again")), else_=None)
 _SHOWN = Prepared(
     update(messages)
     .where(_ID)
     .values(
         shown=bindparam("version"),
-        due_at=case((messages.c.wanted > bindparam("version"), bindparam("now")), else_=None),
-        owed_since=case((messages.c.wanted > bindparam("version"), bindparam("now")), else_=None),
+        wanted=case((_LANDS_OVER, messages.c.wanted + 1), else_=messages.c.wanted),
+        due_at=_OWED_STILL,
+        owed_since=_OWED_STILL,
+        unsure_since=case((_LANDS_OVER, None), else_=messages.c.unsure_since),
         error=None,
         leased_until=None,
         attempts=0,
@@ -166,7 +179,11 @@ _PLACE = Prepared(
         posted_at=func.coalesce(messages.c.posted_at, bindparam("now")),
         given_up_at=None,
         attempt_at=None,
+        unsure_since=None,
     )
+)
+_UNSURE = Prepared(
+    update(messages).where(_ID).values(unsure_since=func.coalesce(messages.c.unsure_since, bindparam("now")))
 )
 _LOST = Prepared(
     update(messages)
@@ -349,9 +366,20 @@ def placed(connection: Connection, message_id: str, channel_id: str, ts: str, no
     _PLACE.changed(connection, {"message_id": message_id, "channel": channel_id, "stamp": ts, "now": now})
 
 
-def shown(connection: Connection, message_id: str, version: int, now: float) -> None:
-    """Note which version is shown. It stays due if more was wanted meanwhile."""
-    _SHOWN.changed(connection, {"message_id": message_id, "version": version, "now": now})
+def shown(
+    connection: Connection, message_id: str, version: int, now: float, recheck_s: float = RECHECK_S
+) -> None:
+    """Note which version is shown. It stays due if more was wanted meanwhile.
+
+    Where an earlier redraw may still land over this one, it is drawn once more after `recheck_s`.
+    """
+    values = {"message_id": message_id, "version": version, "now": now, "again": now + recheck_s}
+    _SHOWN.changed(connection, values)
+
+
+def unsure(connection: Connection, message_id: str, now: float) -> None:
+    """Note that a redraw broke, and may still land."""
+    _UNSURE.changed(connection, {"message_id": message_id, "now": now})
 
 
 def lost(connection: Connection, message_id: str, seen: str, now: float) -> bool:

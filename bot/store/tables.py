@@ -188,6 +188,7 @@ messages = Table(
     Column("priority", Integer, nullable=False),
     Column("due_at", Float),  # when the courier should look at it; NULL when shown = wanted or given up
     Column("owed_since", Float),  # since when Slack lacks what is wanted, however often it was put off
+    Column("unsure_since", Float),  # when a redraw was cut off that may still land over a later one
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("attempt_at", Float),  # noted before a post, so that an ambiguous one is looked for first
     Column("doubted_since", Float),  # when an earlier post was made that may still land beside the last one

@@ -215,6 +215,37 @@ async def test_a_clicked_card_is_redrawn_while_posts_are_slow(room: Room) -> Non
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_redraw_that_lands_late_does_not_stay_over_the_outcome(room: Room) -> None:
+    standing = await room.propose()
+    await until_quiet(room)
+    assert standing.review
+    await room.membrane.acknowledge(standing.review.id, CLEO)
+    room.slack.faults.arm(method="chat.update", kind="lands_late", seconds=0.6)
+    await room.courier.sweep()
+    await vote(room, standing)
+    await until_quiet(room)
+    await asyncio.sleep(0.3)
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
+
+
+async def test_nor_does_one_that_was_under_way_when_the_bot_was_killed(room: Room) -> None:
+    standing = await room.propose()
+    await until_quiet(room)
+    assert standing.review
+    await room.membrane.acknowledge(standing.review.id, CLEO)
+    assert len(await room.membrane.outbox.lease(10)) == 1
+    old = room.blocks("C0APPR")
+    await room.membrane.take_over()
+    await vote(room, standing)
+    courier = room.new_courier()
+    await courier.sweep()
+    card = await room.card(standing)
+    await room.web.chat_update(channel="C0APPR", ts=str(card.ts), text="an old state", blocks=old)
+    await until_quiet(room, courier)
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
+    assert not await room.waits(3600), "and that is the end of it"
+
+
 class TestAnotherClock:
     """Slack's clock is the real one, and the bot's is ahead: as after the machine's was set back."""
 

@@ -12,6 +12,7 @@ down_revision = "0003"
 def upgrade() -> None:
     """Bring everything up to date. What was never shown is owed since it was wanted."""
     op.add_column("messages", sa.Column("owed_since", sa.Float()))
+    op.add_column("messages", sa.Column("unsure_since", sa.Float()))
     op.execute(
         "UPDATE messages SET owed_since = CASE WHEN shown = 0 THEN created_at ELSE due_at END "
         "WHERE due_at IS NOT NULL"
