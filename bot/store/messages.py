@@ -185,18 +185,15 @@ _PLACE = Prepared(
 _UNSURE = Prepared(
     update(messages).where(_ID).values(unsure_since=func.coalesce(messages.c.unsure_since, bindparam("now")))
 )
-_LOST = Prepared(
-    update(messages)
-    .where(and_(_ID, messages.c.ts == bindparam("seen")))
-    .values(
-        channel_id=None,
-        ts=None,
-        attempt_at=None,
-        due_at=bindparam("now"),
-        owed_since=_OWED,
-        leased_until=None,
-    )
-)
+_TO_BE_POSTED: dict[str, Any] = {
+    "channel_id": None,
+    "ts": None,
+    "attempt_at": None,
+    "due_at": bindparam("now"),
+    "owed_since": _OWED,
+    "leased_until": None,
+}
+_LOST = Prepared(update(messages).where(and_(_ID, messages.c.ts == bindparam("seen"))).values(_TO_BE_POSTED))
 _LATER = Prepared(
     update(messages).where(_ID).values(due_at=bindparam("then"), error=bindparam("why"), leased_until=None)
 )
@@ -207,19 +204,7 @@ _GIVE_UP = Prepared(
         due_at=None, owed_since=None, given_up_at=bindparam("now"), error=bindparam("why"), leased_until=None
     )
 )
-_READDRESS = Prepared(
-    update(messages)
-    .where(_ID)
-    .values(
-        recipient=bindparam("to"),
-        channel_id=None,
-        ts=None,
-        attempt_at=None,
-        due_at=bindparam("now"),
-        owed_since=_OWED,
-        leased_until=None,
-    )
-)
+_READDRESS = Prepared(update(messages).where(_ID).values({**_TO_BE_POSTED, "recipient": bindparam("to")}))
 _OWED_SINCE = Prepared(select(func.min(messages.c.owed_since)).where(messages.c.owed_since.is_not(None)))
 _PAGED = Prepared(
     select(func.count()).where(
