@@ -284,25 +284,6 @@ class Outbox:
         """Note that nothing is left in a place."""
         await self._core.db.write(lambda tx: leftovers.forget(tx.connection, leftover))
 
-    async def notice(self, recipient: str, text: str, *, key: str) -> bool:
-        """Want a message that is only its text, once per `key`. False: it is wanted already."""
-        core = self._core
-
-        def work(tx: Transaction) -> bool:
-            return messages.want(
-                tx.connection,
-                f"msg_{key}",
-                "notice",
-                recipient,
-                now=core.clock(),
-                priority=messages.REST,
-                body=text,
-            )
-
-        wanted = await core.db.write(work)
-        core.bells.ring()
-        return wanted
-
     async def behind_s(self) -> float:
         """Return for how many seconds Slack has lacked what it should show; 0 if it lacks nothing.
 

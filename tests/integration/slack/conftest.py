@@ -95,6 +95,13 @@ class Room:
     async def card(self, standing: Standing) -> Message:
         return next(row for row in await self.rows(standing) if row.kind == "card")
 
+    async def notice(self, recipient: str, text: str, key: str) -> bool:
+        """Want a message that is only its text. False: it is wanted already."""
+        more: dict[str, Any] = {"now": self.clock(), "priority": messages.REST, "body": text}
+        return await self.db.write(
+            lambda tx: messages.want(tx.connection, f"msg_{key}", "notice", recipient, **more)
+        )
+
     async def waits(self, for_s: float = 30.0) -> bool:
         """Whether a message is due, or will be soon."""
         soon = self.clock() + for_s

@@ -209,7 +209,7 @@ async def test_a_429_in_one_channel_holds_no_other_up(room: Room) -> None:
     room.slack.faults.arm(method="chat.postMessage", kind="rate_limit", retry_after=30)
     await room.propose()
     await room.courier.sweep()
-    await room.membrane.outbox.notice("#membrane-admin", "hello", key="k")
+    await room.notice("#membrane-admin", "hello", key="k")
     await room.courier.sweep()
     assert room.said("C0ADMIN") == ["hello"]
 
@@ -395,7 +395,7 @@ async def test_without_any_admins_nothing_loops(room: Room) -> None:
     room.in_force.append(policy())
     room.slack.state.change_channel("C0ADMIN", is_archived=True)
     room.people.away.add("leads")
-    assert await room.membrane.outbox.notice("#membrane-admin", "hello", key="k")
+    assert await room.notice("#membrane-admin", "hello", key="k")
     await until_quiet(room)
     assert len(room.slack.calls) < 5
 

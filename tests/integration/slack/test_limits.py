@@ -24,7 +24,7 @@ async def test_the_list_of_channels_is_not_asked_for_by_the_next_message(room: R
 async def test_no_other_conversation_is_opened(room: Room) -> None:
     room.slack.faults.arm(method="conversations.open", kind="rate_limit", retry_after=30, times=1000)
     for number, user in enumerate((ADA, BEN, CLEO, DIA, GUS)):
-        await room.membrane.outbox.notice(user, "x", key=str(number))
+        await room.notice(user, "x", key=str(number))
         await room.courier.sweep()
     assert len(room.slack.calls.of("conversations.open")) == 1
 
