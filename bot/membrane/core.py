@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,35 @@ from bot.store.rulings import Briefs
 
 def new_id(prefix: str) -> str:
     """Return a new id that sorts by its time: `rev_…`, milliseconds and 64 random bits."""
-    return f"{prefix}_{time.time_ns() // 1_000_000:011x}{os.urandom(8).hex()}"
+    return _id(prefix, time.time_ns() // 1_000_000, _random())
+
+
+class Ids:
+    """Makes ids that sort in the order in which they were made, also within one millisecond.
+
+    An id is a prefix, milliseconds and 64 random bits, as of `new_id`. Within a millisecond, and while the
+    machine's clock is behind the last id, the random bits count up.
+    """
+
+    def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._last = (0, 0)
+
+    def new(self, prefix: str) -> str:
+        """Return an id above every one that this object has made."""
+        with self._lock:
+            self._last = max((self._now_ms(), _random()), (self._last[0], self._last[1] + 1))
+            return _id(prefix, *self._last)
+
+
+def _random() -> int:
+    """Return 64 random bits, the highest 0: counting up does not overflow them."""
+    return int.from_bytes(os.urandom(8)) >> 1
+
+
+def _id(prefix: str, ms: int, random: int) -> str:
+    return f"{prefix}_{ms:011x}{random:016x}"
 
 
 def id_at(prefix: str, at: float) -> str:
@@ -69,7 +98,7 @@ class Core:
     secret: bytes = field(repr=False)
     bells: Bells
     clock: Callable[[], float] = time.time
-    new_id: Callable[[str], str] = new_id
+    new_id: Callable[[str], str] = field(default_factory=lambda: Ids().new)
     worker: str = field(default_factory=lambda: new_id("bot"))
     briefs: Briefs = field(default_factory=Briefs)
     vault: Vault = field(init=False, repr=False)

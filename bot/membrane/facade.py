@@ -11,7 +11,7 @@ from bot.domain.ruling import Ruling
 from bot.membrane.admins import Admins
 from bot.membrane.auditing import Auditing
 from bot.membrane.bells import Bells
-from bot.membrane.core import Core, Directory, new_id
+from bot.membrane.core import Core, Directory, Ids
 from bot.membrane.executing import Executing
 from bot.membrane.hosting import Hosting
 from bot.membrane.interrupts import Interrupts
@@ -42,9 +42,9 @@ class Membrane:
         secret: bytes,
         bells: Bells | None = None,
         clock: Callable[[], float] = time.time,
-        ids: Callable[[str], str] = new_id,
+        ids: Callable[[str], str] | None = None,
     ) -> None:
-        self._core = core = Core(db, policy, people, secret, bells or Bells(), clock, ids)
+        self._core = core = Core(db, policy, people, secret, bells or Bells(), clock, ids or Ids().new)
         self.bells = core.bells
         self.admins = Admins(core)
         self.outbox = Outbox(core)
