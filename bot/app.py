@@ -62,8 +62,7 @@ class _Server(uvicorn.Server):
 class Bot:
     """The whole bot, started by `async with` and stopped at its end.
 
-    Raises SettingsError, PolicyError, GraphRefused or StoreError where it cannot start; nothing is left
-    running then.
+    Raises SettingsError, PolicyError or StoreError where it cannot start; nothing is left running then.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -113,6 +112,7 @@ class Bot:
         )
         await host.start()
         self._stack.push_async_callback(host.stop, GRACE_S)
+        await host.tell_refused()
         self._jobs = jobs = self._make_jobs()
         metrics = Metrics(membrane, db, lambda: jobs.last_success, clock=self._clock)
         await jobs.run_all()
@@ -142,7 +142,13 @@ class Bot:
         await self._stack.enter_async_context(self._served(api, door, closing))
         watcher = PolicyWatcher(settings.policy, in_force, self._policy_loaded, self._policy_refused)
         await self._stack.enter_async_context(self._background("policy", watcher.run()))
-        log.info("the bot is up", api=self.api_url, policy=in_force.current.version, graphs=host.graphs)
+        log.info(
+            "the bot is up",
+            api=self.api_url,
+            policy=in_force.current.version,
+            graphs=host.graphs,
+            refused=sorted(host.refused),
+        )
 
     def _start_keeping(self, db: Database) -> None:
         """Apart from the sweeps that answer people: it does not hold up the start, and may take its time."""

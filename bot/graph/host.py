@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ import structlog
 
 from bot.domain.policy import Policy
 from bot.domain.record import InterruptRecord, ThreadRecord
-from bot.errors import GraphRefused, MembraneError, NotFound
-from bot.graph.inspection import problems_of, version_of
-from bot.graph.loading import Hosted, load_graph, read_specs
+from bot.errors import MembraneError
+from bot.graph.graphs import Graphs
 from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.retention import Retention
 from bot.graph.running import Runner
@@ -58,7 +56,8 @@ class Host:
         self._retain_s = retain_s
         self._interval_s = interval_s
         self._clock = clock
-        self._graphs: dict[str, Hosted] = {}
+        self._all = Graphs()
+        self._graphs = self._all.hosted
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._owed: dict[str, float] = {}
         """Threads to look at, and from when. Made anew from the store at every start."""
@@ -71,40 +70,41 @@ class Host:
     async def start(self) -> None:
         """Open the saved state, load the graphs, and note every unfinished thread to be looked at.
 
-        Raises GraphRefused with everything that is wrong with the graphs, SettingsError or StoreError.
+        A graph that something is wrong with is refused alone. Raises SettingsError or StoreError.
         """
         try:
             vault = self._membrane.vault("threads")
             self._saver = await self._stack.enter_async_context(open_saver(self._path, vault))
-            await self._load()
+            await self._all.load(self._names, self._saver, self._stack, self._membrane.policy)
         except BaseException:
             await self._stack.aclose()
             raise
         parking = Parking(self._membrane)
         self._parking = parking
-        self._runner = Runner(self._membrane, self._graphs, parking, self._clock)
+        self._runner = Runner(self._membrane, self._all, parking, self._clock)
         self._retention = Retention(self._membrane, self._saver, self._retain_s, self._clock)
         await self.recover()
-
-    async def _load(self) -> None:
-        for spec in read_specs(self._names):
-            graph = await load_graph(spec, self._stack)
-            under_saver = graph.copy(update={"checkpointer": self._saver})
-            self._graphs[spec.name] = Hosted(spec.name, under_saver, version_of(under_saver))
-        if refused := self.recheck(self._membrane.policy):
-            raise GraphRefused("\n".join(refused))
 
     def recheck(self, policy: Policy) -> list[str]:
         """Check every graph under a policy; return what is wrong, each with what to change.
 
-        New threads of a graph that something is wrong with are refused until another check finds it well.
+        Threads of a graph that something is wrong with wait until another check finds it well.
         """
-        found: list[str] = []
-        for name, hosted in self._graphs.items():
-            problems = tuple(problems_of(hosted.graph, policy))
-            self._graphs[name] = replace(hosted, problems=problems)
-            found.extend(f"the graph {name}: {problem}" for problem in problems)
-        return found
+        return self._all.recheck(policy)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why graphs are refused, by name."""
+        return self._all.problems()
+
+    async def tell_refused(self) -> None:
+        """Tell the admins of each graph that is refused, and why."""
+        for name, why in self.refused.items():
+            await self._membrane.admins.tell(
+                f"The graph {name} is refused: none of its threads starts or goes on, and other graphs run. "
+                f"{why[:2000]}",
+                about=f"refused {name} {why}",
+            )
 
     async def recover(self) -> None:
         """Note every unfinished thread, to be asked for its state by the sweeps that follow."""
@@ -115,8 +115,8 @@ class Host:
 
     @property
     def graphs(self) -> tuple[str, ...]:
-        """The names of the graphs, sorted."""
-        return tuple(sorted(self._graphs))
+        """The names of the graphs that are loaded, sorted."""
+        return self._all.names
 
     @property
     def running(self) -> int:
@@ -134,12 +134,7 @@ class Host:
         idempotency_key: str | None = None,
     ) -> ThreadRecord:
         """Want a thread of a graph started. Raises NotFound, Conflict or GraphRefused."""
-        hosted = self._graphs.get(graph)
-        if hosted is None:
-            named = ", ".join(self.graphs) or "none"
-            raise NotFound(f"there is no graph {graph!r}; there is: {named}")
-        if hosted.problems:
-            raise GraphRefused(f"the graph {graph} is refused: {'; '.join(hosted.problems)}")
+        hosted = self._all.usable(graph)
         return await self._membrane.start_thread(
             graph,
             given,

@@ -52,14 +52,21 @@ def _graphs_in(runnable: Any) -> Iterator[AnyGraph]:
         return
     for step in getattr(runnable, "steps", ()):
         yield from _graphs_in(step)
-    for attribute in ("func", "afunc", "coroutine"):
-        for value in _names_in(getattr(runnable, attribute, None)):
+    for function in functions_of(runnable):
+        for value in names_in(function):
             owner = getattr(value, "__self__", value)  # graph.ainvoke is as good as the graph
             if isinstance(owner, Pregel):
                 yield owner
 
 
-def _names_in(function: Any) -> Iterable[Any]:
+def functions_of(runnable: Any) -> list[Any]:
+    """Return the Python functions that a node or a tool calls."""
+    found = (getattr(runnable, attribute, None) for attribute in ("func", "afunc", "coroutine"))
+    return [function for function in found if function is not None]
+
+
+def names_in(function: Any) -> Iterable[Any]:
+    """Return the values that the names in a function's body stand for, as far as they can be seen."""
     try:
         found = inspect.getclosurevars(function)
     except (TypeError, ValueError):  # not a Python function, or one whose cells are not filled yet

@@ -42,12 +42,16 @@ class GraphSpec:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """A graph that runs under the host's saver. `problems` say why new threads of it are refused."""
+    """A graph that runs under the host's saver.
+
+    `problems` say why none of its threads runs now. `folder` is where its own code is.
+    """
 
     name: str
     graph: AnyGraph
     version: str
     problems: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def read_specs(named: Iterable[str], base: Path | None = None) -> tuple[GraphSpec, ...]:
@@ -132,17 +136,17 @@ async def load_graph(spec: GraphSpec, stack: AsyncExitStack) -> AnyGraph:
         found = _import(spec)
     except GraphRefused:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise GraphRefused(f"{spec}: importing it raised {_told(error, spec.path.parent)}") from error
     try:
         return await _resolve(found, spec, stack)
     except GraphRefused:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise GraphRefused(f"{spec}: making the graph raised {_told(error, spec.path.parent)}") from error
 
 
-def _told(error: Exception, folder: Path) -> str:
+def _told(error: BaseException, folder: Path) -> str:
     """Return what an import raised, where in the folder's own code, and how a missing neighbour is found."""
     told = f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)

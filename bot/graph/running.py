@@ -7,7 +7,7 @@ has an outcome, and the resume is checked afterwards. Nothing here keeps what a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import Any
 
 import structlog
@@ -17,8 +17,9 @@ from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, StateSnapshot
 
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
-from bot.errors import BadAction, ClaimRefused, GraphRefused, StoreError
+from bot.errors import BadAction, ClaimRefused, GraphRefused, NotFound, StoreError
 from bot.graph.answer import answer_to
+from bot.graph.graphs import Graphs
 from bot.graph.hitl import Decider, Lapsed
 from bot.graph.interrupts import (
     GATE_SHAPE,
@@ -46,7 +47,7 @@ class Runner:
     def __init__(
         self,
         membrane: Membrane,
-        graphs: Mapping[str, Hosted],
+        graphs: Graphs,
         parking: Parking,
         clock: Callable[[], float],
     ) -> None:
@@ -56,12 +57,8 @@ class Runner:
         self._decider = Decider(membrane, clock)
 
     async def start(self, thread: ThreadRecord) -> None:
-        """Run a thread that is wanted. One whose graph is not there, or refused, fails and says why."""
-        hosted = self._graphs.get(thread.graph)
-        if hosted is None or hosted.problems:
-            why = "; ".join(hosted.problems) if hosted else f"no graph named {thread.graph!r} is loaded"
-            await self._parking.fail(thread, hosted, GraphRefused(why))
-            return
+        """Run a thread that is wanted. Raises Later where its graph cannot run it now."""
+        hosted = await self._usable(thread)
         await self._membrane.thread_state(thread.id, "running")
         await self._run(thread, hosted, thread.input, stock=False)
 
@@ -73,11 +70,11 @@ class Runner:
         thread = await self._membrane.thread(thread_id)
         if thread.settled_at is not None or thread.state == "wanted":
             return
-        hosted = await self._known(thread)
+        hosted = await self._usable(thread)
         await self._continue(thread, hosted, await _state(hosted, thread))
 
     async def _continue(self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot) -> None:
-        if snapshot.created_at is None and thread.state == "running":
+        if snapshot.created_at is None and await self._never_ran(thread):
             await self._run(thread, hosted, thread.input)
         elif unfinished(snapshot):
             earlier = await self._started(thread)
@@ -93,11 +90,11 @@ class Runner:
         Its saved state is not read before if it was parked in order, by this version of its graph: it waits
         where it was parked, and LangGraph refuses an answer to anything else. `look` reads it all the same.
         """
-        owed = await self._membrane.take_up(thread_id, answered, self._graphs)
+        owed = await self._membrane.take_up(thread_id, answered, self._graphs.hosted)
         thread = owed.thread
         if thread.settled_at is not None:
             return
-        hosted = await self._known(thread)
+        hosted = await self._usable(thread)
         snapshot, asked = None, owed.answered
         if look or thread.state != "parked" or thread.graph_version != hosted.version:
             snapshot = await _state(hosted, thread)
@@ -119,17 +116,26 @@ class Runner:
         given: Command[Any] = Command(resume=answers)
         await self._run(thread, hosted, given, answers, earlier, cut_off=cut_off, stock=bool(calls))
 
-    async def _known(self, thread: ThreadRecord) -> Hosted:
-        hosted = self._graphs.get(thread.graph)
-        if hosted is not None:
-            return hosted
-        why = (
-            f"threads of the graph {thread.graph} are parked, but it is not loaded: name it in "
-            "MEMBRANE_GRAPHS again, or withdraw them (POST /v1/threads/{id}/withdraw)"
-        )
-        if thread.state == "parked":
+    async def _never_ran(self, thread: ThreadRecord) -> bool:
+        """Whether a thread without saved state has to start, and not lost what it had."""
+        return thread.state == "running" or not await self._membrane.actions_of(thread.id)
+
+    async def _usable(self, thread: ThreadRecord) -> Hosted:
+        """Return a thread's graph. Raises Later where it is not loaded or is refused: the thread waits."""
+        try:
+            return self._graphs.usable(thread.graph)
+        except NotFound:
+            why = (
+                f"threads of the graph {thread.graph} are parked, but it is not loaded: name it in "
+                "MEMBRANE_GRAPHS again, or withdraw them (membrane threads withdraw ID)"
+            )
+        except GraphRefused as refused:
+            why = f"{refused}. Its threads wait until that is corrected and the bot is started again"
+        if thread.state != "stalled" or thread.error != why:
             await self._membrane.thread_state(thread.id, "stalled", why)
-        await self._membrane.admins.tell(f"{why}. One is {thread.id}.", about=f"unloaded_{thread.graph}")
+        await self._membrane.admins.tell(
+            f"{why}. One is {thread.id}.", about=f"unusable {thread.graph} {why}"
+        )
         raise Later(why, STALLED_S)
 
     async def _answers(

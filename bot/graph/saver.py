@@ -159,8 +159,9 @@ class GroupedSaver(BaseCheckpointSaver[str]):
         self._sql = _Sql(file.connection, serde)
 
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> GroupedSaver:
-        """Return a copy that reads these types, too. LangGraph makes one for each graph."""
-        return GroupedSaver(self._file, sealed_alike(super().with_allowlist(extra_allowlist).serde))
+        """Return a copy that reads these types, too. LangGraph asks for one at every use of a graph."""
+        wider = super().with_allowlist(extra_allowlist)
+        return self if wider is self else GroupedSaver(self._file, sealed_alike(wider.serde))
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """Return the version of a channel after this one."""

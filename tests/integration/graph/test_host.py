@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.typing import EventDict
 
 from bot.errors import Conflict, GraphRefused, NotFound
+from bot.graph.host import Host
 from bot.graph.loading import AnyGraph
 from bot.graph.saver import open_saver
 from bot.graph.seat import Seat, seated
@@ -17,7 +20,7 @@ from bot.store import messages
 from tests.fakes import policy
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
-from tests.integration.graph.conftest import House
+from tests.integration.graph.conftest import HOSTED, House
 from tests.integration.graph.scripted import say
 from tests.unit.slack.reading import read
 
@@ -36,17 +39,77 @@ async def outside(house: House, graph: str) -> AnyGraph:
     return house.host._graphs[graph].graph.copy(update={"checkpointer": saver})
 
 
-async def test_a_tool_that_would_run_ungated_is_refused_at_start(house: House) -> None:
+async def test_a_tool_that_would_run_ungated_is_refused_alone(house: House) -> None:
     """Unknown tools and tools the policy can rule Tier 2 or 3 are named, with what to change."""
-    with pytest.raises(GraphRefused) as refused:
-        await house.open("ungated", "harmless")
-    text = str(refused.value)
-    assert "the graph ungated: the tool delete would run ungated" in text
+    host = await house.open("ungated", "harmless")
+    text = host.refused["ungated"]
+    assert "the tool delete would run ungated" in text
     assert "the policy can rule data.delete tier 3" in text
     assert "add MembraneMiddleware() to the agent" in text
     assert "the tool mail" in text
     assert "the tool read" not in text
-    assert "harmless" not in text
+    with pytest.raises(GraphRefused, match="the graph ungated is refused: the tool"):
+        await house.run("ungated", say("read"))
+    assert (await house.thread(await house.run("harmless", say("read")))).state == "finished"
+    await host.tell_refused()
+    assert any("The graph ungated is refused" in text for text in await notices(house))
+
+
+async def test_graphs_that_cannot_be_loaded_keep_no_other_from_running(
+    house: House, tmp_path: Path, logged: list[EventDict]
+) -> None:
+    """Whatever is wrong: the name, the file, its import, what it makes."""
+    (tmp_path / "wrong.py").write_text("raise SystemExit('no key')\n")
+    (tmp_path / "odd.py").write_text("graph = 5\ndef broken():\n    return 1 / 0\n")
+    names = [
+        "nameless",
+        "absent=/nowhere/at/all.py:graph",
+        f"wrong={tmp_path}/wrong.py:graph",
+        f"odd={tmp_path}/odd.py:graph",
+        f"broken={tmp_path}/odd.py:broken",
+        f"{tmp_path}/langgraph.json",
+        f"twice={HOSTED}:one",
+        f"twice={HOSTED}:gated",
+        f"one={HOSTED}:one",
+    ]
+    house.host = host = Host(house.membrane, names, house.folder / "threads.db", clock=house.clock)
+    await host.start()
+    assert host.graphs == ("one",)
+    assert set(host.refused) == {
+        "nameless", "absent", "wrong", "odd", "broken", f"{tmp_path}/langgraph.json", "twice"
+    }  # fmt: skip
+    assert "SystemExit: no key" in host.refused["wrong"]
+    told = [entry for entry in logged if entry["log_level"] == "error" and "is refused" in entry["event"]]
+    assert {entry["graph"] for entry in told} == set(host.refused)
+    with pytest.raises(GraphRefused, match=r"the graph wrong is refused: .*SystemExit: no key"):
+        await host.start_thread("wrong", {}, agent="ops-agent")
+    assert (await house.thread(await house.run("one", DELETE))).state == "parked"
+
+
+async def test_threads_of_a_refused_graph_wait_until_it_is_well_again(house: House) -> None:
+    """Parked and answered, or not started yet: nothing is lost, nothing runs meanwhile."""
+    await house.open("harmless", "one")
+    parked = await house.run("one", DELETE)
+    wanted = await house.host.start_thread("harmless", say("read"), agent="ops-agent")
+    await house.host.stop()
+    await house.vote(parked)
+    names = [f"one={house.folder}/gone.py:one", f"harmless={house.folder}/gone.py:harmless"]
+    house.host = Host(house.membrane, names, house.folder / "threads.db", clock=house.clock)
+    await house.host.start()
+    await house.settle()
+    for thread in (parked, wanted.id):
+        stalled = await house.thread(thread)
+        assert stalled.state == "stalled"
+        assert "is refused" in (stalled.error or "")
+    assert ran == []
+    await house.host.stop()
+
+    await house.open("harmless", "one")
+    house.clock.forward(61)
+    await house.settle()
+    assert sorted(ran) == [("data.delete", {"id": 1}), ("read", 1)]
+    for thread in (parked, wanted.id):
+        assert (await house.thread(thread)).state == "finished"
 
 
 async def test_a_reload_that_leaves_a_graph_ungated_refuses_its_new_threads(house: House) -> None:
@@ -69,14 +132,14 @@ async def test_a_reload_that_leaves_a_graph_ungated_refuses_its_new_threads(hous
     assert (await house.thread(await house.run("harmless", say("read")))).state == "finished"
 
 
-async def test_a_thread_wanted_before_its_graph_was_refused_fails_and_says_why(house: House) -> None:
+async def test_a_thread_wanted_before_its_graph_was_refused_waits_and_says_why(house: House) -> None:
     host = await house.open("harmless")
     thread = await host.start_thread("harmless", say("read"), agent="ops-agent")
     host.recheck(policy(tools={"read": "data.delete", "make_report": "report.make"}))
     await house.settle()
-    failed = await house.thread(thread.id)
-    assert failed.state == "failed"
-    assert "the tool read would run ungated" in (failed.error or "")
+    waiting = await house.thread(thread.id)
+    assert waiting.state == "stalled"
+    assert "the tool read would run ungated" in (waiting.error or "")
     assert ran == []
 
 

@@ -1,0 +1,100 @@
+"""The graphs that a host serves, and those that it refuses: a refused one keeps no other from running."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import structlog
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from bot.domain.policy import Policy
+from bot.errors import GraphRefused, NotFound
+from bot.graph.declared import declared_types
+from bot.graph.inspection import problems_of, version_of
+from bot.graph.loading import AnyGraph, GraphSpec, Hosted, load_graph, read_specs
+
+log = structlog.get_logger(__name__)
+
+
+def under(graph: AnyGraph, saver: BaseCheckpointSaver[str]) -> AnyGraph:
+    """Return a graph that saves its threads with a saver, which reads back the types that the graph declares.
+
+    A plain copy: LangGraph's own (`Pregel.copy`) makes a new graph, and drops what it does not know.
+    """
+    placed = copy.copy(graph)
+    placed.checkpointer = saver.with_allowlist(declared_types(graph))
+    return placed
+
+
+class Graphs:
+    """The graphs by name. `hosted` are loaded, `refused` could not be: by name, why."""
+
+    def __init__(self) -> None:
+        self.hosted: dict[str, Hosted] = {}
+        self.refused: dict[str, str] = {}
+
+    async def load(
+        self, named: Sequence[str], saver: BaseCheckpointSaver[str], stack: AsyncExitStack, policy: Policy
+    ) -> None:
+        """Load the graphs of MEMBRANE_GRAPHS. What is wrong with one is kept, and logged as an error."""
+        for spec in self._specs(named):
+            try:
+                graph = under(await load_graph(spec, stack), saver)
+                self.hosted[spec.name] = Hosted(spec.name, graph, version_of(graph), folder=spec.path.parent)
+            except GraphRefused as refused:
+                self._refuse(spec.name, str(refused))
+            except Exception as error:  # noqa: BLE001 - hosted code is looked into, and can break that
+                self._refuse(spec.name, f"{spec}: looking into it raised {type(error).__name__}: {error}")
+        self.recheck(policy)
+        for name, why in self.problems().items():
+            log.error("a graph is refused; its threads wait, and the others run", graph=name, why=why)
+
+    def _specs(self, named: Sequence[str]) -> list[GraphSpec]:
+        found: list[GraphSpec] = []
+        for text in named:
+            try:
+                found.extend(read_specs([text]))
+            except GraphRefused as refused:
+                self._refuse(text if text.endswith(".json") else text.partition("=")[0].strip(), str(refused))
+        times = Counter(spec.name for spec in found)
+        for name in (name for name, count in times.items() if count > 1):
+            self._refuse(name, f"two graphs are named {name!r}; give each a name of its own")
+        return [spec for spec in found if times[spec.name] == 1]
+
+    def _refuse(self, name: str, why: str) -> None:
+        self.refused[name] = f"{self.refused[name]}; {why}" if name in self.refused else why
+
+    def recheck(self, policy: Policy) -> list[str]:
+        """Check every loaded graph under a policy; return what is wrong, each with what to change.
+
+        A graph that something is wrong with starts and resumes no thread until another check finds it well.
+        """
+        found: list[str] = []
+        for name, hosted in self.hosted.items():
+            problems = tuple(problems_of(hosted.graph, policy))
+            self.hosted[name] = replace(hosted, problems=problems)
+            found.extend(f"the graph {name}: {problem}" for problem in problems)
+        return found
+
+    def problems(self) -> dict[str, str]:
+        """Return why graphs are refused, by name."""
+        ill = {name: "; ".join(hosted.problems) for name, hosted in self.hosted.items() if hosted.problems}
+        return dict(sorted({**ill, **self.refused}.items()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the graphs that are loaded, sorted."""
+        return tuple(sorted(self.hosted))
+
+    def usable(self, name: str) -> Hosted:
+        """Return a graph whose threads may run. Raises NotFound, or GraphRefused with why."""
+        hosted = self.hosted.get(name)
+        if hosted is not None and not hosted.problems:
+            return hosted
+        if why := self.problems().get(name):
+            raise GraphRefused(f"the graph {name} is refused: {why}")
+        raise NotFound(f"there is no graph {name!r}; there is: {', '.join(self.names) or 'none'}")
