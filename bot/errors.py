@@ -137,6 +137,10 @@ class TargetExists(StoreError):
     """A file that was to be written is there already; nothing was written."""
 
 
+class NoFolder(StoreError):
+    """The folder of a file that was to be written is not there; nothing was written."""
+
+
 class AlreadyRunning(StoreError):
     """Another bot has this data folder."""
 

@@ -22,8 +22,11 @@ SECRETS = re.compile(
 )
 """Slack's tokens, agents' tokens, and the tickets in Socket Mode's addresses."""
 MASK = "(secret)"
-QUIETER = frozenset({"slack_bolt", "slack_sdk", "apscheduler", "aiohttp", "uvicorn", "httpx2", "httpcore2"})
-"""Libraries that tell at INFO what ours tell better."""
+QUIETER = frozenset(
+    {"slack_bolt", "slack_sdk", "apscheduler", "aiohttp", "uvicorn", "httpx2", "httpcore2", "watchfiles"}
+)
+"""Libraries that tell at INFO what ours tell better. `watchfiles` logs each change
+that it sees, and the log itself may lie in the folder that it watches."""
 
 
 class _Masked(structlog.stdlib.ProcessorFormatter):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
-from bot.errors import MembraneError, SettingsError, StoreError, TargetExists
+from bot.errors import MembraneError, NoFolder, SettingsError, StoreError, TargetExists
 
 FOUND = 1
 USAGE = 2
@@ -93,14 +95,29 @@ def main() -> None:
         code = INTERRUPTED
     except MembraneError as error:
         code = tell(error)
+    except PermissionError as error:
+        click.echo(f"membrane: {_not_allowed(error)}", err=True)
+        code = DATABASE
     sys.exit(code)
+
+
+def _not_allowed(error: PermissionError) -> str:
+    """Say which file this user may not open, and who may: most often it is the user that the bot runs as."""
+    if not error.filename:
+        return f"this user may not do that: {error.strerror}"
+    path = Path(os.fsdecode(error.filename))
+    for known in (path, *path.parents):
+        with suppress(OSError, KeyError):
+            owner = f"; {known} belongs to {known.owner()}"
+            return f"{path} is closed to this user{owner}: run the command as the user that the bot runs as"
+    return f"{path} is closed to this user: run the command as the user that the bot runs as"
 
 
 def tell(error: MembraneError) -> int:
     """Print an error, a line for each thing that is wrong, and return the exit code that goes with it."""
     for line in str(error).splitlines() or [type(error).__name__]:
         click.echo(f"membrane: {line}", err=True)
-    if isinstance(error, SettingsError | TargetExists):
+    if isinstance(error, SettingsError | TargetExists | NoFolder):
         return USAGE
     return DATABASE if isinstance(error, StoreError) else FOUND
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,16 @@ from bot.store.journal import Anchor, Break, Unchecked, Verified, VerifiedExport
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+def _hash(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """Take a hash as it was printed; a typing error must not look like a lost entry."""
+    if given is None or re.fullmatch("[0-9a-f]{64}", given.strip().lower()):
+        return given and given.strip().lower()
+    raise click.BadParameter(
+        f"a hash is 64 hex digits, as `membrane journal verify` prints them; this is {safe(given[:80])!r}"
+        f" ({len(given)} characters)"
+    )
 
 
 @click.group("journal")
@@ -72,7 +83,13 @@ def show(
     help="Anchors that were noted elsewhere: is everything they knew still there?",
 )
 @click.option("--file", "export", type=_FILE, metavar="EXPORT", help="Verify an exported file instead.")
-@click.option("--has", "noted", metavar="HASH", help="A head that was printed earlier: is it still there?")
+@click.option(
+    "--has",
+    "noted",
+    metavar="HASH",
+    callback=_hash,
+    help="A head that was printed earlier: is it still there?",
+)
 @json_option
 def verify(*, anchors: tuple[Path, ...], export: Path | None, noted: str | None, as_json: bool) -> None:
     """Check that no entry was changed, dropped or moved, and name those that were. Exits with 1 then.

@@ -18,7 +18,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def print_json(value: Any, *, line: bool = False) -> None:
     """Print JSON; on one line, if asked."""
-    click.echo(json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain))
+    text = json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain)
+    click.echo("".join(char if char in " \n" or char.isprintable() else _escaped(char) for char in text))
+
+
+def _escaped(char: str) -> str:
+    """Return a character that plays tricks in a terminal (C1, bidi, line separators) as JSON escapes it."""
+    return json.dumps(char)[1:-1]
 
 
 def _plain(value: Any) -> Any:

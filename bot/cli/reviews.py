@@ -31,7 +31,10 @@ HEAD = (
     "VOTES",
     "WHO MAY ANSWER",
     "CARD",
+    "ARGUMENTS",
 )
+ARGUMENTS = 80
+"""Characters of the arguments in a line; `reviews show` has them whole."""
 
 
 @click.group("reviews")
@@ -72,12 +75,9 @@ def list_reviews(*, state: str, agent: str | None, kind: str | None, last: int, 
 def _listed(
     connection: Connection, state: ReviewState | None, agent: str | None, kind: str | None, last: int
 ) -> list[tuple[Review, ActionRecord]]:
-    found = []
-    for review in reviews.listed(connection, state=state, agent=agent, most=last):
-        action = actions.get(connection, review.action_id)
-        if action is not None and kind in (None, action.kind):
-            found.append((review, action))
-    return found
+    found = reviews.listed(connection, state=state, agent=agent, kind=kind, most=last)
+    asked = ((review, actions.get(connection, review.action_id)) for review in found)
+    return [(review, action) for review, action in asked if action is not None]
 
 
 def _line(review: Review, action: ActionRecord) -> tuple[Any, ...]:
@@ -94,6 +94,13 @@ def _line(review: Review, action: ActionRecord) -> tuple[Any, ...]:
         f"{len(review.approvals)}/{ruling.quorum}",
         " or ".join(ruling.approvers),
         ruling.channel,
+        _cut(orjson.dumps(action.args).decode()),
+    )
+
+
+def _cut(text: str) -> str:
+    return (
+        text if len(text) <= ARGUMENTS else f"{text[:ARGUMENTS]}… ({len(text) - ARGUMENTS} more characters)"
     )
 
 
@@ -111,6 +118,7 @@ def _summary(review: Review, action: ActionRecord) -> dict[str, Any]:
         "id": review.id,
         "action_id": action.id,
         "kind": action.kind,
+        "args": action.args,
         "agent": action.agent,
         "on_behalf_of": action.on_behalf_of,
         "tier": int(ruling.tier),
@@ -197,7 +205,7 @@ def _print_action(action: ActionRecord) -> None:
         ("the agent says", action.description),
     ]
     print_facts([(name, value) for name, value in facts if value is not None])
-    for line in orjson.dumps(action.args, option=orjson.OPT_INDENT_2).decode().splitlines():
+    for line in orjson.dumps(action.args, option=orjson.OPT_INDENT_2).decode().split("\n"):
         click.echo(f"  {safe(line)}")
 
 

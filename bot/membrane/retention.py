@@ -191,7 +191,7 @@ class Retention:
         first = due.after.seq + 1
         name = f"journal-{due.writer}-{first:012d}-{due.last:012d}"
         path = self._folder / f"{name}{f'-{now:.0f}' if again else ''}.jsonl.gz"
-        with files.written(path, replace=again is None) as out:
+        with files.written(path, replace=again is None, parents=True) as out:
             end = journal.export_range(
                 connection, out, now, writer=due.writer, after=due.after, last=due.last
             )
@@ -254,7 +254,7 @@ class Retention:
         ids = [str(row["id"]) for row in found]
         path = self._folder / f"actions-tier{int(tier)}-{ids[0] if ids else ''}-{len(ids)}.jsonl.gz"
         if ids:
-            with files.written(path, replace=True) as out:
+            with files.written(path, replace=True, parents=True) as out:
                 archive.write(found, out, now)
             if archive.ids_in(path) != ids:
                 raise StoreError(f"{path} does not read as it was written, so nothing is deleted for it")

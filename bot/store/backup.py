@@ -14,7 +14,7 @@ from typing import IO
 
 import orjson
 
-from bot.errors import StoreError, TargetExists
+from bot.errors import StoreError
 from bot.store import files, journal, opening, sqlite
 from bot.store.journal import Anchor, Verified
 
@@ -47,10 +47,8 @@ def make(folder: Path, target: Path, at: float, *, extra: Sequence[str] = ()) ->
     """
     if not (folder / "membrane.db").exists():
         raise StoreError(f"there is no database at {folder / 'membrane.db'}; set MEMBRANE_DATA")
-    if target.exists():
-        raise TargetExists(f"{target} is there already; give another name, or move it away")
+    files.check_free(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with TemporaryDirectory(dir=target.parent, prefix=".backup-") as name:
             return _make(folder, Path(name), target, at, extra)
     except OSError as error:

@@ -13,21 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from bot.errors import StoreError, TargetExists
+from bot.errors import NoFolder, StoreError, TargetExists
 
 
 @contextmanager
-def written(path: Path, *, replace: bool = False) -> Iterator[IO[bytes]]:
+def written(path: Path, *, replace: bool = False, parents: bool = False) -> Iterator[IO[bytes]]:
     """Yield what becomes the file at the end: 0600, on disk, under its name only once it is complete.
 
     A name that ends in `.gz` is compressed. Raises StoreError where it cannot be written, TargetExists where
-    it is there already and may not be replaced.
+    it is there already and may not be replaced, NoFolder where its folder is not there; with `parents` it
+    is made.
     """
-    if path.exists() and not replace:
-        raise TargetExists(f"{path} is there already; give another name, or move it away")
+    check_free(path, replace=replace, parents=parents)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as raw:
             if path.suffix == ".gz":
@@ -43,6 +44,19 @@ def written(path: Path, *, replace: bool = False) -> Iterator[IO[bytes]]:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_free(path: Path, *, replace: bool = False, parents: bool = False) -> None:
+    """Raise TargetExists or NoFolder unless a file can get this name.
+
+    A missing folder is more often a typing error, or a disk that is not mounted, than a wish for a new one.
+    """
+    if not replace and path.exists():
+        raise TargetExists(f"{path} is there already; give another name, or move it away")
+    if not parents and not path.parent.is_dir():
+        raise NoFolder(
+            f"there is no folder {path.parent} to write {path.name} into; make it, or correct the path"
+        )
 
 
 def sync_folder(folder: Path) -> None:

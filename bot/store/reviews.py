@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 from bot.domain.review import Review, ReviewState, Vote
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared
-from bot.store.tables import literally, reviews, sightings, votes
+from bot.store.tables import actions, literally, reviews, sightings, votes
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _ID = reviews.c.id == bindparam("review_id")
@@ -162,14 +162,21 @@ def successor_of(connection: Connection, review_id: str) -> str | None:
 
 
 def listed(
-    connection: Connection, *, state: ReviewState | None, agent: str | None = None, most: int = 100
+    connection: Connection,
+    *,
+    state: ReviewState | None,
+    agent: str | None = None,
+    kind: str | None = None,
+    most: int = 100,
 ) -> list[Review]:
-    """Return the newest reviews, in one state and of one agent if those are given."""
+    """Return the newest reviews, in one state, of one agent and of one kind if those are given."""
     query = select(reviews).order_by(reviews.c.id.desc()).limit(most)
     if state is not None:
         query = query.where(literally(reviews.c.state, state))
     if agent is not None:
         query = query.where(reviews.c.agent == agent)
+    if kind is not None:
+        query = query.join(actions, actions.c.id == reviews.c.action_id).where(actions.c.kind == kind)
     return _all(connection, connection.execute(query))
 
 

@@ -98,3 +98,10 @@ def test_the_level_holds_and_chatty_libraries_are_quieter() -> None:
     stream = logged("console", "debug")
     logging.getLogger("apscheduler.scheduler").info("shown")
     assert "shown" in stream.getvalue()
+
+
+def test_a_log_beside_what_is_watched_does_not_feed_itself() -> None:
+    """The watcher of the policy tells at INFO of each change that it sees; its log may lie in that folder."""
+    stream = logged("json")
+    logging.getLogger("watchfiles.main").info("1 change detected")
+    assert stream.getvalue() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 
 from tests import fakes
@@ -132,3 +133,65 @@ async def test_settings_are_listed_without_secrets_and_wrong_ones_named(shell: S
     assert {"name": "MEMBRANE_HOST", "default": "127.0.0.1"}.items() <= next(
         row for row in rows if row["name"] == "MEMBRANE_HOST"
     ).items()
+
+
+async def test_a_list_shows_the_arguments_and_a_filter_looks_at_all(shell: Shell, room: Room) -> None:
+    """`--kind` picks among all reviews, not among the latest so many."""
+    wire = await room.propose("money.wire", to="ap@acme.example", note="x" * 200)
+    for number in range(3):
+        await room.propose("mail.send", number=number)
+    listed = await shell.run("reviews", "list", "--kind", "money.wire", "--last", "1")
+    assert wire.review.id in listed.out
+    assert '"to":"ap@acme.example"' in (await shell.run("reviews", "list", "--json")).out.replace(" ", "")
+    assert "ARGUMENTS" in listed.out
+    assert "more characters)" in listed.out
+
+
+async def test_no_line_can_be_forged(shell: Shell, room: Room) -> None:
+    """A line separator is no line end here, and JSON holds no character that steers a terminal."""
+    evil = "a\u2028rev_forged  approved\u2029\x85\x9b2J\u202eb\x7f"
+    standing = await room.propose("money.wire", to=evil)
+    shown = (await shell.run("reviews", "show", standing.review.id)).out
+    assert not [line for line in shown.splitlines() if line.strip().startswith("rev_forged")]
+    for command in (("show", standing.review.id), ("list",)):
+        told = (await shell.run("reviews", *command, "--json")).out
+        assert not set(told) & set("\u2028\u2029\x85\x9b\u202e\x7f")
+        assert evil in str(json.loads(told)) or repr(evil)[1:-1] in str(json.loads(told))
+
+
+async def test_a_typing_error_in_a_hash_is_no_broken_journal(shell: Shell, room: Room) -> None:
+    await room.propose("money.wire")
+    for typed in ("abc", "g" * 64, "a" * 63):
+        told = await shell.run("journal", "verify", "--has", typed)
+        assert (told.code, told.out) == (2, "")
+        assert "64 hex digits" in told.err
+
+
+async def test_a_folder_that_is_not_there_is_not_made(shell: Shell, room: Room) -> None:
+    """It is more often a typing error, or a disk that is not mounted."""
+    await room.propose("money.wire")
+    missing = shell.folder / "not" / "mounted"
+    for command in (
+        ("backup", str(missing / "b.tar")),
+        ("journal", "export", "--out", str(missing / "j.jsonl")),
+    ):
+        told = await shell.run(*command)
+        assert told.code == 2
+        assert f"there is no folder {missing}" in told.err
+    assert not missing.parent.exists()
+
+
+async def test_another_user_reads_which_folder_is_closed_to_them(shell: Shell, room: Room) -> None:
+    await room.propose("money.wire")
+    folder = shell.folder / ".membrane"
+    # The superuser opens everything, unless that right is taken away.
+    without = "--bounding-set=-dac_override,-dac_read_search"
+    before = ["setpriv", without] if os.geteuid() == 0 else []
+    folder.chmod(0)
+    try:
+        for command in ("reviews list", "token list", "journal verify", "backup b.tar", "settings", "doctor"):
+            told = await shell.spawn(*before, PROGRAM, *command.split())
+            assert "Traceback" not in told.err
+            assert command == "settings" or "closed to this user" in told.err + told.out, command
+    finally:
+        folder.chmod(0o700)

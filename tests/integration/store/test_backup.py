@@ -46,6 +46,7 @@ def test_a_backup_that_does_not_read_as_it_was_written_does_not_stay(
         path.write_bytes(spoil(path.read_bytes()))
 
     folder, target = tmp_path / "data", tmp_path / "backups" / name
+    target.parent.mkdir()
     asyncio.run(a_journal(folder / "membrane.db", 4))
     monkeypatch.setattr(files, "written", on_a_bad_disk)
     with pytest.raises(StoreError, match=r"backup\.tar.* does not read as it was written .*look at its disk"):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.errors import StoreError
+from bot.errors import NoFolder, StoreError
 from bot.store import files, journal
 from bot.store.journal import Anchor, End
 from tests.integration.store.making import Image, a_journal, tampered
@@ -206,6 +206,10 @@ def test_what_is_no_export_is_refused(tmp_path: Path, text: bytes) -> None:
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "file.gz"
+    with pytest.raises(NoFolder, match="there is no folder"), files.written(path):
+        pass
+    assert not path.parent.exists()
+    path.parent.mkdir()
 
     def half() -> None:
         with files.written(path) as out:
