@@ -5,7 +5,8 @@
     ├── PolicyError            a policy file does not load; carries every problem with its position
     ├── BadAction              an action that cannot be ruled or shown safely
     ├── NotFound               no such action, review, thread, graph or token (or not yours)
-    ├── Conflict               an idempotency key used again for something else
+    ├── Conflict               an idempotency key used again for something else, or an action that somebody
+    │                          else runs
     ├── TooMany                a cap or a rate was reached; carries when to try again
     ├── Refused                something that may not be, with a reason
     │   ├── VoteRefused        a vote or an acknowledgement that does not count
@@ -70,7 +71,7 @@ class NotFound(MembraneError):
 
 
 class Conflict(MembraneError):
-    """An idempotency key came again with another action."""
+    """An idempotency key came again with another action, or what was asked is for somebody else to do."""
 
 
 class TooMany(MembraneError):

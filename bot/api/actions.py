@@ -97,7 +97,8 @@ class Actions:
 
         It succeeds once, with the args digest that was proposed, while the approval is good. Only then may
         the effect happen, with the arguments that were proposed: the answer repeats them, but for what the
-        policy redacts. A problem with the reason `lapsed` says that people are being asked again.
+        policy redacts. A problem with the reason `lapsed` says that people are being asked again. An action
+        of a hosted thread is started by its host alone.
         """
         asked = await body.read(request, models.ClaimRequest)
         agent = caller(request).agent

@@ -19,6 +19,7 @@ NO_OUTCOME = {ActionState.PASSED, ActionState.WAITING, ActionState.WITHDRAWN}
 OUTCOMES = {ReviewState.APPROVED, ReviewState.REJECTED, ReviewState.EXPIRED}
 
 FOLLOWS = {
+    ActionState.PASSED: "Claim it, then act.",
     ActionState.APPROVED: "Claim it, then act.",
     ActionState.REJECTED: "Do not do it.",
     ActionState.HALTED: "It is halted, and can still be answered.",
@@ -63,7 +64,7 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
         "policy_version": ruling.policy_version,
         "state": record.state,
         "message": message(standing),
-        "may_start": until is not None and now <= until,
+        "may_start": until is not None and now <= until and record.thread_id is None,
         "valid_until": instant(until),
         "outcome": _outcome(record, decided),
         "nobody_answered": expired,
@@ -126,14 +127,21 @@ def message(standing: Standing) -> str:
     """Say how an action stands, in words that a model can be told."""
     record, decided = standing.action, _decided(standing)
     if record.state is ActionState.PASSED:
-        return f"It passes ({record.tier.label}): {record.ruling.reason}. Claim it, then act."
+        return f"It passes ({record.tier.label}): {record.ruling.reason}. {_then(record)}"
     if record.state is ActionState.WAITING and standing.review is not None:
         return _waiting(standing.review)
     if record.state is ActionState.RUNNING:
         return "Started; its report is awaited."
     if decided is not None and record.state in FOLLOWS:
-        return f"{_verdict(decided)} {FOLLOWS[record.state]}"
+        return f"{_verdict(decided)} {_then(record)}"
     return _noted(record.state.capitalize(), record.detail)
+
+
+def _then(record: ActionRecord) -> str:
+    """Say what an agent is to do next."""
+    if record.thread_id is not None and record.state in {ActionState.PASSED, ActionState.APPROVED}:
+        return "Its thread starts it."
+    return FOLLOWS[record.state]
 
 
 def _waiting(review: Review) -> str:

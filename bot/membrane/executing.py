@@ -9,7 +9,7 @@ import orjson
 from bot.domain.action import args_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
 from bot.domain.review import ActionState
-from bot.errors import ClaimRefused, Refusal, ReportRefused
+from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
 from bot.membrane.changes import GATE, WITHDRAWABLE, open_review, redraw, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.store import actions, executions, messages, reviews, threads, unknowns
@@ -32,12 +32,13 @@ class Executing:
 
         With `rerun` an effect that was claimed and never reported may be claimed once more under the same
         key, if its kind is idempotent. Raises NotFound, or ClaimRefused with the reason; one that lapsed
-        is asked again, under a new review.
+        is asked again, under a new review. With `agent`, which is how agents over HTTP claim, raises Conflict
+        for an action of a hosted thread: its host alone starts it.
         """
         core = self._core
 
         def work(tx: Transaction) -> Claim | ClaimRefused:
-            action = the_action(tx.connection, action_id, agent)
+            action = _the_agents_own(tx, action_id, agent)
             return self._claim(tx, action, args_digest, rerun=rerun)
 
         claimed = await core.db.write(work)
@@ -110,14 +111,15 @@ class Executing:
 
         `detail` is the error where it failed; `result` is plain JSON. A late report settles an unknown
         receipt, and keeps what it says was executed from being run once more. Raises ReportRefused where it
-        was never claimed, or its receipt says otherwise.
+        was never claimed, or its receipt says otherwise; Conflict where an `agent` over HTTP reports on an
+        action of a hosted thread.
         """
         core = self._core
         becomes = ActionState.EXECUTED if executed else ActionState.FAILED
 
         def work(tx: Transaction) -> Standing:
             now = core.clock()
-            action = the_action(tx.connection, action_id, agent)
+            action = _the_agents_own(tx, action_id, agent)
             if action.state is becomes:
                 return standing_of(tx.connection, action_id)
             if becomes is ActionState.EXECUTED and _let_start_again(tx, action):
@@ -143,6 +145,20 @@ class Executing:
         if result is None:
             return None
         return args_digest(self._core.secret, "result", orjson.dumps(result, option=orjson.OPT_SORT_KEYS))
+
+
+def _the_agents_own(tx: Transaction, action_id: str, agent: str | None) -> ActionRecord:
+    """Return the action, if this agent over HTTP may start it; for the host (None) that is any.
+
+    Raises NotFound where it is another agent's, Conflict where a hosted thread runs it.
+    """
+    action = the_action(tx.connection, action_id, agent)
+    if agent is not None and action.thread_id is not None:
+        raise Conflict(
+            f"this action belongs to the hosted thread {action.thread_id}, which starts it and reports on it "
+            "by itself; over HTTP it can only be looked at"
+        )
+    return action
 
 
 def _attempt(tx: Transaction, action: ActionRecord, key: str, now: float) -> int:

@@ -8,7 +8,7 @@ from bot.domain.action import Action
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
-from bot.errors import Conflict
+from bot.errors import BadAction, Conflict
 from bot.membrane.bells import wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
@@ -18,6 +18,8 @@ from bot.store.database import Transaction
 
 LOOK_AGAIN_S = 5.0
 """How often a long poll looks by itself, as a net under the bell."""
+THREAD_KEY = "thr_"
+"""How the idempotency keys of hosted threads begin: with the thread's id."""
 MOVING = {ActionState.WAITING, ActionState.HALTED}
 """States that a caller waits to see the end of."""
 
@@ -39,9 +41,14 @@ class Proposals:
         """Rule an action and record it; open a review if it waits. Returns when that is durable.
 
         Proposing again under the same `idempotency_key` returns what the first did. Raises Conflict where
-        that was another action, TooMany where the agent has too many open reviews.
+        that was another action, TooMany where the agent has too many open reviews, BadAction where the key
+        is one that a hosted thread would use.
         """
         core = self._core
+        if thread_id is None and (idempotency_key or "").startswith(THREAD_KEY):
+            raise BadAction(
+                f"idempotency keys that begin with {THREAD_KEY} belong to hosted threads; choose another key"
+            )
         ruling = core.policy().rule(action)
         place = {"idempotency_key": idempotency_key, "thread_id": thread_id, "call_id": call_id}
         if not ruling.tier.waits and idempotency_key is None:

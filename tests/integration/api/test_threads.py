@@ -62,12 +62,45 @@ async def test_a_thread_can_be_taken_back_by_its_own_agent_alone(bot: Bot, agent
     assert (found.state, found.error) == ("gone", "the order was cancelled")
 
 
+@pytest.mark.parametrize("kind", ["db.read", "mail.send"])
+async def test_an_agent_over_http_neither_starts_nor_reports_what_a_hosted_thread_does(
+    bot: Bot, agent: httpx2.AsyncClient, kind: str
+) -> None:
+    started = (await agent.post("/v1/threads", json=START)).json()
+    action = Action.of(kind, {"id": 1}, agent="mailer")
+    parked = Parked("int1", "hitl_call", {}, (Call(action),))
+    (standing,) = await bot.membrane.park(started["id"], parked)
+    path, digest = f"/v1/actions/{standing.action.id}", standing.action.args_digest
+    await bot.vote({"id": standing.action.id, "args_digest": digest})
+    seen = (await agent.get(path)).json()
+    assert (seen["may_start"], "Its thread starts it." in seen["message"]) == (False, True)
+    claim = await agent.post(f"{path}/claim", json={"args_digest": digest})
+    assert (claim.status_code, claim.json()["type"]) == (409, "urn:membrane:problem:conflict")
+    assert started["id"] in claim.json()["detail"]
+    await bot.membrane.claim(standing.action.id, digest)
+    for receipt in ("executed", "failed"):
+        report = await agent.post(f"{path}/report", json={"receipt": receipt})
+        assert (report.status_code, report.json()["type"]) == (409, "urn:membrane:problem:conflict")
+    assert (await agent.get(path)).json()["state"] == "running"
+
+
+async def test_a_key_that_a_hosted_thread_would_use_is_refused(agent: httpx2.AsyncClient) -> None:
+    """Else what an agent proposed under it would stand in for a call of the thread."""
+    started = (await agent.post("/v1/threads", json=START)).json()
+    body = {"kind": "db.read", "args": {"id": 1}, "idempotency_key": f"{started['id']}:msg:call"}
+    answer = await agent.post("/v1/actions", json=body)
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:membrane:problem:bad-action")
+    assert "belong to hosted threads" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
         ({"graph": "nix"}, 404, "there is no graph 'nix'; there is refunds"),
         ({"graph": ""}, 422, "body.graph: "),
         ({"graph": "refunds", "input": []}, 422, "body.input: "),
+        ({"graph": "refunds", "on_behalf_of": "<@U0ADA>"}, 422, "body.on_behalf_of: "),
+        ({"graph": "refunds", "on_behalf_of": "U0ADA\n"}, 422, "body.on_behalf_of: "),
         ({"graph": "refunds", "input": {"a": "x" * 70_000}}, 422, "input are 70008 bytes"),
     ],
 )
