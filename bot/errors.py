@@ -100,6 +100,8 @@ class Refusal(StrEnum):
     UNRESOLVED = "unresolved"
     """Who may vote cannot be told now, so nobody may."""
     ALREADY_VOTED = "already_voted"
+    ALREADY_ACKNOWLEDGED = "already_acknowledged"
+    """Each person can quiet a review's pages once."""
     NOT_APPROVED = "not_approved"
     ALREADY_CLAIMED = "already_claimed"
     LAPSED = "lapsed"

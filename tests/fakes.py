@@ -65,7 +65,14 @@ class FakeDirectory:
         return user not in self.outsiders and team in {None, "T0HOME"}
 
 
-def policy(*, open_per_agent: int = 20, window_s: float = 1000.0, **changes: object) -> Policy:
+def policy(
+    *,
+    open_per_agent: int = 20,
+    window_s: float = 1000.0,
+    quorum_2: int = 1,
+    quorum_3: int = 2,
+    **changes: object,
+) -> Policy:
     """Return a small policy over all tiers, with one kind for each way an action can go."""
     low = DeclaredRisk(reversible=True, blast_radius=BlastRadius.LOW)
     medium = DeclaredRisk(reversible=True, blast_radius=BlastRadius.MEDIUM)
@@ -84,8 +91,10 @@ def policy(*, open_per_agent: int = 20, window_s: float = 1000.0, **changes: obj
         digest_channel="#agent-digest",
         digest_every_s=60.0,
         tiers={
-            Tier.ASYNC_APPROVAL: GatedTier("#agent-approvals", ("oncall", "leads"), 1, window_s, CHAIN),
-            Tier.SYNC_APPROVAL: GatedTier("#agent-approvals", ("leads",), 2, window_s, CHAIN),
+            Tier.ASYNC_APPROVAL: GatedTier(
+                "#agent-approvals", ("oncall", "leads"), quorum_2, window_s, CHAIN
+            ),
+            Tier.SYNC_APPROVAL: GatedTier("#agent-approvals", ("leads",), quorum_3, window_s, CHAIN),
         },
         actions={kind.name: kind for kind in kinds},
         admins=("leads",),

@@ -227,6 +227,8 @@ def _print_review(review: Review) -> None:
     print_facts([(name, value) for name, value in facts if value is not None])
     for vote in review.votes:
         verdict = "approved" if vote.approve else "rejected"
+        if vote.fallen is not None:
+            verdict += f" (does not count: {vote.fallen})"
         click.echo(
             f"  {vote.voter} {verdict} {when(vote.at)}" + (f": {safe(vote.note)}" if vote.note else "")
         )

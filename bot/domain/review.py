@@ -6,6 +6,7 @@ VoteRefused. Nothing here reads a clock: instants are arguments, in seconds sinc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -70,13 +71,18 @@ RECEIPTS = {
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One reviewer's answer. `voter` is a Slack user id; `args_digest` is of what their card showed."""
+    """One reviewer's answer. `voter` is a Slack user id; `args_digest` is of what their card showed.
+
+    `fallen` is why it does not count any more: when the quorum was about to fill, the voter could not have
+    decided.
+    """
 
     voter: str
     approve: bool
     args_digest: str
     at: Instant
     note: str | None = None
+    fallen: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +120,13 @@ class Review:
 
     @property
     def approvals(self) -> tuple[Vote, ...]:
-        """The votes in favour, in the order they came."""
-        return tuple(vote for vote in self.votes if vote.approve)
+        """The votes in favour that count, in the order they came."""
+        return tuple(vote for vote in self.votes if vote.approve and vote.fallen is None)
+
+    @property
+    def fallen(self) -> tuple[Vote, ...]:
+        """The votes that do not count any more, in the order they came."""
+        return tuple(vote for vote in self.votes if vote.fallen is not None)
 
     @property
     def approvals_missing(self) -> int:
@@ -168,11 +179,24 @@ def entitled(
         )
 
 
-def cast(review: Review, vote: Vote) -> Review:
+def to_check(review: Review, vote: Vote) -> tuple[str, ...]:
+    """Return whose earlier approvals have to be checked again before a vote counts: those it would fill with.
+
+    Nobody's, where the vote rejects, or leaves the quorum short.
+    """
+    if not vote.approve:
+        return ()
+    others = tuple(earlier.voter for earlier in review.approvals if earlier.voter != vote.voter)
+    return others if len(others) + 1 >= review.ruling.quorum else ()
+
+
+def cast(review: Review, vote: Vote, checked: Mapping[str, Refusal | None] | None = None) -> Review:
     """Return the review after a vote; it may have an outcome then. Raises VoteRefused.
 
     One rejection ends it; approvals count until the quorum. The window counts here as well: a vote after
     `expires_at` is late even if no sweep has run yet, except on a mandated sign-off, which never expires.
+    `checked` says of the earlier voters why they may not decide any more; None of one who may. The votes of
+    the former fall out (DESIGN.md §2, invariant 14).
     """
     if review.state is ReviewState.WITHDRAWN:
         raise VoteRefused(Refusal.WITHDRAWN, "This was withdrawn: its action is moot.")
@@ -185,9 +209,14 @@ def cast(review: Review, vote: Vote) -> Review:
             Refusal.ARGS_CHANGED,
             "The arguments changed after that card was drawn. Look at the card again, then decide.",
         )
-    if any(earlier.voter == vote.voter for earlier in review.votes) and vote.approve:
+    if any(earlier.voter == vote.voter for earlier in review.approvals) and vote.approve:
         raise VoteRefused(Refusal.ALREADY_VOTED, "Your approval is already counted.")
-    others = tuple(earlier for earlier in review.votes if earlier.voter != vote.voter)
+    why_not = checked or {}
+    others = tuple(
+        replace(earlier, fallen=earlier.fallen or why_not.get(earlier.voter))
+        for earlier in review.votes
+        if earlier.voter != vote.voter
+    )
     voted = replace(review, votes=(*others, vote))
     if not vote.approve:
         return replace(

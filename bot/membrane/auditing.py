@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy import Connection
 
 from bot.domain.escalation import page_at
 from bot.domain.review import Review
 from bot.membrane.admins import Admins
-from bot.membrane.core import Core
+from bot.membrane.core import Core, the_action
+from bot.membrane.entitlement import requesters_of
 from bot.store import audits, messages, reviews
 from bot.store.database import Transaction
 
@@ -33,6 +35,10 @@ class Finding:
 
     key: str
     text: str
+
+
+def _requesters(connection: Connection, review: Review) -> frozenset[str]:
+    return review.requesters | requesters_of(connection, the_action(connection, review.action_id))
 
 
 class Auditing:
@@ -112,7 +118,7 @@ class Auditing:
 
     async def _quorum(self, review: Review) -> list[Finding]:
         found = await self._core.people.resolve(review.ruling.approvers)
-        able = found.users - review.requesters
+        able = found.users - await self._core.db.read(lambda connection: _requesters(connection, review))
         if found.unresolved or len(able) >= review.ruling.quorum:
             return []
         names = ", ".join(review.ruling.approvers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain import review as transitions
@@ -12,6 +13,7 @@ from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
+from bot.membrane.entitlement import requesters_of
 from bot.store import actions, messages, reviews, threads
 from bot.store.database import Transaction
 
@@ -55,7 +57,7 @@ def open_review(
             action_id=action.id,
             ruling=ruling,
             args_digest=action.args_digest,
-            requesters=frozenset(user for user in (action.owner, action.on_behalf_of) if user),
+            requesters=requesters_of(tx.connection, action),
             opened_at=now,
             expires_at=now + ruling.window_s,
         )
@@ -150,11 +152,29 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
         threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
 
 
-def cast_vote(core: Core, tx: Transaction, review_id: str, vote: Vote, clicked: Clicked = NOT_TOLD) -> None:
-    """Count the vote of somebody who is entitled to it; it may make the outcome. Raises VoteRefused."""
+class UncheckedVoters(Exception):
+    """A quorum would fill with approvals whose voters were not checked again; check them, and retry."""
+
+
+def cast_vote(
+    core: Core,
+    tx: Transaction,
+    review_id: str,
+    vote: Vote,
+    *,
+    clicked: Clicked = NOT_TOLD,
+    checked: Mapping[str, Refusal | None] | None = None,
+) -> None:
+    """Count the vote of somebody who is entitled to it; it may make the outcome.
+
+    `checked` says of earlier voters why they may not decide any more. Raises VoteRefused, or UncheckedVoters.
+    """
     now, review = vote.at, the_review(tx.connection, review_id)
-    voted = transitions.cast(review, vote)
+    voted = transitions.cast(review, vote, checked)
+    if not {*transitions.to_check(review, vote)} <= {*(checked or ())}:
+        raise UncheckedVoters
     reviews.record_vote(tx.connection, review_id, vote)
+    _note_fallen(tx, review, voted, now)
     reviews.saw(tx.connection, review_id, vote.voter, "answered", now)
     body = {
         "voter": vote.voter,
@@ -169,6 +189,16 @@ def cast_vote(core: Core, tx: Transaction, review_id: str, vote: Vote, clicked: 
         action = the_action(tx.connection, review.action_id)
         if not close_review(core, tx, voted, action, clicked=clicked):
             raise VoteRefused(Refusal.DECIDED, "Somebody else was first.")
+
+
+def _note_fallen(tx: Transaction, before: Review, after: Review, now: float) -> None:
+    """Keep whose votes stopped counting, and why."""
+    known = {vote.voter for vote in before.fallen}
+    for vote in after.fallen:
+        if vote.fallen is not None and vote.voter not in known:
+            reviews.fell_out(tx.connection, after.id, vote.voter, vote.fallen)
+            body = {"voter": vote.voter, "reason": vote.fallen}
+            tx.journal(now, "review.vote_fell_out", body, action_id=after.action_id, review_id=after.id)
 
 
 def redraw(tx: Transaction, action_id: str, now: float) -> None:

@@ -11,12 +11,11 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from bot.domain import review as transitions
 from bot.domain.action import Action, args_digest
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review
-from bot.errors import MembraneError, NotFound
+from bot.errors import NotFound
 from bot.membrane.bells import Bells
 from bot.membrane.vault import Vault
 from bot.store import actions, reviews
@@ -109,22 +108,6 @@ class Core:
     def digest_of(self, action: Action) -> str:
         """Return the keyed args digest of an action."""
         return args_digest(self.secret, action.kind, action.canonical)
-
-
-async def entitle(
-    core: Core, user: str, team: str | None, *, names: Sequence[str], requesters: frozenset[str]
-) -> None:
-    """Raise VoteRefused unless this person, as Slack and the policy know them now, may decide.
-
-    `names` are of the policy's people, `team` is the workspace that the click came from.
-    """
-    try:
-        member = await core.people.full_member(user, team)
-        found = await core.people.resolve(names)
-    except MembraneError:
-        member, found = True, Resolved(frozenset(), tuple(names))
-    certain = user in found.users or not found.unresolved
-    transitions.entitled(user, found.users if certain else None, requesters, full_member=member)
 
 
 def the_action(connection: Connection, action_id: str, agent: str | None = None) -> ActionRecord:

@@ -60,6 +60,7 @@ class Membrane:
         judging = Judging(core)
         self.vote = judging.vote
         self.may_vote = judging.may_vote
+        self.may_look = judging.may_look
         self.acknowledge = judging.acknowledge
         self.saw = judging.saw
         self.standing_of_review = judging.standing_of_review

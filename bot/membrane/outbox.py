@@ -12,7 +12,8 @@ from bot.domain.record import ActionRecord, Message, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
-from bot.membrane.resolving import requesters_of, the_unknown, where_asked, who_may_say
+from bot.membrane.entitlement import requesters_of
+from bot.membrane.resolving import the_unknown, where_asked, who_may_say
 from bot.store import actions, digests, doubts, leftovers, messages, reviews, threads
 from bot.store.database import Transaction
 from bot.store.leftovers import Leftover
@@ -327,7 +328,7 @@ def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
     if message.action_id is not None:
         standing = standing_of(connection, message.action_id)
         unknown = the_unknown(connection, message.action_id, message.position)
-        asked, requesters = who_may_say(policy, standing), requesters_of(standing)
+        asked, requesters = who_may_say(policy, standing), requesters_of(connection, standing.action)
         cards = messages.cards_of(connection, message.action_id)
         channel = where_asked(policy, standing)
         return ReceiptFacts(message, standing, unknown, channel, asked, requesters, cards)

@@ -15,7 +15,8 @@ from bot.domain.review import ActionState, Vote
 from bot.domain.risk import Tier
 from bot.errors import NotFound, Refusal, VoteRefused
 from bot.membrane.changes import cast_vote, open_review, redraw
-from bot.membrane.core import Core, entitle, standing_of, the_action
+from bot.membrane.core import Core, standing_of, the_action
+from bot.membrane.entitlement import entitle, requesters_of
 from bot.store import actions, executions, messages, reviews, unknowns
 from bot.store.database import Transaction
 from bot.store.executions import Execution
@@ -98,12 +99,6 @@ def who_may_say(policy: Policy, standing: Standing) -> tuple[str, ...]:
     return policy.admins or policy.tiers[Tier.ASYNC_APPROVAL].approvers
 
 
-def requesters_of(standing: Standing) -> frozenset[str]:
-    """Return who cannot answer about an action: whose name it was done in, and who owns the agent."""
-    action = standing.action
-    return frozenset(user for user in (action.owner, action.on_behalf_of) if user)
-
-
 @dataclass(frozen=True, slots=True)
 class _Said:
     """One press: which receipt it is about, what is said of it, by whom, on a card with which arguments."""
@@ -146,11 +141,12 @@ class Resolving:
         """
         core = self._core
         standing, unknown = await self.unknown_receipt(action_id, number)
+        requesters = await core.db.read(lambda connection: requesters_of(connection, standing.action))
         said = _Said(number, verdict, user, args_digest)
         try:
             if unknown.is_open:
                 names = who_may_say(core.policy(), standing)
-                await entitle(core, user, team, names=names, requesters=requesters_of(standing))
+                await entitle(core, user, team, names=names, requesters=requesters)
             resolved = await core.db.write(lambda tx: self._resolve(tx, action_id, said))
         except VoteRefused as refused:
             await self._refused(action_id, said, refused)

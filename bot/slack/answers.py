@@ -6,7 +6,7 @@ from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
-from bot.slack import mrkdwn, sentences
+from bot.slack import mrkdwn, progress, sentences
 from bot.slack.failures import CallFailed
 
 TOO_SLOW = (
@@ -46,7 +46,8 @@ def voted(review: Review, *, approve: bool) -> str:
     if review.state is ReviewState.APPROVED:
         return "You approved it. That was the last approval it needed, so it may start now."
     missing = review.approvals_missing
-    return f"Your approval counts: {len(review.approvals)} of {review.ruling.quorum}, {missing} more to go."
+    words = f"Your approval counts: {len(review.approvals)} of {review.ruling.quorum}, {missing} more to go."
+    return " ".join([words, *progress.fallen(review)])
 
 
 def acknowledged(review: Review) -> str:

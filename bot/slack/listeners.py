@@ -215,7 +215,8 @@ class Listeners:
         return None
 
     async def _acknowledge(self, click: Click, _client: AsyncWebClient) -> str:
-        await self._membrane.acknowledge(click.pressed.review_id, click.user, click.clicked)
+        about = click.pressed
+        await self._membrane.acknowledge(about.review_id, click.user, click.clicked, team=click.team)
         standing, review = await self._asked(click)
         return answers.about(standing.action, answers.acknowledged(review))
 
@@ -251,11 +252,13 @@ class Listeners:
         return resolve
 
     async def _view_all(self, click: Click, client: AsyncWebClient) -> None:
+        await self._membrane.may_look(click.user, team=click.team)
         standing, review = await self._asked(click)
         await _open(client, click, views.everything(standing, review))
         await self._membrane.saw(review.id, click.user, "opened")
 
     async def _turn_page(self, click: Click, client: AsyncWebClient) -> None:
+        await self._membrane.may_look(click.user, team=click.team)
         standing, review = await self._asked(click)
         view = views.everything(standing, review, click.pressed.page)
         await ask("views.update", client.views_update(view_id=str(click.view.get("id")), view=view))

@@ -10,12 +10,19 @@ from typing import Any
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import AbsentDefault
+from bot.errors import Refusal
 from bot.slack import mrkdwn
 from bot.slack.mrkdwn import date
 from bot.slack.visible import cut
 
 Json = dict[str, Any]
 
+FALLEN = {
+    Refusal.NOT_A_MEMBER: "is no full, active member of this workspace now",
+    Refusal.NOT_APPROVER: "is none of its approvers now",
+    Refusal.REQUESTER: "is by now somebody in whose name, or by whose agent, it is done",
+}
+"""Why an approval stopped counting before the quorum filled."""
 NAMES_CHARACTERS = 120
 MENTIONS = 10
 
@@ -29,8 +36,8 @@ def block(lines: Sequence[str]) -> Json:
 def lines(standing: Standing, review: Review) -> list[str]:
     """Deadline, votes and who is on it while it waits; then the outcome and what came of it."""
     if not review.pending:
-        return [_outcome(review), *_aftermath(standing, review)]
-    return [_deadline(review), _votes(review), *_acknowledged(review)]
+        return [_outcome(review), *fallen(review), *_aftermath(standing, review)]
+    return [_deadline(review), _votes(review), *fallen(review), *_acknowledged(review)]
 
 
 def _deadline(review: Review) -> str:
@@ -59,6 +66,16 @@ def _votes(review: Review) -> str:
     given = f": {mentions([vote.voter for vote in review.approvals])}" if review.approvals else ""
     names = mrkdwn.literal(cut(", ".join(review.ruling.approvers), NAMES_CHARACTERS))
     return f"{count}{given}. May answer: {names}"
+
+
+def fallen(review: Review) -> list[str]:
+    """Whose approvals do not count any more, and why, a line for each reason."""
+    lines = []
+    for reason in dict.fromkeys(vote.fallen for vote in review.fallen):
+        who = mentions([vote.voter for vote in review.fallen if vote.fallen is reason])
+        why = FALLEN.get(reason, "may not decide it any more") if reason is not None else ""
+        lines.append(f"⚠ An approval does not count any more: {who} {why}.")
+    return lines
 
 
 def _acknowledged(review: Review) -> list[str]:

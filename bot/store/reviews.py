@@ -9,9 +9,13 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from bot.domain.review import Review, ReviewState, Vote
+from bot.errors import Refusal
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared
 from bot.store.tables import actions, literally, reviews, sightings, votes
+
+ACKNOWLEDGED = "acknowledged"
+"""What is kept of somebody who said that they are on it."""
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _ID = reviews.c.id == bindparam("review_id")
@@ -29,6 +33,20 @@ _SUCCESSOR = Prepared(select(reviews.c.id).where(reviews.c.predecessor_id == bin
 _VOTES = Prepared(select(votes).where(votes.c.review_id == bindparam("review_id")).order_by(votes.c.at))
 _DROP_VOTE = Prepared(
     votes.delete().where(and_(votes.c.review_id == bindparam("on"), votes.c.voter == bindparam("by")))
+)
+_FELL_OUT = Prepared(
+    update(votes)
+    .where(and_(votes.c.review_id == bindparam("on"), votes.c.voter == bindparam("by")))
+    .values(fallen=bindparam("why"))
+)
+_ACKNOWLEDGED = Prepared(
+    select(func.count()).where(
+        and_(
+            sightings.c.review_id == bindparam("on"),
+            sightings.c.viewer == bindparam("by"),
+            literally(sightings.c.what, ACKNOWLEDGED),
+        )
+    )
 )
 _CLOSE = Prepared(
     update(reviews)
@@ -122,7 +140,7 @@ def _read(connection: Connection, row: Row[Any]) -> Review:
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         state=ReviewState(row.state),
-        votes=tuple(Vote(v.voter, v.approve, v.args_digest, v.at, v.note) for v in cast),
+        votes=tuple(_vote(each) for each in cast),
         predecessor_id=row.predecessor_id,
         interrupt_id=row.interrupt_id,
         overdue_at=row.overdue_at,
@@ -133,6 +151,11 @@ def _read(connection: Connection, row: Row[Any]) -> Review:
         position=row.position,
         next_page_at=row.next_page_at,
     )
+
+
+def _vote(row: Row[Any]) -> Vote:
+    fallen = Refusal(row.fallen) if row.fallen is not None else None
+    return Vote(row.voter, row.approve, row.args_digest, row.at, row.note, fallen)
 
 
 def _all(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:
@@ -194,6 +217,11 @@ def record_vote(connection: Connection, review_id: str, vote: Vote) -> None:
     _INSERT_VOTE.changed(connection, row)
 
 
+def fell_out(connection: Connection, review_id: str, voter: str, why: Refusal) -> None:
+    """Keep that a vote does not count any more, and why."""
+    _FELL_OUT.changed(connection, {"on": review_id, "by": voter, "why": why.value})
+
+
 def close(connection: Connection, review: Review) -> bool:
     """Write a review's end if it is still pending. False: somebody, or the window, was first."""
     values = {
@@ -233,6 +261,11 @@ def acknowledge(connection: Connection, review_id: str, by: str, until: float, t
     return _ACK.changed(connection, values) == 1
 
 
+def acknowledged(connection: Connection, review_id: str, user: str) -> bool:
+    """Whether somebody has said of this review that they are on it."""
+    return int(_ACKNOWLEDGED.scalar(connection, {"on": review_id, "by": user})) > 0
+
+
 def open_count(connection: Connection, agent: str | None = None) -> int:
     """Return how many reviews are pending, of one agent or of all."""
     if agent is None:
@@ -256,5 +289,5 @@ def due_to_page(connection: Connection, now: float, most: int) -> list[Review]:
 
 
 def saw(connection: Connection, review_id: str, viewer: str, what: str, at: float) -> None:
-    """Keep when somebody opened or answered a review."""
+    """Keep when somebody opened, acknowledged or answered a review."""
     _INSERT_SIGHTING.changed(connection, {"review_id": review_id, "viewer": viewer, "what": what, "at": at})

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -158,6 +158,7 @@ votes = Table(
     Column("args_digest", String, nullable=False),
     Column("at", Float, nullable=False),
     Column("note", Text),
+    Column("fallen", String),  # why it stopped counting before the quorum filled; NULL while it counts
     PrimaryKeyConstraint("review_id", "voter"),
 )
 
@@ -166,7 +167,7 @@ sightings = Table(
     metadata,
     Column("review_id", String, ForeignKey("reviews.id"), nullable=False),
     Column("viewer", String, nullable=False),  # a Slack user id
-    Column("what", String, nullable=False),  # opened | answered
+    Column("what", String, nullable=False),  # opened | answered | acknowledged
     Column("at", Float, nullable=False),
     Index("sightings_review", "review_id"),
 )
@@ -304,6 +305,8 @@ tokens = Table(
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float),
     Column("last_used_at", Float),
+    Column("acts_for", Text),  # JSON list of Slack user ids; NULL for none
+    _partial("tokens_live", "agent", where="revoked_at IS NULL"),
 )
 
 journal = Table(

@@ -20,6 +20,11 @@ _REVOKE = Prepared(
     .where(and_(tokens.c.id == bindparam("token"), tokens.c.revoked_at.is_(None)))
     .values(revoked_at=bindparam("now"))
 )
+_OWNERS = Prepared(
+    select(tokens.c.owner)
+    .where(and_(tokens.c.agent == bindparam("who"), tokens.c.revoked_at.is_(None)))
+    .distinct()
+)
 _USED = Prepared(
     update(tokens).where(tokens.c.id == bindparam("token")).values(last_used_at=bindparam("now"))
 )
@@ -50,6 +55,11 @@ def by_hash(connection: Connection, digest: str) -> TokenRecord | None:
 def listed(connection: Connection) -> list[TokenRecord]:
     """Return all tokens, revoked ones too."""
     return [_read(row) for row in _ALL.all(connection)]
+
+
+def owners(connection: Connection, agent: str) -> frozenset[str]:
+    """Return everybody who owns a live token of an agent."""
+    return frozenset(row.owner for row in _OWNERS.all(connection, {"who": agent}))
 
 
 def revoke(connection: Connection, token_id: str, now: float) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from bot.domain.action import Action
-from bot.domain.record import Standing
+from bot.domain.record import Standing, Verdict
 from bot.domain.review import ActionState, Receipt, Review, ReviewState
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
+from bot.membrane import Call, Parked
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, policy
 from tests.integration.membrane.conftest import Room
 
@@ -90,6 +91,153 @@ async def test_invariant_9_a_vote_on_other_arguments_is_refused_and_the_card_red
     card = (await room.messages(review.id))[0]
     assert card.wanted == before + 1
     assert (await room.membrane.standing(review.action_id)).action.state is ActionState.WAITING
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before it is proposed", "after it was"])
+async def test_every_live_owner_of_the_agent_is_a_requester(room: Room, late: bool) -> None:
+    """Each of two owners would else approve what the other's token proposes."""
+    mine, _ = await room.membrane.tokens.create("deployer", CLEO)
+    if not late:
+        await room.membrane.tokens.create("deployer", DIA)
+    action = Action.of("data.delete", {"id": 1}, agent="deployer", owner=CLEO)
+    review = (await room.membrane.propose(action)).review
+    assert review is not None
+    if late:
+        await room.membrane.tokens.create("deployer", DIA)
+    for owner in (CLEO, DIA):
+        assert await refusal(room, review, owner) is Refusal.REQUESTER
+        with pytest.raises(VoteRefused, match="somebody else has to decide"):
+            await room.membrane.acknowledge(review.id, owner)
+    await room.membrane.tokens.revoke(mine.id)
+    assert await refusal(room, review, CLEO) is Refusal.REQUESTER, "whose token proposed it"
+
+
+async def test_who_owned_a_token_that_is_revoked_may_vote(room: Room) -> None:
+    theirs, _ = await room.membrane.tokens.create("deployer", DIA)
+    await room.membrane.tokens.revoke(theirs.id)
+    action = Action.of("data.delete", {"id": 1}, agent="deployer", owner=CLEO)
+    review = (await room.membrane.propose(action)).review
+    assert review is not None
+    assert (await vote(room, review, DIA)).action.state is ActionState.APPROVED
+
+
+async def test_the_owners_of_an_agent_say_nothing_of_its_unknown_receipts(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("job.run", agent="deployer"))
+    assert standing.review is not None
+    await vote(room, standing.review, CLEO)
+    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    room.clock.forward(601)
+    await room.membrane.unknown_due()
+    await room.membrane.tokens.create("deployer", CLEO)
+    with pytest.raises(VoteRefused) as refused:
+        await room.membrane.resolve_unknown(
+            standing.action.id, CLEO, Verdict.HAPPENED, number=1, args_digest=standing.action.args_digest
+        )
+    assert refused.value.reason is Refusal.REQUESTER
+
+
+@pytest.mark.parametrize(
+    ("leaves", "why"),
+    [
+        ("the workspace", Refusal.NOT_A_MEMBER),
+        ("the approvers", Refusal.NOT_APPROVER),
+        ("the disinterested", Refusal.REQUESTER),
+    ],
+)
+async def test_invariant_14_whoever_is_counted_when_a_quorum_fills_may_still_decide(
+    room: Room, leaves: str, why: Refusal
+) -> None:
+    room.people.people["leads"] = (CLEO, DIA, BEN)
+    review = await gated(room, "money.wire")
+    await vote(room, review, CLEO)
+    if leaves == "the workspace":
+        room.people.outsiders.add(CLEO)
+    elif leaves == "the approvers":
+        room.people.people["leads"] = (DIA, BEN)
+    else:
+        await room.membrane.tokens.create("ops-agent", CLEO)
+    standing = await vote(room, review, DIA)
+    assert standing.action.state is ActionState.WAITING
+    assert standing.review is not None
+    assert [(fell.voter, fell.fallen) for fell in standing.review.fallen] == [(CLEO, why)]
+    assert [entry.body for entry in await room.journal() if entry.event == "review.vote_fell_out"] == [
+        f'{{"reason":"{why}","voter":"{CLEO}"}}'.encode()
+    ]
+    decided = (await vote(room, review, BEN)).review
+    assert decided is not None
+    assert set(decided.decided_by) == {DIA, BEN}
+
+
+async def test_who_fell_out_and_is_entitled_again_votes_again(room: Room) -> None:
+    room.people.people["leads"] = (CLEO, DIA, BEN)
+    review = await gated(room, "money.wire")
+    await vote(room, review, CLEO)
+    room.people.outsiders.add(CLEO)
+    await vote(room, review, DIA)
+    room.people.outsiders.clear()
+    standing = await vote(room, review, CLEO)
+    assert standing.action.state is ActionState.APPROVED
+    assert standing.review is not None
+    assert set(standing.review.decided_by) == {DIA, CLEO}
+
+
+async def test_no_quorum_fills_while_it_cannot_be_told_who_still_counts(room: Room) -> None:
+    room.people.people["oncall"] = (ADA,)
+    room.in_force.append(policy(quorum_2=2))
+    review = await gated(room, "mail.send")
+    await vote(room, review, ADA)
+    room.people.away.add("oncall")
+    assert await refusal(room, review, CLEO) is Refusal.UNRESOLVED
+    room.people.away.clear()
+    assert (await vote(room, review, CLEO)).action.state is ActionState.APPROVED
+
+
+async def test_of_votes_that_come_at_once_none_is_counted_unchecked(room: Room) -> None:
+    """Ben's is the one that fills the quorum, or Dia's: whoever comes last checks the others."""
+    room.people.people["leads"] = (CLEO, DIA, BEN)
+    room.in_force.append(policy(quorum_3=3))
+    review = await gated(room, "money.wire")
+    await vote(room, review, CLEO)
+    room.people.outsiders.add(CLEO)
+    await asyncio.gather(vote(room, review, DIA), vote(room, review, BEN))
+    standing = await room.membrane.standing(review.action_id)
+    assert standing.review is not None
+    assert (standing.action.state, standing.review.approvals_missing) == (ActionState.WAITING, 1)
+    assert [fell.voter for fell in standing.review.fallen] == [CLEO]
+
+
+async def test_a_person_quiets_a_chain_once(room: Room) -> None:
+    review = await gated(room)
+    room.clock.forward(251)
+    await room.membrane.page_due()
+    acked = await room.membrane.acknowledge(review.id, ADA)
+    room.clock.forward(100)
+    again = await room.membrane.acknowledge(review.id, ADA)
+    assert again.quiet_until == acked.quiet_until, "a click that Slack delivers twice changes nothing"
+    assert (await room.membrane.acknowledge(review.id, CLEO)).quiet_until == room.clock.now + 300
+    room.clock.forward(301)
+    for user in (ADA, CLEO):
+        with pytest.raises(VoteRefused) as refused:
+            await room.membrane.acknowledge(review.id, user)
+        assert refused.value.reason is Refusal.ALREADY_ACKNOWLEDGED
+    assert await room.membrane.page_due() == 1
+    assert (await room.events()).count("review.ack_refused") == 2
+
+
+async def test_who_has_approved_does_not_quiet_the_pages_of_the_others(room: Room) -> None:
+    review = await gated(room, "money.wire")
+    await vote(room, review, CLEO)
+    with pytest.raises(VoteRefused) as refused:
+        await room.membrane.acknowledge(review.id, CLEO)
+    assert refused.value.reason is Refusal.ALREADY_VOTED
+
+
+async def test_the_person_a_thread_acts_for_is_a_requester_whoever_its_graph_names(room: Room) -> None:
+    thread = await room.membrane.start_thread("g", {}, graph_version="1", agent="a", on_behalf_of=ADA)
+    action = Action.of("mail.send", {"id": 1}, agent="a", on_behalf_of=GUS)
+    (standing,) = await room.membrane.park(thread.id, Parked("i1", "gate", {}, (Call(action),)))
+    assert standing.review is not None
+    assert await refusal(room, standing.review, ADA) is Refusal.REQUESTER
 
 
 @pytest.mark.parametrize("role", ["owner", "on_behalf_of"])
@@ -173,6 +321,9 @@ async def test_an_outsider_cannot_quiet_a_chain(room: Room) -> None:
     room.people.outsiders.add(ADA)
     with pytest.raises(VoteRefused) as caught:
         await room.membrane.acknowledge(review.id, ADA)
+    assert caught.value.reason is Refusal.NOT_A_MEMBER
+    with pytest.raises(VoteRefused) as caught:
+        await room.membrane.acknowledge(review.id, CLEO, team="T0OTHER")
     assert caught.value.reason is Refusal.NOT_A_MEMBER
 
 

@@ -136,7 +136,7 @@ async def test_the_requester_cannot_approve(live: Room, cleo: Person) -> None:
 
 
 async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
-    standing = await live.propose()
+    standing = await live.propose("mail.send")
     live.clock.ahead += 300
     await live.membrane.page_due()
     page = await ada.wait_for_message("dm", "You are paged")
@@ -147,9 +147,78 @@ async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
     assert after.review.acked_by == ADA
 
 
+async def test_somebody_paged_who_may_not_decide_quiets_nothing(live: Room, ada: Person) -> None:
+    standing = await live.propose()
+    live.clock.ahead += 300
+    await live.membrane.page_due()
+    page = await ada.wait_for_message("dm", "You are paged")
+    assert (await ada.click("dm", page, "acknowledge")).acked
+    told = await ada.wait_for_message("dm", lambda message: message["ephemeral"])
+    assert "not one of the approvers of this action" in told["text"]
+    after = await now(live, standing)
+    assert after.review is not None
+    assert (after.review.acked_by, after.review.quiet_until) == (None, None)
+
+
+async def test_the_same_person_takes_it_once(live: Room, ada: Person) -> None:
+    await live.propose("mail.send")
+    live.clock.ahead += 300
+    await live.membrane.page_due()
+    page = await ada.wait_for_message("dm", "You are paged")
+    assert (await ada.click("dm", page, "acknowledge")).acked
+    live.clock.ahead += 301
+    assert (await ada.click("dm", page, "acknowledge")).acked
+    await ada.wait_for_message(
+        "dm",
+        lambda message: message["ephemeral"] and "each person can quiet its pages once" in message["text"],
+    )
+
+
+@pytest.mark.parametrize("button", ["view_all", "view_page_1", "reject_with_note"])
+async def test_a_guest_is_shown_nothing(live: Room, button: str) -> None:
+    live.people.outsiders.add("U0GST")
+    await live.propose(args={"to": "bo", "body": "a secret plan"})
+    async with Person(live.slack.base_url, "U0GST") as guest:
+        card = await shown(guest)
+        if button == "view_page_1":
+            row = next(block for block in card["blocks"] if block["type"] == "actions")
+            row["elements"].append({**row["elements"][-1], "action_id": button})
+            live.slack.state.conversations["C0APPR"].messages[card["ts"]].blocks = card["blocks"]
+        assert (await guest.click(CARD, card, button)).acked
+        assert "Only full members of this workspace" in await whisper(guest)
+        assert (await guest.state())["views"] == []
+
+
+async def test_nobody_looks_while_slack_does_not_say_who_they_are(live: Room, cleo: Person) -> None:
+    await live.propose()
+    card = await shown(cleo)
+    live.people.down = True
+    assert (await cleo.click(CARD, card, "view_all")).acked
+    assert "Slack does not answer" in await whisper(cleo)
+    assert (await cleo.state())["views"] == []
+
+
+async def test_an_approval_of_somebody_who_left_falls_out_when_the_quorum_fills(
+    live: Room, cleo: Person, dia: Person
+) -> None:
+    live.people.people["leads"] = (CLEO, DIA, ADA)
+    standing = await live.propose("money.wire", args={"amount": 5})
+    card = await shown(cleo)
+    assert (await cleo.click(CARD, card, "approve")).acked
+    await shown(dia, f"1 of 2 approvals: @{CLEO}")
+    live.people.people["leads"] = (DIA, ADA)
+    assert (await dia.click(CARD, card, "approve")).acked
+    await shown(dia, f"An approval does not count any more: @{CLEO} is none of its approvers now.")
+    assert f"1 of 2, 1 more to go. ⚠ An approval does not count any more: <@{CLEO}>" in await whisper(dia)
+    assert (await now(live, standing)).action.state is ActionState.WAITING
+    async with Person(live.slack.base_url, ADA) as ada:
+        assert (await ada.click(CARD, card, "approve")).acked
+    await shown(dia, f"✅ Approved by @{DIA} and @{ADA}")
+
+
 async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room, ada: Person) -> None:
     """Slack takes some fifty redraws a minute: the message under the finger does not wait for the others."""
-    standing = await live.propose()
+    standing = await live.propose("mail.send")
     live.clock.ahead += 300
     await live.membrane.page_due()
     page = await ada.wait_for_message("dm", "You are paged")

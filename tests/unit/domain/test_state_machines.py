@@ -14,7 +14,7 @@ from bot.domain.escalation import Chain, Delay, Repeat, Step, page_at, quiet_unt
 from bot.domain.review import Review, ReviewState, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
-from bot.errors import VoteRefused
+from bot.errors import Refusal, VoteRefused
 
 DIGEST, ANOTHER = "a" * 64, "b" * 64
 VOTERS = st.sampled_from(["U0ADA", "U0BEN", "U0CLEO", "U0DIA"])
@@ -39,6 +39,7 @@ class Reviews(RuleBasedStateMachine):
         if windowless:
             self.review = transitions.successor(replace(self.review, votes=()), "rev_2", self.now)
         self.approved_by: set[str] = set()
+        self.gone: set[str] = set()
         self.rejected = False
         self.end: Review | None = None
 
@@ -51,8 +52,15 @@ class Reviews(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
+    @rule(voter=VOTERS)
+    def leave_or_come_back(self, voter: str) -> None:
+        self.gone ^= {voter}
+
     @rule(voter=VOTERS, approve=st.booleans(), digest=st.sampled_from([DIGEST, DIGEST, ANOTHER]))
     def vote(self, voter: str, approve: bool, digest: str) -> None:
+        """Vote; somebody who is gone cannot."""
+        if voter in self.gone:
+            return
         counts = (
             self.review.pending
             and self.in_time
@@ -60,11 +68,15 @@ class Reviews(RuleBasedStateMachine):
             and not (approve and voter in self.approved_by)
         )
         vote = Vote(voter, approve, digest, self.now)
+        asked = transitions.to_check(self.review, vote)
+        checked = {other: Refusal.NOT_A_MEMBER if other in self.gone else None for other in asked}
         if not counts:
             with pytest.raises(VoteRefused):
-                transitions.cast(self.review, vote)
+                transitions.cast(self.review, vote, checked)
             return
-        self.review = transitions.cast(self.review, vote)
+        self.review = transitions.cast(self.review, vote, checked)
+        if approve and len(self.approved_by | {voter}) >= self.review.ruling.quorum:
+            self.approved_by -= self.gone
         self.rejected = not approve
         self.approved_by = self.approved_by | {voter} if approve else self.approved_by - {voter}
 
@@ -115,6 +127,7 @@ class Reviews(RuleBasedStateMachine):
         assert len(voters) == len(set(voters))
         assert all(vote.args_digest == DIGEST for vote in self.review.votes)
         assert set(voters) >= self.approved_by
+        assert {vote.voter for vote in self.review.approvals} == self.approved_by
 
     @invariant()
     def what_is_closed_pages_nobody_and_says_when(self) -> None:
