@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import aiohttp
 import structlog
 
+from bot.proxies import proxy_for
+
 EVERY_S = 60.0
 TIMEOUT_S = 10.0
 
@@ -27,7 +29,10 @@ class Heartbeat:
             return False
         try:
             timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self._url) as answer:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(self._url, proxy=proxy_for(self._url)) as answer,
+            ):
                 answer.raise_for_status()
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("the monitor did not take the heartbeat", error=str(error) or type(error).__name__)

@@ -29,11 +29,11 @@ class AgentError(Exception):
 
 
 class HttpAgent:
-    """Asks the membrane at `url` with an agent's token. An async context manager."""
+    """Asks the membrane at `url`, on this machine, with an agent's token. An async context manager."""
 
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S)
+        self._http = httpx2.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self

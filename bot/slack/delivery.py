@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.errors import SettingsError
+from bot.proxies import proxy_for
 from bot.slack.calls import Calls
 from bot.slack.failures import CallFailed, Kind
 
@@ -125,17 +126,19 @@ class SocketDelivery:
         self._lines += [self._connect(self._handler()) for _ in range(self._connections - 1)]
         self._watching = asyncio.create_task(self._watch(), name="socket mode watch")
 
-    async def _ticket(self) -> str:
+    async def _ticket(self, handler: AsyncSocketModeHandler) -> str:
         """Get an address for one connection. In place of the SDK's way, which knows no other line's limit."""
         opening = self._calls.client.apps_connections_open
         told = await self._calls.ask("apps.connections.open", opening, app_token=self._app_token)
-        return str(told["url"])
+        address = str(told["url"])
+        handler.client.proxy = proxy_for(address)
+        return address
 
     async def _ask_first(self, handler: AsyncSocketModeHandler) -> None:
         """Get the first ticket, to learn whether the token is good. Raises SettingsError if it is not."""
         try:
             async with asyncio.timeout(FIRST_S):
-                handler.client.wss_uri = await self._ticket()
+                handler.client.wss_uri = await self._ticket(handler)
         except TimeoutError:
             _log.warning("socket_mode_slow_to_open")
         except CallFailed as failed:
@@ -177,7 +180,11 @@ class SocketDelivery:
             self._news.set()
 
         handler.client.connect_to_new_endpoint = ending  # type: ignore[method-assign, assignment]
-        handler.client.issue_new_wss_url = self._ticket  # type: ignore[method-assign]
+
+        async def ticket() -> str:
+            return await self._ticket(handler)
+
+        handler.client.issue_new_wss_url = ticket  # type: ignore[method-assign]
         return line
 
     async def _watch(self) -> None:

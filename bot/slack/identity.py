@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError
+from bot.proxies import proxy_for
 from bot.slack.failures import CallFailed, Failure, Kind, ask
 
 
@@ -21,12 +22,14 @@ class Identity:
     workspace_url: str
 
 
-def web_client(token: str, base_url: str, *, timeout_s: int = 15) -> AsyncWebClient:
+def web_client(token: str | None, base_url: str, *, timeout_s: int = 15) -> AsyncWebClient:
     """Return a client that repeats nothing by itself.
 
     The default one posts again after a connection broke, and so posts twice.
     """
-    return AsyncWebClient(token=token, base_url=base_url, timeout=timeout_s, retry_handlers=[])
+    client = AsyncWebClient(token=token, base_url=base_url, timeout=timeout_s, retry_handlers=[])
+    client.proxy = proxy_for(base_url)
+    return client
 
 
 async def identify(client: AsyncWebClient) -> Identity:

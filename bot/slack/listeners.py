@@ -16,16 +16,19 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.people import USER_ID
 from bot.domain.record import NOT_TOLD, Clicked, Standing, Verdict
 from bot.domain.review import Review
 from bot.errors import MembraneError, VoteRefused
 from bot.membrane import Membrane
+from bot.proxies import proxy_for
 from bot.slack import answers, buttons, views
 from bot.slack.failures import CALL_FAILURES, CallFailed, ask
-from bot.slack.identity import Identity
+from bot.slack.identity import Identity, web_client
 
 Json = dict[str, Any]
 
@@ -100,8 +103,16 @@ def build_app(
         return result
 
     # Without a token, as Bolt would otherwise set this aside and ask for itself.
-    bare = AsyncWebClient(base_url=client.base_url, timeout=client.timeout, retry_handlers=[])
+    bare = web_client(None, client.base_url, timeout_s=client.timeout)
     app = AsyncApp(client=bare, authorize=authorize, signing_secret=signing_secret)
+
+    async def proxied(context: AsyncBoltContext, next: Callable[[], Awaitable[None]]) -> None:  # noqa: A002 - Bolt's name
+        # Bolt makes a client for each request, which takes its proxy from the environment as it likes.
+        if context.client is not None:
+            context.client.proxy = bare.proxy
+        await next()
+
+    app.middleware(proxied)
     Listeners(membrane).register(app)
     return app
 
@@ -280,7 +291,9 @@ async def _tell(words: str, body: Json, respond: AsyncRespond, client: AsyncWebC
     """Tell the person alone: below the message, or, where the click was in a modal, in that modal."""
     try:
         if respond.response_url:
-            await respond(text=words, response_type="ephemeral", replace_original=False)
+            hook = AsyncWebhookClient(respond.response_url)
+            hook.proxy = proxy_for(respond.response_url)
+            await hook.send(text=words, response_type="ephemeral", replace_original=False)
         elif view_id := (body.get("view") or {}).get("id"):
             await client.views_update(view_id=view_id, view=views.answer(words))
     except CALL_FAILURES as error:

@@ -87,3 +87,19 @@ async def test_a_graph_that_raises_and_an_effect_that_fails_stop_nothing(
     fine = await agent.start("ledger", {"kind": "db.read", "args": {}})
     assert (await agent.thread(fine, "finished"))["actions"][0]["receipt"] == "executed"
     assert [effect["kind"] for effect in stage.effects()] == ["data.delete", "db.read"]
+
+
+@pytest.mark.parametrize("way", ["socket", "http"])
+async def test_a_companys_proxy_does_not_stand_before_this_machine(stage: Stage, cleo: Person) -> None:
+    """Nothing listens at that proxy, so that whatever went through it would be lost."""
+    dead = "http://127.0.0.1:9"
+    stage.settings |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), dead)
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        asked = await agent.propose("data.delete", {"what": "old logs"})
+        card = await cleo.wait_for_message(APPROVALS, "old logs")
+        assert (await cleo.click(APPROVALS, card, "approve")).acked
+        await agent.wait_for(asked, "approved")
+        assert (await cleo.wait_for_message(APPROVALS, "You approved it."))["ephemeral"]
+        card = await cleo.wait_for_message(APPROVALS, "old logs")
+        await cleo.wait_for_message(APPROVALS, lambda message: "Approved" in str(message.get("blocks")))
