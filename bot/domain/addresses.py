@@ -1,53 +1,169 @@
-"""The domain of an e-mail address, a URL or a host name, in the one form in which domains are compared.
+"""E-mail addresses, URLs and host names: the forms that every reader takes for the same thing.
 
-That form is lower case, without the trailing dot, and ASCII (IDNA). Whatever could be read in two ways has
-no domain here, and that is doubt: `"acme.example" <eve@evil.example>`, two addresses in one text,
-`https://acme.example@evil.example/`, a backslash, an IP address in brackets, a letter that the two editions
-of IDNA read differently.
+Each has one strict grammar. What is outside of it has no reading here, and that is doubt: two addresses in
+one text, a display name, a quoted or commented local part, a route (`a!b@c`, `a%b@c`), an encoded word, user
+information in a URL, a backslash, an address by number, a letter that two editions of IDNA read differently.
+Host names are those of `idna`. A URL is read by a WHATWG parser and by the RFC 3986 one of the standard
+library, and both have to find the same host.
 """
 
 from __future__ import annotations
 
 import re
-from encodings import idna
+from encodings import idna as idna_2003
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
-MAX_ADDRESS = 2048
+import idna
+from pydantic_core import Url
+
+from bot.domain.plain_text import is_plain
+
+MAX_URL = 2048
 """Characters. Longer ones are doubt."""
+MAX_EMAIL = 254
 MAX_DOMAIN = 253
+MAX_LOCAL_PART = 64
 
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_ASCII_DOMAIN = re.compile(rf"({_LABEL}\.){{0,40}}{_LABEL}")
-_LOCAL_PART = re.compile(r"[A-Za-z0-9.!#$&'*/=?^_`{|}~+\-\u00a1-\uffff]{1,64}")
-_HOST_OF_URL = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]{0,31}://([^/?#\\@\s:\[\]]{1,253})(?::\d{0,5})?(?:[/?#].*)?", re.DOTALL
+SCHEMES = frozenset(
+    {"http", "https", "ws", "wss", "ftp", "ftps", "sftp", "ssh", "git", "s3", "gs", "hdfs"}
+    | {
+        "postgres",
+        "postgresql",
+        "mysql",
+        "redis",
+        "rediss",
+        "amqp",
+        "amqps",
+        "mqtt",
+        "mqtts",
+        "ldap",
+        "ldaps",
+    }
 )
-_HOST = re.compile(r"[^/?#\\@\s:\[\]]{1,253}")
+"""The schemes of URLs that name a host and that no reader takes for a script, a file or a mailbox."""
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOSTNAME = re.compile(rf"(?:{_LABEL}\.){{0,40}}{_LABEL}")
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+_ODD_LABEL = re.compile(r"(?:^|\.)[a-z0-9]{2}--")
+_ATOM = r"[A-Za-z0-9_+'-]+"
+_LOCAL_PART = re.compile(rf"(?!-){_ATOM}(?:\.{_ATOM})*")
+_ESCAPE = r"%(?:[2-6A-Ea-e][0-9A-Fa-f]|[7Ff][0-9A-Ea-e])"
+_PATH = rf"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|{_ESCAPE})*"
+_URL = re.compile(
+    rf"([A-Za-z][A-Za-z0-9+.-]{{0,31}})://([A-Za-z0-9.-]{{1,253}})(?::[1-9][0-9]{{0,4}})?"
+    rf"(?:(/{_PATH})?(\?(?:[?]|{_PATH})*)?(#(?:[?]|{_PATH})*)?)"
+)
+_DOTS_IN_PATH = re.compile(r"(?:^|/)(?:\.|%2[Ee]){1,2}(?:/|$)")
+_ALSO_MAIL = re.compile(r"[@,;%!]")
+_LENIENT_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_LENIENT = re.compile(rf"(?:{_LENIENT_LABEL}\.){{0,40}}{_LENIENT_LABEL}")
 _READ_DIFFERENTLY = re.compile("[\u00df\u03c2\u200c\u200d\u1e9e]")
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 
 
-def domain_of(text: str) -> str | None:
-    """Return the domain of an e-mail address, a URL or a host name; None where it is in doubt."""
-    if len(text) > MAX_ADDRESS:
-        return None
-    if "://" in text:
-        url = _HOST_OF_URL.fullmatch(text)
-        return normal_domain(url[1]) if url else None
+class Address(NamedTuple):
+    """An address: its domain, the form in which it is compared, and the form that ignores spelling."""
+
+    domain: str
+    normal: str
+    folded: str
+
+
+def read_hostname(text: str) -> Address | None:
+    """Return a host name, in lower case and ASCII; None where it is in doubt."""
+    host = _ascii_hostname(text)
+    return None if host is None else Address(host, host, host)
+
+
+def read_email(text: str) -> Address | None:
+    """Return one e-mail address, without a display name; None where it is in doubt."""
     local, at, host = text.rpartition("@")
-    if at and not _LOCAL_PART.fullmatch(local):
+    if not at or len(text) > MAX_EMAIL or len(local) > MAX_LOCAL_PART or not _LOCAL_PART.fullmatch(local):
         return None
-    return normal_domain(host) if _HOST.fullmatch(host) else None
+    domain = _ascii_hostname(host)
+    if domain is None or "." not in domain:
+        return None
+    normal = f"{local}@{domain}"
+    return Address(domain, normal, normal.casefold())
+
+
+def read_url(text: str) -> Address | None:
+    """Return an absolute URL with a host; None where it is in doubt."""
+    found = _URL.fullmatch(text) if len(text) <= MAX_URL else None
+    if found is None or found[1].lower() not in SCHEMES or _DOTS_IN_PATH.search(found[3] or ""):
+        return None
+    domain = _ascii_hostname(found[2])
+    if domain is None:
+        return None
+    try:
+        url, host = Url(text), urlsplit(text).hostname
+    except ValueError:
+        return None
+    if url.username or (url.host or "").lower() != domain or host != domain:
+        return None
+    normal = str(url)
+    return Address(domain, normal, unquote(normal).casefold().rstrip("/"))
+
+
+def domain_of(text: str) -> str | None:
+    """Return the domain of a text that is not declared to be an address; None where it is in doubt.
+
+    A URL in which a mailer could find an address has two readings, so it has none here.
+    """
+    if "://" in text:
+        address = None if _ALSO_MAIL.search(text) else read_url(text)
+    else:
+        address = read_email(text) if "@" in text else read_hostname(text)
+    return None if address is None else address.domain
+
+
+def _ascii_hostname(text: str) -> str | None:
+    if not text.isascii():
+        encoded = _encoded(text)
+        if encoded is None:
+            return None
+        text = encoded
+    host = text.lower()
+    if len(host) > MAX_DOMAIN or not _HOSTNAME.fullmatch(host) or _NUMERIC.fullmatch(host):
+        return None
+    return host if not _ODD_LABEL.search(host) or _is_encoded(host) else None
+
+
+def _encoded(text: str) -> str | None:
+    """Return an international host name in ASCII, where both editions of IDNA agree on it."""
+    if len(text) > MAX_DOMAIN or _OTHER_DOTS.search(text) or not is_plain(text):
+        return None
+    try:
+        now = idna.encode(text, strict=True).decode("ascii")
+        before = ".".join(idna_2003.ToASCII(label).decode("ascii") for label in text.split("."))
+    except UnicodeError:
+        return None
+    return now if now == before else None
+
+
+def _is_encoded(host: str) -> bool:
+    """Whether each encoded label of a host name stands for letters that have this one encoding."""
+    try:
+        letters = idna.decode(host, strict=True)
+    except UnicodeError:
+        return False
+    return not letters.isascii() and _encoded(letters) == host
 
 
 def normal_domain(domain: str) -> str | None:
-    """Return a domain in the form in which domains are compared, or None if it is none."""
+    """Return a domain as a policy may list it, in the form in which domains are compared; None if it is none.
+
+    A list may name more than a host name can be, as `_dmarc.acme.example`; that is then in no address.
+    """
     if not domain.isascii():
         ascii_domain = _to_ascii(domain)
         if ascii_domain is None:
             return None
         domain = ascii_domain
     domain = domain.lower().removesuffix(".")
-    return domain if len(domain) <= MAX_DOMAIN and _ASCII_DOMAIN.fullmatch(domain) else None
+    return domain if len(domain) <= MAX_DOMAIN and _LENIENT.fullmatch(domain) else None
 
 
 def _to_ascii(domain: str) -> str | None:
@@ -55,7 +171,7 @@ def _to_ascii(domain: str) -> str | None:
         return None
     labels = _OTHER_DOTS.sub(".", domain).split(".")
     try:
-        return ".".join(idna.ToASCII(label).decode("ascii") if label else "" for label in labels)
+        return ".".join(idna_2003.ToASCII(label).decode("ascii") if label else "" for label in labels)
     except UnicodeError:
         return None
 

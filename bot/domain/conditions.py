@@ -6,7 +6,8 @@ file loads. What each operator means is in the table of `Op`. Three laws hold fo
 - A missing argument, and one of a type that the operator cannot judge, is **doubt**, and doubt counts as
   matched. (`exists` is the one operator that judges absence itself; JSON's null counts as absent.)
 - A bool is not a number, and 5 equals 5.0.
-- Texts are compared exactly, except by `matches` and the two domain operators.
+- Plain texts are compared exactly, except by `matches` and the two domain operators. A text of a declared
+  type (`email`, `path`, `identifier`, ...) is read by its one grammar first; see readings.py.
 
 Several operators on one argument, and several arguments in one rule, must all hold. `{exists: true, gt: 5}`
 thus leaves an optional argument alone where it is absent.
@@ -15,98 +16,16 @@ thus leaves an optional argument alone where it is absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from bot.domain.addresses import DomainSet, domain_of
-from bot.domain.patterns import MAX_TEXT, compile_patterns
+from bot.domain.operators import Arg, ArgType, Condition, Op
+from bot.domain.patterns import MAX_TEXT, Patterns
+from bot.domain.reading_judges import judge_of_reading
+from bot.domain.readings import READERS
+from bot.domain.verdicts import DOUBT, NO, YES, Judge, Verdict
 
-Verdict = int
-"""NO, YES or DOUBT. The last two are true: doubt counts as matched."""
-NO: Verdict = 0
-YES: Verdict = 1
-DOUBT: Verdict = 2
-
-Judge = Callable[[Any], Verdict]
-"""Judges one value."""
-Scalar = str | bool | int | float
-
-
-class Op(StrEnum):
-    """The operators: all there are."""
-
-    EQ = "eq"
-    NE = "ne"
-    GT = "gt"
-    GTE = "gte"
-    LT = "lt"
-    LTE = "lte"
-    IN = "in"
-    NOT_IN = "not_in"
-    PREFIX = "prefix"
-    SUFFIX = "suffix"
-    CONTAINS = "contains"
-    MATCHES = "matches"
-    """A pattern of `*`, `?` and `[a-z]` (see patterns.py) against the whole text; of several, any one."""
-    DOMAIN_IN = "domain_in"
-    """The domain of an address, URL or host is listed. `acme.example` is that domain alone,
-    `*.acme.example` everything below it."""
-    DOMAIN_NOT_IN = "domain_not_in"
-    EXISTS = "exists"
-    ANY = "any"
-    """Some item of the list meets the operators. In an empty list there is none: not matched."""
-    ALL = "all"
-    """Every item of the list meets the operators. Of an empty list that is true: matched."""
-
-
-class ArgType(StrEnum):
-    """What an argument can be declared as."""
-
-    STRING = "string"
-    NUMBER = "number"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    LIST = "list"
-    OBJECT = "object"
-
-
-_EVERY_SCALAR = frozenset({Op.EQ, Op.NE, Op.IN, Op.NOT_IN})
-_ORDER = frozenset({Op.GT, Op.GTE, Op.LT, Op.LTE})
-_TEXT = frozenset({Op.PREFIX, Op.SUFFIX, Op.CONTAINS, Op.MATCHES, Op.DOMAIN_IN, Op.DOMAIN_NOT_IN})
-
-OPS_OF: Mapping[ArgType, frozenset[Op]] = {
-    ArgType.STRING: _EVERY_SCALAR | _TEXT | {Op.EXISTS},
-    ArgType.NUMBER: _EVERY_SCALAR | _ORDER | {Op.EXISTS},
-    ArgType.INTEGER: _EVERY_SCALAR | _ORDER | {Op.EXISTS},
-    ArgType.BOOLEAN: frozenset({Op.EQ, Op.NE, Op.EXISTS}),
-    ArgType.LIST: frozenset({Op.ANY, Op.ALL, Op.EXISTS}),
-    ArgType.OBJECT: frozenset({Op.EXISTS}),
-}
-"""Which operators can judge an argument of a type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One operator and what it compares with.
-
-    `operand` is a scalar; a tuple of scalars (`in`, `not_in`, `matches`, the domains, normal already); or,
-    for `any` and `all`, a tuple of conditions of one item. `list_name` is the policy's list it came from.
-    """
-
-    op: Op
-    operand: Scalar | tuple[Scalar, ...] | tuple[Condition, ...]
-    list_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Arg:
-    """The declaration of an argument; `of` is the type of a list's items."""
-
-    type: ArgType
-    of: ArgType | None = None
-    required: bool = True
-    unit: str | None = None
+MAX_ITEMS = 256
+"""Texts of a list that are read or judged one by one. A list with more of them is doubt."""
 
 
 def has_type(arg: Arg) -> Callable[[Any], bool]:
@@ -116,11 +35,16 @@ def has_type(arg: Arg) -> Callable[[Any], bool]:
     if arg.of is None:
         return lambda value: type(value) in (list, tuple)
     item = _TYPE_CHECKS[arg.of]
-    return lambda value: type(value) in (list, tuple) and all(map(item, value))
+    longest = MAX_ITEMS if arg.of in READERS else float("inf")
+    return lambda value: type(value) in (list, tuple) and len(value) <= longest and all(map(item, value))
 
 
 def _is_number(value: Any) -> bool:
     return type(value) is int or (type(value) is float and value == value)  # noqa: PLR0124  # NaN is not itself
+
+
+def _is_read_by(read: Callable[[str], object]) -> Callable[[Any], bool]:
+    return lambda value: type(value) is str and read(value) is not None
 
 
 _TYPE_CHECKS: Mapping[ArgType, Callable[[Any], bool]] = {
@@ -130,21 +54,40 @@ _TYPE_CHECKS: Mapping[ArgType, Callable[[Any], bool]] = {
     ArgType.BOOLEAN: lambda value: type(value) is bool,
     ArgType.LIST: lambda value: type(value) in (list, tuple),
     ArgType.OBJECT: lambda value: type(value) is dict,
+    **{kind: _is_read_by(read) for kind, read in READERS.items()},
 }
 
 
-def judge_of(conditions: Iterable[Condition]) -> Judge:
+def judge_of(conditions: Iterable[Condition], kind: ArgType | None = None) -> Judge:
     """Compile the conditions of one argument, which must all hold, into one judge of its value.
 
-    The value None stands for a missing argument.
+    The value None stands for a missing argument. `kind` is the type by which a text, or each text of a list,
+    is read; None where none is declared.
     """
-    judges = [_JUDGES[condition.op](condition.operand) for condition in conditions]
+    judges = [_compile(condition, kind) for condition in conditions]
     return judges[0] if len(judges) == 1 else _all_hold(judges)
 
 
-def judge_of_args(when: Mapping[str, tuple[Condition, ...]]) -> Judge:
+def judge_of_args(when: Mapping[str, tuple[Condition, ...]], declared: Mapping[str, Arg]) -> Judge:
     """Compile conditions on several arguments, which must all hold, into one judge of all the arguments."""
-    return _all_hold([_of_argument(name, judge_of(conditions)) for name, conditions in sorted(when.items())])
+    return _all_hold(
+        [
+            _of_argument(name, judge_of(conditions, judged_as(declared.get(name))))
+            for name, conditions in sorted(when.items())
+        ]
+    )
+
+
+def judged_as(arg: Arg | None) -> ArgType | None:
+    """Return the type by which conditions read a value, or each item of a list."""
+    return None if arg is None else arg.of or arg.type
+
+
+def _compile(condition: Condition, kind: ArgType | None) -> Judge:
+    op = condition.op
+    if op in _JUDGES_OF_LISTS:
+        return _JUDGES_OF_LISTS[op](judge_of(condition.inner, kind))
+    return judge_of_reading(condition, kind) or _JUDGES[op](condition.operand)
 
 
 def _of_argument(name: str, judge: Judge) -> Judge:
@@ -227,40 +170,23 @@ def _member(value: Any) -> tuple[bool, Any] | None:
 
 
 def _matches(patterns: Any) -> Judge:
-    fullmatch = compile_patterns(patterns).fullmatch
+    match = Patterns(patterns).match
 
     def judge(value: Any) -> Verdict:
         if type(value) is not str or len(value) > MAX_TEXT:
             return DOUBT
-        return NO if fullmatch(value) is None else YES
+        return YES if match(value) else NO
 
     return judge
-
-
-def _domain(wanted: bool) -> Callable[[Any], Judge]:  # noqa: FBT001  # the two operators differ in nothing else
-    def compiled(entries: Any) -> Judge:
-        domains = DomainSet(entries)
-
-        def judge(value: Any) -> Verdict:
-            domain = domain_of(value) if type(value) is str else None
-            return DOUBT if domain is None else (domain in domains) is wanted
-
-        return judge
-
-    return compiled
 
 
 def _exists(wanted: Any) -> Judge:
     return lambda value: (value is not None) is wanted
 
 
-def _any(conditions: Any) -> Judge:
-    item = judge_of(conditions)
-
+def _any(item: Judge) -> Judge:
     def judge(value: Any) -> Verdict:
-        if type(value) is not list and type(value) is not tuple:
-            return DOUBT
-        verdicts = [item(each) for each in value]
+        verdicts = _verdicts(item, value)
         if YES in verdicts:
             return YES
         return DOUBT if DOUBT in verdicts else NO
@@ -268,13 +194,9 @@ def _any(conditions: Any) -> Judge:
     return judge
 
 
-def _all(conditions: Any) -> Judge:
-    item = judge_of(conditions)
-
+def _all(item: Judge) -> Judge:
     def judge(value: Any) -> Verdict:
-        if type(value) is not list and type(value) is not tuple:
-            return DOUBT
-        verdicts = [item(each) for each in value]
+        verdicts = _verdicts(item, value)
         if NO in verdicts:
             return NO
         return DOUBT if DOUBT in verdicts else YES
@@ -282,6 +204,17 @@ def _all(conditions: Any) -> Judge:
     return judge
 
 
+def _verdicts(item: Judge, value: Any) -> list[Verdict]:
+    """Judge each item of a list. What is no list, or too much to judge, is doubt."""
+    if type(value) not in (list, tuple):
+        return [DOUBT]
+    lengths = [len(each) for each in value if type(each) is str]
+    if len(lengths) > MAX_ITEMS or sum(lengths) > MAX_TEXT:
+        return [DOUBT]
+    return [item(each) for each in value]
+
+
+_JUDGES_OF_LISTS: Mapping[Op, Callable[[Judge], Judge]] = {Op.ANY: _any, Op.ALL: _all}
 _JUDGES: Mapping[Op, Callable[[Any], Judge]] = {
     Op.EQ: _equals,
     Op.NE: _differs,
@@ -295,9 +228,6 @@ _JUDGES: Mapping[Op, Callable[[Any], Judge]] = {
     Op.SUFFIX: _text(str.endswith),
     Op.CONTAINS: _text(str.__contains__),
     Op.MATCHES: _matches,
-    Op.DOMAIN_IN: _domain(wanted=True),
-    Op.DOMAIN_NOT_IN: _domain(wanted=False),
     Op.EXISTS: _exists,
-    Op.ANY: _any,
-    Op.ALL: _all,
 }
+"""What judges a value without reading it."""

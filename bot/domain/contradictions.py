@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 
 from bot.domain.addresses import DomainSet
-from bot.domain.conditions import YES, Arg, ArgType, Condition, Op, Scalar, judge_of
+from bot.domain.conditions import judge_of, judged_as
+from bot.domain.names import read_instant, read_path
+from bot.domain.operators import Arg, ArgType, Condition, Op, Scalar
+from bot.domain.verdicts import NO, YES
 from bot.domain.wording import describe
 
 _LOWER = (Op.GT, Op.GTE)
@@ -28,7 +31,7 @@ def why_never(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> 
         return None
     if arg is not None and arg.type is ArgType.LIST:
         return _never_in_list(name, rest, arg)
-    return _never_one(name, rest, arg.type if arg else None)
+    return _never_one(name, rest, judged_as(arg))
 
 
 def _never_absent(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> str | None:
@@ -41,8 +44,7 @@ def _never_absent(name: str, conditions: tuple[Condition, ...], arg: Arg | None)
 
 def _never_in_list(name: str, conditions: Mapping[Op, Condition], arg: Arg) -> str | None:
     for condition in conditions.values():
-        operands = condition.operand if isinstance(condition.operand, tuple) else ()
-        inner = {each.op: each for each in operands if isinstance(each, Condition)}
+        inner = {each.op: each for each in condition.inner}
         why = _never_one(f"an item of {name}", inner, arg.of)
         if why:
             return why
@@ -50,25 +52,29 @@ def _never_in_list(name: str, conditions: Mapping[Op, Condition], arg: Arg) -> s
 
 
 def _never_one(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:
-    for op in (Op.IN, Op.DOMAIN_IN):
+    for op in (Op.IN, Op.DOMAIN_IN, Op.UNDER):
         if op in conditions and not conditions[op].operand:
             list_name = conditions[op].list_name
             return f"{f'${list_name}' if list_name else 'the list'} is empty, so {name} is never in it"
     candidates = _candidates(conditions, kind)
     if candidates is not None:
-        if any(judge_of(conditions.values())(each) == YES for each in candidates):
+        if any(judge_of(conditions.values(), kind)(each) == YES for each in candidates):
             return None
         return f"no value is both: {_words(name, conditions)}"
-    return _empty_range(name, conditions, kind) or _no_domain(name, conditions)
+    return (
+        _empty_range(name, conditions, kind)
+        or _no_domain(name, conditions)
+        or _no_directory(name, conditions)
+    )
 
 
 def _candidates(conditions: Mapping[Op, Condition], kind: ArgType | None) -> Iterable[Scalar] | None:
-    """Return all values that can be meant, where they are few."""
+    """Return all values that can be meant, where they are few. A name meets a list by its last word too."""
     if kind is ArgType.BOOLEAN:
         return (True, False)
-    if Op.EQ in conditions:
+    if Op.EQ in conditions and kind is not ArgType.IDENTIFIER:
         return _scalars(conditions[Op.EQ])
-    if Op.IN in conditions:
+    if Op.IN in conditions and kind is not ArgType.IDENTIFIER:
         return _scalars(conditions[Op.IN])
     low, high = conditions.get(Op.GTE), conditions.get(Op.LTE)
     if low and high and low.operand == high.operand:
@@ -82,18 +88,22 @@ def _scalars(condition: Condition) -> tuple[Scalar, ...]:
 
 
 def _empty_range(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:
-    lower = [(each.operand, each.op is Op.GT) for each in conditions.values() if each.op in _LOWER]
-    upper = [(each.operand, each.op is Op.LT) for each in conditions.values() if each.op in _UPPER]
+    lower = [(_bound(each), each.op is Op.GT) for each in conditions.values() if each.op in _LOWER]
+    upper = [(_bound(each), each.op is Op.LT) for each in conditions.values() if each.op in _UPPER]
     for low, low_open in lower:
         for high, high_open in upper:
-            assert isinstance(low, int | float)
-            assert isinstance(high, int | float)
             first = math.floor(low) + 1 if low_open else math.ceil(low)
             last = math.ceil(high) - 1 if high_open else math.floor(high)
             nothing = low > high or (low == high and (low_open or high_open))
             if nothing or (kind is ArgType.INTEGER and first > last):
                 return f"no value is both: {_words(name, conditions)}"
     return None
+
+
+def _bound(condition: Condition) -> int | float:
+    operand = read_instant(condition.operand) if isinstance(condition.operand, str) else condition.operand
+    assert isinstance(operand, int | float), "the condition has been checked"
+    return operand
 
 
 def _no_domain(name: str, conditions: Mapping[Op, Condition]) -> str | None:
@@ -104,6 +114,19 @@ def _no_domain(name: str, conditions: Mapping[Op, Condition]) -> str | None:
     entries = [str(each) for each in _scalars(inside)]
     covered = all(entry in refused or entry in _scalars(outside) for entry in entries)
     return f"no value is both: {_words(name, conditions)}" if covered else None
+
+
+def _no_directory(name: str, conditions: Mapping[Op, Condition]) -> str | None:
+    outside = conditions.get(Op.NOT_UNDER)
+    if outside is None:
+        return None
+    if any(read_path(each) == "/" for each in outside.texts):
+        return f"every path is under /, and so {name} is never outside of it"
+    inside = conditions.get(Op.UNDER)
+    beyond = judge_of((outside,))
+    if inside is None or any(beyond(each) != NO for each in inside.texts):
+        return None
+    return f"no value is both: {_words(name, conditions)}"
 
 
 def _words(name: str, conditions: Mapping[Op, Condition]) -> str:

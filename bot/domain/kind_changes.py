@@ -13,9 +13,10 @@ from bot.domain.change import (
     keeping_changes,
     tier_changes,
 )
-from bot.domain.conditions import Arg, Condition, Op
+from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy import Policy
 from bot.domain.policy_model import Kind, RaiseRule, When
+from bot.domain.readings import READERS
 from bot.domain.risk import Tier
 from bot.domain.wording import describe
 
@@ -100,19 +101,44 @@ def _arguments(name: str, before: Kind, after: Kind) -> Iterator[Change]:
     olds, news = before.args or {}, after.args or {}
     for arg in sorted({*olds, *news}):
         if olds.get(arg) != news.get(arg):
-            yield _argument(name, arg, olds.get(arg), news.get(arg))
+            yield _argument(name, arg, olds.get(arg), news.get(arg), excused=_excuses(after, arg))
 
 
-def _argument(name: str, arg: str, before: Arg | None, after: Arg | None) -> Change:
+def _argument(name: str, arg: str, before: Arg | None, after: Arg | None, *, excused: bool) -> Change:
     if before is None or after is None:
         what = f"argument {arg} is {'declared now' if before is None else 'no longer declared'}"
         return Change(name, Direction.MAYBE_LOOSER, what)
     if (before.type, before.of) != (after.type, after.of):
-        return Change(name, Direction.MAYBE_LOOSER, f"argument {arg} is of type {after.type} now")
+        what = f"argument {arg} is of type {_type_text(after)} now; it was {_type_text(before)}"
+        return Change(name, _type_direction(before, after, excused=excused), what)
     if before.required != after.required:
         what = f"argument {arg} is {'required now' if after.required else 'no longer required'}"
         return Change(name, by(before.required), what)
     return Change(name, Direction.DIFFERENT, f"argument {arg} has another unit")
+
+
+def _type_text(arg: Arg) -> str:
+    return f"{arg.type} of {arg.of}" if arg.of else str(arg.type)
+
+
+def _type_direction(before: Arg, after: Arg, *, excused: bool) -> Direction:
+    """A text that has to be of one form is stricter, unless a rule excuses what is on a list.
+
+    A list of identifiers excuses more spellings than a list of texts does.
+    """
+    if (before.of is None) == (after.of is None):
+        was, now = before.of or before.type, after.of or after.type
+        if was in READERS and now is ArgType.STRING:
+            return Direction.LOOSER
+        if was is ArgType.STRING and now in READERS and not excused:
+            return Direction.STRICTER
+    return Direction.MAYBE_LOOSER
+
+
+def _excuses(kind: Kind, arg: str) -> bool:
+    """Whether a rule leaves out what equals an operand."""
+    conditions = [each for rule in kind.rules for each in rule.when.get(arg, ())]
+    return any(each.op in (Op.NE, Op.NOT_IN) for one in conditions for each in (one, *one.inner))
 
 
 def _rules(name: str, before: Kind, after: Kind) -> Iterator[Change]:
@@ -177,7 +203,7 @@ def _condition_direction(old: Condition, new: Condition) -> Direction:
 def _list_direction(op: Op, before: frozenset[object], after: frozenset[object]) -> Direction:
     if not (before < after or after < before):
         return Direction.MAYBE_LOOSER
-    excuses = op in (Op.NOT_IN, Op.DOMAIN_NOT_IN)
+    excuses = op in (Op.NOT_IN, Op.DOMAIN_NOT_IN, Op.NOT_UNDER)
     return by((before < after) is excuses)
 
 

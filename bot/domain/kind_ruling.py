@@ -6,17 +6,18 @@ when the policy loads, and a rule is one closure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bot.domain.action import Action
 from bot.domain.arguments import ARGUMENTS, MISSING_ARGUMENT, UNDECLARED_ARGUMENT, WRONG_TYPE, Declaration
-from bot.domain.conditions import DOUBT, Judge, judge_of, judge_of_args
+from bot.domain.conditions import judge_of, judge_of_args, judged_as
 from bot.domain.kind_settings import parts_at, settings_at
 from bot.domain.policy_model import GatedTier, Kind, RaiseRule
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
 from bot.domain.ruling import Ruling, TraceStep
+from bot.domain.verdicts import DOUBT, Judge
 from bot.domain.wording import describe
 
 UNKNOWN_KIND = "unknown-kind"
@@ -128,8 +129,7 @@ def compile_kind(
         _cost_arg=kind.risk.cost_arg,
         _cost_usd=kind.risk.cost_usd,
         _rules=tuple(
-            _compile_rule(rule, kind.redact)
-            for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
+            _compile_rule(rule, kind) for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
         ),
         _declaration=Declaration(kind),
         _parts=_parts(kind, own, gated, digest_channel, version),
@@ -181,8 +181,8 @@ def _risk_in_words(kind: Kind, tier: Tier, threshold_usd: float) -> str:
     return "it is hard to reverse, and its blast radius is high" if far else "it is hard to reverse"
 
 
-def _compile_rule(rule: RaiseRule, redact: Iterable[str]) -> _Rule:
-    hidden = {part for path in redact for part in (path, path.partition(".")[0])}
+def _compile_rule(rule: RaiseRule, kind: Kind) -> _Rule:
+    hidden = {part for path in kind.redact for part in (path, path.partition(".")[0])}
     words = " and ".join(
         # That a condition held would tell the value, as in `card_number is …`.
         f"{name}, which is redacted" if name in hidden else describe(name, conditions)
@@ -194,10 +194,12 @@ def _compile_rule(rule: RaiseRule, redact: Iterable[str]) -> _Rule:
         TraceStep(rule.id, matched=True, why=f"{words}: {rule.because}", to=rule.to),
         TraceStep(rule.id, matched=True, why=doubt, to=rule.to),
     )
+    declared = kind.args or {}
     if len(rule.when) == 1:
         ((arg, conditions),) = rule.when.items()
-        return _Rule(arg, judge_of(conditions), rule.to, rule.id, rule.because, outcomes)
-    return _Rule(None, judge_of_args(rule.when), rule.to, rule.id, rule.because, outcomes)
+        judge = judge_of(conditions, judged_as(declared.get(arg)))
+        return _Rule(arg, judge, rule.to, rule.id, rule.because, outcomes)
+    return _Rule(None, judge_of_args(rule.when, declared), rule.to, rule.id, rule.because, outcomes)
 
 
 def _cost(value: Any) -> float | None:

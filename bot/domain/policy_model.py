@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot.domain.conditions import Arg, Condition
 from bot.domain.escalation import Chain
+from bot.domain.operators import Arg, Condition
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
 
 REPORT_WITHIN_S = 600.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.domain.conditions import Condition, Op
+from bot.domain.operators import Condition, Op
 
 _SIGNS: Mapping[Op, str] = {
     Op.EQ: "is", Op.NE: "is not", Op.GT: ">", Op.GTE: ">=", Op.LT: "<", Op.LTE: "<=", Op.IN: "is one of",
     Op.NOT_IN: "is none of", Op.PREFIX: "begins with", Op.SUFFIX: "ends with", Op.CONTAINS: "contains",
     Op.MATCHES: "matches", Op.DOMAIN_IN: "has a domain of", Op.DOMAIN_NOT_IN: "has a domain outside",
+    Op.UNDER: "is under", Op.NOT_UNDER: "is not under",
 }  # fmt: skip
 
 
@@ -23,13 +24,9 @@ def _in_words(name: str, condition: Condition) -> str:
     if condition.op is Op.EXISTS:
         return f"{name} is {'given' if condition.operand else 'absent'}"
     if condition.op in (Op.ANY, Op.ALL):
-        inner = " and ".join(_in_words("", each).strip() for each in _inner(condition))
+        inner = " and ".join(_in_words("", each).strip() for each in condition.inner)
         return f"{'some' if condition.op is Op.ANY else 'every'} item of {name} {inner}"
     return f"{name} {_SIGNS[condition.op]} {condition.list_name or _shown(condition.operand)}"
-
-
-def _inner(condition: Condition) -> tuple[Condition, ...]:
-    return tuple(each for each in _many(condition.operand) if isinstance(each, Condition))
 
 
 def _many(operand: Any) -> tuple[Any, ...]:

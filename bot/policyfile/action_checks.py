@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from bot.domain.conditions import ArgType
+from collections.abc import Iterator
+
 from bot.domain.contradictions import why_never
 from bot.domain.kind_ruling import RESERVED_IDS
+from bot.domain.operators import ArgType
+from bot.domain.patterns import MAX_EFFORT, Patterns
 from bot.domain.risk import Tier
 from bot.policyfile.build import build_arg, build_conditions, build_risk
 from bot.policyfile.condition_checks import Subject, condition_is_sound
@@ -38,6 +41,7 @@ def check_action(parts: Parts, name: str, action: ActionModel) -> None:
             what = f"rule `{rule.id}` never changes anything: {name} is of tier {int(own_tier)} without it"
             parts.say((*place, "to"), what, "raise to a higher tier, or delete the rule")
         _check_rule(parts, place, name, action, rule)
+    _check_effort(parts, path, name)
 
 
 def _check_tier(parts: Parts, path: Path, name: str, action: ActionModel) -> Tier:
@@ -100,3 +104,31 @@ def _check_rule(parts: Parts, path: Path, kind: str, action: ActionModel, rule: 
                 parts.say(
                     place, f"rule `{rule.id}` can never fire: {why}", "mend the condition, or delete the rule"
                 )
+
+
+def _check_effort(parts: Parts, path: Path, kind: str) -> None:
+    """Check that all patterns of a kind together can be tried on the longest text in some milliseconds."""
+    effort = 0
+    for index, rule in parts.rules[kind]:
+        for place, patterns in _patterns((*path, "raise", index, "when"), rule):
+            effort += Patterns(patterns).effort
+            if effort > MAX_EFFORT:
+                what = (
+                    f"the patterns of {kind} make {effort} passes over a text; at most {MAX_EFFORT} are made"
+                )
+                hint = (
+                    "a pattern takes one pass, and a text with ? or [a-z] between two stars as many more as "
+                    "it is long; write fewer or shorter ones"
+                )
+                parts.say(place, what, hint)
+                return
+
+
+def _patterns(path: Path, rule: RaiseModel) -> Iterator[tuple[Path, list[str]]]:
+    for name, condition in rule.when.items():
+        place = (*path, name)
+        inner = [(place, condition), ((*place, "any"), condition.any_), ((*place, "all"), condition.all_)]
+        for where, each in inner:
+            if each is not None and each.matches is not None:
+                patterns = each.matches
+                yield (*where, "matches"), [patterns] if isinstance(patterns, str) else patterns

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.addresses import normal_entry
-from bot.domain.conditions import Arg, ArgType, Condition, Op, Scalar
 from bot.domain.escalation import Chain, Repeat, Rotation, Step
+from bot.domain.operators import DOMAIN_OPS, PATH_OPS, Arg, Condition, Op, Scalar
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
 from bot.domain.policy_model import (
@@ -120,7 +120,7 @@ def build_kind(name: str, action: ActionModel, lists: Lists, chains: Mapping[str
 
 def build_arg(model: ArgModel) -> Arg:
     """Return one declared argument."""
-    return Arg(model.type, ArgType(model.of) if model.of else None, model.required, model.unit)
+    return Arg(model.type, model.of, model.required, model.unit)
 
 
 def build_risk(model: RiskModel) -> DeclaredRisk:
@@ -145,11 +145,13 @@ def _condition(op: Op, operand: Any, lists: Lists) -> Condition:
         return Condition(op, build_conditions(operand, lists))
     if op is Op.MATCHES:
         return Condition(op, tuple(sorted(operand)) if isinstance(operand, list) else (operand,))
-    if op not in (Op.IN, Op.NOT_IN, Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
+    if op not in (Op.IN, Op.NOT_IN, *DOMAIN_OPS, *PATH_OPS):
         return Condition(op, operand)
+    if op in PATH_OPS and isinstance(operand, str) and not operand.startswith("$"):
+        return Condition(op, (operand,))
     name = operand.removeprefix("$") if isinstance(operand, str) else None
     members = lists.get(name, []) if name is not None else operand
-    if op in (Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
+    if op in DOMAIN_OPS:
         members = [entry for each in members if (entry := normal_entry(str(each))) is not None]
     distinct = {(isinstance(member, bool), member): member for member in members}
     return Condition(op, tuple(sorted(distinct.values(), key=_sort_key)), name)

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bot.domain.addresses import normal_entry
-from bot.domain.conditions import OPS_OF, Arg, ArgType, Op
+from bot.domain.names import read_path
+from bot.domain.operators import DOMAIN_OPS, EQUALITY_OPS, OPS_OF, ORDER_OPS, PATH_OPS, Arg, ArgType, Op
+from bot.domain.readings import EXAMPLES, READERS
 from bot.policyfile.document import Path
 from bot.policyfile.model import ItemConditionModel
 from bot.policyfile.parts import Parts
 
-_LISTS = frozenset({Op.IN, Op.NOT_IN, Op.DOMAIN_IN, Op.DOMAIN_NOT_IN})
-_DOMAINS = frozenset({Op.DOMAIN_IN, Op.DOMAIN_NOT_IN})
-_EQUALITY = frozenset({Op.EQ, Op.NE, Op.IN, Op.NOT_IN})
-_NUMBERS = frozenset({Op.GT, Op.GTE, Op.LT, Op.LTE})
-_MEND_OPERAND = {
+_OF_LISTS = frozenset({Op.IN, Op.NOT_IN}) | DOMAIN_OPS
+_HINT_OF_OPERAND: Mapping[ArgType, str] = {
     ArgType.STRING: "quote it, if the text is meant",
     ArgType.NUMBER: "write a number, without quotes",
     ArgType.INTEGER: "write a whole number, without quotes",
     ArgType.BOOLEAN: "write true or false",
+    **{kind: f"write it as {example}" for kind, example in EXAMPLES.items()},
+}
+
+
+class _Entries(NamedTuple):
+    """What an operator takes the entries of a list for."""
+
+    name: str
+    plural: str
+    read: Callable[[str], str | None]
+    hint: str
+
+
+_DOMAIN_ENTRIES = _Entries(
+    "domain", "domains", normal_entry, "write acme.example, or *.acme.example for all below it"
+)
+_PATH_ENTRIES = _Entries("directory", "directories", read_path, "write an absolute path, as /srv/prod")
+_ENTRIES_OF: Mapping[Op, _Entries] = {
+    **dict.fromkeys(DOMAIN_OPS, _DOMAIN_ENTRIES),
+    **dict.fromkeys(PATH_OPS, _PATH_ENTRIES),
 }
 
 
@@ -47,31 +66,42 @@ def _operator_is_sound(parts: Parts, subject: Subject, op: Op, operand: Any) -> 
     path, name, arg = subject
     place = (*path, op.value)
     if arg is not None and op not in OPS_OF[arg.type]:
-        hint = f"it can be asked {', '.join(sorted(OPS_OF[arg.type]))}"
-        if arg.type is ArgType.LIST:
-            hint = f"say of which items: any: {{{op}: …}} or all: {{{op}: …}}"
+        hint = _hint_of_operator(op, arg.type)
         parts.say(place, f"`{op}` cannot judge {name}, which is declared {arg.type}", hint, at_key=True)
         return False
     if op in (Op.ANY, Op.ALL):
         item = Arg(arg.of) if arg and arg.of else None
         return condition_is_sound(parts, Subject(place, f"an item of {name}", item), operand)
-    if op in _LISTS and isinstance(operand, str):
+    if isinstance(operand, str) and (op in _OF_LISTS or (op in PATH_OPS and operand.startswith("$"))):
         return _list_is_sound(parts, Subject(place, name, arg), op, operand.removeprefix("$"))
-    if op in _EQUALITY and arg is not None:
+    if op in EQUALITY_OPS | ORDER_OPS and arg is not None:
         return _operands_are_sound(parts, Subject(place, name, arg), operand)
     return True
+
+
+def _hint_of_operator(op: Op, kind: ArgType) -> str:
+    if kind is ArgType.LIST:
+        return f"say of which items: any: {{{op}: …}} or all: {{{op}: …}}"
+    if kind is ArgType.STRING and op in PATH_OPS:
+        return "declare it {type: path}"
+    return f"it can be asked {', '.join(sorted(OPS_OF[kind]))}"
 
 
 def _list_is_sound(parts: Parts, subject: Subject, op: Op, list_name: str) -> bool:
     if not parts.check_name(subject.path, list_name, "lists", "list") or list_name not in parts.lists:
         return False
     place: Path = ("lists", list_name)
-    if op not in _DOMAINS:
-        return _operands_are_sound(parts, subject._replace(path=place), parts.lists[list_name])
-    for index, value in enumerate(parts.lists[list_name]):
-        if not isinstance(value, str) or normal_entry(value) is None:
-            what = f"{_shown(value)} is not a domain, and `{op}` reads this list as domains"
-            parts.say((*place, index), what, "write acme.example, or *.acme.example for all below it")
+    values = parts.lists[list_name]
+    if op in _ENTRIES_OF:
+        return _entries_are_sound(parts, place, op, _ENTRIES_OF[op])
+    return _operands_are_sound(parts, subject._replace(path=place), values)
+
+
+def _entries_are_sound(parts: Parts, place: Path, op: Op, wanted: _Entries) -> bool:
+    for index, value in enumerate(parts.lists[str(place[1])]):
+        if not isinstance(value, str) or wanted.read(value) is None:
+            what = f"{_shown(value)} is not a {wanted.name}, and `{op}` reads this list as {wanted.plural}"
+            parts.say((*place, index), what, wanted.hint)
             return False
     return True
 
@@ -84,7 +114,7 @@ def _operands_are_sound(parts: Parts, subject: Subject, operand: Any) -> bool:
         if not _fits(value, arg):
             place = (*path, index) if isinstance(operand, list) else path
             what = f"{name} is declared {arg.type} and is never {_shown(value)}"
-            parts.say(place, what, _MEND_OPERAND.get(arg.type, ""))
+            parts.say(place, what, _HINT_OF_OPERAND.get(arg.type, ""))
             return False
     return True
 
@@ -93,7 +123,8 @@ def _fits(value: Any, arg: Arg) -> bool:
     if isinstance(value, bool):
         return arg.type is ArgType.BOOLEAN
     if isinstance(value, str):
-        return arg.type is ArgType.STRING
+        read = READERS.get(arg.type)
+        return arg.type is ArgType.STRING if read is None else read(value) is not None
     if arg.type is ArgType.INTEGER:
         return isinstance(value, int) or float(value).is_integer()
     return arg.type is ArgType.NUMBER
@@ -112,11 +143,11 @@ def _one_family(parts: Parts, subject: Subject, condition: ItemConditionModel) -
 def _family(op: Op, operand: Any) -> str | None:
     if op in (Op.ANY, Op.ALL):
         return "a list"
-    if op in _NUMBERS:
-        return "a number"
-    if op is Op.EXISTS or op in _LISTS - _DOMAINS:
+    if op in ORDER_OPS:
+        return "an instant" if isinstance(operand, str) else "a number"
+    if op is Op.EXISTS or op in (Op.IN, Op.NOT_IN):
         return None
-    if op in _EQUALITY:
+    if op in EQUALITY_OPS:
         return (
             "true or false"
             if isinstance(operand, bool)

@@ -14,7 +14,8 @@ from pydantic_core import PydanticCustomError
 from bot.domain.action import KIND
 from bot.domain.addresses import normal_entry
 from bot.domain.escalation import Delay
-from bot.domain.patterns import BadPattern, compile_patterns
+from bot.domain.names import read_instant, read_path
+from bot.domain.patterns import BadPattern, Patterns
 from bot.domain.people import USER_ID, USERGROUP_ID
 
 MAX_DURATION_S = 365 * 86400.0
@@ -143,11 +144,28 @@ def _domain(value: Any) -> str:
     return entry
 
 
+def _directory(value: Any) -> str:
+    path = read_path(value) if isinstance(value, str) else None
+    if path is None:
+        raise problem(
+            f"{_shown(value)} is not a directory in plain form",
+            "write an absolute path such as /srv/prod, without .., // and patterns",
+        )
+    return path
+
+
+def _bound(value: Any) -> float | int | str:
+    """Take a number, or an instant as text."""
+    if isinstance(value, str) and read_instant(value) is not None:
+        return value
+    return number(value)
+
+
 def _pattern(value: Any) -> str:
     if not isinstance(value, str):
         raise problem(f"{_shown(value)} is not a pattern", 'write a text, as "*drop table*"')
     try:
-        compile_patterns([value])
+        Patterns([value])
     except BadPattern as error:
         raise problem(str(error)) from None
     return value
@@ -193,6 +211,12 @@ Channel = Annotated[
     str, PlainValidator(_channel), _string_schema(r"#.+|[CG][A-Z0-9]{2,20}", "#agent-approvals")
 ]
 Domain = Annotated[str, PlainValidator(_domain), _string_schema(example="acme.example")]
+Directory = Annotated[str, PlainValidator(_directory), _string_schema(r"/.*", "/srv/prod")]
+Bound = Annotated[
+    float | int | str,
+    PlainValidator(_bound),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}),
+]
 Pattern = Annotated[str, PlainValidator(_pattern), _string_schema(example="*drop table*")]
 UserId = Annotated[
     str,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from bot.domain.operators import ArgType
 from bot.errors import Problem
 from bot.policyfile.document import Document, Path
 from bot.policyfile.schema import known_keys
@@ -56,7 +57,7 @@ _MISSING_HINTS = {
     "why": "a sentence",
     "to": "as to: 3",
     "when": "as when: {amount: {gt: 500}}",
-    "type": "string, number, integer, boolean, list or object",
+    "type": f"one of {', '.join(ArgType)}",
     "from": "when the first turn began, as 2026-01-05T09:00:00Z",
     "after": "a share of the window, as 25%, or 30m",
 }

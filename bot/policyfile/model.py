@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
-from bot.domain.conditions import ArgType
+from bot.domain.operators import ArgType
 from bot.domain.policy_model import REPORT_WITHIN_S
 from bot.domain.risk import COST_THRESHOLD_USD, BlastRadius
 from bot.policyfile.fields import (
     Argument,
     ArgumentRef,
+    Bound,
     Channel,
     Day,
+    Directory,
     Domain,
     Duration,
     Instant,
@@ -26,7 +37,6 @@ from bot.policyfile.fields import (
     Money,
     Name,
     NoRepeats,
-    Number,
     Pattern,
     Scalar,
     StepDelay,
@@ -137,13 +147,28 @@ class TiersModel(_Model):
     three: GatedModel = Field(alias="3")
 
 
+def _item_type(kind: ArgType) -> ArgType:
+    if kind is ArgType.LIST:
+        raise problem("a list of lists has no type here", "write {type: list, of: object}, or flatten it")
+    return kind
+
+
+ItemType = Annotated[
+    ArgType,
+    Field(strict=False),
+    AfterValidator(_item_type),
+    WithJsonSchema({"enum": [kind.value for kind in ArgType if kind is not ArgType.LIST], "type": "string"}),
+]
+
+
 class ArgModel(_Model):
     """One argument of an action kind."""
 
-    type: Annotated[ArgType, Field(strict=False)]
-    of: Annotated[Literal["string", "number", "integer", "boolean", "object"], Field()] | None = Field(
-        None, description="of a list: the type of its items"
+    type: Annotated[ArgType, Field(strict=False)] = Field(
+        description="email, url, hostname, path, identifier and datetime are texts of one strict form; "
+        "what is not of that form is doubt: Tier 3"
     )
+    of: ItemType | None = Field(None, description="of a list: the type of its items")
     required: bool = Field(True, description="a required argument that is missing is doubt: Tier 3")  # noqa: FBT003
     unit: Annotated[str, Field(min_length=1, max_length=20)] | None = Field(
         None, description="USD, for a cost"
@@ -165,6 +190,20 @@ ScalarList = Annotated[
 DomainList = Annotated[
     Annotated[list[Domain], Tag("list")] | Annotated[ListRef, Tag("name")], _list_or("name")
 ]
+DirectoryList = Annotated[
+    Annotated[list[Directory], Field(min_length=1), Tag("list")]
+    | Annotated[ListRef, Tag("name")]
+    | Annotated[Directory, Tag("one")],
+    Discriminator(
+        lambda value: (
+            "list"
+            if isinstance(value, list)
+            else "name"
+            if isinstance(value, str) and value.startswith("$")
+            else "one"
+        )
+    ),
+]
 Patterns = Annotated[
     Annotated[list[Pattern], Field(min_length=1, max_length=20), Tag("list")]
     | Annotated[Pattern, Tag("one")],
@@ -179,10 +218,10 @@ class ItemConditionModel(_Model):
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
     eq: Scalar | None = None
     ne: Scalar | None = None
-    gt: Number | None = None
-    gte: Number | None = None
-    lt: Number | None = None
-    lte: Number | None = None
+    gt: Bound | None = None
+    gte: Bound | None = None
+    lt: Bound | None = None
+    lte: Bound | None = None
     in_: ScalarList | None = Field(None, alias="in")
     not_in: ScalarList | None = None
     prefix: Part | None = None
@@ -195,6 +234,10 @@ class ItemConditionModel(_Model):
         None, description="of an e-mail address, URL or host; *.x is all below x"
     )
     domain_not_in: DomainList | None = None
+    under: DirectoryList | None = Field(
+        None, description="the path is one of these directories or below one; for {type: path}"
+    )
+    not_under: DirectoryList | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> ItemConditionModel:

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.domain.conditions import Scalar
 from bot.domain.escalation import Chain
+from bot.domain.operators import Scalar
 from bot.domain.people import PeopleSource
 from bot.domain.risk import COST_THRESHOLD_USD, Tier
 from bot.errors import Problem

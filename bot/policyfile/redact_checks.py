@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain.conditions import ArgType
+from bot.domain.operators import ArgType
 from bot.policyfile.build import build_risk
 from bot.policyfile.document import Path
 from bot.policyfile.messages import did_you_mean

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from bot.domain.action import Action
-from bot.domain.conditions import Arg, ArgType, Condition, Op
 from bot.domain.escalation import Chain, Delay, Repeat, Step
+from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.people import UserGroup, Users
 from bot.domain.policy import Policy
 from bot.domain.policy_model import DeclaredRisk, GatedTier, Kind, RaiseRule, Reviewed

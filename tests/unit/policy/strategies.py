@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.domain.action import Action
-from bot.domain.conditions import Arg, ArgType, Condition, Op
+from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy_model import DeclaredRisk, Kind, OwnSettings, RaiseRule
 from bot.domain.risk import BlastRadius, Risk, Tier
 from tests.unit.policy.making import CHAIN, OTHER_CHAIN, REVIEWED

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.conditions import Arg, ArgType, Condition, Op
 from bot.domain.escalation import Rotation
+from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.people import OnCall, Users
 from bot.domain.policy_changes import changes_between
 from bot.domain.policy_model import DeclaredRisk, Limits, OwnSettings, Reviewed
@@ -69,7 +69,7 @@ def _of_kind(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         (
             {"args": {"a": STRING}},
             {"args": {"a": NUMBER}},
-            "MAYBE LOOSER: payment.refund: argument a is of type number now",
+            "MAYBE LOOSER: payment.refund: argument a is of type number now; it was string",
         ),
         (
             {"args": {"a": STRING}},

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.conditions import YES, Arg, ArgType, Condition, Op, judge_of
+from bot.domain.conditions import judge_of
 from bot.domain.contradictions import why_never
+from bot.domain.operators import Arg, ArgType, Condition, Op
+from bot.domain.verdicts import YES
 
 STRINGS = Arg(ArgType.LIST, of=ArgType.STRING)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.action import Action, args_digest, canonical_json
-from bot.domain.conditions import Condition, Op
+from bot.domain.operators import Condition, Op
 from bot.domain.policy_changes import changes_between
 from bot.domain.redaction import Redacted, redact, scrub, withheld
 from bot.domain.ruling import Ruling

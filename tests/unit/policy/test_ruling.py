@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.action import Action
-from bot.domain.conditions import Arg, ArgType, Condition, Op
+from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy_model import DeclaredRisk, Kind, OwnSettings
 from bot.domain.risk import BlastRadius, Risk, Tier
 from bot.domain.ruling import AbsentDefault, Ruling

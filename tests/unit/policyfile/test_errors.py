@@ -440,7 +440,7 @@ CASES = [
     pytest.param(
         with_action(HIGH + "args: {a: {type: lisst}, b: {type: list}, c: {type: string, of: string}}"),
         [
-            "30:22: 'lisst' is not possible here; write string, number, integer, boolean, list or object",
+            "30:22: 'lisst' is not possible here; write string, number, integer, boolean, list, object, email, url, hostname, path, identifier or datetime",
             "30:33: a list says what its items are, and only a list does; write {type: list, of: string}",
             "30:50: a list says what its items are, and only a list does; write {type: list, of: string}",
         ],

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from bot.domain.action import Action
-from bot.domain.conditions import Arg, ArgType, Condition, Op
 from bot.domain.escalation import Chain, Delay, Repeat, Rotation, Step
+from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.people import OnCall, UserGroup, Users
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
