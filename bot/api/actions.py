@@ -73,7 +73,7 @@ class Actions:
 
     async def listed(self, request: Request, limit: Limit = 50, before: Before = None) -> Response:
         """List the agent's own actions, the newest first."""
-        found = await self._membrane.listed(caller(request).agent, most=limit + 1, before=before)
+        found = await self._membrane.lines(caller(request).agent, most=limit + 1, before=before)
         page = found[:limit]
         more = page[-1].id if len(found) > limit else None
         return reply({"actions": [answers.line(record) for record in page], "next_before": more})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.domain.record import ActionRecord, Claim, Standing, ThreadRecord
+from bot.domain.record import ActionLine, ActionRecord, Claim, Standing, ThreadRecord
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import AbsentDefault
 
@@ -165,7 +165,7 @@ def _noted(text: str, note: str | None) -> str:
     return f"{text}: {note.rstrip('.')}." if note else f"{text}."
 
 
-def line(record: ActionRecord) -> dict[str, Any]:
+def line(record: ActionLine) -> dict[str, Any]:
     """Return an ActionLine."""
     return {
         "id": record.id,
@@ -193,7 +193,7 @@ def claim(claimed: Claim) -> dict[str, Any]:
     }
 
 
-def thread(record: ThreadRecord, actions: list[ActionRecord]) -> dict[str, Any]:
+def thread(record: ThreadRecord, actions: list[ActionLine]) -> dict[str, Any]:
     """Return a ThreadAnswer."""
     return {
         "id": record.id,

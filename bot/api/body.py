@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from bot.api import shape
 from bot.api.problems import ApiError
 
 MAX_BODY = 256 * 1024
@@ -23,6 +25,9 @@ PATIENCE_S = 15.0
 """How long a client may take to send its body."""
 MAX_DEPTH = 48
 """Nesting of the whole body; the arguments in it have a limit of their own."""
+MAX_LENGTH_DIGITS = 20
+MOST_FAULTS = 20
+"""Faults that an answer names; a body of nothing but unknown fields has thousands."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -36,12 +41,12 @@ async def read(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate(data, strict=True)
     except ValidationError as error:
-        raise invalid(error.errors(include_url=False, include_context=False), "body") from error
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise invalid(faults, "body") from error
 
 
 async def _bytes(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_BODY:
+    if declared_length(request.scope["headers"]) > MAX_BODY:
         _too_large()
     body = bytearray()
     try:
@@ -60,12 +65,23 @@ async def _bytes(request: Request) -> bytes:
     return bytes(body)
 
 
+def declared_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Return the length that a request declares for its body; 0 where it declares none."""
+    given = next((value for name, value in headers if name == b"content-length"), b"")
+    # The server refuses what is no number, and numbers beyond 64 bits; more digits than these are too many.
+    return int(given[:MAX_LENGTH_DIGITS]) if given.isdigit() else 0
+
+
 def _too_large() -> NoReturn:
     raise ApiError(413, "too-large", f"the body is larger than {MAX_BODY} bytes")
 
 
 def parse(body: bytes) -> Any:
     """Parse JSON strictly. Raises ApiError."""
+    if excess := shape.too_much(body):
+        raise ApiError(
+            413, "too-large", f"the body has {excess}; split it up, or send a reference to the data"
+        )
     try:
         text = body.decode()
         data = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)
@@ -89,8 +105,8 @@ def _bad_json(why: str) -> ApiError:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
     return found
 
@@ -120,12 +136,12 @@ def _check_depth(data: Any) -> None:
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def invalid(faults: Any, part: str = "") -> ApiError:
+def invalid(faults: Sequence[Any], part: str = "") -> ApiError:
     """Return the problem for what pydantic found wrong; `part` goes before each path."""
     errors = []
-    for fault in faults:
-        path = ".".join(str(step) for step in (*([part] if part else []), *fault["loc"]))
+    for fault in faults[:MOST_FAULTS]:
+        path = ".".join(str(step)[:80] for step in (*([part] if part else []), *fault["loc"]))
         errors.append({"where": path, "what": fault["msg"].removeprefix("Value error, ")})
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     detail = f"{errors[0]['where']}: {errors[0]['what']}{more}"
     return ApiError(422, "invalid", detail, {"errors": errors})

@@ -63,7 +63,7 @@ class Threads:
             on_behalf_of=asked.on_behalf_of,
             idempotency_key=key,
         )
-        return reply(answers.thread(started, await self._membrane.actions_of(started.id)), 201)
+        return reply(answers.thread(started, await self._membrane.lines_of(started.id)), 201)
 
     async def thread(self, request: Request, thread_id: str) -> Response:
         """Return where a thread stands, with its actions."""
@@ -86,7 +86,7 @@ class Threads:
         return found
 
     async def _answer(self, found: ThreadRecord) -> Response:
-        return reply(answers.thread(found, await self._membrane.actions_of(found.id)))
+        return reply(answers.thread(found, await self._membrane.lines_of(found.id)))
 
     def add_to(self, routes: APIRouter) -> None:
         """Add the routes."""

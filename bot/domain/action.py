@@ -18,6 +18,8 @@ MAX_DEPTH = 32
 """Nesting of arguments. Deeper ones cannot be read on a card, so they cannot be judged."""
 MAX_BYTES = 64 * 1024
 """Canonical size of the arguments."""
+PATH_KEY = 64
+"""Characters of a key in the path that an error names: each value below a key repeats it."""
 MAX_DESCRIPTION = 3000
 """Characters of the agent's own description: one Slack section."""
 
@@ -52,7 +54,7 @@ def _check(value: Any, path: str, depth: int) -> None:
             if type(key) is not str:
                 raise BadAction(f"{path} has a key that is not a string: {key!r}")
             if type(item) is not str:
-                _check(item, f"{path}.{key}", depth + 1)
+                _check(item, f"{path}.{key[:PATH_KEY]}", depth + 1)
     elif kind is list or kind is tuple:
         for index, item in enumerate(value):
             _check(item, f"{path}[{index}]", depth + 1)

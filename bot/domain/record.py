@@ -53,6 +53,24 @@ class ActionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionLine:
+    """An action in short, as a list shows it: without its arguments, its ruling and its result."""
+
+    id: str
+    kind: str
+    tier: Tier
+    state: ActionState
+    detail: str | None
+    proposed_at: Instant
+    settled_at: Instant | None
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What happened to it in the end; None while that is open, and for a withdrawn one."""
+        return RECEIPTS.get(self.state)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """An action with its reviews, oldest first. A second one is a successor, or it was asked again."""
 

@@ -54,6 +54,8 @@ class Membrane:
         self.propose = proposals.propose
         self.standing = proposals.standing
         self.listed = proposals.listed
+        self.lines = proposals.lines
+        self.lines_of = proposals.lines_of
         self.wait = proposals.wait
         self.withdraw = proposals.withdraw
 

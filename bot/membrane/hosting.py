@@ -84,8 +84,8 @@ class Hosting:
         return self._opened(found)
 
     async def unsettled_threads(self) -> list[ThreadRecord]:
-        """Return every thread that is not final."""
-        return [self._opened(found) for found in await self._core.db.read(threads.unsettled)]
+        """Return every thread that is not final, each without its input: there may be a great many."""
+        return await self._core.db.read(threads.unsettled)
 
     async def thread_state(self, thread_id: str, state: str, error: str | None = None) -> None:
         """Write where a thread stands, and let go of it unless it runs.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.action import Action
-from bot.domain.record import ActionRecord, Standing
+from bot.domain.record import ActionLine, ActionRecord, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import BadAction, Conflict
@@ -13,7 +13,7 @@ from bot.membrane.bells import wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.recording import record, record_passed
-from bot.store import actions
+from bot.store import actions, lines
 from bot.store.database import Transaction
 
 LOOK_AGAIN_S = 5.0
@@ -76,6 +76,16 @@ class Proposals:
         return await self._core.db.read(
             lambda connection: actions.of_agent(connection, agent, most=most, before=before)
         )
+
+    async def lines(self, agent: str, *, most: int, before: str | None = None) -> list[ActionLine]:
+        """Return the newest actions of an agent in short, older than the id `before`."""
+        return await self._core.db.read(
+            lambda connection: lines.of_agent(connection, agent, most=most, before=before)
+        )
+
+    async def lines_of(self, thread_id: str) -> list[ActionLine]:
+        """Return the newest actions of a thread in short, in the order in which they were proposed."""
+        return await self._core.db.read(lambda connection: lines.of_thread(connection, thread_id))
 
     async def wait(self, action_id: str, timeout_s: float, *, agent: str | None = None) -> Standing:
         """Return where an action stands once it changes, or after `timeout_s` seconds.

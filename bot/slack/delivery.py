@@ -1,4 +1,4 @@
-"""How clicks reach the bot: by Socket Mode, or by HTTP requests that Slack signs."""
+"""How clicks reach the bot by Socket Mode; `bot.slack.signed` takes them as HTTP requests."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from typing import Any, Protocol
 
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.signature import SignatureVerifier
-from starlette.requests import Request
-from starlette.responses import Response
 
 from bot.errors import SettingsError
 from bot.proxies import proxy_for
@@ -36,12 +32,6 @@ SOON_S = 10.0
 DRAIN_S = 30.0
 """How long one that Slack is about to end is listened to; Slack ends it some ten seconds after it said so."""
 CLOSE_S = 5.0
-MOST_BYTES = 1_000_000
-"""Of one request; Slack's largest payloads are far smaller."""
-NOT_SIGNED = (
-    "its signature is missing or wrong, or it is older than five minutes; if it was Slack's, mend "
-    "SLACK_SIGNING_SECRET or this machine's clock"
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -269,59 +259,3 @@ async def _close(handler: AsyncSocketModeHandler) -> None:
         _log.warning("socket_mode_not_closed", error=str(error))
     finally:
         await client.aiohttp_client_session.close()
-
-
-class HttpDelivery:
-    """Requests to `POST /slack/events`: clicks, modals, and Slack's check of the address.
-
-    Raises SettingsError without a signing secret: anybody could sign with none.
-    """
-
-    def __init__(self, app: AsyncApp, signing_secret: str) -> None:
-        if not signing_secret:
-            raise SettingsError(
-                "SLACK_SIGNING_SECRET is not set; delivery by http takes only signed requests."
-            )
-        self._app = app
-        self._verifier = SignatureVerifier(signing_secret)
-        self._open = False
-
-    async def start(self) -> None:
-        """Take requests."""
-        self._open = True
-
-    async def stop(self) -> None:
-        """Refuse requests from now on, so that Slack tries an event again later."""
-        self._open = False
-
-    def healthy(self) -> bool:
-        """Whether requests are taken."""
-        return self._open
-
-    async def handle(self, request: Request) -> Response:
-        """Answer one request. One that is not signed by Slack gets nowhere."""
-        if not self._open:
-            return Response("the bot is not up", status_code=503)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return Response("too large", status_code=413)
-        if not self._signed(request, bytes(body)):
-            _log.warning("slack_request_refused", why=NOT_SIGNED)
-            return Response("not signed by Slack", status_code=401)
-        try:
-            answer = await self._app.async_dispatch(to_async_bolt_request(request, bytes(body)))
-        except Exception as error:  # noqa: BLE001 - Bolt reads a body's parts all over, trusting their types
-            _log.warning("slack_request_not_read", error=f"{type(error).__name__}: {error}")
-            return Response("not a request of Slack's", status_code=400)
-        if answer.status >= 500:  # Bolt's own stumble, which it has logged: our listeners raise nothing
-            return Response("not a request of Slack's", status_code=400)
-        return to_starlette_response(answer)
-
-    def _signed(self, request: Request, body: bytes) -> bool:
-        """Whether Slack signed it, lately. Before Bolt looks at it, which reads the body first."""
-        try:
-            return self._verifier.is_valid_request(body, dict(request.headers))
-        except (TypeError, ValueError):  # a timestamp that is no number, a signature that is not ASCII
-            return False

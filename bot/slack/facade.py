@@ -17,12 +17,13 @@ from bot.settings import Delivery as Way
 from bot.settings import Settings
 from bot.slack.calls import Calls
 from bot.slack.courier import Courier
-from bot.slack.delivery import Delivery, HttpDelivery, SocketDelivery
+from bot.slack.delivery import Delivery, SocketDelivery
 from bot.slack.failures import CallFailed
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.lateness import Lateness
 from bot.slack.listeners import build_app
 from bot.slack.people import SlackPeople
+from bot.slack.signed import HttpDelivery
 
 AGAIN_S = 5.0
 """How soon Slack is asked again who the bot is, while it cannot be reached."""

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 from bot.domain.review import ActionState, ReviewState
 from bot.store.tables import actions, interrupts, literally, messages, reviews
 
+MOST_ORPHANS = 50
+"""Told of at once; the rest follows when these are dealt with."""
+
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _LATE_EXPIRY = select(func.count(), func.min(reviews.c.expiry_due_at)).where(
     reviews.c.expiry_due_at <= bindparam("before")
@@ -26,11 +29,15 @@ _UNSENT = select(func.count(), func.min(messages.c.owed_since)).where(
 _UNDELIVERED = select(func.count(), func.min(interrupts.c.answered_at)).where(
     and_(literally(interrupts.c.state, "answered"), interrupts.c.answered_at <= bindparam("before"))
 )
-_ORPHANS = select(actions.c.id).where(
-    and_(
-        literally(actions.c.state, ActionState.HALTED),
-        ~exists().where(and_(reviews.c.action_id == actions.c.id, _PENDING)),
+_ORPHANS = (
+    select(actions.c.id)
+    .where(
+        and_(
+            literally(actions.c.state, ActionState.HALTED),
+            ~exists().where(and_(reviews.c.action_id == actions.c.id, _PENDING)),
+        )
     )
+    .limit(MOST_ORPHANS)
 )
 _CARDLESS = select(reviews.c.id).where(
     and_(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, literal, or_, select, update
 
 from bot.domain.record import InterruptRecord, ThreadRecord
 from bot.store.sqlite import Prepared
@@ -20,7 +20,11 @@ _BY_KEY = Prepared(
         and_(threads.c.agent == bindparam("agent"), threads.c.idempotency_key == bindparam("key"))
     )
 )
-_UNSETTLED = Prepared(select(threads).where(threads.c.settled_at.is_(None)))
+_UNSETTLED = Prepared(
+    select(
+        *(literal("{}").label("input") if column is threads.c.input else column for column in threads.c)
+    ).where(threads.c.settled_at.is_(None))
+)
 _LET_GO = case((bindparam("becomes") == "running", threads.c.leased_until), else_=None)
 _SET = Prepared(
     update(threads)
@@ -115,7 +119,7 @@ def by_key(connection: Connection, agent: str, key: str) -> ThreadRecord | None:
 
 
 def unsettled(connection: Connection) -> list[ThreadRecord]:
-    """Return every thread that is not final."""
+    """Return every thread that is not final, each without its input."""
     found = [_thread(row) for row in _UNSETTLED.all(connection)]
     return sorted(found, key=lambda thread: thread.id)  # in SQL, it would walk every thread there ever was
 

@@ -22,6 +22,20 @@ from tests.acceptance.staging import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+NO_TIMES = (
+    "yesterday",
+    "9" * 309,
+    "9" * 5000,
+    "1e9",
+    "nan",
+    "-inf",
+    "-1",
+    "+1",
+    "0x1",
+    "1_0",
+    "1.5",
+    ",",
+)
 OLD_S = 301
 """Slack's requests are good for five minutes."""
 
@@ -200,10 +214,11 @@ async def test_only_a_fresh_request_with_slacks_signature_counts(
         assert await signer.post(body, ago=-OLD_S) == 401
         assert await signer.post(body, drop="X-Slack-Signature") == 401
         assert await signer.post(body, drop="X-Slack-Request-Timestamp") == 401
-        assert await signer.post(body, at="yesterday") == 401
+        for odd in NO_TIMES:
+            assert await signer.post(body, at=odd) == 401, odd
         assert await signer.post("payload=[]", secret="another secret of thirty-two characters") == 401
     refused = [line["why"] for line in logged if line["event"] == "slack_request_refused"]
-    assert len(refused) == 7
+    assert len(refused) == 6 + len(NO_TIMES)
     assert "SLACK_SIGNING_SECRET" in refused[0]
     assert stage.everything() == before
     assert await signer.post(body) == 200

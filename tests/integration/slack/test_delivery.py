@@ -16,8 +16,9 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.errors import SettingsError
 from bot.localslack import Person
-from bot.slack.delivery import HttpDelivery, SocketDelivery
+from bot.slack.delivery import SocketDelivery
 from bot.slack.listeners import build_app
+from bot.slack.signed import HttpDelivery
 from tests.fakes import CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.ways import by_http, by_socket
@@ -107,6 +108,18 @@ async def send(room: Room, body: str | bytes, headers: dict[str, str]) -> int:
         return response.status
 
 
+ODD_HEADERS = [
+    *[
+        ("x-slack-request-timestamp", odd)
+        for odd in ("9" * 309, "", "NaN", "-1", "1e9", "١٢٣", "1_7", "0" * 4000)
+    ],
+    *[
+        ("x-slack-signature", odd)
+        for odd in ("", "v0=", "v0=" + "0" * 63, "v1=" + "0" * 64, "é" * 67, "v" * 8000)
+    ],
+]
+
+
 async def test_only_requests_that_slack_signed_are_taken(app: AsyncApp, room: Room) -> None:
     standing = await room.propose()
     assert standing.review
@@ -128,6 +141,8 @@ async def test_only_requests_that_slack_signed_are_taken(app: AsyncApp, room: Ro
         # Bolt does not check the signature of its ssl_check requests: they must lead nowhere.
         assert await send(room, f"{body}&ssl_check=1", unsigned) in (200, 401)
         assert await send(room, b"\xff" * 10, unsigned) == 401
+        for name, odd in ODD_HEADERS:
+            assert await send(room, body, {**signed(secret, body), name: odd}) == 401, (name, odd)
         assert await send(room, b"x" * 1_000_001, unsigned) == 413
         assert (await room.membrane.standing(standing.action.id)) == standing
         assert await send(room, body, signed(secret, body)) == 200

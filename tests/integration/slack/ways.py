@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot.localslack import LocalSlack
-from bot.slack.delivery import HttpDelivery, SocketDelivery
+from bot.slack.delivery import SocketDelivery
+from bot.slack.signed import HttpDelivery
 
 
 @asynccontextmanager
