@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
@@ -63,13 +63,14 @@ class Bot:
     """The whole bot, started by `async with` and stopped at its end.
 
     Raises SettingsError, PolicyError or StoreError where it cannot start; nothing is left running then.
+    `clock` returns seconds since the epoch, UTC; the machine's, kept steady, unless given.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
         self._over = asyncio.Event()
-        self._clock = SteadyClock()
+        self._clock = clock or SteadyClock()
         self._failure: BaseException | None = None
         self.api_url = ""
 

@@ -1,0 +1,103 @@
+"""A folder that an earlier release left, and the present bot started on it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.app import Bot
+from bot.localslack import LocalSlack, Person
+from tests.acceptance.agent import Agent
+from tests.acceptance.company import APPROVALS, CLEO, workspace
+from tests.releases.staging import Json, Later, Place, put_back
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Left:
+    """What the release left, and the present bot beside it."""
+
+    place: Place
+    said: Json
+    """What its agent remembered and its workspace showed."""
+    files: Path
+    """What else it wrote: anchors, an export of the journal."""
+    bot: Bot
+    agent: Agent
+    cleo: Person
+
+    def action(self, name: str) -> Json:
+        """Return an action as the agent remembers it."""
+        found: Json = self.said["actions"][name]
+        return found
+
+    async def of(self, name: str) -> list[Json]:
+        """Return the actions of a thread."""
+        return list((await self.thread(name))["actions"])
+
+    async def thread(self, name: str, *states: str) -> Json:
+        """Return a thread, once it is in one of these states."""
+        started = {"id": self.said["threads"][name]}
+        if states:
+            return await self.agent.thread(started, *states)
+        return await self.agent.ask("GET", f"/v1/threads/{started['id']}")
+
+    def old_card(self, action_id: str) -> Json:
+        """Return the card of an action as the release drew it."""
+        (channel,) = (each for each in self.said["slack"]["conversations"] if each["id"] == APPROVALS)
+        found = [
+            message
+            for message in channel["messages"].values()
+            if action_id in json.dumps(message["blocks"])
+            and '"action_id": "approve"' in json.dumps(message["blocks"])
+        ]
+        return dict(found[-1])
+
+    async def press(self, action_id: str, button: str = "approve", person: Person | None = None) -> None:
+        """Click a button of the card as the release drew it, whatever the present bot makes of the card."""
+        card = self.old_card(action_id)
+        shelf = self.place.slack.state.conversations[APPROVALS].messages
+        shelf[card["ts"]].blocks = card["blocks"]
+        clicked = await (person or self.cleo).click(APPROVALS, card["ts"], button)
+        assert clicked.acked, clicked
+
+
+@pytest.fixture(params=["v0_1"])
+def release(request: pytest.FixtureRequest) -> Path:
+    """The folder of a release's fixture."""
+    return HERE / str(request.param)
+
+
+@pytest.fixture
+def folder(release: Path, tmp_path: Path) -> Path:
+    """What the release left, unpacked."""
+    with tarfile.open(release / "left.tar.xz") as tar:
+        tar.extractall(tmp_path, filter="fully_trusted")
+    shutil.copy(release / "policy.yaml", tmp_path)
+    (tmp_path / "data" / "secret").chmod(0o600)
+    return tmp_path
+
+
+@pytest.fixture
+async def left(release: Path, folder: Path) -> AsyncIterator[Left]:
+    """The present bot, a moment after the release's last."""
+    said = json.loads((folder / "left.json").read_text())
+    clock = Later(said["made_at"] + 60)
+    async with LocalSlack(
+        workspace(), rate_scale=None, retry_scale=0, ack_timeout=10.0, clock=clock
+    ) as slack:
+        put_back(slack, said["slack"])
+        place = Place(slack, folder, clock)
+        async with (
+            place.run() as bot,
+            Agent(bot.api_url, said["token"]) as agent,
+            slack.person(CLEO) as cleo,
+        ):
+            yield Left(place, said, release, bot, agent, cleo)
