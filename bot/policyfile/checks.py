@@ -10,6 +10,7 @@ from bot.domain.risk import Tier
 from bot.policyfile.action_checks import check_action
 from bot.policyfile.build import build_kind
 from bot.policyfile.document import Path
+from bot.policyfile.fields import NAME
 from bot.policyfile.messages import did_you_mean
 from bot.policyfile.model import ActionModel
 from bot.policyfile.parts import Parts
@@ -20,7 +21,7 @@ def check_parts(parts: Parts) -> None:
     data = parts.document.data
     admins = data.get("admins") if isinstance(data, dict) else None
     for index, name in enumerate(admins if isinstance(admins, list) else ()):
-        if isinstance(name, str):
+        if isinstance(name, str) and NAME.fullmatch(name):  # any other text has its problem already
             parts.check_name(("admins", index), name, "people", "admin")
     _check_chains(parts)
     tiers = _check_tiers(parts)

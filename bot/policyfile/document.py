@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from bot.errors import Problem
+from bot.policyfile.syntax import syntax_problem
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
@@ -32,7 +33,6 @@ Path = tuple[str | int, ...]
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_COMMENT_INSTEAD = re.compile(r"[:,\[{]\s+#([\w-]+)")
 _INT = re.compile(r"[-+]?[0-9]+")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -156,7 +156,8 @@ class _Reader:
         try:
             return next(self._events)
         except yaml.MarkedYAMLError as error:
-            self._fatal(*_syntax_problem(error, self._document.lines))
+            line, column, what, hint = syntax_problem(error, self._document.lines)
+            self._fatal(Mark(line, column), what, hint)
         except yaml.reader.ReaderError as error:
             lines = _LINE_BREAK.split(self._text[: error.position])
             mark = Mark(len(lines) - 1, len(lines[-1]))
@@ -271,30 +272,3 @@ def _mark(event: Any) -> Mark:
 
 def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-_SYNTAX_HINTS = (
-    ("mapping values are not allowed", "quote a text that holds ': ', and check the indentation"),
-    ("cannot start any token", "quote a text that begins with @, ` or %, and indent with spaces, not tabs"),
-    ("did not find expected ',' or ']'", "close the list with ]"),
-    ("did not find expected ',' or '}'", "close the mapping with }"),
-    ("did not find expected key", "check the indentation of this line and of the one above"),
-    ("could not find expected ':'", "write key: value, with a space after the colon"),
-    ("unexpected end of stream", "close the quotation mark"),
-)
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Mark, str, str]:
-    place = error.problem_mark or error.context_mark
-    mark = Mark(place.line, place.column) if place else Mark(0, 0)
-    problem = error.problem or "it cannot be read"
-    hint = next((hint for part, hint in _SYNTAX_HINTS if part in problem), "")
-    where = f" {error.context}" if error.context else ""
-    began = error.context_mark.line if error.context and error.context_mark else mark.line
-    if began != mark.line:
-        where += f" that began in line {began + 1}"
-    for number in range(began, min(mark.line + 1, len(lines))):
-        if found := _COMMENT_INSTEAD.search(lines[number]):
-            mark = Mark(number, found.start(1) - 1)
-            hint = f'quote what begins with #, as "#{found[1]}"; as it is, the rest of the line is a comment'
-    return mark, f"not YAML: {problem}{where}", hint

@@ -27,7 +27,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
 _SHARE = re.compile(r"(100|[0-9]{1,2})%")
 _CHANNEL = re.compile(r"#[a-z0-9_\-\u00c0-\uffff]{1,80}|[CG][A-Z0-9]{2,20}")
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _TOOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
 _TEXT_LIMIT = 300
@@ -113,6 +113,22 @@ def _of_shape(shape: re.Pattern[str], what: str, hint: str) -> Callable[[Any], s
         return value
 
     return check
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, str) and NAME.fullmatch(value):
+        return value
+    for shape, key, many in ((USER_ID, "users", f"[{value}]"), (USERGROUP_ID, "usergroup", value)):
+        if isinstance(value, str) and shape.fullmatch(value):
+            where = (
+                f"a Slack id stands under `people` alone: add a name there, as somebody: {{{key}: {many}}}"
+            )
+            raise problem(
+                f"{_shown(value)} is a Slack id, not a name of `people`", f"{where}, and write it here"
+            )
+    raise problem(
+        f"{_shown(value)} is not a name", "write small letters, digits and dashes, as release-leads"
+    )
 
 
 def _channel(value: Any) -> str:
@@ -230,8 +246,8 @@ UserGroupId = Annotated[
 ]
 Name = Annotated[
     str,
-    PlainValidator(_of_shape(_NAME, "a name", "write small letters, digits and dashes, as release-leads")),
-    _string_schema(_NAME.pattern, "release-leads"),
+    PlainValidator(_name),
+    _string_schema(NAME.pattern, "release-leads"),
 ]
 Argument = Annotated[
     str,
@@ -253,9 +269,9 @@ Tool = Annotated[
 ListRef = Annotated[
     str,
     PlainValidator(
-        _of_shape(re.compile(r"\$" + _NAME.pattern), "a list", "write [a, b], or $name of one in lists")
+        _of_shape(re.compile(r"\$" + NAME.pattern), "a list", "write [a, b], or $name of one in lists")
     ),
-    _string_schema(r"\$" + _NAME.pattern, "$partner_domains"),
+    _string_schema(r"\$" + NAME.pattern, "$partner_domains"),
 ]
 ArgumentRef = Annotated[
     str,

@@ -406,6 +406,44 @@ CASES = [
         id="people in two ways",
     ),
     pytest.param(
+        BASE + "admins: [U0CLEO]\n",
+        [
+            "28:10: 'U0CLEO' is a Slack id, not a name of `people`; a Slack id stands under `people` alone: add a name there, as somebody: {users: [U0CLEO]}, and write it here"
+        ],
+        id="a Slack id where a name is wanted",
+    ),
+    pytest.param(
+        BASE.replace("approvers: [leads]", "approvers: [S0FINANCE]"),
+        [
+            "23:42: 'S0FINANCE' is a Slack id, not a name of `people`; a Slack id stands under `people` alone: add a name there, as somebody: {usergroup: S0FINANCE}, and write it here"
+        ],
+        id="a Slack group's id where a name is wanted",
+    ),
+    pytest.param(
+        BASE.replace('"#digest", every', '"#digest, every'),
+        ["21:15: not YAML: this quotation mark is not closed in its line; close it"],
+        id="a quotation mark that the next one closes, lines later",
+    ),
+    pytest.param(
+        BASE.replace("why: read only", "why: 'read only, it''s fine") + "# it's\n",
+        ["27:49: not YAML: this quotation mark is not closed in its line; close it"],
+        id="a quotation mark that nothing closes",
+    ),
+    pytest.param(
+        BASE.replace("why: read only", "why: read: only"),
+        [
+            "27:53: not YAML: a second colon, in a text without quotation marks; put the whole text in quotation marks"
+        ],
+        id="a colon in a text, inside braces",
+    ),
+    pytest.param(
+        with_action("risk: {reversible: false, blast_radius: high}\nsays: note: fine"),
+        [
+            "30:15: not YAML: a second colon, in a text without quotation marks; put the whole text in quotation marks"
+        ],
+        id="a colon in a text, in a line of its own",
+    ),
+    pytest.param(
         BASE + "admins: [leadz]\n",
         ["28:10: admin `leadz` is not in `people`; did you mean leads?"],
         id="an admin that names nobody",
