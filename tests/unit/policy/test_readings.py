@@ -95,7 +95,7 @@ def test_every_url_reader_finds_the_host_that_is_accepted(text: str) -> None:
         return
     assert urlsplit(text).hostname == address.domain
     assert urlsplit(text).username is None
-    assert URL(text).host == address.domain
+    assert URL(text).raw_host == address.domain
     assert URL(text).user is None
     assert read_hostname(address.domain) is not None
     again = read_url(address.normal)
