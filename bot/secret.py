@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from bot.domain.digest import Keyring
 from bot.domain.record import ActionRecord
 from bot.errors import SettingsError
 from bot.membrane import fits
@@ -28,7 +29,7 @@ def secret_of(settings: Settings, kept: Sequence[ActionRecord]) -> bytes:
     written under is not there.
     """
     secret = settings.digest_key(generate=not kept)
-    if fits(secret, kept):
+    if fits(Keyring.of(secret), kept):
         return secret
     which = "MEMBRANE_SECRET" if settings.secret is not None else settings.data / "secret"
     raise SettingsError(

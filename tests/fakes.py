@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hmac
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import date
+from typing import Any
+
+import orjson
+from sqlalchemy import text
 
 from bot.domain.escalation import Chain, Delay, Repeat, Step
 from bot.domain.people import Users
@@ -12,6 +17,7 @@ from bot.domain.policy_model import DeclaredRisk, GatedTier, Kind, Limits, OwnSe
 from bot.domain.risk import BlastRadius, Tier
 from bot.errors import MembraneError
 from bot.membrane import Resolved
+from bot.store.database import Database, Transaction
 
 SECRET = b"a secret of thirty-two characters"
 ADA, BEN, CLEO, DIA, GUS = "U0ADA", "U0BEN", "U0CLEO", "U0DIA", "U0GUS"
@@ -102,3 +108,22 @@ def policy(
         limits=Limits(open_per_agent=open_per_agent),
         **changes,  # type: ignore[arg-type]
     )
+
+
+def as_of_version_1(db: Database, *args: dict[str, Any]) -> Awaitable[None]:
+    """Give what is stored the args digests that the release before versions made.
+
+    `args` are what the actions, in order, were proposed with, where the store does not keep all of it.
+    """
+
+    def work(tx: Transaction) -> None:
+        rows = tx.connection.execute(text("SELECT id, kind, args FROM actions ORDER BY id")).all()
+        for place, row in enumerate(rows):
+            canonical = orjson.dumps(args[place], option=orjson.OPT_SORT_KEYS) if args else row.args
+            data = canonical.encode() if isinstance(canonical, str) else canonical
+            digest = hmac.digest(SECRET, row.kind.encode() + b"\n" + data, "sha256").hex()
+            for table, column in (("actions", "id"), ("reviews", "action_id"), ("executions", "action_id")):
+                change = f"UPDATE {table} SET args_digest = :digest WHERE {column} = :id"
+                tx.connection.execute(text(change), {"digest": digest, "id": row.id})
+
+    return db.write(work)

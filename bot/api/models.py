@@ -17,7 +17,7 @@ from bot.membrane.executing import MAX_DETAIL
 KEY = r"^[\x21-\x7e]{1,200}$"
 """An idempotency key: printable ASCII without spaces."""
 EXAMPLE_ID = "act_019c8f3a2b4d5e6f708192a3b4c"
-EXAMPLE_DIGEST = "6f1c" * 16
+EXAMPLE_DIGEST = "2.1f0c9a3b." + "6f1c" * 16
 
 SlackUser = Annotated[str, Field(pattern=f"^{USER_ID.pattern}$", examples=["U0AAA"])]
 IdempotencyKey = Annotated[

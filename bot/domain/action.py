@@ -1,8 +1,7 @@
-"""What an agent wants to do, and the digest that binds a person's answer to exactly those arguments."""
+"""What an agent wants to do, checked, and the one JSON text of its arguments."""
 
 from __future__ import annotations
 
-import hmac
 import math
 import re
 from collections.abc import Mapping
@@ -63,14 +62,6 @@ def _check(value: Any, path: str, depth: int) -> None:
             raise BadAction(f"{path} is {value}, which JSON cannot hold")
     elif kind not in (str, int, bool, type(None)):
         raise BadAction(f"{path} is a {kind.__name__}, which JSON cannot hold")
-
-
-def args_digest(secret: bytes, kind: str, canonical: bytes) -> str:
-    """Return the keyed digest of a kind and its canonical arguments, as 64 hex digits.
-
-    Keyed (HMAC-SHA256 with the bot's own secret) because a plain hash of a small secret can be guessed.
-    """
-    return hmac.digest(secret, kind.encode() + b"\n" + canonical, "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,7 @@ async def carry_out(
     report, an idempotent kind runs again under the same key; of any other, what happened stays unknown.
     """
     try:
-        digest = seat.membrane.digest_of(action)
-        claim = await seat.reach(seat.membrane.claim(action_id, digest, rerun=True))
+        claim = await seat.reach(seat.membrane.claim(action_id, action, rerun=True))
     except ClaimRefused as refused:
         return await _refused(seat, action_id, refused)
     with _running(claim, action) as run:

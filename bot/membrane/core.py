@@ -11,7 +11,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from bot.domain.action import Action, args_digest
+from bot.domain.action import Action
+from bot.domain.digest import Keyring, args_digest, matches
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review
@@ -86,7 +87,7 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """`secret` keys the args digests and the `vault`, which seals the rows of hosted threads.
+    """`keyring` keys the args digests and the `vault`, which seals the rows of hosted threads.
 
     `worker` names this process in leases.
     """
@@ -94,7 +95,7 @@ class Core:
     db: Database
     policy: Callable[[], Policy]
     people: Directory
-    secret: bytes = field(repr=False)
+    keyring: Keyring
     bells: Bells
     clock: Callable[[], float] = time.time
     new_id: Callable[[str], str] = field(default_factory=lambda: Ids().new)
@@ -103,11 +104,15 @@ class Core:
     vault: Vault = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vault", Vault(self.secret, "rows"))
+        object.__setattr__(self, "vault", Vault(self.keyring.current.secret, "rows"))
 
     def digest_of(self, action: Action) -> str:
         """Return the keyed args digest of an action."""
-        return args_digest(self.secret, action.kind, action.canonical)
+        return args_digest(self.keyring, action.kind, action.args)
+
+    def digest_fits(self, digest: str, action: Action) -> bool:
+        """Whether an args digest, also one of an earlier release or secret, is of this action."""
+        return matches(self.keyring, digest, action.kind, action.args)
 
 
 def the_action(connection: Connection, action_id: str, agent: str | None = None) -> ActionRecord:

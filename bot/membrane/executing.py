@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from bot.domain.action import args_digest
+from bot.domain.action import Action
+from bot.domain.digest import result_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
@@ -26,9 +25,11 @@ class Executing:
         self._core = core
 
     async def claim(
-        self, action_id: str, args_digest: str, *, agent: str | None = None, rerun: bool = False
+        self, action_id: str, asked: str | Action, *, agent: str | None = None, rerun: bool = False
     ) -> Claim:
         """Claim an action's effect: once, for those arguments, while the approval is good.
+
+        `asked` is the args digest that the caller was given, or the action as it is about to run.
 
         With `rerun` an effect that was claimed and never reported may be claimed once more under the same
         key, if its kind is idempotent. Raises NotFound, or ClaimRefused with the reason; one that lapsed
@@ -39,7 +40,7 @@ class Executing:
 
         def work(tx: Transaction) -> Claim | ClaimRefused:
             action = _the_agents_own(tx, action_id, agent)
-            return self._claim(tx, action, args_digest, rerun=rerun)
+            return self._claim(tx, action, asked, rerun=rerun)
 
         claimed = await core.db.write(work)
         core.bells.moved(action_id)
@@ -48,10 +49,10 @@ class Executing:
         return claimed
 
     def _claim(
-        self, tx: Transaction, action: ActionRecord, args_digest: str, *, rerun: bool
+        self, tx: Transaction, action: ActionRecord, asked: str | Action, *, rerun: bool
     ) -> Claim | ClaimRefused:
         now = self._core.clock()
-        if args_digest != action.args_digest:
+        if not self._is_of(action, asked):
             raise ClaimRefused(
                 Refusal.ARGS_CHANGED, "the args digest is not of the arguments that were ruled"
             )
@@ -69,6 +70,11 @@ class Executing:
         redraw(tx, action.id, now)
         _journal_claim(tx, action, now, key, attempt)
         return Claim(key, attempt, the_action(tx.connection, action.id))
+
+    def _is_of(self, action: ActionRecord, asked: str | Action) -> bool:
+        if isinstance(asked, Action):
+            return self._core.digest_fits(action.args_digest, asked)
+        return asked == action.args_digest
 
     def _claim_again(self, tx: Transaction, action: ActionRecord, now: float, *, rerun: bool) -> Claim:
         earlier = executions.of_action(tx.connection, action.id)[-1]
@@ -144,7 +150,7 @@ class Executing:
         """Return what the journal keeps of a result: keyed, as the result may be small and secret."""
         if result is None:
             return None
-        return args_digest(self._core.secret, "result", orjson.dumps(result, option=orjson.OPT_SORT_KEYS))
+        return result_digest(self._core.keyring, result)
 
 
 def _the_agents_own(tx: Transaction, action_id: str, agent: str | None) -> ActionRecord:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from bot.domain.action import Action
+from bot.domain.digest import Keyring
 from bot.domain.policy import Policy
 from bot.domain.ruling import Ruling
 from bot.membrane.admins import Admins
@@ -29,22 +30,23 @@ from bot.store.database import Database, Transaction
 class Membrane:
     """What agents, reviewers, the clock, the graph host and the courier ask, each in an object of its own.
 
-    `policy` returns the policy in force. `secret` keys the args digests. `clock` returns seconds since the
-    epoch, UTC.
+    `policy` returns the policy in force. `secret` keys the args digests: one secret, or a ring of the one in
+    use and older ones. `clock` returns seconds since the epoch, UTC.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a list of names, one a line
         self,
         db: Database,
         policy: Callable[[], Policy],
         people: Directory,
         *,
-        secret: bytes,
+        secret: bytes | Keyring,
         bells: Bells | None = None,
         clock: Callable[[], float] = time.time,
         ids: Callable[[str], str] | None = None,
     ) -> None:
-        self._core = core = Core(db, policy, people, secret, bells or Bells(), clock, ids or Ids().new)
+        ring = secret if isinstance(secret, Keyring) else Keyring.of(secret)
+        self._core = core = Core(db, policy, people, ring, bells or Bells(), clock, ids or Ids().new)
         self.bells = core.bells
         self.admins = Admins(core)
         self.outbox = Outbox(core)
@@ -105,7 +107,7 @@ class Membrane:
 
     def vault(self, purpose: str) -> Vault:
         """Return what seals values of one purpose, under a key of its own."""
-        return Vault(self._core.secret, purpose)
+        return Vault(self._core.keyring.current.secret, purpose)
 
     @property
     def policy(self) -> Policy:
@@ -119,6 +121,10 @@ class Membrane:
     def digest_of(self, action: Action) -> str:
         """Return the keyed args digest of an action."""
         return self._core.digest_of(action)
+
+    def digest_fits(self, digest: str, action: Action) -> bool:
+        """Whether an args digest, also one of an earlier release or secret, is of this action."""
+        return self._core.digest_fits(digest, action)
 
     async def open_reviews(self) -> int:
         """Return how many reviews are pending."""

@@ -62,7 +62,7 @@ class Proposals:
         key = place["idempotency_key"]
         earlier = actions.by_key(tx.connection, action.agent, key) if key else None
         if earlier is not None:
-            if earlier.args_digest != self._core.digest_of(action):
+            if not self._core.digest_fits(earlier.args_digest, action):
                 raise Conflict(f"the idempotency key {key!r} was used for another action, {earlier.id}")
             return standing_of(tx.connection, earlier.id)
         return record(self._core, tx, action, ruling, **place)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.action import Action
+from bot.domain.digest import alternatives
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import withheld
 from bot.domain.review import ActionState
@@ -33,11 +34,12 @@ def record(
     """
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
-    digest, action = core.digest_of(action), withheld(action, ruling.redact)
+    same = alternatives(core.keyring, action.kind, action.args)
+    digest, action = same[0], withheld(action, ruling.redact)
     limits, now = core.policy().limits, core.clock()
     since = now - limits.remember_rejection_s
-    if remembered := actions.rejected_since(tx.connection, action.agent, digest, since):
-        return _record_remembered(core, tx, action, ruling, remembered=remembered, **place)
+    if remembered := actions.rejected_since(tx.connection, action.agent, same, since):
+        return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
     if capped:
         _check_cap(tx, action.agent, limits.open_per_agent, now)
     proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
@@ -73,6 +75,7 @@ def _record_remembered(
     action: Action,
     ruling: Ruling,
     *,
+    digest: str,
     remembered: ActionRecord,
     **place: Any,
 ) -> Standing:
@@ -85,7 +88,7 @@ def _record_remembered(
             core,
             action,
             ruling=ruling,
-            digest=remembered.args_digest,
+            digest=digest,
             now=now,
             state=ActionState.REJECTED,
             **place,

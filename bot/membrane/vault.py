@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bot.domain.action import args_digest, canonical_json
+from bot.domain.digest import Keyring, matches
 from bot.domain.record import ActionRecord
-from bot.errors import BadAction, StoreError
+from bot.errors import StoreError
 
 NONCE = 12
 """Bytes of a nonce."""
@@ -67,18 +67,11 @@ class Vault:
         return value
 
 
-def fits(secret: bytes, kept: Iterable[ActionRecord]) -> bool:
-    """Whether what is kept was written under this secret, by the args digests; True where nothing tells.
+def fits(keyring: Keyring, kept: Iterable[ActionRecord]) -> bool:
+    """Whether what is kept was written under a secret of this ring; True where nothing tells.
 
-    One match is enough, since a row that somebody changed matches under no secret. Where arguments are
-    redacted, the digest is of what is not kept.
+    The args digests tell. One match is enough, since a row that somebody changed matches under no secret.
+    Where arguments are redacted, the digest is of what is not kept.
     """
     telling = [each for each in kept if not each.ruling.redact]
-    return not telling or any(_digest(secret, each) == each.args_digest for each in telling)
-
-
-def _digest(secret: bytes, action: ActionRecord) -> str | None:
-    try:
-        return args_digest(secret, action.kind, canonical_json(action.args))
-    except BadAction:
-        return None
+    return not telling or any(matches(keyring, each.args_digest, each.kind, each.args) for each in telling)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.digest import DIGEST
 from bot.domain.record import NOT_TOLD, ActionRecord, Clicked, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import MembraneError
@@ -35,7 +36,6 @@ NOT_OURS = "That button is not one of ours, so nothing was changed."
 
 _REVIEW_ID = re.compile(r"rev_[A-Za-z0-9_-]{1,64}")
 _ACTION_ID = re.compile(r"act_[A-Za-z0-9_-]{1,64}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _TS = re.compile(r"\d{1,20}\.\d{1,10}")
 
@@ -93,7 +93,7 @@ def decode_receipt(value: Any) -> PressedReceipt:
         pressed = PressedReceipt(data["a"], data["n"], data["d"])
         sound = (
             _ACTION_ID.fullmatch(pressed.action_id)
-            and _DIGEST.fullmatch(pressed.args_digest)
+            and DIGEST.fullmatch(pressed.args_digest)
             and type(pressed.number) is int
             and 0 < pressed.number < MOST_RECEIPTS
         )
@@ -120,7 +120,7 @@ def decode(value: Any) -> Pressed:
         sound = (
             _REVIEW_ID.fullmatch(pressed.review_id)
             and _ACTION_ID.fullmatch(pressed.action_id)
-            and _DIGEST.fullmatch(pressed.args_digest)
+            and DIGEST.fullmatch(pressed.args_digest)
             and type(pressed.page) is int
             and 0 <= pressed.page < MOST_PAGES
         )

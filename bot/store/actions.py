@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -195,9 +196,18 @@ def link(connection: Connection, action_id: str, interrupt_id: str) -> None:
     _LINK.changed(connection, {"action_id": action_id, "to": interrupt_id})
 
 
-def rejected_since(connection: Connection, agent: str, digest: str, since: float) -> ActionRecord | None:
-    """Return the latest rejection by a person of the same action of the same agent, or None."""
-    return _one(_REJECTED.first(connection, {"agent": agent, "digest": digest, "since": since}))
+def rejected_since(
+    connection: Connection, agent: str, digests: Iterable[str], since: float
+) -> ActionRecord | None:
+    """Return a rejection by a person of the same action of the same agent, or None.
+
+    `digests` are all that the action may be stored under; of each, the latest rejection counts.
+    """
+    for digest in digests:
+        found = _REJECTED.first(connection, {"agent": agent, "digest": digest, "since": since})
+        if found is not None:
+            return record_of(found)
+    return None
 
 
 def oldest_undigested(connection: Connection) -> float | None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.action import Action, args_digest, canonical_json
+from bot.domain.action import Action, canonical_json
+from bot.domain.digest import Keyring, args_digest
 from bot.domain.operators import Condition, Op
 from bot.domain.policy_changes import changes_between
 from bot.domain.redaction import Redacted, redact, scrub, withheld
@@ -111,7 +112,8 @@ def test_conditions_see_what_people_do_not() -> None:
 def test_the_digest_covers_what_is_redacted() -> None:
     one, two = (Action.of("x.y", {"card": card}, agent="bot") for card in ("1111", "2222"))
     assert withheld(one, ("card",)).canonical == withheld(two, ("card",)).canonical
-    assert args_digest(b"k", one.kind, one.canonical) != args_digest(b"k", two.kind, two.canonical)
+    ring = Keyring.of(b"k")
+    assert args_digest(ring, one.kind, one.args) != args_digest(ring, two.kind, two.args)
 
 
 def test_a_change_of_what_is_redacted_is_said() -> None:

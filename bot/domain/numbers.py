@@ -1,0 +1,90 @@
+"""One reading of each number: what a double cannot hold is not a number here, and spellings are one value.
+
+A float means its shortest decimal, the one that is shown everywhere. So what was sent, what is shown and what
+is compared are one value, and `900`, `900.0` and `9e2` are one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+EXACT = 2**53
+"""Below this, each whole double is exactly the integer that it is written as."""
+LEAST, MOST = -(2**63), 2**64 - 1
+"""The integers that the store keeps exactly."""
+
+
+class Inexact:
+    """A number that a double would round, or that is out of its range, as it was written.
+
+    A reader puts it where the number stood, and the check of the arguments refuses it with its path.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __str__(self) -> str:
+        """Return what is wrong with it and what to send instead."""
+        shown = self.text if len(self.text) <= 60 else f"{self.text[:60]}…"
+        return (
+            f"{shown}, which a 64-bit number cannot hold exactly; send it as text, or with at most 15 "
+            "significant digits"
+        )
+
+
+def read_float(text: str) -> float | Inexact:
+    """Return the float of a JSON or YAML number with a fraction or an exponent, if it holds it exactly.
+
+    Exactly: the shortest decimal of the double is the number that was written.
+    """
+    try:
+        value = float(text)
+        written = Decimal(text)
+    except (ValueError, InvalidOperation):
+        return Inexact(text)
+    return value if Decimal(repr(value)) == written else Inexact(text)
+
+
+def read_int(text: str) -> int | Inexact:
+    """Return the integer of a JSON or YAML number, if the store can keep it."""
+    if len(text) > len(str(LEAST)):
+        return Inexact(text)
+    value = int(text)
+    return value if LEAST <= value <= MOST else Inexact(text)
+
+
+def exact(value: float) -> int | float:
+    """Return a number as what it means, so that Python compares it exactly with others.
+
+    Whole numbers of 64 bits come back as integers, and no zero is negative.
+    """
+    if type(value) is not float or not value.is_integer():
+        return value
+    whole = int(value) if -EXACT <= value <= EXACT else int(Decimal(repr(value)))
+    return whole if LEAST <= whole <= MOST else value
+
+
+def beyond(value: float) -> int | float:
+    """Return a number to be compared: a float of 2^53 or more as the integer that its decimal is."""
+    if type(value) is float and abs(value) >= EXACT and value.is_integer():
+        return int(Decimal(repr(value)))
+    return value
+
+
+def normal(value: Any) -> Any:
+    """Return plain JSON with each number in its one form."""
+    kind = type(value)
+    if kind is float:
+        return exact(value)
+    if kind is list or kind is tuple:
+        return [normal(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: item if type(item) is str else normal(item) for key, item in value.items()}
+    return value
