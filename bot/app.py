@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -22,16 +21,20 @@ from bot.clock import SteadyClock
 from bot.domain.policy import Policy
 from bot.errors import PolicyError, SettingsError
 from bot.graph.host import Host
+from bot.graph.hosted import hosted
 from bot.heartbeat import EVERY_S, Heartbeat
 from bot.jobs import Jobs
+from bot.loopwatch import LoopWatch
 from bot.membrane import Membrane
 from bot.membrane.retention import Retention
 from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, parse
 from bot.policyfile.loading import read
+from bot.prints import printed_to_log
 from bot.secret import newest, secret_of
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
+from bot.stopping import EXIT_S, end_after, on_signal
 from bot.store.database import Database, open_database
 
 GRACE_S = 10.0
@@ -85,6 +88,10 @@ class Bot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop everything, in order."""
         await self._stack.aclose()
 
     async def _start(self) -> None:
@@ -107,12 +114,14 @@ class Bot:
             membrane,
             settings.graphs,
             settings.threads_database,
+            concurrency=settings.concurrency,
             retain_s=settings.retain_s,
             interval_s=settings.sweep_s,
             clock=self._clock,
         )
         await host.start()
         self._stack.push_async_callback(host.stop, GRACE_S)
+        await self._stack.enter_async_context(LoopWatch(host.where))
         await host.tell_refused()
         self._jobs = jobs = self._make_jobs()
         metrics = Metrics(membrane, db, lambda: jobs.last_success, clock=self._clock)
@@ -121,7 +130,7 @@ class Bot:
         self._stack.push_async_callback(jobs.stop)
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
-        parts = {"slack": slack.trouble, "courier": self._courier}
+        parts = {"slack": slack.trouble, "courier": self._courier, "graphs": host.trouble}
         health = Health(lambda: jobs.last_success, parts, every_s=jobs.every_s, clock=self._clock)
         self._start_keeping(db)
         if settings.heartbeat_url is not None:
@@ -265,12 +274,17 @@ async def serve(settings: Settings) -> None:
         # What stands by now stays. A full collection over it takes a tenth of a second, and answers no click.
         gc.collect()
         gc.freeze()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, bot.stop)
-        await bot.stopped()
-        log.info("stopping; what waits goes on at the next start")
+        with on_signal(lambda: loop.call_soon_threadsafe(bot.stop)):
+            await bot.stopped()
+            log.info("stopping; what waits goes on at the next start")
+            await bot.close()
 
 
 def run(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT, in a loop of its own."""
-    asyncio.run(serve(settings))
+    """Run the bot until SIGTERM or SIGINT, in a loop of its own. What hosted code prints is logged.
+
+    The process ends soon after, whatever hosted code left running in threads.
+    """
+    with printed_to_log(hosted):
+        asyncio.run(serve(settings))
+    end_after(EXIT_S, 0, "threads of hosted code do not end, and are left behind")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -14,6 +15,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from bot.domain.policy import Policy
 from bot.errors import GraphRefused, NotFound
 from bot.graph.declared import declared_types
+from bot.graph.hosted import hosting
 from bot.graph.inspection import problems_of, version_of
 from bot.graph.loading import AnyGraph, GraphSpec, Hosted, load_graph, read_specs
 
@@ -43,7 +45,9 @@ class Graphs:
         """Load the graphs of MEMBRANE_GRAPHS. What is wrong with one is kept, and logged as an error."""
         for spec in self._specs(named):
             try:
-                graph = under(await load_graph(spec, stack), saver)
+                with hosting(spec.name):
+                    loaded = await load_graph(spec, stack)
+                graph = under(loaded, saver)
                 self.hosted[spec.name] = Hosted(spec.name, graph, version_of(graph), folder=spec.path.parent)
             except GraphRefused as refused:
                 self._refuse(spec.name, str(refused))
@@ -89,6 +93,11 @@ class Graphs:
     def names(self) -> tuple[str, ...]:
         """The names of the graphs that are loaded, sorted."""
         return tuple(sorted(self.hosted))
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders that the graphs' own code is in."""
+        return {hosted.folder for hosted in self.hosted.values() if hosted.folder is not None}
 
     def usable(self, name: str) -> Hosted:
         """Return a graph whose threads may run. Raises NotFound, or GraphRefused with why."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -14,8 +15,10 @@ import structlog
 from bot.domain.policy import Policy
 from bot.domain.record import InterruptRecord, ThreadRecord
 from bot.errors import MembraneError
+from bot.graph.frames import place_in
 from bot.graph.graphs import Graphs
 from bot.graph.parking import STALLED_S, Later, Parking
+from bot.graph.pool import LONG_S, Divided, ToolThreads
 from bot.graph.retention import Retention
 from bot.graph.running import Runner
 from bot.graph.saver import open_saver
@@ -25,6 +28,8 @@ SWEEP_LIMIT_S = 30.0
 """A sweep that takes longer is broken off: one that hangs would never run again."""
 CANCEL_S = 5.0
 """How long a stop waits for runs that it broke off."""
+THREADS_EACH = 2
+"""Threads for synchronous nodes and tools, for each thread of a graph that may run at once."""
 DAY_S = 86400.0
 
 log = structlog.get_logger(__name__)
@@ -56,9 +61,12 @@ class Host:
         self._retain_s = retain_s
         self._interval_s = interval_s
         self._clock = clock
+        self._threads = ToolThreads(THREADS_EACH * concurrency)
         self._all = Graphs()
         self._graphs = self._all.hosted
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._begun: dict[str, float] = {}
+        """When each of them was set going, in seconds of the monotonic clock."""
         self._owed: dict[str, float] = {}
         """Threads to look at, and from when. Made anew from the store at every start."""
         self._sweeping = asyncio.Lock()
@@ -72,6 +80,8 @@ class Host:
 
         A graph that something is wrong with is refused alone. Raises SettingsError or StoreError.
         """
+        asyncio.get_running_loop().set_default_executor(Divided(self._threads))
+        self._stack.callback(self._threads.close)
         try:
             vault = self._membrane.vault("threads")
             self._saver = await self._stack.enter_async_context(open_saver(self._path, vault))
@@ -213,6 +223,7 @@ class Host:
         return begun
 
     def _go(self, thread_id: str, run: Coroutine[Any, Any, None]) -> None:
+        self._begun[thread_id] = time.monotonic()
         self._tasks[thread_id] = asyncio.create_task(self._watch(thread_id, run), name=f"thread {thread_id}")
 
     async def _watch(self, thread_id: str, run: Coroutine[Any, Any, None]) -> None:
@@ -225,8 +236,25 @@ class Host:
             log.exception("a thread could not be handled; it is looked at again", thread=thread_id)
             self._owed[thread_id] = self._clock() + STALLED_S
         finally:
-            del self._tasks[thread_id]
+            del self._tasks[thread_id], self._begun[thread_id]
+            self._threads.give_up(thread_id)
             self._membrane.bells.threads.set()
+
+    async def trouble(self) -> str | None:
+        """Return in words why hosted threads have not gone on for long; None where they do."""
+        if stuck := self._threads.trouble(self._all.folders):
+            return stuck
+        if len(self._begun) < self._concurrency:
+            return None
+        for_s = time.monotonic() - max(self._begun.values())
+        if for_s < LONG_S:
+            return None
+        oldest = min(self._begun, key=self._begun.__getitem__)
+        return f"all {self._concurrency} places have been taken for {for_s:.0f} s; the longest by {oldest}"
+
+    def where(self, frame: FrameType | None) -> dict[str, str]:
+        """Return where a stack stands in hosted code, as fields of a log event."""
+        return place_in(frame, self._all.folders)
 
     async def run(self) -> None:
         """Sweep whenever a bell rings, and every `interval_s` seconds, until `stop`."""

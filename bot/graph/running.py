@@ -21,6 +21,7 @@ from bot.errors import BadAction, ClaimRefused, GraphRefused, NotFound, StoreErr
 from bot.graph.answer import answer_to
 from bot.graph.graphs import Graphs
 from bot.graph.hitl import Decider, Lapsed
+from bot.graph.hosted import hosting
 from bot.graph.interrupts import (
     GATE_SHAPE,
     HITL_BATCH,
@@ -184,7 +185,7 @@ class Runner:
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
-            with seated(seat):
+            with seated(seat), hosting(thread.id):
                 await hosted.graph.ainvoke(given, config, durability="sync")
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))

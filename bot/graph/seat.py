@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from bot.domain.record import ThreadRecord
 from bot.errors import GraphRefused
+from bot.graph.hosted import hosting
 from bot.membrane import Membrane
 
 T = TypeVar("T")
@@ -35,11 +36,13 @@ class Seat:
     async def reach(self, call: Coroutine[Any, Any, T]) -> T:
         """Await a call of the membrane, from whichever loop this runs on.
 
-        A tool that runs a sub-agent synchronously does so on a thread with a loop of its own.
+        A tool that runs a sub-agent synchronously does so on a thread with a loop of its own. What the
+        membrane does on the way is the bot's own, and waits for no tool.
         """
-        if asyncio.get_running_loop() is self.loop:
-            return await call
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self.loop))
+        with hosting(None):
+            if asyncio.get_running_loop() is self.loop:
+                return await call
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self.loop))
 
 
 _SEAT: ContextVar[Seat] = ContextVar("membrane_seat")

@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     graphs: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(graph_names)] = Field(
         (), description="graphs to host: name=path/file.py:graph, separated by commas, or a langgraph.json"
     )
+    concurrency: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="threads of hosted graphs that run at once; their synchronous code gets twice as many",
+    )
     retain_days: float = Field(
         7.0, ge=0, description="days for which a finished thread's saved state is kept; its record stays"
     )

@@ -204,18 +204,26 @@ class Process:
         self._reading: asyncio.Task[None] | None = None
         self.log: list[Json] = []
         """What it logged; a line that is no JSON is an event."""
+        self.raw: list[bytes] = []
+        """What it wrote, line by line, to stdout and stderr."""
 
     async def start(self) -> None:
         """Start it."""
         self._process = await asyncio.create_subprocess_exec(
-            PROGRAM, "run", cwd=self._folder, env=self._environment, stderr=asyncio.subprocess.PIPE
+            PROGRAM,
+            "run",
+            cwd=self._folder,
+            env=self._environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         assert self._process
-        assert self._process.stderr
-        async for line in self._process.stderr:
+        assert self._process.stdout
+        async for line in self._process.stdout:
+            self.raw.append(line)
             try:
                 self.log.append(json.loads(line))
             except ValueError:

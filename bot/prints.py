@@ -1,0 +1,140 @@
+"""What hosted code prints becomes log events, a line each: raw, it would corrupt a log in JSON."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+import structlog
+
+STDOUT = 1
+"""Its descriptor."""
+END_S = 1.0
+"""How long the end of what children print is waited for; a child that lives on keeps the pipe open."""
+MOST = 8 * 1024
+"""Characters of one line; what is longer is told in pieces."""
+
+log = structlog.get_logger("bot.prints")
+
+
+class _Printed(io.TextIOBase):
+    """A stream that logs what is written to it, line by line. Each thread has a line of its own."""
+
+    def __init__(self, name: str, real: TextIO, whose: Callable[[], str | None]) -> None:
+        self._name = name
+        self._real = real
+        self._whose = whose
+        self._lines = threading.local()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # it never changes
+        """As of the stream that it stands for."""
+        return self._real.encoding
+
+    @property
+    def buffer(self) -> io.BufferedIOBase:
+        """A stream of bytes, for those who write such."""
+        return _Bytes(self)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def write(self, text: str) -> int:
+        """Keep what is begun of a line, and log what is whole."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() needs a str, not {type(text).__name__}")
+        if getattr(
+            self._lines, "busy", False
+        ):  # the log itself failed, and says so: it may not go in a circle
+            return self._real.write(text)
+        *whole, rest = (getattr(self._lines, "begun", "") + text).split("\n")
+        while len(rest) > MOST:
+            whole, rest = [*whole, rest[:MOST]], rest[MOST:]
+        self._lines.begun = rest
+        for line in whole:
+            self._tell(line)
+        return len(text)
+
+    def _tell(self, line: str) -> None:
+        if not line.strip():
+            return
+        self._lines.busy = True
+        try:
+            thread = self._whose()
+            more = {"thread": thread} if thread is not None else {}
+            log.info("printed", stream=self._name, line=line.rstrip("\r")[:MOST], **more)
+        finally:
+            self._lines.busy = False
+
+    def flush(self) -> None:
+        """Nothing: a line that is begun is told once it is whole."""
+
+
+class _Bytes(io.BufferedIOBase):
+    """What is written to `sys.stdout.buffer`."""
+
+    def __init__(self, text: _Printed) -> None:
+        self._text = text
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        """Log bytes as text."""
+        content = bytes(memoryview(data).cast("B"))  # type: ignore[arg-type]  # whatever has bytes
+        self._text.write(content.decode(errors="replace"))
+        return len(content)
+
+
+@contextmanager
+def printed_to_log(whose: Callable[[], str | None]) -> Iterator[None]:
+    """Log what is printed inside. `whose` returns the thread whose code prints. Configure logs before.
+
+    What programs that hosted code starts write to the same stdout is logged too, without the thread.
+    """
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Printed("stdout", out, whose), _Printed("stderr", err, whose)
+    try:
+        with _children_to_log():
+            yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+@contextmanager
+def _children_to_log() -> Iterator[None]:
+    """Put a pipe in the place of the process's stdout, and log what comes out of it."""
+    try:
+        real = os.dup(STDOUT)
+    except OSError:  # a service may have none
+        yield
+        return
+    inlet, outlet = os.pipe()
+    os.dup2(outlet, STDOUT)
+    os.close(outlet)
+    reader = threading.Thread(target=_tell_lines, args=(inlet,), name="stdout", daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        os.dup2(real, STDOUT)
+        os.close(real)
+        reader.join(END_S)
+
+
+def _tell_lines(inlet: int) -> None:
+    with open(inlet, encoding="utf-8", errors="replace") as lines:
+        while line := lines.readline(MOST):
+            if line.strip():
+                log.info("printed", stream="stdout", line=line.rstrip())

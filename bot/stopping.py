@@ -1,0 +1,67 @@
+"""The end of the process, also where something does not let go: a tool that hangs, a loop that is held.
+
+What is in the databases is safe at any moment, so a process that does not end by itself can be ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+STOP_S = 25.0
+"""How long a stop may take in all. Kubernetes kills after 30 s."""
+EXIT_S = 3.0
+"""How long the interpreter may wait for threads that others started, once the bot itself has stopped."""
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def on_signal(stop: Callable[[], object], *, within_s: float = STOP_S) -> Iterator[None]:
+    """Call `stop` at SIGTERM or SIGINT; a process that has not ended `within_s` seconds later is ended.
+
+    `stop` is called from a signal handler. The handler is Python's own: asyncio's would wait until the loop
+    is free, and the loop may be what hangs.
+    """
+    asked = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+        stop()
+
+    def watch() -> None:
+        asked.wait()
+        end_after(within_s, 1, "the bot does not stop in time; what it had in hand goes on at the next start")
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_after(seconds: float, code: int, why: str) -> None:
+    """End the process, unless it has ended by itself by then."""
+
+    def end() -> None:
+        if threading.Event().wait(seconds):
+            return
+        names = sorted(each.name for each in threading.enumerate() if not each.daemon)
+        log.critical(why, threads=names)
+        logging.shutdown()
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+
+    threading.Thread(target=end, name="end", daemon=True).start()

@@ -1,0 +1,102 @@
+"""`membrane run` with hosted code that misbehaves: it stays up, says what is wrong, stops when told."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from bot.localslack import Person
+from tests.acceptance import hanging
+from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.company import ADMIN, APPROVALS
+from tests.acceptance.staging import GRAPHS, Process, Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MISBEHAVING = ",".join(
+    f"{name}={hanging.__file__}:{name}" for name in ("hang", "elsewhere", "hold", "chatter")
+)
+
+
+@pytest.fixture(autouse=True)
+def misbehaving(stage: Stage) -> None:
+    stage.settings["MEMBRANE_GRAPHS"] = f"{GRAPHS},{MISBEHAVING}"
+
+
+async def said(process: Process, words: str) -> dict[str, object]:
+    """Wait for a log event with these words, and return it."""
+
+    async def look() -> dict[str, object] | None:
+        found = process.logged(words)
+        return found[0] if found else None
+
+    return await eventually(look, what=words)
+
+
+async def test_hanging_tools_end_no_card_and_hold_up_no_stop(stage: Stage, cleo: Person) -> None:
+    """More than the default executor has threads. The kill that a supervisor would send is not needed."""
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        for number in range(8):
+            await agent.start("hang", {"text": str(number)})
+        await agent.start("elsewhere", {"text": "elsewhere"})
+        await said(process, "printed")
+        asked = await agent.propose("data.delete", {"what": "old logs"})
+        card = await cleo.wait_for_message(APPROVALS, "old logs")
+        await cleo.click(APPROVALS, card, "approve")
+        assert (await agent.wait_for(asked, "approved"))["state"] == "approved"
+        process.signal(signal.SIGTERM)
+        assert await process.ended() == 0
+
+
+async def test_what_holds_the_loop_is_named(stage: Stage) -> None:
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        thread = await agent.start("hold", {"text": "3"})
+        held = await said(process, "something holds the event loop")
+        assert held["tool"] == "sleepy"
+        assert held["thread"] == thread["id"]
+        assert str(held["at"]).startswith(f"sleepy ({hanging.__file__}:")
+        await said(process, "the event loop goes on")
+        await agent.thread(thread, "finished")
+
+
+async def test_a_held_loop_is_ended_with_the_process(stage: Stage) -> None:
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        await agent.start("hold", {"text": "600"})
+        await said(process, "something holds the event loop")
+        process.signal(signal.SIGTERM)
+        assert await process.ended(60) == 1
+        assert process.logged("the bot does not stop in time")
+
+
+async def test_what_hosted_code_prints_is_in_the_log_and_nowhere_between(stage: Stage) -> None:
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        thread = await agent.start("chatter", {"text": 'two\nlines, {"event": "forged"}'})
+        await agent.thread(thread, "finished")
+        process.signal(signal.SIGTERM)
+        assert await process.ended() == 0
+    printed = {line["line"]: line for line in process.logged("printed")}
+    for line in ("two", 'lines, {"event": "forged"}', "in bytes", "no newline, then one", "to stderr"):
+        assert printed[line]["thread"] == thread["id"], line
+    assert "from a child" in printed
+    assert [line for line in process.raw if not isinstance(json.loads(line), dict)] == []
+
+
+async def test_a_graph_that_is_refused_keeps_nothing_else_down(stage: Stage, cleo: Person) -> None:
+    wrong = stage.folder / "wrong.py"
+    wrong.write_text("import a_module_of_that_name_is_not_installed\n")
+    stage.settings["MEMBRANE_GRAPHS"] = f"wrong={wrong}:graph,{GRAPHS}"
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        assert process.logged("a graph is refused")[0]["graph"] == "wrong"
+        await cleo.wait_for_message(ADMIN, "The graph wrong is refused")
+        refused = await agent.ask("POST", "/v1/threads", expect=409, json={"graph": "wrong", "input": {}})
+        assert "ModuleNotFoundError" in refused["detail"]
+        assert await agent.problems() == {}
+        fine = await agent.start("ledger", {"kind": "db.read", "args": {}})
+        assert (await agent.thread(fine, "finished"))["actions"][0]["receipt"] == "executed"

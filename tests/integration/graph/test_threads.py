@@ -1,0 +1,123 @@
+"""Synchronous hosted code has threads of its own: when it hangs, nothing of the bot's waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from bot.graph.hosted import hosting
+from bot.graph.pool import LONG_S, ToolThreads
+from tests.fakes import Clock
+from tests.integration.graph import waiting
+from tests.integration.graph.conftest import House
+
+FILE = Path(waiting.__file__)
+
+
+@pytest.fixture
+def let_go() -> Iterator[None]:
+    yield
+    for each in hosted_modules():
+        each.go.set()
+        each.ran.clear()
+
+
+def hosted_modules() -> list[ModuleType]:
+    named = [module for name, module in sys.modules.items() if name.startswith("membrane_graph_")]
+    return [each for each in named if each.__file__ == waiting.__file__]
+
+
+@pytest.mark.usefixtures("let_go")
+async def test_nodes_that_hang_hold_up_neither_the_bot_nor_other_graphs(house: House) -> None:
+    """More of them than the default executor has threads; names are still resolved, files still opened."""
+    host = await house.open("hanging", "fine", file=FILE, concurrency=16)
+    (module,) = hosted_modules()
+    module.go.clear()
+    for number in range(12):
+        await host.start_thread("hanging", {"name": str(number)}, agent="ops-agent")
+    await host.sweep()
+    async with asyncio.timeout(20):
+        for _ in range(12):
+            await asyncio.to_thread(module.entered.acquire)
+        assert await asyncio.get_running_loop().getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+        fine = await host.start_thread("fine", {"name": "fine"}, agent="ops-agent")
+        await host.sweep()
+        while (await house.thread(fine.id)).state != "finished":
+            await asyncio.sleep(0.01)
+    assert module.ran == ["fine"]
+    module.go.set()
+    assert await host.drain(20)
+
+
+@pytest.mark.usefixtures("let_go")
+async def test_a_thread_that_is_withdrawn_leaves_its_place_though_its_tool_hangs(house: House) -> None:
+    host = await house.open("hanging", "fine", file=FILE, concurrency=1)
+    (module,) = hosted_modules()
+    module.go.clear()
+    for number in range(4):  # twice as many as there are OS threads
+        thread = await host.start_thread("hanging", {"name": str(number)}, agent="ops-agent")
+        await host.sweep()
+        async with asyncio.timeout(20):
+            await asyncio.to_thread(module.entered.acquire)
+        await host.end_thread(thread.id, "it hangs")
+    fine = await house.run("fine", {"name": "fine"})
+    assert (await house.thread(fine)).state == "finished"
+
+
+def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> None:
+    clock, go, began = Clock(), threading.Event(), threading.Semaphore(0)
+    pool = ToolThreads(2, clock)
+
+    def hang_here() -> None:
+        began.release()
+        go.wait()
+
+    with hosting("thr_1"):
+        first = pool.submit(hang_here)
+        began.acquire(timeout=20)
+        clock.forward(LONG_S)
+        assert pool.trouble([Path(__file__).parent]) is None, "one of two"
+        second = pool.submit(hang_here)
+        began.acquire(timeout=20)
+    assert pool.trouble([Path(__file__).parent]) is None, "not for long"
+    clock.forward(LONG_S)
+    said = pool.trouble([Path(__file__).parent])
+    assert said is not None
+    assert said.startswith("all 2 tool threads have been taken for 60 s; thr_1 is at hang_here (")
+    go.set()
+    assert first.result(20) is second.result(20) is None
+    pool.close()
+
+
+async def test_what_the_pool_runs_comes_back_with_its_errors() -> None:
+    pool = ToolThreads(1)
+    assert await asyncio.wrap_future(pool.submit(lambda: 7)) == 7
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wrap_future(pool.submit(lambda: 1 / 0))
+    pool.close()
+    with pytest.raises(RuntimeError, match="the host has stopped"):
+        pool.submit(lambda: 7)
+
+
+@pytest.mark.usefixtures("let_go")
+async def test_a_host_whose_places_are_all_taken_for_long_is_not_ready(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await house.open("hanging", file=FILE, concurrency=1)
+    (module,) = hosted_modules()
+    module.go.clear()
+    thread = await host.start_thread("hanging", {"name": "0"}, agent="ops-agent")
+    await host.sweep()
+    assert await host.trouble() is None
+    monkeypatch.setattr("bot.graph.host.LONG_S", 0.0)
+    said = await host.trouble()
+    assert said is not None
+    assert said.startswith("all 1 places have been taken for 0 s")
+    assert thread.id in said
