@@ -23,6 +23,11 @@ BROKEN_PIPE = 141
 COMMANDS = {
     "run": ("bot.cli.running", "run", "Run the bot until it is told to stop."),
     "demo": ("bot.cli.running", "demo", "Try it on this machine, without a Slack account."),
+    "init": (
+        "bot.cli.init",
+        "init",
+        "Write a policy, the manifest, settings and an example agent to start from.",
+    ),
     "doctor": ("bot.cli.doctor", "doctor", "Check settings, policy, database and Slack before running."),
     "policy": ("bot.cli.policy", "policy_group", "Check a policy, explain a ruling, show a change."),
     "token": ("bot.cli.tokens", "token_group", "Make, list and revoke agents' tokens."),
@@ -73,6 +78,7 @@ def cli() -> None:
     \b
     Start here:
       membrane demo                  see it work on this machine
+      membrane init                  write the files to start from
       membrane doctor                check what `membrane run` needs
       membrane run                   run it
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-import bot
 from bot.app import Bot
 from bot.demo import day
 from bot.demo.colleague import Colleague
@@ -28,6 +27,7 @@ from bot.demo.world import VARIABLE, World
 from bot.errors import SettingsError
 from bot.localslack import LocalSlack, northwind
 from bot.settings import Settings
+from bot.shipped import DEMO_POLICY, shipped
 
 GRAPHS = Path(__file__).parent / "graphs"
 HOSTED = (
@@ -90,13 +90,6 @@ async def _listening(slack: LocalSlack, port: int) -> AsyncIterator[None]:
         await asyncio.shield(slack.stop())
 
 
-def policy_file() -> Path:
-    """Return the demo's policy, where the package or the source tree has it."""
-    package = Path(bot.__file__).parent
-    places = (package / "_policies" / "demo.yaml", package.parent / "policies" / "demo.yaml")
-    return next((place for place in places if place.is_file()), places[-1])
-
-
 class _Settings(Settings):
     """Settings that are given here and nowhere else: the environment is a real bot's."""
 
@@ -119,7 +112,7 @@ def _settings(slack: LocalSlack, folder: Folder) -> Settings:
             "slack_app_token": slack.app_token,
             "slack_api_url": slack.api_url,
             "data": folder.path,
-            "policy": policy_file(),
+            "policy": shipped(DEMO_POLICY),
             "port": 0,
             "rate": 0,
             "graphs": HOSTED,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
-import bot
 from bot.cli.doctor.findings import Finding, fail, ok, warn
 from bot.domain.people import known_users
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
 from bot.errors import MembraneError, SettingsError
 from bot.settings import Delivery, Settings
+from bot.shipped import MANIFEST, shipped
 from bot.slack.calls import Calls
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import Identity, identify, web_client
@@ -52,20 +51,14 @@ async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
     return found
 
 
-def wanted_scopes() -> frozenset[str] | None:
-    """Return the scopes that manifest.yml asks for, or None where there is no manifest."""
-    package = Path(bot.__file__).parent
-    for path in (package.parent / "manifest.yml", package / "_manifest.yml", Path("manifest.yml")):
-        if path.is_file():
-            manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return frozenset(manifest["oauth_config"]["scopes"]["bot"])
-    return None
+def wanted_scopes() -> frozenset[str]:
+    """Return the scopes that the manifest asks for."""
+    manifest = yaml.safe_load(shipped(MANIFEST).read_text(encoding="utf-8"))
+    return frozenset(manifest["oauth_config"]["scopes"]["bot"])
 
 
 async def _scopes(client: AsyncWebClient) -> list[Finding]:
     wanted = wanted_scopes()
-    if wanted is None:
-        return [warn("scopes", "not looked at: there is no manifest.yml here")]
     told = await client.auth_test()
     given = {scope for scope in str(told.headers.get("x-oauth-scopes", "")).split(",") if scope}
     found = []

@@ -11,17 +11,17 @@ import pytest
 from bot.demo import day
 from bot.demo.company import PEOPLE
 from bot.demo.effects import EFFECTS
-from bot.demo.stage import policy_file
 from bot.domain.action import Action
 from bot.domain.people import known_users
 from bot.domain.policy import Policy
 from bot.localslack import northwind
 from bot.policyfile import load
+from bot.shipped import DEMO_POLICY, shipped
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load(policy_file())
+    return load(shipped(DEMO_POLICY))
 
 
 def _proposed(policy: Policy) -> Iterator[tuple[str, Mapping[str, Any]]]:

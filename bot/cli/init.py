@@ -1,0 +1,82 @@
+"""`membrane init`: a folder with all that a first run needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import wrap
+
+import click
+
+from bot.settings import rows
+from bot.settings.model import PREFIX
+from bot.shipped import DEFAULT_POLICY, MANIFEST, POLICY_SCHEMA, shipped
+
+ENV = ".env"
+AGENT = "agents/example.py"
+WIDTH = 100
+FIRST = {
+    "SLACK_BOT_TOKEN": "xoxb-",
+    "SLACK_APP_TOKEN": "xapp-",
+    "MEMBRANE_GRAPHS": f"example={AGENT}:graph",
+}
+"""Settings that a first run wants, with where their values begin."""
+NEXT = f"""
+Next:
+  1. Create the Slack app from {MANIFEST} (its first lines say how), put its two tokens into {ENV}, and invite
+     the bot to the channels that the policy names.
+  2. Put your own people and channels into {DEFAULT_POLICY}, then check everything: membrane doctor
+  3. membrane run
+
+Without a Slack account, `membrane demo` shows all of it on this machine."""
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def init(folder: Path) -> None:
+    """Write a policy, Slack's manifest, settings and an example agent into FOLDER, this one unless named.
+
+    What is there already stays as it is.
+
+    \b
+      membrane init                    here
+      membrane init approvals          in a new folder
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    for name, text in _files():
+        path = folder / name
+        made = _write(path, text, private=name == ENV)
+        click.echo(f"{'wrote' if made else 'kept '}  {path}")
+    click.echo(NEXT)
+
+
+def _files() -> Iterator[tuple[str, str]]:
+    for name in (DEFAULT_POLICY, POLICY_SCHEMA, MANIFEST):
+        yield name, shipped(name).read_text(encoding="utf-8")
+    yield ENV, _env()
+    example = Path(__file__).parents[1] / "starter" / "example_agent.py"
+    yield AGENT, example.read_text(encoding="utf-8")
+
+
+def _env() -> str:
+    """Return every setting with what it means, commented out: an empty one is as good as none."""
+    lines = ["# Settings of Checkpoint Membrane. What the environment sets goes before what stands here.", ""]
+    settings = sorted(rows(None), key=lambda row: row.name not in FIRST)
+    for row in settings:
+        lines += [f"# {line}" for line in wrap(row.description, WIDTH)]
+        value = FIRST.get(row.name, row.default or "")
+        mark = "" if row.name == f"{PREFIX}GRAPHS" else "#"
+        lines += [f"{mark}{row.name}={value}", ""]
+    return "\n".join(lines)
+
+
+def _write(path: Path, text: str, *, private: bool) -> bool:
+    """Write a new file. Returns False where there is one already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True

@@ -1,0 +1,24 @@
+"""Files beside the code that ship with the package: the policies and Slack's manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bot
+
+DEFAULT_POLICY = "policies/default.yaml"
+DEMO_POLICY = "policies/demo.yaml"
+POLICY_SCHEMA = "policies/policy.schema.json"
+MANIFEST = "manifest.yml"
+
+
+def shipped(name: str) -> Path:
+    """Return where a file is that ships with the bot: in the source tree, or inside the installed package.
+
+    `name` is its path in the source tree. Raises FileNotFoundError where the installation lacks it.
+    """
+    package = Path(bot.__file__).parent
+    for path in (package.parent / name, package / f"_{name}"):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"{name} is missing from this installation; install checkpoint-membrane again")

@@ -1,0 +1,27 @@
+r"""A first agent for the bot to host: it wants to do one thing, and the policy says who has to agree.
+
+Start a thread of it (the token's agent has to stand in `graphs` of the policy):
+
+    curl -s localhost:8484/v1/threads -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+         -d '{"graph": "example", "input": {"kind": "data.delete", "args": {"what": "old logs", "count": 3}}}'
+
+`data.delete` is Tier 3 in the policy, so a card appears in #agent-approvals. Once it is approved, `effect`
+runs, once, with exactly the arguments that the card showed. Put your own work there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.graph import Execution, gate_graph
+
+
+def effect(run: Execution) -> dict[str, Any]:
+    """Do what was approved, and return what came of it.
+
+    Hand `run.key` on as the idempotency key: it is the same if the effect has to be started again.
+    """
+    return {"done": run.kind, "with": run.args, "idempotency_key": run.key}
+
+
+graph = gate_graph(effect).compile()
