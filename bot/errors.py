@@ -106,6 +106,8 @@ class Refusal(StrEnum):
     ALREADY_CLAIMED = "already_claimed"
     LAPSED = "lapsed"
     """The approval was good for a time and that time is over; the action is asked again."""
+    TIGHTENED = "tightened"
+    """The policy says more of it now than when it passed or was approved; the action is asked (again)."""
 
 
 class Refused(MembraneError):
@@ -121,7 +123,11 @@ class VoteRefused(Refused):
 
 
 class ClaimRefused(Refused):
-    """An action that may not start now."""
+    """An action that may not start now. `state` is where it stands then, where that has just changed."""
+
+    def __init__(self, reason: Refusal, message: str, state: str | None = None) -> None:
+        self.state = state
+        super().__init__(reason, message)
 
 
 class ReportRefused(MembraneError):

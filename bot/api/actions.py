@@ -97,12 +97,15 @@ class Actions:
 
         It succeeds once, with the args digest that was proposed, while the approval is good. Only then may
         the effect happen, with the arguments that were proposed: the answer repeats them, but for what the
-        policy redacts. A problem with the reason `lapsed` says that people are being asked again. An action
-        of a hosted thread is started by its host alone.
+        policy redacts. A problem with the reason `lapsed`, or `tightened` where the policy says more of it
+        than it did, says that people are being asked (again): wait as after the proposal, and claim again. An
+        action of a hosted thread is started by its host alone.
         """
         asked = await body.read(request, models.ClaimRequest)
         agent = caller(request).agent
-        claimed = await self._membrane.claim(action_id, asked.args_digest, agent=agent, rerun=asked.rerun)
+        claimed = await self._membrane.claim(
+            action_id, asked.args_digest, agent=agent, rerun=asked.rerun, args=asked.args
+        )
         return reply(answers.claim(claimed))
 
     async def report(self, request: Request, action_id: str) -> Response:

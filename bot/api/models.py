@@ -82,6 +82,11 @@ class ClaimRequest(_Asked):
     model_config = ConfigDict(json_schema_extra={"examples": [{"args_digest": EXAMPLE_DIGEST}]})
 
     args_digest: str = Field(max_length=128, description="as the proposal's answer had it")
+    args: dict[str, Any] | None = Field(
+        None,
+        description="the arguments as they were proposed; needed only where the policy redacts some and was "
+        "changed since, as what cannot be judged again is asked about",
+    )
     rerun: bool = Field(
         default=False,
         description="run an effect again that was claimed and never reported; only for kinds that the "

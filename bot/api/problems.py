@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from bot.domain.review import ActionState
 from bot.errors import (
     BadAction,
     ClaimRefused,
@@ -58,6 +59,9 @@ class Problem(BaseModel):
     status: int
     detail: str
     reason: Refusal | None = Field(None, description="why a claim or a vote was refused")
+    state: ActionState | None = Field(
+        None, description="where the action stands, where a refused claim has put it up for approval (again)"
+    )
     errors: list[Fault] | None = Field(None, description="each thing wrong in the request")
     retry_after: float | None = Field(None, description="seconds until it makes sense to try again")
 
@@ -113,6 +117,8 @@ def of_error(error: MembraneError) -> ApiError:
     headers: dict[str, str] = {}
     if isinstance(error, Refused):
         more["reason"] = error.reason
+    if isinstance(error, ClaimRefused) and error.state is not None:
+        more["state"] = error.state
     if isinstance(error, TooMany):
         more["retry_after"] = error.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))

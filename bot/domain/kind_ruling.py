@@ -6,9 +6,12 @@ when the policy loads, and a rule is one closure.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+import orjson
 
 from bot.domain.action import Action
 from bot.domain.arguments import ARGUMENTS, MISSING_ARGUMENT, UNDECLARED_ARGUMENT, WRONG_TYPE, Declaration
@@ -75,6 +78,8 @@ class CompiledKind:
     _rules: tuple[_Rule, ...]
     _declaration: Declaration
     _parts: Mapping[Tier, Mapping[str, Any]]
+    terms: str
+    """A hash of everything that rulings of this kind depend on."""
 
     def rule(self, action: Action) -> Ruling:
         """Return the ruling of an action of this kind."""
@@ -117,6 +122,7 @@ def compile_kind(
 ) -> CompiledKind:
     """Build everything of a kind that does not depend on the action."""
     own = kind.own_tier(threshold_usd)
+    terms = terms_of(kind, tiers, threshold_usd)
     gated = {tier: settings_at(kind, own, tier, tiers[tier]) for tier in tiers if tier >= own}
     return CompiledKind(
         name=kind.name,
@@ -132,8 +138,33 @@ def compile_kind(
             _compile_rule(rule, kind) for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
         ),
         _declaration=Declaration(kind),
-        _parts=_parts(kind, own, gated, digest_channel, version),
+        _parts={
+            tier: {**parts, "terms": terms}
+            for tier, parts in _parts(kind, own, gated, digest_channel, version).items()
+        },
+        terms=terms,
     )
+
+
+def terms_of(kind: Kind | None, tiers: Mapping[Tier, GatedTier], threshold_usd: float) -> str:
+    """Return a hash of what rulings of a kind (None: an unknown one) and its approvals depend on.
+
+    Where its cards go and whom its chains page is not of it.
+    """
+    meaning = {
+        "kind": _without_places(kind) if kind is not None else None,
+        "tiers": {
+            str(int(tier)): (gated.approvers, gated.quorum, gated.window_s) for tier, gated in tiers.items()
+        },
+        "threshold_usd": threshold_usd,
+    }
+    return hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _without_places(kind: Kind) -> Kind:
+    settings = replace(kind.settings, channel=None, chain=None)
+    rules = tuple(sorted(kind.rules, key=lambda rule: rule.id))
+    return replace(kind, reviewed=None, settings=settings, rules=rules)
 
 
 def _parts(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from bot.domain.action import Action
-from bot.domain.kind_ruling import UNKNOWN_KIND, CompiledKind, compile_kind
+from bot.domain.kind_ruling import UNKNOWN_KIND, CompiledKind, compile_kind, terms_of
 from bot.domain.kind_settings import gated_parts
 from bot.domain.people import PeopleSource, UserGroup
 from bot.domain.policy_model import GatedTier, Kind, Limits, OwnSettings
@@ -44,6 +44,7 @@ class Policy:
     version: str = field(init=False)
     """`sha256:` and the hash of the meaning: comments, layout and the order of keys do not change it."""
     _compiled: Mapping[str, CompiledKind] = field(init=False, repr=False, compare=False)
+    _unknown_terms: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check what every ruling rests on, hash the meaning, compile the kinds."""
@@ -54,6 +55,7 @@ class Policy:
             for name, kind in self.actions.items()
         }
         object.__setattr__(self, "_compiled", compiled)
+        object.__setattr__(self, "_unknown_terms", terms_of(None, self.tiers, self.cost_threshold_usd))
 
     def rule(self, action: Action) -> Ruling:
         """Return what this policy says of an action, with the trace of why."""
@@ -67,7 +69,14 @@ class Policy:
         trace = (TraceStep(UNKNOWN_KIND, matched=True, why=reason, to=Tier.SYNC_APPROVAL),)
         parts = gated_parts(Tier.SYNC_APPROVAL, self.tiers[Tier.SYNC_APPROVAL])
         return Ruling(
-            action.kind, Tier.SYNC_APPROVAL, self.version, UNKNOWN_KIND, reason, trace=trace, **parts
+            action.kind,
+            Tier.SYNC_APPROVAL,
+            self.version,
+            UNKNOWN_KIND,
+            reason,
+            trace=trace,
+            terms=self._unknown_terms,
+            **parts,
         )
 
     @property
@@ -96,6 +105,11 @@ class Policy:
         """Return what holds for a kind (known or not) when it is ruled this tier, 2 or 3."""
         found = self._compiled.get(kind)
         return found.gated[tier] if found else self.tiers[tier]
+
+    def terms(self, kind: str) -> str:
+        """Return a hash of everything that rulings of a kind (known or not) depend on."""
+        found = self._compiled.get(kind)
+        return found.terms if found else self._unknown_terms
 
     def valid_for_s(self, kind: str, tier: Tier) -> float:
         """Return for how many seconds an approval of a kind (known or not) is good at a tier, 2 or 3."""

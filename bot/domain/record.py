@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.escalation import Instant
 from bot.domain.review import RECEIPTS, ActionState, Receipt, Review
-from bot.domain.risk import Tier
+from bot.domain.risk import Risk, Tier
 from bot.domain.ruling import Ruling
 
 
@@ -16,7 +16,8 @@ from bot.domain.ruling import Ruling
 class ActionRecord:
     """An action as it was proposed, its ruling and where it stands.
 
-    `remembers` is the earlier action whose rejection answered this one, unasked.
+    `remembers` is the earlier action whose rejection answered this one, unasked. `hint` is the agent's own
+    view of the risk.
     """
 
     id: str
@@ -40,6 +41,7 @@ class ActionRecord:
     call_id: str | None = None
     digest_id: str | None = None
     remembers: str | None = None
+    hint: Risk | None = None
 
     @property
     def passed_at(self) -> Instant:

@@ -61,6 +61,19 @@ def _without(value: Any, path: _Path) -> Any:
     return changed
 
 
+def without(args: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """Return a copy of redacted arguments in which what stands at the paths is missing, which is doubt."""
+    return {name: _kept(value) for name, value in redact(args, paths).items() if value is not REDACTED}
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _kept(item) for name, item in value.items() if item is not REDACTED}
+    if isinstance(value, list | tuple):
+        return [_kept(item) for item in value if item is not REDACTED]
+    return value
+
+
 def withheld(action: Action, paths: tuple[str, ...]) -> Action:
     """Return an action as it may be kept and shown. Its digest is to be made of the one that came in.
 

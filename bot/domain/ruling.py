@@ -39,7 +39,8 @@ class Ruling:
 
     `approvers` are names of the policy's `people`; who they are is resolved when a click or a page comes
     due. For tiers 0 and 1 there are no approvers, no window, no default and no chain; `channel` is then the
-    digest channel (tier 1) or None. `redact` are the paths of arguments that nobody is shown.
+    digest channel (tier 1) or None. `redact` are the paths of arguments that nobody is shown. `terms` is a
+    hash of what the policy says of the kind: under the same terms, the same arguments are ruled the same.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Ruling:
     idempotent: bool = False
     redact: tuple[str, ...] = ()
     cost_usd: float | None = None
+    terms: str = ""
     trace: tuple[TraceStep, ...] = ()
 
     @property

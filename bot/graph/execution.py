@@ -156,7 +156,10 @@ async def _report(seat: Seat, record: ActionRecord, ran: Ran, args: Mapping[str,
 async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:
     standing = await seat.reach(seat.membrane.standing(action_id))
     state = standing.action.state
-    if refused.reason is Refusal.LAPSED or state in {ActionState.WAITING, ActionState.HALTED}:
+    if refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED} or state in {
+        ActionState.WAITING,
+        ActionState.HALTED,
+    }:
         return Ending(None, str(refused))
     if refused.reason is Refusal.ALREADY_CLAIMED:
         return _earlier(standing)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bot.domain.action import Action
 from bot.domain.record import InterruptRecord, Standing
 from bot.domain.review import ActionState
 from bot.errors import BadAction, ClaimRefused, GraphRefused, Refusal
@@ -27,7 +28,7 @@ Decision = dict[str, Any]
 
 
 class Lapsed(Exception):
-    """An approval lapsed while it waited for its siblings: it is asked again, and the thread waits on."""
+    """What let a call through lapsed, or says more by now: it is asked (again), and the thread waits on."""
 
 
 def approve() -> Decision:
@@ -63,23 +64,29 @@ class Decider:
         self._clock = clock
 
     async def answer(
-        self, record: InterruptRecord, standings: Sequence[Standing], unfit: Mapping[int, BadAction]
+        self, record: InterruptRecord, standings: Sequence[Standing], calls: Mapping[int, Action | BadAction]
     ) -> dict[str, Any]:
         """Return what the thread is resumed with. Raises Lapsed, or GraphRefused if it would not fit.
 
-        `unfit` are the calls, by place, that could not be put before a person.
+        `calls` are what it asked for, by place, or why one could not be put before a person.
         """
         by_place = {standing.action.place or 0: standing for standing in standings}
         decisions = {
-            place: reject(f"this cannot be put before a person: {bad}") for place, bad in unfit.items()
+            place: reject(f"this cannot be put before a person: {call}")
+            for place, call in calls.items()
+            if isinstance(call, BadAction)
         }
         count = len(record.payload.get("action_requests", ()))
         if record.shape == HITL_BATCH:
             likely = {place: approve() for place, each in by_place.items() if each.action.state in _MAY_RUN}
             check(record.payload, [likely.get(place, reject("")) for place in range(count)])
+        await self._hold_back(by_place, calls)
         # The approval that lapses first is claimed first: if that one is still good, all of them are.
         for place in sorted(by_place, key=lambda each: by_place[each].valid_until or math.inf):
-            decisions[place] = await self._decide(by_place[place], batched=record.shape == HITL_BATCH)
+            call = calls.get(place)
+            args = call.args if isinstance(call, Action) else None
+            batched = record.shape == HITL_BATCH
+            decisions[place] = await self._decide(by_place[place], args, batched=batched)
         if record.shape == HITL_BATCH:
             return {
                 "decisions": [
@@ -88,16 +95,28 @@ class Decider:
             }
         return decisions[0]
 
-    async def _decide(self, standing: Standing, *, batched: bool) -> Decision:
+    async def _hold_back(
+        self, by_place: Mapping[int, Standing], calls: Mapping[int, Action | BadAction]
+    ) -> None:
+        """Ask about every call that the policy says more of than when it was let through. Raises Lapsed."""
+        held = []
+        for place, standing in by_place.items():
+            call = calls.get(place)
+            if isinstance(call, Action):
+                held.append(await self._membrane.hold_back(standing, call.args))
+        if whys := [why for why in held if why is not None]:
+            raise Lapsed("; ".join(whys))
+
+    async def _decide(self, standing: Standing, args: Mapping[str, Any] | None, *, batched: bool) -> Decision:
         action = standing.action
         if action.state not in _MAY_RUN:
             return reject(_what_became(standing))
         if batched and action.state in CLAIMED:
             return await self._claimed_before(standing)
         try:
-            await self._membrane.claim(action.id, action.args_digest, rerun=True)
+            await self._membrane.claim(action.id, action.args_digest, rerun=True, args=args)
         except ClaimRefused as refused:
-            if refused.reason is Refusal.LAPSED:
+            if refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED}:
                 raise Lapsed(str(refused)) from refused
             return reject(NOT_KNOWN if action.state in CLAIMED else str(refused))
         return approve()

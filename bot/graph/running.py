@@ -16,6 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, StateSnapshot
 
+from bot.domain.action import Action
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
 from bot.errors import BadAction, ClaimRefused, GraphRefused, NotFound, StoreError
 from bot.graph.answer import answer_to
@@ -146,17 +147,18 @@ class Runner:
             if each.record.shape == GATE_SHAPE:
                 yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
                 continue
-            unfit = self._unfit(thread, each.record)
+            calls = self._calls(thread, each.record)
             try:
-                yield each, await self._decider.answer(each.record, each.standings, unfit)
+                yield each, await self._decider.answer(each.record, each.standings, calls)
             except Lapsed as lapsed:
                 log.info("a thread waits on", thread=thread.id, why=str(lapsed))
 
-    def _unfit(self, thread: ThreadRecord, record: InterruptRecord) -> dict[int, BadAction]:
+    def _calls(self, thread: ThreadRecord, record: InterruptRecord) -> dict[int, Action | BadAction]:
         payload = record.payload
         requests = payload["action_requests"] if record.shape == HITL_BATCH else [payload]
-        actions = [tool_action(each, thread, self._membrane.policy.kind_of_tool) for each in requests]
-        return {place: action for place, action in enumerate(actions) if isinstance(action, BadAction)}
+        return dict(
+            enumerate(tool_action(each, thread, self._membrane.policy.kind_of_tool) for each in requests)
+        )
 
     async def _run(
         self,

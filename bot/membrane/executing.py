@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.action import Action
 from bot.domain.digest import result_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
 from bot.domain.review import ActionState
+from bot.domain.ruling import Ruling
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
 from bot.membrane.changes import GATE, WITHDRAWABLE, open_review, redraw, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
-from bot.store import actions, executions, messages, reviews, threads, unknowns
+from bot.membrane.recording import check_cap
+from bot.membrane.reruling import let_under, ruled_now, tightened
+from bot.store import actions, executions, messages, threads, unknowns
 from bot.store.database import Transaction
 
 MAX_DETAIL = 2000
 """Characters of an error that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a claim is made: with which real arguments, if any, whether once more, by which agent over HTTP."""
+
+    args: Mapping[str, Any] | None
+    rerun: bool = False
+    agent: str | None = None
 
 
 class Executing:
@@ -25,22 +39,33 @@ class Executing:
         self._core = core
 
     async def claim(
-        self, action_id: str, asked: str | Action, *, agent: str | None = None, rerun: bool = False
+        self,
+        action_id: str,
+        asked: str | Action,
+        *,
+        agent: str | None = None,
+        rerun: bool = False,
+        args: Mapping[str, Any] | None = None,
     ) -> Claim:
         """Claim an action's effect: once, for those arguments, while the approval is good.
 
         `asked` is the args digest that the caller was given, or the action as it is about to run.
 
         With `rerun` an effect that was claimed and never reported may be claimed once more under the same
-        key, if its kind is idempotent. Raises NotFound, or ClaimRefused with the reason; one that lapsed
-        is asked again, under a new review. With `agent`, which is how agents over HTTP claim, raises Conflict
+        key, if its kind is idempotent. The policy in force rules it again, and may only say more than the one
+        that let it through. `args` are its real arguments where `asked` does not say: the store lacks what is
+        redacted of them.
+
+        Raises NotFound, or ClaimRefused with the reason; one that lapsed, or that the policy says more of, is
+        asked (again), under a new review. With `agent`, which is how agents over HTTP claim, raises Conflict
         for an action of a hosted thread: its host alone starts it.
         """
         core = self._core
 
         def work(tx: Transaction) -> Claim | ClaimRefused:
             action = _the_agents_own(tx, action_id, agent)
-            return self._claim(tx, action, asked, rerun=rerun)
+            real = asked.args if isinstance(asked, Action) else args
+            return self._claim(tx, action, asked, _Manner(real, rerun, agent))
 
         claimed = await core.db.write(work)
         core.bells.moved(action_id)
@@ -49,7 +74,7 @@ class Executing:
         return claimed
 
     def _claim(
-        self, tx: Transaction, action: ActionRecord, asked: str | Action, *, rerun: bool
+        self, tx: Transaction, action: ActionRecord, asked: str | Action, manner: _Manner
     ) -> Claim | ClaimRefused:
         now = self._core.clock()
         if not self._is_of(action, asked):
@@ -57,12 +82,12 @@ class Executing:
                 Refusal.ARGS_CHANGED, "the args digest is not of the arguments that were ruled"
             )
         if action.state in {ActionState.RUNNING, ActionState.UNKNOWN}:
-            return self._claim_again(tx, action, now, rerun=rerun)
+            return self._claim_again(tx, action, manner)
         standing = standing_of(tx.connection, action.id)
         if action.state not in {ActionState.PASSED, ActionState.APPROVED}:
             raise _not_claimable(action)
-        if standing.valid_until is not None and now > standing.valid_until and not _passed_in_thread(action):
-            return self._lapse(tx, action, now)
+        if refused := self._hold(tx, standing, manner):
+            return refused
         review = standing.review
         key = f"{review.id if review else action.id}:{action.args_digest}"
         attempt = _attempt(tx, action, key, now)
@@ -76,12 +101,14 @@ class Executing:
             return self._core.digest_fits(action.args_digest, asked)
         return asked == action.args_digest
 
-    def _claim_again(self, tx: Transaction, action: ActionRecord, now: float, *, rerun: bool) -> Claim:
+    def _claim_again(self, tx: Transaction, action: ActionRecord, manner: _Manner) -> Claim:
+        now = self._core.clock()
         earlier = executions.of_action(tx.connection, action.id)[-1]
         report_by = now + action.ruling.report_within_s
-        if not (rerun and action.ruling.idempotent) or not executions.claim_again(
-            tx.connection, earlier, now=now, report_by=report_by
-        ):
+        ruling = ruled_now(self._core, action, action.ruling, manner.args) or action.ruling
+        if not (
+            manner.rerun and action.ruling.idempotent and ruling.idempotent
+        ) or not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by):
             raise _already_claimed()
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         _close_unknown(tx, action, now)
@@ -89,20 +116,67 @@ class Executing:
         _journal_claim(tx, action, now, earlier.key, attempt)
         return Claim(earlier.key, attempt, action)
 
-    def _lapse(self, tx: Transaction, action: ActionRecord, now: float) -> ClaimRefused:
-        """Ask again: an approval does not keep. Returned, not raised, because the new review is to stay."""
-        if action.state is ActionState.PASSED:
-            raise ClaimRefused(Refusal.LAPSED, "this passed too long ago; propose the action again")
+    def _hold(self, tx: Transaction, standing: Standing, manner: _Manner) -> ClaimRefused | None:
+        """Hold what the policy in force says more of, or what lapsed: it is put up for approval (again).
+
+        The refusal is returned, not raised, because the new review is to stay. None: it may start.
+        """
+        action, now = standing.action, self._core.clock()
+        more = tightened(self._core, standing, manner.args)
+        until = standing.valid_until
+        if until is not None and now > until and not _passed_in_thread(action):
+            if action.state is ActionState.PASSED:
+                raise ClaimRefused(Refusal.LAPSED, "this passed too long ago; propose the action again")
+            ruling = more.ruling if more else let_under(standing)
+            self._ask_again(tx, action, ruling, "action.lapsed", {})
+            why = "the approval lapsed before it was used, so it is asked again"
+            return ClaimRefused(Refusal.LAPSED, why, ActionState.WAITING)
+        if more is None:
+            return None
+        if not more.ruling.tier.waits:
+            actions.rerule(tx.connection, action.id, more.ruling)  # passes still, and is in the digest
+            return None
+        if manner.agent is not None:
+            check_cap(tx, action.agent, self._core.policy().limits.open_per_agent, now)
+        body = {"tier": int(more.ruling.tier), "policy": more.ruling.policy_version, "why": more.why}
+        self._ask_again(tx, action, more.ruling, "action.tightened", body)
+        why = f"the policy was tightened since it let this through, so people are asked: {more.why}"
+        return ClaimRefused(Refusal.TIGHTENED, why, ActionState.WAITING)
+
+    def _ask_again(
+        self, tx: Transaction, action: ActionRecord, ruling: Ruling, event: str, body: dict[str, Any]
+    ) -> None:
+        """Put an action up for approval (again); the thread that it belongs to waits on."""
+        now = self._core.clock()
         interrupt = threads.interrupt(tx.connection, action.interrupt_id) if action.interrupt_id else None
         held = interrupt.id if interrupt and interrupt.shape != GATE else None
         actions.move(tx.connection, action, ActionState.WAITING, at=None)
-        ruling = reviews.of_action(tx.connection, action.id)[-1].ruling
-        open_review(self._core, tx, action, ruling, now, interrupt_id=held)
+        if ruling.policy_version != action.ruling.policy_version:
+            actions.rerule(tx.connection, action.id, ruling)
+        open_review(self._core, tx, the_action(tx.connection, action.id), ruling, now, interrupt_id=held)
         if held is not None:
             threads.move_interrupt(tx.connection, held, "answered", "waiting", now)
         redraw(tx, action.id, now)
-        tx.journal(now, "action.lapsed", {}, action_id=action.id)
-        return ClaimRefused(Refusal.LAPSED, "the approval lapsed before it was used, so it is asked again")
+        tx.journal(now, event, body, action_id=action.id)
+
+    async def hold_back(self, standing: Standing, args: Mapping[str, Any]) -> str | None:
+        """Put a hosted thread's action up for approval where its claim would do so now; return why, or None.
+
+        Calls that are answered together are looked at in this way before the first of them is claimed.
+        """
+        core = self._core
+        if let_under(standing).policy_version == core.policy().version:
+            return None
+
+        def work(tx: Transaction) -> ClaimRefused | None:
+            present = standing_of(tx.connection, standing.action.id)
+            if present.action.state not in {ActionState.PASSED, ActionState.APPROVED}:
+                return None
+            return self._hold(tx, present, _Manner(args))
+
+        held = await core.db.write(work)
+        core.bells.moved(standing.action.id)
+        return None if held is None else str(held)
 
     async def report(
         self,

@@ -70,7 +70,7 @@ class Membrane:
         self.standing_of_review = judging.standing_of_review
 
         executing = Executing(core)
-        self.claim = executing.claim
+        self.claim, self.hold_back = executing.claim, executing.hold_back
         self.report = executing.report
 
         resolving = Resolving(core)

@@ -41,7 +41,7 @@ def record(
     if remembered := actions.rejected_since(tx.connection, action.agent, same, since):
         return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
     if capped:
-        _check_cap(tx, action.agent, limits.open_per_agent, now)
+        check_cap(tx, action.agent, limits.open_per_agent, now)
     proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
     _insert(tx, proposed, action, "action.proposed", **place)
     tx.flush()
@@ -49,7 +49,7 @@ def record(
     return standing_of(tx.connection, proposed.id)
 
 
-def _check_cap(tx: Transaction, agent: str, most: int, now: float) -> None:
+def check_cap(tx: Transaction, agent: str, most: int, now: float) -> None:
     """Raise TooMany for an agent that makes reviewers look at too much at once.
 
     What it took back a moment ago counts: reviewers have seen it, and it could propose without end.
@@ -135,6 +135,7 @@ def _new(
         interrupt_id=place.get("interrupt_id"),
         place=place.get("place"),
         call_id=place.get("call_id"),
+        hint=action.hint,
     )
 
 

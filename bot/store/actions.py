@@ -12,7 +12,8 @@ from bot.domain.action import Action
 from bot.domain.record import ActionRecord
 from bot.domain.redaction import redact
 from bot.domain.review import ActionState
-from bot.domain.risk import Tier
+from bot.domain.risk import BlastRadius, Risk, Tier
+from bot.domain.ruling import Ruling
 from bot.store import rulings
 from bot.store.rulings import Brief
 from bot.store.sqlite import Bulk, Prepared
@@ -46,6 +47,11 @@ _MOVE = Prepared(
 )
 _LINK = Prepared(
     update(actions).where(actions.c.id == bindparam("action_id")).values(interrupt_id=bindparam("to"))
+)
+_RERULE = Prepared(
+    update(actions)
+    .where(actions.c.id == bindparam("action_id"))
+    .values(tier=bindparam("becomes"), ruling=bindparam("body"), ruling_id=None, cost_usd=bindparam("cost"))
 )
 _REJECTED = Prepared(
     _ACTIONS.where(
@@ -130,7 +136,15 @@ def record_of(row: Row[Any]) -> ActionRecord:
         call_id=row.call_id,
         digest_id=row.digest_id,
         remembers=row.remembers,
+        hint=_hint(row.hint),
     )
+
+
+def _hint(text: str | None) -> Risk | None:
+    if text is None:
+        return None
+    reversible, radius, cost_usd = orjson.loads(text)
+    return Risk(reversible, BlastRadius(radius), cost_usd)
 
 
 def _one(row: Row[Any] | None) -> ActionRecord | None:
@@ -194,6 +208,17 @@ def move(
 def link(connection: Connection, action_id: str, interrupt_id: str) -> None:
     """Say which interrupt the action waits in now."""
     _LINK.changed(connection, {"action_id": action_id, "to": interrupt_id})
+
+
+def rerule(connection: Connection, action_id: str, ruling: Ruling) -> None:
+    """Write what an action is ruled now."""
+    values = {
+        "action_id": action_id,
+        "becomes": int(ruling.tier),
+        "body": ruling.to_json().decode(),
+        "cost": ruling.cost_usd,
+    }
+    _RERULE.changed(connection, values)
 
 
 def rejected_since(

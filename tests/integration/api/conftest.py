@@ -52,6 +52,7 @@ class Bot:
     token_id: str
     api: FastAPI
     closing: asyncio.Event
+    in_force: list[Policy]
     sweeps: dict[str, float] = field(default_factory=dict)
     unwell: dict[str, str] = field(default_factory=dict)
 
@@ -113,8 +114,8 @@ async def make_bot(tmp_path: Path) -> AsyncIterator[MakeBot]:
         db = open_database(tmp_path / f"membrane{len(opened)}.db")
         opened.append(db)
         clock, people, closing = fakes.Clock(), fakes.FakeDirectory(), asyncio.Event()
-        rules = policy or fakes.policy()
-        membrane = Membrane(db, lambda: rules, people, secret=fakes.SECRET, clock=clock)
+        in_force = [policy or fakes.policy()]
+        membrane = Membrane(db, lambda: in_force[-1], people, secret=fakes.SECRET, clock=clock)
         record, token = await membrane.tokens.create("mailer", fakes.GUS)
         sweeps, unwell = {"expire": clock.now}, {"slack": ""}
 
@@ -127,7 +128,7 @@ async def make_bot(tmp_path: Path) -> AsyncIterator[MakeBot]:
             membrane, health=health, metrics=metrics, host=FakeHost(membrane), rate=rate, closing=closing,
             version="1.2.3", clock=clock,
         )  # fmt: skip
-        return Bot(membrane, db, clock, people, token, record.id, api, closing, sweeps, unwell)
+        return Bot(membrane, db, clock, people, token, record.id, api, closing, in_force, sweeps, unwell)
 
     yield make
     for db in opened:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 
+from bot.domain.risk import Tier
 from tests import fakes
 from tests.integration.api.conftest import Bot
 
@@ -211,3 +213,21 @@ async def test_a_wait_out_of_bounds_is_refused(agent: httpx2.AsyncClient, wait: 
     answer = await agent.get("/v1/actions/act_1", params={"wait": wait})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["where"] == "query.wait"
+
+
+async def test_invariant_14_what_passed_under_a_looser_policy_is_asked_at_the_claim(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
+    """The agent is told why, and where its action stands; it waits, and claims again."""
+    passed = (await agent.post("/v1/actions", json={"kind": "db.read", "args": {"id": 1}})).json()
+    now = bot.in_force[-1]
+    stricter = replace(now.actions["db.read"], tier=Tier.SYNC_APPROVAL)
+    bot.in_force.append(replace(now, actions={**now.actions, "db.read": stricter}))
+    path, claim = f"/v1/actions/{passed['id']}", {"args_digest": passed["args_digest"]}
+    refused = await agent.post(f"{path}/claim", json=claim)
+    told = refused.json()
+    assert (refused.status_code, told["reason"], told["state"]) == (409, "tightened", "waiting")
+    assert "people are asked: it is Tier 3 now, not 0" in told["detail"]
+    assert (await agent.get(path)).json()["tier"] == 3
+    await bot.vote(passed)
+    assert (await agent.post(f"{path}/claim", json={**claim, "args": {"id": 1}})).status_code == 200

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bot.domain.action import Action
+from bot.domain.operators import Arg, ArgType, Condition, Op
+from bot.domain.policy_model import DeclaredRisk, OwnSettings, RaiseRule
 from bot.domain.record import Claim
 from bot.domain.review import ActionState, Receipt, ReviewState
-from bot.domain.risk import Tier
+from bot.domain.risk import BlastRadius, Risk, Tier
 from bot.errors import ClaimRefused, Conflict, NotFound, Refusal, ReportRefused, TooMany
 from bot.membrane.recording import TAKEN_BACK_S
 from bot.store import journal
-from tests.fakes import ADA, CLEO, policy
+from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.membrane.conftest import Room
+
+RULE = RaiseRule("odd-card", Tier.SYNC_APPROVAL, {"card": (Condition(Op.EQ, "6666"),)}, "it is stolen")
 
 
 async def approved(room: Room, kind: str = "mail.send") -> tuple[str, str]:
@@ -134,6 +141,153 @@ async def test_invariant_9_what_was_shown_is_what_runs(room: Room) -> None:
     action_id, digest = await approved(room)
     assert await refusal(room, action_id, "f" * 64) is Refusal.ARGS_CHANGED
     assert (await room.membrane.claim(action_id, digest)).attempt == 1
+
+
+def tightened(room: Room, kind: str, **changes: Any) -> None:
+    """Put a policy in force that says other things of a kind."""
+    now = room.in_force[-1]
+    room.in_force.append(replace(now, actions={**now.actions, kind: replace(now.actions[kind], **changes)}))
+
+
+@pytest.mark.parametrize("kind", ["db.read", "report.make", "mail.send"])
+async def test_invariant_14_what_was_let_through_is_ruled_again_at_the_claim(room: Room, kind: str) -> None:
+    if kind == "mail.send":
+        action_id, digest = await approved(room)
+    else:
+        standing = await room.membrane.propose(room.action(kind))
+        action_id, digest = standing.action.id, standing.action.args_digest
+    tightened(room, kind, tier=Tier.SYNC_APPROVAL)
+    with pytest.raises(ClaimRefused, match="it is Tier 3 now") as refused:
+        await room.membrane.claim(action_id, digest)
+    assert (refused.value.reason, refused.value.state) == (Refusal.TIGHTENED, ActionState.WAITING)
+    standing = await room.membrane.standing(action_id)
+    assert (standing.action.state, standing.action.tier) == (ActionState.WAITING, Tier.SYNC_APPROVAL)
+    assert standing.review is not None
+    assert (standing.review.ruling.quorum, standing.review.votes) == (2, ())
+    assert "action.tightened" in await room.events()
+    assert await refusal(room, action_id, digest) is Refusal.NOT_APPROVED
+    for voter in (CLEO, DIA):
+        await room.membrane.vote(standing.review.id, voter, approve=True, args_digest=digest)
+    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"settings": OwnSettings(quorum=2)}, "it needs 2 approvals now, not 1"),
+        ({"settings": OwnSettings(approvers=("leads",))}, "oncall may not approve it any more"),
+        ({"valid_for_s": 10.0}, "an approval of it is good for 10 seconds now"),
+    ],
+)
+async def test_invariant_14_an_approval_is_held_to_the_strictest_of_then_and_now(
+    room: Room, changes: dict[str, Any], says: str
+) -> None:
+    action_id, digest = await approved(room)
+    room.clock.forward(50)
+    tightened(room, "mail.send", **changes)
+    with pytest.raises(ClaimRefused, match=says):
+        await room.membrane.claim(action_id, digest)
+    assert (await room.membrane.standing(action_id)).action.state is ActionState.WAITING
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tier": Tier.TRANSPARENT, "risk": DeclaredRisk(reversible=True, blast_radius=BlastRadius.LOW)},
+        {"valid_for_s": 99_999.0},
+        {"settings": OwnSettings(approvers=("oncall", "leads", "finance"))},
+        {"settings": OwnSettings(channel="#elsewhere")},
+    ],
+)
+async def test_a_policy_that_says_no_more_asks_nobody_again(room: Room, changes: dict[str, Any]) -> None:
+    action_id, digest = await approved(room)
+    tightened(room, "mail.send", **changes)
+    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+
+
+async def test_what_is_tier_1_by_now_passes_into_the_digest(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("db.read"))
+    tightened(room, "db.read", tier=Tier.ASYNC_REVIEW)
+    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    assert (await room.membrane.standing(standing.action.id)).action.tier is Tier.ASYNC_REVIEW
+    room.clock.forward(61)
+    assert await room.membrane.digest_due() == 1
+
+
+async def test_the_agents_own_hint_counts_again(room: Room) -> None:
+    """What it raised then, it raises now: the tier's rules of today hold."""
+    hint = Risk(reversible=True, blast_radius=BlastRadius.MEDIUM)
+    action = Action.of("db.read", {"id": 1}, agent="ops-agent", hint=hint)
+    standing = await room.membrane.propose(action)
+    assert standing.review is not None
+    digest = standing.action.args_digest
+    await room.membrane.vote(standing.review.id, ADA, approve=True, args_digest=digest)
+    room.in_force.append(policy(quorum_2=2))
+    assert await refusal(room, standing.action.id, digest) is Refusal.TIGHTENED
+
+
+async def test_a_kind_that_is_gone_is_unknown_at_the_claim(room: Room) -> None:
+    standing = await room.membrane.propose(room.action("db.read"))
+    now = room.in_force[-1]
+    left = {name: kind for name, kind in now.actions.items() if name != "db.read"}
+    room.in_force.append(replace(now, actions=left))
+    assert await refusal(room, standing.action.id, standing.action.args_digest) is Refusal.TIGHTENED
+
+
+async def test_an_agent_over_http_makes_no_flood_of_what_it_was_let_through(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=2))
+    passed = [await room.membrane.propose(room.action("db.read", number=number)) for number in range(3)]
+    tightened(room, "db.read", tier=Tier.ASYNC_APPROVAL)
+    errors = []
+    for each in passed:
+        with pytest.raises((ClaimRefused, TooMany)) as refused:
+            await room.membrane.claim(each.action.id, each.action.args_digest, agent="ops-agent")
+        errors.append(refused.type)
+    assert errors == [ClaimRefused, ClaimRefused, TooMany]
+    assert (await room.membrane.standing(passed[2].action.id)).action.state is ActionState.PASSED
+
+
+async def test_what_is_idempotent_no_more_does_not_run_again(room: Room) -> None:
+    action_id, digest = await approved(room, "job.run")
+    await room.membrane.claim(action_id, digest)
+    tightened(room, "job.run", idempotent=False)
+    assert await refusal(room, action_id, digest, rerun=True) is Refusal.ALREADY_CLAIMED
+
+
+REDACTED: dict[str, Any] = {"card": "4242", "amount": 5}
+
+
+async def redacted(room: Room) -> tuple[str, str]:
+    """Let an action through of which the store lacks an argument."""
+    args = {"card": Arg(ArgType.STRING), "amount": Arg(ArgType.NUMBER)}
+    tightened(room, "db.read", redact=("card",), args=args)
+    standing = await room.membrane.propose(room.action("db.read", **REDACTED))
+    assert standing.action.state is ActionState.PASSED
+    return standing.action.id, standing.action.args_digest
+
+
+async def test_what_is_redacted_is_doubt_only_where_the_kind_changed(room: Room) -> None:
+    action_id, digest = await redacted(room)
+    tightened(room, "mail.send", tier=Tier.SYNC_APPROVAL)
+    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+    another, digest = await redacted(room)
+    tightened(room, "db.read", rules=(RULE,))
+    assert await refusal(room, another, digest) is Refusal.TIGHTENED
+
+
+@pytest.mark.parametrize(("card", "reason"), [("4242", None), ("6666", Refusal.ARGS_CHANGED)])
+async def test_who_has_the_real_arguments_is_ruled_by_them(
+    room: Room, card: str, reason: Refusal | None
+) -> None:
+    action_id, digest = await redacted(room)
+    tightened(room, "db.read", rules=(RULE,))
+    claim = room.membrane.claim(action_id, digest, args={**REDACTED, "card": card})
+    if reason is None:
+        assert (await claim).attempt == 1
+    else:
+        with pytest.raises(ClaimRefused) as refused:
+            await claim
+        assert refused.value.reason is reason
 
 
 async def test_invariant_13_an_approval_does_not_keep(room: Room) -> None:

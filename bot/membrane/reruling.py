@@ -1,0 +1,72 @@
+"""Ruling an action again when it is claimed: what passed, or was approved, before the policy was tightened.
+
+It costs nothing while the policy says of the action's kind what it said then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.action import Action
+from bot.domain.record import ActionRecord, Standing
+from bot.domain.redaction import without
+from bot.domain.reruling import says_more, strictest
+from bot.domain.review import ActionState
+from bot.domain.ruling import Ruling
+from bot.errors import BadAction, ClaimRefused, Refusal
+from bot.membrane.core import Core
+
+
+@dataclass(frozen=True, slots=True)
+class Tightened:
+    """What an action is to be asked under now, and why, in words."""
+
+    ruling: Ruling
+    why: str
+
+
+def let_under(standing: Standing) -> Ruling:
+    """Return the ruling under which an action may start: of its approval, or under which it passed."""
+    if standing.action.state is ActionState.APPROVED and standing.review is not None:
+        return standing.review.ruling
+    return standing.action.ruling
+
+
+def ruled_now(
+    core: Core, action: ActionRecord, then: Ruling, args: Mapping[str, Any] | None
+) -> Ruling | None:
+    """Return what the policy in force says of an action; None if that cannot differ from `then`.
+
+    `args` are the action's real arguments. Without them it is ruled by what the store has, and what was
+    redacted there is missing, which is doubt. Raises ClaimRefused where `args` are others than were ruled.
+    """
+    policy = core.policy()
+    if policy.version == then.policy_version or policy.terms(action.kind) == then.terms:
+        return None
+    if args is not None and not core.digest_fits(action.args_digest, _as_proposed(action, args)):
+        raise ClaimRefused(Refusal.ARGS_CHANGED, "these are not the arguments that were ruled")
+    return policy.rule(_as_proposed(action, without(action.args, then.redact) if args is None else args))
+
+
+def tightened(core: Core, standing: Standing, args: Mapping[str, Any] | None = None) -> Tightened | None:
+    """Return what the policy in force demands beyond what an action was let by; None if nothing.
+
+    Raises ClaimRefused where `args` are others than were ruled.
+    """
+    then = let_under(standing)
+    now = ruled_now(core, standing.action, then, args)
+    if now is None:
+        return None
+    decided = standing.review.closed_at if standing.review is not None else None
+    age_s = core.clock() - (decided or standing.action.passed_at)
+    why = says_more(then, now, age_s)
+    return Tightened(strictest(then, now), why) if why is not None else None
+
+
+def _as_proposed(action: ActionRecord, args: Mapping[str, Any]) -> Action:
+    try:
+        return Action.of(action.kind, args, agent=action.agent, hint=action.hint)
+    except BadAction:  # what an earlier version of the bot took; all of it is doubt
+        return Action.of(action.kind, {}, agent=action.agent, hint=action.hint)
