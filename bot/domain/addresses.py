@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from encodings import idna as idna_2003
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import idna
 from pydantic_core import Url
 
-from bot.domain.plain_text import is_plain
+from bot.domain.plain_text import fold, has_one_script, is_plain
 
 MAX_URL = 2048
 """Characters. Longer ones are doubt."""
@@ -132,24 +133,33 @@ def _ascii_hostname(text: str) -> str | None:
 
 
 def _encoded(text: str) -> str | None:
-    """Return an international host name in ASCII, where both editions of IDNA agree on it."""
-    if len(text) > MAX_DOMAIN or _OTHER_DOTS.search(text) or not is_plain(text):
+    """Return an international host name in ASCII, where both editions of IDNA agree on it.
+
+    They agree where there is nothing for the older one to map.
+    """
+    if len(text) > MAX_DOMAIN or _OTHER_DOTS.search(text) or fold(text) != text or not is_plain(text):
+        return None
+    labels = text.split(".")
+    if not all(map(has_one_script, labels)):
         return None
     try:
-        now = idna.encode(text, strict=True).decode("ascii")
-        before = ".".join(idna_2003.ToASCII(label).decode("ascii") for label in text.split("."))
+        return ".".join(label if label.isascii() else _alabel(label) for label in labels)
     except UnicodeError:
         return None
-    return now if now == before else None
 
 
 def _is_encoded(host: str) -> bool:
     """Whether each encoded label of a host name stands for letters that have this one encoding."""
     try:
-        letters = idna.decode(host, strict=True)
+        labels = [idna.ulabel(label) if _ODD_LABEL.match(label) else label for label in host.split(".")]
     except UnicodeError:
         return False
-    return not letters.isascii() and _encoded(letters) == host
+    return _encoded(".".join(labels)) == host
+
+
+@lru_cache(maxsize=4096)
+def _alabel(label: str) -> str:
+    return idna.alabel(label).decode("ascii")
 
 
 def normal_domain(domain: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.domain.conditions import has_type
 from bot.domain.policy_model import Kind
+from bot.domain.readings import READERS
 from bot.domain.risk import Tier
 from bot.domain.ruling import TraceStep
 
@@ -25,12 +26,17 @@ _OPEN = (TraceStep(ARGUMENTS, matched=False, why="the kind declares no arguments
 class Declaration:
     """The declared arguments of a kind, ready to compare with. JSON's null counts as missing."""
 
-    __slots__ = ("_fits", "_kind", "_more_args", "_required")
+    __slots__ = ("_fits", "_forms", "_kind", "_more_args", "_required")
 
     def __init__(self, kind: Kind) -> None:
         """Take the declaration of a kind, if it has one."""
         self._kind = kind.name
         self._fits = None if kind.args is None else {name: has_type(arg) for name, arg in kind.args.items()}
+        self._forms = {
+            name: arg.of or arg.type
+            for name, arg in (kind.args or {}).items()
+            if (arg.of or arg.type) in READERS
+        }
         self._required = frozenset(name for name, arg in (kind.args or {}).items() if arg.required)
         self._more_args = kind.more_args
 
@@ -54,18 +60,17 @@ class Declaration:
         if not (undeclared or wrong) and present == len(self._required):
             return _FINE
         missing = sorted(name for name in self._required if args.get(name) is None)
-        return tuple(_argument_doubts(self._kind, undeclared, wrong, missing))
+        return tuple(self._doubts(undeclared, wrong, missing))
 
-
-def _argument_doubts(
-    kind: str, undeclared: list[str], wrong: list[str], missing: list[str]
-) -> Iterator[TraceStep]:
-    if undeclared:
-        yield _doubt(UNDECLARED_ARGUMENT, undeclared, f"not declared for {kind}")
-    if missing:
-        yield _doubt(MISSING_ARGUMENT, missing, "missing")
-    if wrong:
-        yield _doubt(WRONG_TYPE, wrong, "not of the declared type")
+    def _doubts(self, undeclared: list[str], wrong: list[str], missing: list[str]) -> Iterator[TraceStep]:
+        if undeclared:
+            yield _doubt(UNDECLARED_ARGUMENT, undeclared, f"not declared for {self._kind}")
+        if missing:
+            yield _doubt(MISSING_ARGUMENT, missing, "missing")
+        if wrong:
+            forms = sorted({self._forms[name] for name in wrong if name in self._forms})
+            which = f" ({', '.join(forms)})" if forms else ""
+            yield _doubt(WRONG_TYPE, wrong, f"not of the declared type{which}")
 
 
 def _doubt(rule: str, names: list[str], what: str) -> TraceStep:

@@ -15,7 +15,7 @@ thus leaves an optional argument alone where it is absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.domain.operators import Arg, ArgType, Condition, Op
@@ -35,8 +35,15 @@ def has_type(arg: Arg) -> Callable[[Any], bool]:
     if arg.of is None:
         return lambda value: type(value) in (list, tuple)
     item = _TYPE_CHECKS[arg.of]
-    longest = MAX_ITEMS if arg.of in READERS else float("inf")
-    return lambda value: type(value) in (list, tuple) and len(value) <= longest and all(map(item, value))
+    if arg.of in READERS:
+        return lambda value: type(value) in (list, tuple) and _can_be_read(value) and all(map(item, value))
+    return lambda value: type(value) in (list, tuple) and all(map(item, value))
+
+
+def _can_be_read(values: Sequence[Any]) -> bool:
+    """Whether the texts of a list are few and short enough to read each of them."""
+    lengths = [len(each) for each in values if type(each) is str]
+    return len(lengths) <= MAX_ITEMS and sum(lengths) <= MAX_TEXT
 
 
 def _is_number(value: Any) -> bool:
@@ -206,10 +213,7 @@ def _all(item: Judge) -> Judge:
 
 def _verdicts(item: Judge, value: Any) -> list[Verdict]:
     """Judge each item of a list. What is no list, or too much to judge, is doubt."""
-    if type(value) not in (list, tuple):
-        return [DOUBT]
-    lengths = [len(each) for each in value if type(each) is str]
-    if len(lengths) > MAX_ITEMS or sum(lengths) > MAX_TEXT:
+    if type(value) not in (list, tuple) or not _can_be_read(value):
         return [DOUBT]
     return [item(each) for each in value]
 

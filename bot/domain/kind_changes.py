@@ -118,7 +118,7 @@ def _argument(name: str, arg: str, before: Arg | None, after: Arg | None, *, exc
 
 
 def _type_text(arg: Arg) -> str:
-    return f"{arg.type} of {arg.of}" if arg.of else str(arg.type)
+    return f"list of {arg.of}" if arg.of else str(arg.type)
 
 
 def _type_direction(before: Arg, after: Arg, *, excused: bool) -> Direction:

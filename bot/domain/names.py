@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.plain_text import is_plain
+from bot.domain.plain_text import has_one_script, is_plain
 
 MAX_PATH = 4096
 MAX_IDENTIFIER = 256
@@ -41,12 +41,13 @@ def read_path(text: str) -> str | None:
 def read_identifier(text: str) -> str | None:
     """Return a name of a table, a column or a flag, folded, with its dots; None where it is in doubt.
 
-    Between the dots are letters, digits, `_`, and single dashes; no quotes, brackets or blanks.
+    Between the dots are letters, digits, `_`, and single dashes; no quotes, brackets or blanks. All letters
+    are of one script.
     """
     if len(text) > MAX_IDENTIFIER or not _IDENTIFIER.fullmatch(text) or not _has_plain_letters(text):
         return None
     folded = text.casefold()
-    return folded if folded == text.lower() and is_plain(folded) else None
+    return folded if folded == text.lower() and is_plain(folded) and has_one_script(folded) else None
 
 
 def _has_plain_letters(text: str) -> bool:

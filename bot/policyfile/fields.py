@@ -30,6 +30,8 @@ _CHANNEL = re.compile(r"#[a-z0-9_\-\u00c0-\uffff]{1,80}|[CG][A-Z0-9]{2,20}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _TOOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
+_BEGINS_WITH_YEAR = re.compile(r"[0-9]{4}-")
+_INSTANT_HINT = "write it with its offset, as 2026-01-05T09:00:00Z"
 _TEXT_LIMIT = 300
 
 
@@ -70,16 +72,15 @@ def delay(value: Any) -> Delay:
 
 def instant(value: Any) -> float:
     """Read an instant with its offset, such as `2026-01-05T09:00:00Z`, into seconds since the epoch."""
-    hint = "write it with its offset, as 2026-01-05T09:00:00Z"
     try:
         read = datetime.fromisoformat(value)
         if read.tzinfo is None:
-            raise problem(f"{_shown(value)} does not say in which time zone", hint)
+            raise problem(f"{_shown(value)} does not say in which time zone", _INSTANT_HINT)
         return read.timestamp()
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, PydanticCustomError):
             raise
-        raise problem(f"{_shown(value)} is not an instant", hint) from None
+        raise problem(f"{_shown(value)} is not an instant", _INSTANT_HINT) from None
 
 
 def day(value: Any) -> date:
@@ -172,9 +173,11 @@ def _directory(value: Any) -> str:
 
 def _bound(value: Any) -> float | int | str:
     """Take a number, or an instant as text."""
-    if isinstance(value, str) and read_instant(value) is not None:
-        return value
-    return number(value)
+    if not isinstance(value, str) or not _BEGINS_WITH_YEAR.match(value):
+        return number(value)
+    if read_instant(value) is None:
+        raise problem(f"{_shown(value)} is not an instant", _INSTANT_HINT)
+    return value
 
 
 def _pattern(value: Any) -> str:

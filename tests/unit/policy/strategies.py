@@ -18,9 +18,19 @@ ARGS = {
     "amount": Arg(ArgType.NUMBER),
     "to": Arg(ArgType.STRING, required=False),
     "many": Arg(ArgType.LIST, of=ArgType.STRING, required=False),
+    "path": Arg(ArgType.PATH, required=False),
+    "table": Arg(ArgType.IDENTIFIER, required=False),
+}
+RETYPED = {
+    **ARGS,
+    "to": Arg(ArgType.EMAIL, required=False),
+    "many": Arg(ArgType.LIST, of=ArgType.EMAIL, required=False),
+    "table": Arg(ArgType.STRING, required=False),
 }
 AMOUNTS = st.integers(-2, 10)
 DOMAINS = st.lists(st.sampled_from(["a.example", "b.example", "*.a.example"]), max_size=2).map(tuple)
+DIRECTORIES = st.lists(st.sampled_from(["/a", "/a/b", "/c"]), max_size=2).map(tuple)
+NAMES = st.lists(st.sampled_from(["orders", "public.orders", "notes"]), max_size=2).map(tuple)
 TO = st.one_of(
     st.builds(Condition, st.sampled_from([Op.DOMAIN_IN, Op.DOMAIN_NOT_IN]), DOMAINS),
     st.builds(Condition, st.sampled_from([Op.PREFIX, Op.SUFFIX]), st.sampled_from(["a", "b"])),
@@ -33,6 +43,10 @@ WHEN = st.fixed_dictionaries(
         ).map(lambda each: (each,)),
         "to": TO.map(lambda each: (each,)) | TO.map(lambda each: (Condition(Op.EXISTS, True), each)),
         "many": TO.map(lambda each: (Condition(Op.ANY, (each,)),)),
+        "path": st.builds(Condition, st.sampled_from([Op.UNDER, Op.NOT_UNDER]), DIRECTORIES).map(
+            lambda each: (each,)
+        ),
+        "table": st.builds(Condition, st.sampled_from([Op.IN, Op.NOT_IN]), NAMES).map(lambda each: (each,)),
     },
 ).filter(bool)
 RULES = st.lists(
@@ -69,7 +83,7 @@ def kinds(draw: st.DrawFn, name: str = "a.a") -> Kind:
         REVIEWED,
         tier,
         mandated=tier is Tier.SYNC_APPROVAL and draw(st.booleans()),
-        args=ARGS if declared else None,
+        args=draw(st.sampled_from([ARGS, RETYPED])) if declared else None,
         more_args=draw(st.booleans()),
         rules=draw(RULES),
         settings=draw(SETTINGS),
@@ -85,6 +99,8 @@ ACTION_ARGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "amount": AMOUNTS | st.sampled_from([None, "5", True, 2.5]),
         "to": ADDRESSES | st.none() | st.integers(0, 9),
         "many": st.lists(ADDRESSES, max_size=3) | st.just("x@a.example"),
+        "path": st.sampled_from(["/", "/a", "/A/b", "/a/b/c", "/c", "/x", "/a/../c", "a"]),
+        "table": st.sampled_from(["orders", "Orders", "public.orders", "orders.id", "notes", "a b"]),
         "more": st.integers(0, 9),
     },
 )

@@ -108,6 +108,7 @@ def test_a_host_name_is_one_of_idna(text: str) -> None:
     address = read_hostname(text)
     if address is not None:
         assert idna.encode(text).decode("ascii") == address.domain
+        assert text.encode("idna").decode("ascii").lower() == address.domain
         assert read_hostname(address.domain) == address
 
 
