@@ -174,6 +174,7 @@ class Bot:
             {
                 "expire": (membrane.expire_due, every_s),
                 "page": (membrane.page_due, every_s),
+                "freezes": (membrane.freezes_due, every_s),
                 "unknown": (membrane.unknown_due, 5 * every_s),
                 "digest": (membrane.digest_due, every_s),
                 "threads": (self.host.sweep, 5 * every_s),

@@ -108,6 +108,8 @@ class Refusal(StrEnum):
     """The approval was good for a time and that time is over; the action is asked again."""
     TIGHTENED = "tightened"
     """The policy says more of it now than when it passed or was approved; the action is asked (again)."""
+    FROZEN = "frozen"
+    """An operator has stopped it; what was decided stays, and counts again at the thaw."""
 
 
 class Refused(MembraneError):
@@ -123,10 +125,17 @@ class VoteRefused(Refused):
 
 
 class ClaimRefused(Refused):
-    """An action that may not start now. `state` is where it stands then, where that has just changed."""
+    """An action that may not start now.
 
-    def __init__(self, reason: Refusal, message: str, state: str | None = None) -> None:
+    `state` is where it stands then, where that has just changed. `retry_after`, in seconds, is set where
+    waiting helps.
+    """
+
+    def __init__(
+        self, reason: Refusal, message: str, state: str | None = None, *, retry_after: float | None = None
+    ) -> None:
         self.state = state
+        self.retry_after = retry_after
         super().__init__(reason, message)
 
 

@@ -14,7 +14,7 @@ from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import AbsentDefault
 
 UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-NO_OUTCOME = {ActionState.PASSED, ActionState.WAITING, ActionState.WITHDRAWN}
+NO_OUTCOME = {ActionState.PASSED, ActionState.FROZEN, ActionState.WAITING, ActionState.WITHDRAWN}
 """States in which an outcome, if there was one, is void: asked again, taken back, or never asked."""
 OUTCOMES = {ReviewState.APPROVED, ReviewState.REJECTED, ReviewState.EXPIRED}
 
@@ -64,7 +64,11 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
         "policy_version": ruling.policy_version,
         "state": record.state,
         "message": message(standing),
-        "may_start": until is not None and now <= until and record.thread_id is None,
+        "may_start": until is not None
+        and now <= until
+        and record.thread_id is None
+        and standing.frozen is None,
+        "frozen": str(standing.frozen) if standing.frozen is not None else None,
         "valid_until": instant(until),
         "outcome": _outcome(record, decided),
         "nobody_answered": expired,
@@ -125,7 +129,16 @@ def if_nobody_answers(review: Review) -> str:
 
 def message(standing: Standing) -> str:
     """Say how an action stands, in words that a model can be told."""
+    said = _message(standing)
+    if standing.frozen is None:
+        return said
+    return f"{said} But {standing.frozen}. It may not start before the thaw."
+
+
+def _message(standing: Standing) -> str:
     record, decided = standing.action, _decided(standing)
+    if record.state is ActionState.FROZEN:
+        return f"It would pass ({record.tier.label}): {record.ruling.reason}."
     if record.state is ActionState.PASSED:
         return f"It passes ({record.tier.label}): {record.ruling.reason}. {_then(record)}"
     if record.state is ActionState.WAITING and standing.review is not None:

@@ -22,6 +22,7 @@ from bot.api.body import invalid
 from bot.api.door import Door
 from bot.api.health import Health
 from bot.api.operations import Operations
+from bot.api.operators import Operators
 from bot.api.problems import ApiError
 from bot.api.rates import Buckets
 from bot.api.replies import Polls
@@ -69,6 +70,7 @@ def build_api(
     Actions(membrane, polls, clock).add_to(api.router)
     if host is not None:
         Threads(membrane, host).add_to(api.router)
+    Operators(membrane).add_to(api.router)
     Operations(health, metrics).add_to(api.router)
     api.add_middleware(Door, tokens=membrane.tokens, buckets=Buckets(rate))
     _translate_errors(api)

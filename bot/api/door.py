@@ -16,7 +16,13 @@ from bot.domain.record import TokenRecord
 from bot.errors import MembraneError, TooMany
 
 GUARDED = "/v1/"
+OPERATORS = "/v1/operator/"
+"""Where operators' tokens open, and no agent's."""
 MAX_TOKEN = 200
+_WRONG_ROLE = {
+    True: "this is an operator's token; agents propose with their own (`membrane token create --agent NAME`)",
+    False: "this is an agent's token; operators have their own (`membrane token create --operator NAME`)",
+}
 
 
 class Tokens(Protocol):
@@ -58,6 +64,8 @@ class Door:
         caller = await self._tokens.authenticate(token.strip())
         if caller is None:
             raise _unauthorized("this token is unknown or revoked; `membrane token create` makes one")
+        if caller.operator != scope["path"].startswith(OPERATORS):
+            raise ApiError(403, "forbidden", _WRONG_ROLE[caller.operator])
         if wait := self._buckets.take(caller.id):
             raise TooMany("this token asks too often; slow down", retry_after=wait)
         return caller

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.domain.action import KIND, MAX_BYTES, MAX_DESCRIPTION
 from bot.domain.people import USER_ID
@@ -23,6 +23,17 @@ SlackUser = Annotated[str, Field(pattern=f"^{USER_ID.pattern}$", examples=["U0AA
 IdempotencyKey = Annotated[
     str, Field(pattern=KEY, description="the same key and action again returns what the first did")
 ]
+
+
+def _instant(value: Any) -> Any:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # pydantic says what is wrong with it
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+"""An instant with its offset, RFC 3339, as JSON writes it: a text."""
 
 
 class _Asked(BaseModel):
@@ -127,6 +138,43 @@ class ThreadRequest(_Asked):
     idempotency_key: IdempotencyKey | None = None
 
 
+class FreezeRequest(_Asked):
+    """The wish to stop something."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "payment.refund", "why": "the ledger is wrong"}]}
+    )
+
+    name: str = Field(min_length=1, max_length=200, description="of an agent, a kind or a graph; or `all`")
+    why: str = Field(min_length=1, max_length=500, description="agents, reviewers and admins read it")
+    until: Instant | None = Field(None, description="when it ends by itself; null: at the thaw")
+
+
+class ThawRequest(_Asked):
+    """The wish to end every freeze of a name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "payment.refund"}]})
+
+    name: str = Field(min_length=1, max_length=200)
+
+
+class FreezeAnswer(BaseModel):
+    """A freeze."""
+
+    id: str
+    name: str
+    why: str
+    by: str
+    since: datetime
+    until: datetime | None
+
+
+class FreezesAnswer(BaseModel):
+    """Freezes."""
+
+    freezes: list[FreezeAnswer]
+
+
 class ReviewAnswer(BaseModel):
     """The question that people are asked about the action; the latest one."""
 
@@ -168,6 +216,7 @@ class ActionAnswer(BaseModel):
                     "state": "waiting",
                     "message": "It waits for release-leads (0 of 2 approvals).",
                     "may_start": False,
+                    "frozen": None,
                     "valid_until": None,
                     "outcome": None,
                     "nobody_answered": False,
@@ -209,6 +258,7 @@ class ActionAnswer(BaseModel):
     state: ActionState
     message: str = Field(description="how it stands, in words that a model can be told")
     may_start: bool = Field(description="whether a claim would succeed now")
+    frozen: str | None = Field(description="the freeze that keeps it from starting, in a sentence")
     valid_until: datetime | None = Field(description="until when it may be claimed")
     outcome: Literal["approved", "rejected", "expired"] | None
     nobody_answered: bool

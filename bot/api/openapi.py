@@ -18,6 +18,8 @@ OUR_OWN = (
     models.Report,
     models.Withdrawal,
     models.ThreadRequest,
+    models.FreezeRequest,
+    models.ThawRequest,
     models.ActionAnswer,
     Problem,
 )

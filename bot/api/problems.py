@@ -119,7 +119,7 @@ def of_error(error: MembraneError) -> ApiError:
         more["reason"] = error.reason
     if isinstance(error, ClaimRefused) and error.state is not None:
         more["state"] = error.state
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | ClaimRefused) and error.retry_after is not None:
         more["retry_after"] = error.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return ApiError(status, slug, str(error), more, headers)
@@ -133,7 +133,7 @@ def of_status(status: int, detail: str | None = None, headers: Mapping[str, str]
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the description of an operation's errors for its OpenAPI page."""
-    return {status: _documented(status) for status in (401, *statuses, 429, 500, 503)}
+    return {status: _documented(status) for status in (401, 403, *statuses, 429, 500, 503)}
 
 
 def _documented(status: int) -> dict[str, Any]:

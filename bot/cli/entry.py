@@ -33,6 +33,8 @@ COMMANDS = {
     "token": ("bot.cli.tokens", "token_group", "Make, list and revoke agents' tokens."),
     "reviews": ("bot.cli.reviews", "reviews_group", "See what waits for a person, and what became of it."),
     "journal": ("bot.cli.journal", "journal_group", "Read, verify and export the record, prune what passed."),
+    "freeze": ("bot.cli.freezes", "freeze", "Stop an agent, a kind, a graph, or all: nothing of it starts."),
+    "thaw": ("bot.cli.freezes", "thaw", "End a freeze."),
     "backup": ("bot.cli.backup", "backup", "Copy both databases into one file, beside a running bot."),
     "settings": ("bot.cli.settings", "settings_command", "List the settings, and what is set."),
 }

@@ -22,24 +22,42 @@ def token_group() -> None:
 
 
 @token_group.command("create")
-@click.option("--agent", required=True, help="The agent's name: letters, digits, dots, dashes.")
+@click.option("--agent", help="The agent's name: letters, digits, dots, dashes.")
+@click.option(
+    "--operator",
+    metavar="NAME",
+    help="Make an operator's token instead, such as an incident tool's: it freezes and thaws over HTTP.",
+)
 @click.option("--owner", required=True, metavar="SLACK_USER", help="Who answers for it, as U012ABCDEF.")
 @json_option
-def create(agent: str, owner: str, *, as_json: bool) -> None:
+def create(*, agent: str | None, operator: str | None, owner: str, as_json: bool) -> None:
     """Make a token. It is printed this once; only its hash is kept.
 
     \b
       TOKEN=$(membrane token create --agent mailer --owner U012ABCDEF)
+      TOKEN=$(membrane token create --operator pager --owner U012ABCDEF)
     """  # noqa: D301  # \b is click's mark for lines to keep
+    if (agent is None) == (operator is None):
+        raise click.UsageError("give either --agent NAME or --operator NAME")
     try:
-        record, secret = change(lambda db: Tokens(db).create(agent, owner))
+        record, secret = change(lambda db: _made(Tokens(db), agent, operator, owner))
     except BadAction as error:
         raise click.UsageError(str(error)) from error
     if as_json:
         print_json({**_row(record), "token": secret})
         return
-    click.echo(f"{record.id}: {agent} may propose; {owner} answers for it. Shown this once:", err=True)
+    may = "freeze and thaw, and nothing else" if record.operator else "propose"
+    click.echo(f"{record.id}: {record.agent} may {may}; {owner} answers for it. Shown this once:", err=True)
     click.echo(secret)
+
+
+async def _made(
+    tokens: Tokens, agent: str | None, operator: str | None, owner: str
+) -> tuple[TokenRecord, str]:
+    if operator is not None:
+        return await tokens.create_operator(operator, owner)
+    assert agent is not None
+    return await tokens.create(agent, owner)
 
 
 @token_group.command("list")
@@ -53,7 +71,7 @@ def list_tokens(*, everything: bool, as_json: bool) -> None:
     elif not found:
         click.echo("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
     else:
-        head = ("ID", "AGENT", "OWNER", "CREATED", "LAST USED", "REVOKED")
+        head = ("ID", "NAME", "OWNER", "ROLE", "CREATED", "LAST USED", "REVOKED")
         print_table(head, [tuple(_row(record).values()) for record in found])
 
 
@@ -70,6 +88,7 @@ def _row(record: TokenRecord) -> dict[str, str | None]:
         "id": record.id,
         "agent": record.agent,
         "owner": record.owner,
+        "role": "operator" if record.operator else "agent",
         "created_at": when(record.created_at),
         "last_used_at": when(record.last_used_at),
         "revoked_at": when(record.revoked_at),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.escalation import Instant
+from bot.domain.freezing import Freeze
 from bot.domain.review import RECEIPTS, ActionState, Receipt, Review
 from bot.domain.risk import Risk, Tier
 from bot.domain.ruling import Ruling
@@ -78,6 +79,8 @@ class Standing:
 
     action: ActionRecord
     reviews: tuple[Review, ...] = ()
+    frozen: Freeze | None = None
+    """What keeps it from starting, whatever is decided."""
 
     @property
     def review(self) -> Review | None:
@@ -215,7 +218,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """An agent's token: which agent it is and which Slack user answers for it. Never the token itself."""
+    """A token: which agent it is and which Slack user answers for it. Never the token itself.
+
+    An `operator`'s token stops and starts things. It is no agent's, and proposes, claims and votes nothing.
+    """
 
     id: str
     agent: str
@@ -223,6 +229,7 @@ class TokenRecord:
     created_at: Instant
     revoked_at: Instant | None = None
     last_used_at: Instant | None = None
+    operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

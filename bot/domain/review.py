@@ -30,6 +30,8 @@ class ActionState(StrEnum):
 
     PASSED = "passed"
     """Tier 0 or 1: it may start."""
+    FROZEN = "frozen"
+    """It would pass, but an operator has frozen it: it passes at the thaw."""
     WAITING = "waiting"
     """A review is pending."""
     HALTED = "halted"

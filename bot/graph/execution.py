@@ -156,10 +156,8 @@ async def _report(seat: Seat, record: ActionRecord, ran: Ran, args: Mapping[str,
 async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:
     standing = await seat.reach(seat.membrane.standing(action_id))
     state = standing.action.state
-    if refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED} or state in {
-        ActionState.WAITING,
-        ActionState.HALTED,
-    }:
+    asked_again = state in {ActionState.WAITING, ActionState.HALTED}
+    if asked_again or refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED, Refusal.FROZEN}:
         return Ending(None, str(refused))
     if refused.reason is Refusal.ALREADY_CLAIMED:
         return _earlier(standing)

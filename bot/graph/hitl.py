@@ -28,7 +28,7 @@ Decision = dict[str, Any]
 
 
 class Lapsed(Exception):
-    """What let a call through lapsed, or says more by now: it is asked (again), and the thread waits on."""
+    """A call cannot start now: it is asked (again), or frozen. The thread waits on."""
 
 
 def approve() -> Decision:
@@ -116,7 +116,7 @@ class Decider:
         try:
             await self._membrane.claim(action.id, action.args_digest, rerun=True, args=args)
         except ClaimRefused as refused:
-            if refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED}:
+            if refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED, Refusal.FROZEN}:
                 raise Lapsed(str(refused)) from refused
             return reject(NOT_KNOWN if action.state in CLAIMED else str(refused))
         return approve()
@@ -134,7 +134,7 @@ class Decider:
         return reject(why)
 
 
-_MAY_RUN = {ActionState.PASSED, ActionState.APPROVED, *CLAIMED}
+_MAY_RUN = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN, *CLAIMED}
 
 
 def _what_became(standing: Standing) -> str:

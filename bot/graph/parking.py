@@ -125,7 +125,7 @@ class Parking:
 
     async def _taken(self, record: InterruptRecord) -> bool:
         """Whether an answer reached the thread: what was approved in it has been claimed."""
-        untouched = {ActionState.APPROVED, ActionState.PASSED}
+        untouched = {ActionState.APPROVED, ActionState.PASSED, ActionState.FROZEN}
         asked = await self._membrane.asked_in(record)
         standings = asked.standings
         if review := asked.review:

@@ -8,6 +8,7 @@ from bot.membrane.bells import Bells, wait_for
 from bot.membrane.core import Core, Directory, Resolved, new_id
 from bot.membrane.executing import Executing
 from bot.membrane.facade import Membrane
+from bot.membrane.freezing import Freezes
 from bot.membrane.hosting import Hosting, Owed
 from bot.membrane.interrupts import OPEN, Asked, Call, Interrupts, Parked
 from bot.membrane.judging import Judging
@@ -30,6 +31,7 @@ __all__ = [
     "Directory",
     "Executing",
     "Facts",
+    "Freezes",
     "Hosting",
     "Interrupts",
     "Judging",

@@ -22,6 +22,7 @@ WITHDRAWABLE = {
     ActionState.HALTED,
     ActionState.APPROVED,
     ActionState.PASSED,
+    ActionState.FROZEN,
 }
 """States of an action that nobody has started."""
 FINAL = {"finished", "failed", "gone"}

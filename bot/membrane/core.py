@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,15 +13,26 @@ from sqlalchemy import Connection
 
 from bot.domain.action import Action
 from bot.domain.digest import Keyring, args_digest, matches
+from bot.domain.freezing import Freeze, covering
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.review import Review
+from bot.domain.review import ActionState, Review
 from bot.errors import NotFound
 from bot.membrane.bells import Bells
 from bot.membrane.vault import Vault
-from bot.store import actions, reviews
+from bot.store import actions, freezes, reviews, threads
 from bot.store.database import Database
+from bot.store.freezes import Borne
 from bot.store.rulings import Briefs
+
+STARTABLE = {
+    ActionState.PASSED,
+    ActionState.FROZEN,
+    ActionState.WAITING,
+    ActionState.HALTED,
+    ActionState.APPROVED,
+}
+"""States of an action that nobody has started, and that may start some day."""
 
 
 def new_id(prefix: str) -> str:
@@ -133,4 +144,25 @@ def the_review(connection: Connection, review_id: str) -> Review:
 
 def standing_of(connection: Connection, action_id: str, agent: str | None = None) -> Standing:
     """Return the action with its reviews. Raises NotFound."""
-    return Standing(the_action(connection, action_id, agent), reviews.of_action(connection, action_id))
+    action = the_action(connection, action_id, agent)
+    return Standing(action, reviews.of_action(connection, action_id), _frozen(connection, action))
+
+
+def _frozen(connection: Connection, action: ActionRecord) -> Freeze | None:
+    """Return the freeze that keeps an action from starting, for people to see.
+
+    One whose time is over counts until the sweep has ended it, a moment later.
+    """
+    if action.state not in STARTABLE or not (live := freezes.unthawed(connection)):
+        return None
+    return freeze_of(connection, live, Borne.of(action))
+
+
+def freeze_of(
+    connection: Connection, live: Iterable[Freeze], borne: Borne, now: float = 0.0
+) -> Freeze | None:
+    """Return the freeze among `live` that holds an action: by its agent, its kind or its thread's graph."""
+    if not (live := tuple(live)):
+        return None
+    thread = threads.get(connection, borne.thread_id) if borne.thread_id is not None else None
+    return covering(live, (borne.agent, borne.kind, thread.graph if thread else None), now)

@@ -14,11 +14,14 @@ from bot.domain.ruling import Ruling
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
 from bot.membrane.changes import GATE, WITHDRAWABLE, open_review, redraw, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
+from bot.membrane.freezing import check_not_frozen
 from bot.membrane.recording import check_cap
 from bot.membrane.reruling import let_under, ruled_now, tightened
 from bot.store import actions, executions, messages, threads, unknowns
 from bot.store.database import Transaction
 
+MAY_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN}
+"""States in which an action may be claimed; a frozen one, once nothing holds it any more."""
 MAX_DETAIL = 2000
 """Characters of an error that are kept."""
 
@@ -82,10 +85,13 @@ class Executing:
                 Refusal.ARGS_CHANGED, "the args digest is not of the arguments that were ruled"
             )
         if action.state in {ActionState.RUNNING, ActionState.UNKNOWN}:
+            if manner.rerun and action.ruling.idempotent:
+                check_not_frozen(tx, action, now)
             return self._claim_again(tx, action, manner)
         standing = standing_of(tx.connection, action.id)
-        if action.state not in {ActionState.PASSED, ActionState.APPROVED}:
+        if action.state not in MAY_START:
             raise _not_claimable(action)
+        check_not_frozen(tx, action, now)
         if refused := self._hold(tx, standing, manner):
             return refused
         review = standing.review

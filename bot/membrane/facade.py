@@ -14,6 +14,7 @@ from bot.membrane.auditing import Auditing
 from bot.membrane.bells import Bells
 from bot.membrane.core import Core, Directory, Ids
 from bot.membrane.executing import Executing
+from bot.membrane.freezing import Freezes, Freezing
 from bot.membrane.hosting import Hosting
 from bot.membrane.interrupts import Interrupts
 from bot.membrane.judging import Judging
@@ -34,7 +35,7 @@ class Membrane:
     use and older ones. `clock` returns seconds since the epoch, UTC.
     """
 
-    def __init__(  # noqa: PLR0915 - a list of names, one a line
+    def __init__(
         self,
         db: Database,
         policy: Callable[[], Policy],
@@ -83,8 +84,15 @@ class Membrane:
         self.digest_due = sweeping.digest_due
         self.unknown_due = sweeping.unknown_due
 
+        self.freezes = Freezes(db, clock)
+        self.freezes_due = Freezing(core, self.admins).freezes_due
+
         self.audit = Auditing(core, self.admins).audit
 
+        self._host(core)
+
+    def _host(self, core: Core) -> None:
+        """Bind what the graph host asks."""
         hosting = Hosting(core)
         self.start_thread = hosting.start_thread
         self.thread = hosting.thread

@@ -23,6 +23,7 @@ from bot.membrane.changes import (
     withdraw_action,
 )
 from bot.membrane.core import Core, standing_of, the_action
+from bot.membrane.executing import MAY_START
 from bot.membrane.recording import record
 from bot.store import actions, reviews, threads
 from bot.store.database import Transaction
@@ -122,8 +123,13 @@ class Interrupts:
         settle_interrupt(tx, parked.interrupt_id, now)
 
     def _park_again(self, tx: Transaction, action: ActionRecord, interrupt_id: str, now: float) -> None:
-        latest = reviews.of_action(tx.connection, action.id)[-1]
         actions.link(tx.connection, action.id, interrupt_id)
+        found = reviews.of_action(tx.connection, action.id)
+        if action.state in MAY_START:  # it was frozen when its thread claimed it
+            for review in found[-1:]:
+                reviews.link(tx.connection, review.id, interrupt_id)
+            return
+        latest = found[-1]
         if latest.pending or latest.interrupt_id is None:
             reviews.link(tx.connection, latest.id, interrupt_id)
         else:

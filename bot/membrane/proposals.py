@@ -20,7 +20,7 @@ LOOK_AGAIN_S = 5.0
 """How often a long poll looks by itself, as a net under the bell."""
 THREAD_KEY = "thr_"
 """How the idempotency keys of hosted threads begin: with the thread's id."""
-MOVING = {ActionState.WAITING, ActionState.HALTED}
+MOVING = {ActionState.WAITING, ActionState.HALTED, ActionState.FROZEN}
 """States that a caller waits to see the end of."""
 
 

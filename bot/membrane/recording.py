@@ -13,9 +13,10 @@ from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import TooMany
 from bot.membrane.changes import open_review
-from bot.membrane.core import Core, standing_of
+from bot.membrane.core import Core, freeze_of, standing_of
 from bot.store import actions, reviews
 from bot.store.database import Transaction
+from bot.store.freezes import Borne
 from bot.store.rulings import Brief
 
 RETRY_CAPPED_S = 30.0
@@ -103,16 +104,22 @@ def _record_remembered(
 
 
 def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
-    """Record an action that passes. Only appends, so it may share a group with others."""
+    """Record an action that passes; one that is frozen waits for the thaw.
+
+    Only appends, so it may share a group with others.
+    """
     brief = core.briefs.of(ruling)
     kept = brief.ruling if ruling.cost_usd is None else replace(brief.ruling, cost_usd=ruling.cost_usd)
     digest, action = core.digest_of(action), withheld(action, ruling.redact)
     now = core.clock()
     passed = _new(core, action, ruling=kept, digest=digest, now=now, state=ActionState.PASSED, **place)
-    _insert(tx, passed, action, "action.passed", brief=brief, **place)
+    freeze = freeze_of(tx.connection, tx.freezes(), Borne.of(passed), now)
+    if freeze is not None:
+        passed = replace(passed, state=ActionState.FROZEN)
+    _insert(tx, passed, action, "action.frozen" if freeze else "action.passed", brief=brief, **place)
     if place.get("idempotency_key"):
         tx.flush()
-    return Standing(passed)
+    return Standing(passed, frozen=freeze)
 
 
 def _new(

@@ -40,20 +40,33 @@ class Tokens:
 
         Raises BadAction where a name has the wrong shape.
         """
+        return await self._create(agent, owner, operator=False)
+
+    async def _create(self, agent: str, owner: str, *, operator: bool) -> tuple[TokenRecord, str]:
         if not AGENT.fullmatch(agent):
             raise BadAction(f"agent {agent[:80]!r} is not letters, digits, dots, dashes (at most 64)")
         if not USER_ID.fullmatch(owner):
             raise BadAction(f"owner {owner[:80]!r} is not a Slack user id such as U012ABCDEF")
         now = self._clock()
-        record = TokenRecord(new_id("tok"), agent, owner, now)
+        record = TokenRecord(new_id("tok"), agent, owner, now, operator=operator)
         token = PREFIX + secrets.token_urlsafe(32)
+        body = {"token": record.id, "agent": agent, "owner": owner}
+        if operator:
+            body["role"] = tokens.OPERATOR
 
         def work(tx: Transaction) -> None:
             tokens.insert(tx.connection, record, hash_of(token))
-            tx.journal(now, "token.created", {"token": record.id, "agent": agent, "owner": owner})
+            tx.journal(now, "token.created", body)
 
         await self._db.write(work)
         return record, token
+
+    async def create_operator(self, name: str, owner: str) -> tuple[TokenRecord, str]:
+        """Make a token with which an operator stops and starts things over HTTP. Returns it this once.
+
+        Raises BadAction where a name has the wrong shape.
+        """
+        return await self._create(name, owner, operator=True)
 
     async def authenticate(self, token: str) -> TokenRecord | None:
         """Return whose token this is, or None. A revoked one is refused after CACHE_S seconds at most."""

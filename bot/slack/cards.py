@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.freezing import Freeze
 from bot.domain.record import ActionRecord, Message, Standing
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
@@ -75,6 +76,15 @@ def stalled(drawn: Drawn, why: str) -> Drawn:
     """Say above a card that its answer can reach nobody now, and why."""
     words = [text("⚠ This cannot be resumed: ", bold=True), text(cut(why, WHY_CHARACTERS)), text(".")]
     return Drawn(drawn.text, [rich.block(rich.section(*words)), *drawn.blocks])
+
+
+def frozen(drawn: Drawn, freeze: Freeze) -> Drawn:
+    """Say above a card that an operator has stopped what it is about, until when and why."""
+    end = "" if freeze.until is None else f" until {mrkdwn.date(freeze.until)}"
+    by = mrkdwn.literal(cut(freeze.by, sentences.NAME_CHARACTERS))
+    lead = f"🧊 *Frozen* by {by}{end}: it does not start before the thaw, whatever is decided."
+    why = rich.block(rich.quote(excerpt(freeze.why, WHY_CHARACTERS)))
+    return Drawn(drawn.text, [progress.block([lead]), why, *drawn.blocks])
 
 
 def _notification(lead: Json, standing: Standing, review: Review, links: Links) -> Drawn:

@@ -119,6 +119,9 @@ def _aftermath(standing: Standing, review: Review) -> list[str]:
     latest = standing.review
     if latest is None or latest.id != review.id:
         return ["This approval does not count any more, so it was asked again."]
+    if standing.action.state is ActionState.APPROVED and standing.frozen is not None:
+        until = f"; the approval is good until {date(review.valid_until)}" if review.valid_until else ""
+        return [f"It may not start before the thaw{until}."]
     return [_fate(standing.action, review)]
 
 

@@ -16,6 +16,8 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
     match facts:
         case CardFacts():
             drawn = _of_review(facts, links, terse=terse)
+            if facts.standing.frozen is not None and _counts(facts):
+                drawn = cards.frozen(drawn, facts.standing.frozen)
             return cards.stalled(drawn, facts.stalled) if facts.stalled else drawn
         case ReceiptFacts():
             latest = facts.standing.review
@@ -25,6 +27,12 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
             return digests.digest(facts.actions, facts.halted, facts.since, links)
         case NoticeFacts():
             return digests.notice(facts.text)
+
+
+def _counts(facts: CardFacts) -> bool:
+    """Whether the review waits, or is the one that its action rests on."""
+    latest = facts.standing.review
+    return facts.review.pending or (latest is not None and latest.id == facts.review.id)
 
 
 def _of_review(facts: CardFacts, links: Mapping[str, str], *, terse: bool) -> Drawn:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -105,6 +105,8 @@ actions = Table(
     Index("actions_agent", "agent", "id"),
     _partial("actions_undigested", "proposed_at", where="tier = 1 AND digest_id IS NULL"),
     _partial("actions_halted", "settled_at", where="state = 'halted'"),
+    _partial("actions_approved", "id", where="state = 'approved'"),
+    _partial("actions_frozen", "id", where="state = 'frozen'"),
     _partial(
         "actions_rejected",
         "agent",
@@ -302,11 +304,28 @@ tokens = Table(
     Column("agent", String, nullable=False),
     Column("owner", String, nullable=False),
     Column("hash", String, nullable=False, unique=True),  # SHA-256 of 256 random bits; needs no salt
+    Column("role", String, nullable=False, server_default="agent"),  # agent | operator
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float),
     Column("last_used_at", Float),
     Column("acts_for", Text),  # JSON list of Slack user ids; NULL for none
     _partial("tokens_live", "agent", where="revoked_at IS NULL"),
+)
+
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),  # of an agent, a kind or a graph; or all
+    Column("why", Text, nullable=False),
+    Column("by", String, nullable=False),  # who gave the command, and where
+    Column("since", Float, nullable=False),
+    Column("until", Float),
+    Column("thawed_at", Float),
+    Column("thawed_by", String),
+    Column("untold", String),  # frozen | thawed: what the bot still has to tell, and to draw
+    _partial("freezes_live", "since", where="thawed_at IS NULL"),
+    _partial("freezes_untold", "since", where="untold IS NOT NULL"),
 )
 
 journal = Table(

@@ -5,14 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, exists, literal, or_, select, update
 
+from bot.domain.freezing import EVERYTHING
 from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.domain.review import ActionState
 from bot.store.sqlite import Prepared
-from bot.store.tables import interrupts, literally, threads
+from bot.store.tables import actions, freezes, interrupts, literally, threads
 
 _ID = threads.c.id == bindparam("thread")
 _FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
+_LIVE = and_(
+    freezes.c.thawed_at.is_(None), or_(freezes.c.until.is_(None), freezes.c.until > bindparam("now"))
+)
+_NOT_FROZEN = ~exists().where(
+    and_(
+        _LIVE,
+        or_(
+            literally(freezes.c.name, EVERYTHING),
+            freezes.c.name == threads.c.graph,
+            freezes.c.name == threads.c.agent,
+        ),
+    )
+)
+_NOTHING_FROZEN_IN = ~exists().where(
+    and_(
+        actions.c.interrupt_id == interrupts.c.id,
+        or_(
+            literally(actions.c.state, ActionState.FROZEN),
+            and_(
+                or_(
+                    literally(actions.c.state, ActionState.PASSED),
+                    literally(actions.c.state, ActionState.APPROVED),
+                ),
+                exists().where(and_(_LIVE, freezes.c.name == actions.c.kind)),
+            ),
+        ),
+    )
+)
+"""A thread whose answer would start something frozen stays parked, and is not looked at before the thaw."""
 _INSERT = Prepared(threads.insert())
 _BY_ID = Prepared(select(threads).where(_ID))
 _BY_KEY = Prepared(
@@ -35,7 +66,7 @@ _SET = Prepared(
 )
 _DUE = Prepared(
     select(threads)
-    .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE))
+    .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE, _NOT_FROZEN))
     .order_by(threads.c.wanted_at)
     .limit(bindparam("most"))
 )
@@ -61,7 +92,7 @@ _MOVE = Prepared(
 _ANSWERED = Prepared(
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
-    .where(and_(literally(interrupts.c.state, "answered"), _FREE))
+    .where(and_(literally(interrupts.c.state, "answered"), _FREE, _NOT_FROZEN, _NOTHING_FROZEN_IN))
     .order_by(interrupts.c.answered_at)
     .limit(bindparam("most"))
 )

@@ -10,6 +10,8 @@ from bot.domain.record import TokenRecord
 from bot.store.sqlite import Prepared
 from bot.store.tables import tokens
 
+AGENT, OPERATOR = "agent", "operator"
+"""What a token is for."""
 _INSERT = Prepared(tokens.insert())
 _BY_HASH = Prepared(
     select(tokens).where(and_(tokens.c.hash == bindparam("digest"), tokens.c.revoked_at.is_(None)))
@@ -22,7 +24,7 @@ _REVOKE = Prepared(
 )
 _OWNERS = Prepared(
     select(tokens.c.owner)
-    .where(and_(tokens.c.agent == bindparam("who"), tokens.c.revoked_at.is_(None)))
+    .where(and_(tokens.c.agent == bindparam("who"), tokens.c.revoked_at.is_(None), tokens.c.role == AGENT))
     .distinct()
 )
 _USED = Prepared(
@@ -38,12 +40,21 @@ def insert(connection: Connection, record: TokenRecord, digest: str) -> None:
         "owner": record.owner,
         "hash": digest,
         "created_at": record.created_at,
+        "role": OPERATOR if record.operator else AGENT,
     }
     _INSERT.changed(connection, row)
 
 
 def _read(row: Row[Any]) -> TokenRecord:
-    return TokenRecord(row.id, row.agent, row.owner, row.created_at, row.revoked_at, row.last_used_at)
+    return TokenRecord(
+        row.id,
+        row.agent,
+        row.owner,
+        row.created_at,
+        row.revoked_at,
+        row.last_used_at,
+        operator=row.role == OPERATOR,
+    )
 
 
 def by_hash(connection: Connection, digest: str) -> TokenRecord | None:

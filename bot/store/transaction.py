@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bot.domain.freezing import Freeze
 from bot.domain.risk import Tier
-from bot.store import rulings, sqlite
+from bot.store import freezes, rulings, sqlite
 from bot.store.journal.chain import ROWS, Ends, Row
 from bot.store.rulings import Brief
 
@@ -22,6 +23,17 @@ class Transaction:
         self._known = known
         self._entries: list[Row] = []
         self._rows: dict[sqlite.Bulk, list[tuple[Any, ...]]] = {}
+        self._freezes: tuple[Freeze, ...] | None = None
+
+    def freezes(self) -> tuple[Freeze, ...]:
+        """Return the freezes that nobody has thawed: read once for all units that share this commit."""
+        if self._freezes is None:
+            self._freezes = freezes.unthawed(self.connection)
+        return self._freezes
+
+    def freezes_changed(self) -> None:
+        """Read the freezes again: this transaction has changed them."""
+        self._freezes = None
 
     def journal(
         self,
@@ -74,5 +86,6 @@ class Transaction:
         """End the unit, dropping it."""
         self._rows, self._entries = {}, []
         self._known.clear()
+        self._freezes = None
         sqlite.undo(self.connection)
         self._ends.back(mark)

@@ -1,0 +1,98 @@
+"""The stop button and hosted threads: nothing frozen starts, threads stay parked, and go on at the thaw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.graph.agents import ran
+from tests.integration.graph.conftest import House
+from tests.integration.graph.scripted import say
+
+
+async def freeze(house: House, name: str) -> None:
+    await house.membrane.freezes.freeze(name, why="incident 42", by="a test")
+    await house.membrane.freezes_due()
+
+
+async def thaw(house: House, name: str) -> None:
+    await house.membrane.freezes.thaw(name, by="a test")
+    await house.membrane.freezes_due()
+    await house.settle()
+
+
+DELETE = {"kind": "data.delete", "args": {"id": 1}}
+READ = {"kind": "db.read", "args": {"id": 1}}
+APPROVED: dict[str, tuple[str, dict[str, Any], list[Any]]] = {
+    "gate": ("one", DELETE, [("data.delete", {"id": 1})]),
+    "middleware": ("gated", say("delete"), [("delete", 1)]),
+    "batch": ("batched", say("mixed"), [("read", 1), ("mail", "ada"), ("delete", 3)]),
+    "per call": ("per_call", say("delete"), [("delete", 1)]),
+}
+
+
+@pytest.mark.parametrize("name", ["data.delete", "ops-agent", "graph", "all"])
+@pytest.mark.parametrize("shape", APPROVED)
+async def test_an_approved_thread_stays_parked_until_the_thaw(house: House, shape: str, name: str) -> None:
+    graph, given, effects = APPROVED[shape]
+    frozen = graph if name == "graph" else name
+    await house.open(graph)
+    thread = await house.run(graph, given)
+    before = list(ran)
+    await freeze(house, frozen)
+    for index, state in enumerate(await house.states(thread)):
+        if state == "waiting":
+            await house.vote(thread, index)
+    await house.settle()
+    assert (ran, (await house.thread(thread)).state) == (before, "parked")
+    await thaw(house, frozen)
+    assert (await house.thread(thread)).state == "finished"
+    assert sorted(map(repr, ran)) == sorted(map(repr, effects))
+    assert set(await house.states(thread)) == {"executed"}
+
+
+@pytest.mark.parametrize("name", ["ops-agent", "one", "all"])
+async def test_a_thread_is_not_started_before_the_thaw(house: House, name: str) -> None:
+    await house.open("one")
+    await freeze(house, name)
+    thread = await house.run("one", READ)
+    assert (ran, (await house.thread(thread)).state) == ([], "wanted")
+    await thaw(house, name)
+    assert (await house.thread(thread)).state == "finished"
+    assert len(ran) == 1
+
+
+PASSING: dict[str, tuple[str, dict[str, Any], str]] = {
+    "gate": ("one", READ, "db.read"),
+    "middleware": ("gated", say("pass"), "db.read"),
+    "batch": ("batched", say("pass"), "db.read"),
+    "two of a turn": ("gated", say("pass"), "report.make"),
+}
+
+
+@pytest.mark.parametrize("shape", PASSING)
+async def test_what_would_pass_in_a_thread_parks_it_until_the_thaw(house: House, shape: str) -> None:
+    graph, given, kind = PASSING[shape]
+    await house.open(graph)
+    await freeze(house, kind)
+    thread = await house.run(graph, given)
+    assert (await house.thread(thread)).state == "parked"
+    assert "frozen" in await house.states(thread)
+    sweeps = [await house.host.sweep() for _ in range(3)]
+    assert sweeps == [0, 0, 0], "a frozen thread is not looked at again and again"
+    await thaw(house, kind)
+    assert (await house.thread(thread)).state == "finished"
+    assert set(await house.states(thread)) == {"executed"}
+    assert len(ran) == len({repr(each) for each in ran}) == len(await house.states(thread))
+
+
+async def test_a_rejection_under_a_freeze_ends_the_thread_at_the_thaw(house: House) -> None:
+    await house.open("one")
+    thread = await house.run("one", DELETE)
+    await freeze(house, "all")
+    await house.vote(thread, approve=False, note="no")
+    await house.settle()
+    assert (await house.thread(thread)).state == "parked"
+    await thaw(house, "all")
+    assert (ran, await house.states(thread)) == ([], ["rejected"])
