@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import idna
 from pydantic_core import Url
 
+from bot.domain.lookalikes import look_of_domain
 from bot.domain.plain_text import fold, has_one_script, is_plain
 
 MAX_URL = 2048
@@ -189,16 +190,23 @@ def _to_ascii(domain: str) -> str | None:
 class DomainSet:
     """Domains to look others up in. `acme.example` is that domain alone, `*.acme.example` all below it."""
 
-    __slots__ = ("_below", "_exact")
+    __slots__ = ("_below", "_exact", "_look_below", "_looks")
 
     def __init__(self, entries: tuple[str, ...]) -> None:
         """Take normal domains, each perhaps after `*.`."""
         self._exact = frozenset(entry for entry in entries if not entry.startswith("*."))
         self._below = tuple(entry[1:] for entry in entries if entry.startswith("*."))
+        self._looks = frozenset(map(look_of_domain, self._exact))
+        self._look_below = tuple(map(look_of_domain, self._below))
 
     def __contains__(self, domain: str) -> bool:
         """Whether a normal domain is one of these."""
         return domain in self._exact or bool(self._below and domain.endswith(self._below))
+
+    def looks_listed(self, domain: str) -> bool:
+        """Whether a normal domain is drawn like one of these, as `evi1.example` is like `evil.example`."""
+        seen = look_of_domain(domain)
+        return seen in self._looks or bool(self._look_below and seen.endswith(self._look_below))
 
 
 def normal_entry(entry: str) -> str | None:

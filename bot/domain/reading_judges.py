@@ -1,7 +1,7 @@
 """Operators on texts that are read by their type: names, addresses, paths, instants.
 
 Each judge reads the value first. A value without a reading is doubt, and so is one that equals an operand
-only where case or escapes are ignored: readers differ on whether the two are one.
+only where case or escapes are ignored, or that looks like one: readers differ on whether the two are one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bot.domain.addresses import DomainSet
+from bot.domain.lookalikes import look
 from bot.domain.names import read_instant, read_path
 from bot.domain.operators import DOMAIN_OPS, ORDER_OPS, PATH_OPS, ArgType, Condition, Op
 from bot.domain.patterns import MAX_TEXT, Patterns
@@ -36,19 +37,21 @@ def judge_of_reading(condition: Condition, kind: ArgType | None) -> Judge | None
 class _Members:
     """Operands to look a reading up in."""
 
-    __slots__ = ("_folded", "_last_words", "_normal")
+    __slots__ = ("_folded", "_last_words", "_looks", "_normal")
 
     def __init__(self, operands: Iterable[str], kind: ArgType) -> None:
         readings = [reading for each in operands if (reading := READERS[kind](each)) is not None]
         self._normal = frozenset(each.normal for each in readings)
         self._folded = frozenset(each.folded for each in readings)
         self._last_words = frozenset(each.words[-1] for each in readings if each.words)
+        self._looks = frozenset(map(look, self._last_words))
 
     def has(self, reading: Reading) -> bool:
         return reading.normal in self._normal
 
     def may_have(self, reading: Reading) -> bool:
-        return reading.folded in self._folded or not self._last_words.isdisjoint(reading.words)
+        """Whether it may be one of these, spelt in another way or with a word that looks like a last one."""
+        return reading.folded in self._folded or any(look(word) in self._looks for word in reading.words)
 
     def ends_with(self, reading: Reading) -> bool:
         return bool(reading.words) and reading.words[-1] in self._last_words
@@ -96,7 +99,11 @@ def _domain(entries: tuple[str, ...], kind: ArgType | None, *, inside: bool) -> 
 
     def judge(value: Any) -> Verdict:
         domain = read(value) if type(value) is str else None
-        return DOUBT if domain is None else (domain in domains) is inside
+        if domain is None:
+            return DOUBT
+        if domain in domains:
+            return inside
+        return DOUBT if domains.looks_listed(domain) else not inside
 
     return judge
 

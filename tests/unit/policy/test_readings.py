@@ -240,3 +240,21 @@ def test_where_a_path_leads_is_never_lower_by_its_spelling(segments: list[str], 
     folded = text.casefold() + "/"
     if folded.startswith("/prod/a/") or "/prod/a/".startswith(folded):
         assert judged
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["evi1.example", "evll.example", "evíl.example", "EVI1.example"],
+)
+def test_what_looks_like_a_listed_domain_is_in_doubt(domain: str) -> None:
+    """Which of the two is meant a reviewer cannot see, and who listed the one means the other too."""
+    for op in (Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
+        assert judge_of([Condition(op, ("evil.example",))], ArgType.EMAIL)(f"a@{domain}") == DOUBT
+        assert judge_of([Condition(op, ("*.evil.example",))], ArgType.HOSTNAME)(f"a.{domain}") == DOUBT
+    assert judge_of([Condition(Op.DOMAIN_IN, ("evil.example",))], ArgType.EMAIL)("a@good.example") == NO
+
+
+@pytest.mark.parametrize("name", ["сосо", "c0co", "public.сосо", "çoço", "coco.id"])
+def test_what_looks_like_a_listed_name_is_in_doubt(name: str) -> None:
+    """All letters are of one script, and yet the name is drawn like another."""
+    assert judge_of([Condition(Op.IN, ("coco",))], ArgType.IDENTIFIER)(name) == DOUBT
