@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _WORDS = re.compile(r"[^\x00-@\[-`{-\x7f]+")
 """What stands between ASCII's signs and digits."""
-_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"})
+_EAST_ASIAN = frozenset(
+    {"CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"}
+)
+_ALSO_CALLED = {"ARABIC-INDIC": "ARABIC", "EXTENDED": "ARABIC", "COMBINING": ""}
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -30,11 +34,23 @@ def is_plain(text: str) -> bool:
 
 
 def has_one_script(text: str) -> bool:
-    """Whether the letters of a text are of one script; those that are used together in East Asia are one."""
+    """Whether letters, marks and digits of a text are of one script; those of East Asia are used together.
+
+    ASCII's digits go with every script. A mark that stays on a Latin letter has no composed form: it is odd.
+    """
     if text.isascii():
         return True
-    scripts = {unicodedata.name(letter, "?").split(" ")[0] for letter in text if letter.isalpha()}
+    scripts = {_script(letter) for letter in text if unicodedata.category(letter)[0] in "LMN"}
+    scripts.discard("DIGIT")
+    if "LATIN" not in scripts:
+        scripts.discard("")
     return len(scripts) <= 1 or scripts <= _EAST_ASIAN
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    name = unicodedata.name(letter, "?").split(" ")[0]
+    return _ALSO_CALLED.get(name, name)
 
 
 def fold(text: str) -> str:

@@ -128,6 +128,8 @@ PATHS = [
     "/pro\u034fd/a",
     "/pro\u1160d/a",
     "/prod\ufe0f/a",
+    "/pr\u0337od/a",
+    "/pr\u06f3d/a",
     "/pro\u0301d\u0301/a",
     "/cafe\u0301",
     "/tmp/\u202ea",

@@ -120,6 +120,16 @@ def test_a_path_in_plain_form_is_resolved_already(text: str) -> None:
         assert posixpath.isabs(path)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["заказы", "訂單_2", "ご注文", "주문", "commandé", "طلبات۳", "ग्राहक", "größe_1", "2fa", "new-cart"],
+)
+def test_a_name_in_any_one_script_is_plain(name: str) -> None:
+    if "ß" not in name:  # it has another spelling in capitals
+        assert read_identifier(name) == name
+    assert read_path(f"/srv/{name}") == f"/srv/{name}"
+
+
 @given(st.text())
 def test_any_text_is_read_or_is_in_doubt(text: str) -> None:
     for read in READERS.values():
