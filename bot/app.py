@@ -7,7 +7,6 @@ import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +18,7 @@ from fastapi import FastAPI
 from bot.api import Health, build_api
 from bot.clock import SteadyClock
 from bot.domain.policy import Policy
-from bot.errors import PolicyError, SettingsError
+from bot.errors import SettingsError
 from bot.graph.host import Host
 from bot.graph.hosted import hosted
 from bot.heartbeat import EVERY_S, Heartbeat
@@ -28,14 +27,15 @@ from bot.loopwatch import LoopWatch
 from bot.membrane import Membrane
 from bot.membrane.retention import Retention
 from bot.metrics import Metrics
-from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, parse
-from bot.policyfile.loading import read
+from bot.policyfile import PolicyInForce, load, policy_at_start
 from bot.prints import printed_to_log
+from bot.reloads import Reloads
 from bot.secret import newest, secret_of
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
 from bot.stopping import EXIT_S, end_after, on_signal
 from bot.store.database import Database, open_database
+from bot.store.digests import policy_allowed, policy_in_force
 
 GRACE_S = 10.0
 """How long a stop waits for what is in hand; what is cut off goes on at the next start."""
@@ -96,11 +96,12 @@ class Bot:
 
     async def _start(self) -> None:
         settings = self._settings
-        source = read(settings.policy)
-        self._in_force = in_force = PolicyInForce(parse(source, str(settings.policy)))
+        load(settings.policy)  # what is wrong with it is said before the database is touched
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
         secret = secret_of(settings, await db.read(newest))
+        policy, source = await self._policy(db)
+        self._in_force = in_force = PolicyInForce(policy)
         door = self._stack.enter_context(_bound(settings.host, settings.port))
         self.slack = slack = Slack(settings, lambda: in_force.current, self._clock)
         self._stack.push_async_callback(slack.close)
@@ -108,7 +109,7 @@ class Bot:
             db, lambda: in_force.current, slack.people, secret=secret, clock=self._clock
         )
         await membrane.take_over()
-        await membrane.policy_in_force(in_force.current.version, source.decode("utf-8-sig"))
+        await membrane.policy_in_force(policy.version, source)
 
         self.host = host = Host(
             membrane,
@@ -150,7 +151,7 @@ class Bot:
         )
         slack.mount(api)
         await self._stack.enter_async_context(self._served(api, door, closing))
-        watcher = PolicyWatcher(settings.policy, in_force, self._policy_loaded, self._policy_refused)
+        watcher = Reloads(settings, membrane, host.recheck).watcher(in_force)
         await self._stack.enter_async_context(self._background("policy", watcher.run()))
         log.info(
             "the bot is up",
@@ -158,6 +159,16 @@ class Bot:
             policy=in_force.current.version,
             graphs=host.graphs,
             refused=sorted(host.refused),
+        )
+
+    async def _policy(self, db: Database) -> tuple[Policy, str]:
+        """Return the policy to start with, and its text: of the file, or else the one that was in force."""
+        settings = self._settings
+        last, allowed = await db.read(
+            lambda connection: (policy_in_force(connection), policy_allowed(connection))
+        )
+        return await policy_at_start(
+            settings.policy, last, refuse_looser=settings.policy_refuse_looser, allowed=allowed
         )
 
     def _start_keeping(self, db: Database) -> None:
@@ -187,19 +198,6 @@ class Bot:
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()
         return f"is {behind_s:.0f} s behind" if behind_s > LATE_S else None
-
-    async def _policy_loaded(self, policy: Policy, reload: Reload) -> None:
-        await self.membrane.policy_in_force(policy.version, reload.source)
-        lines = ["The policy was reloaded.", *reload.changes, *self.host.recheck(policy)]
-        if not reload.changes:
-            lines[0] = "The policy loads again; nothing changed."
-        await self.membrane.admins.tell("\n".join(lines), about=f"policy {policy.version}")
-
-    async def _policy_refused(self, error: PolicyError) -> None:
-        lead = "The policy does not load, so the last good one stays in force."
-        # Without the line and its caret, which point nowhere where letters are not of one width.
-        problems = (str(replace(problem, source="")) for problem in error.problems)
-        await self.membrane.admins.tell("\n".join((lead, *problems)), about=str(error))
 
     @asynccontextmanager
     async def _background(

@@ -11,15 +11,18 @@ from typing import Any
 
 import click
 
+from bot.cli import database
 from bot.domain.action import Action
 from bot.domain.change import Change, Direction
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
 from bot.domain.policy_notes import notes_of
 from bot.errors import BadAction, PolicyError, Problem
-from bot.policyfile import load, schema
+from bot.policyfile import load, parse, schema
 from bot.policyfile.explaining import explanation
 from bot.policyfile.messages import did_you_mean
+from bot.store import digests
+from bot.store.database import Database, Transaction
 
 DEFAULT_POLICY = "policies/default.yaml"
 SCHEMA_FILE = "policies/policy.schema.json"
@@ -114,6 +117,36 @@ def diff(old: Path, new: Path, refuse_looser: bool, as_json: bool) -> None:
         _print_changes(changes)
     if refuse_looser and any(change.loosens for change in changes):
         sys.exit(_PROBLEMS)
+
+
+@policy_group.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def apply(file: Path) -> None:
+    """Let a looser policy come into force, where MEMBRANE_POLICY_REFUSE_LOOSER keeps it out.
+
+    FILE is the file of the running bot, which takes it within seconds if it still says the same then. Only
+    this version of it is let through.
+    """
+    policy = _load_or_exit(file, as_json=False)
+    before = database.change(lambda db: _allow(db, policy.version))
+    if before is not None:
+        _print_changes(changes_between(before, policy))
+    click.echo(f"{file}: allowed to come into force, {policy.version[:19]}")
+
+
+async def _allow(db: Database, version: str) -> Policy | None:
+    """Note that a version is allowed; return the policy that was in force last, if it still loads."""
+
+    def work(tx: Transaction) -> str | None:
+        digests.allow_policy(tx.connection, version)
+        tx.journal(time.time(), "policy.allowed", {"version": version})
+        return digests.policy_in_force(tx.connection)
+
+    source = await db.write(work)
+    try:
+        return parse(source) if source is not None else None
+    except PolicyError:
+        return None
 
 
 def schema_text() -> str:

@@ -158,6 +158,11 @@ class Membrane:
         def work(tx: Transaction) -> None:
             now = core.clock()
             digests.keep_policy(tx.connection, version, source, now)
+            digests.set_fact(tx.connection, digests.IN_FORCE, version)
             tx.journal(now, "policy.in_force", {"version": version})
 
         await core.db.write(work)
+
+    async def policy_allowed(self) -> str | None:
+        """Return the version of the policy that somebody allowed though it is looser, or None."""
+        return await self._core.db.read(digests.policy_allowed)

@@ -2,6 +2,17 @@
 
 from bot.policyfile.loading import PolicyInForce, check, load, parse
 from bot.policyfile.schema import schema
-from bot.policyfile.watching import PolicyWatcher, Reload
+from bot.policyfile.settling import policy_at_start
+from bot.policyfile.watching import Gate, PolicyWatcher, Reload
 
-__all__ = ["PolicyInForce", "PolicyWatcher", "Reload", "check", "load", "parse", "schema"]
+__all__ = [
+    "Gate",
+    "PolicyInForce",
+    "PolicyWatcher",
+    "Reload",
+    "check",
+    "load",
+    "parse",
+    "policy_at_start",
+    "schema",
+]

@@ -1,13 +1,14 @@
 """Reloading the policy when its file changes.
 
 The folder is watched, not the file, because editors and Kubernetes replace files rather than write into
-them. Every 30 seconds the file is hashed again, as a net under the watching.
+them. Every 30 seconds the file is hashed again, as a net under the watching. What is found is put in force
+when it has stood unchanged for a moment (`settling`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +16,23 @@ from pathlib import Path
 import structlog
 from watchfiles import awatch
 
+from bot.domain.change import Change
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
 from bot.errors import PolicyError
-from bot.policyfile.loading import PolicyInForce, parse, read
+from bot.policyfile.loading import PolicyInForce, parse
+from bot.policyfile.settling import SETTLE_LOOSER_S, SETTLE_S, Snapshot
 
 DEBOUNCE_MS = 50
 REHASH_EVERY_S = 30.0
 SETTLED_AFTER_S = 1.0
 """By then the folder is being watched; what changed just before it was is found by looking once more."""
-REPLACED_WITHIN_S = 0.2
-"""A file that is gone may be about to be replaced; that long it is waited for."""
+HELD_S = 2.0
+"""How often it is looked whether somebody has allowed a looser policy."""
 
 OnLoaded = Callable[[Policy, "Reload"], Awaitable[None]]
 OnFailed = Callable[[PolicyError], Awaitable[None]]
+OnHeld = Callable[[Policy, tuple[str, ...]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,39 @@ class Reload:
     changes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What keeps a looser policy out of force until somebody allows it by name.
+
+    `allowed` returns the version that was allowed, if any. `on_held` is told once of each version that waits.
+    """
+
+    allowed: Callable[[], Awaitable[str | None]]
+    on_held: OnHeld
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A file that has changed, and since when it stands so."""
+
+    snapshot: Snapshot
+    since: float
+    policy: Policy | PolicyError | None = None
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def loosens(self) -> bool:
+        return any(change.loosens for change in self.changes)
+
+
 class PolicyWatcher:
     """Keeps the policy in force in step with its file.
 
     A file that loads is put in force and `on_loaded` is told; one that does not changes nothing and
     `on_failed` is told, once for each state of the file. What a callback raises is logged, no more.
+
+    A file is read when it has stood unchanged for `settle_s` seconds, or, where it is looser than what is in
+    force, for `settle_looser_s`; with a `gate` somebody has to allow it besides. `clock` only goes forward.
     """
 
     def __init__(
@@ -58,6 +90,10 @@ class PolicyWatcher:
         on_failed: OnFailed,
         *,
         rehash_every_s: float = REHASH_EVERY_S,
+        settle_s: float = SETTLE_S,
+        settle_looser_s: float = SETTLE_LOOSER_S,
+        gate: Gate | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Watch the folder of `path`; `in_force` holds what was loaded from it at the start."""
         self._path = Path(path)
@@ -65,7 +101,15 @@ class PolicyWatcher:
         self._on_loaded = on_loaded
         self._on_failed = on_failed
         self._rehash_every_s = rehash_every_s
+        self._settle_s = settle_s
+        self._settle_looser_s = settle_looser_s
+        self._gate = gate
+        self._clock = clock
         self._seen: str | None = None
+        self._candidate: _Candidate | None = None
+        self._held: str | None = None
+        self._unsettled = asyncio.Event()
+        self._again_in_s = 0.0
         self._failing = False
         self._looking = asyncio.Lock()
         self._log = structlog.get_logger("membrane.policy").bind(file=str(path))
@@ -75,47 +119,80 @@ class PolicyWatcher:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_when_told())
             tasks.create_task(self._look_by_the_clock())
+            tasks.create_task(self._look_once_settled())
 
-    async def look(self) -> None:
-        """Read the file, and if it is not as it was seen last, put it in force or say what is wrong."""
+    async def look(self) -> float | None:
+        """Read the file; if it is not as it was seen last, put it in force or say what is wrong.
+
+        Returns in how many seconds to look again where it has not settled yet, or is not allowed; else None.
+        """
         async with self._looking:
-            text = await self._text()
-            state = hashlib.sha256(text).hexdigest() if isinstance(text, bytes) else str(text)
-            if state != self._seen:
-                self._seen = state
-                await self._take(text)
+            self._again_in_s = await self._look() or 0.0
+            if not self._again_in_s:
+                return None
+            self._unsettled.set()
+            return self._again_in_s
 
-    async def _take(self, text: bytes | PolicyError) -> None:
-        try:
-            if isinstance(text, PolicyError):
-                raise text
-            policy = await asyncio.to_thread(parse, text, str(self._path))
-        except PolicyError as error:
-            self._failing = True
-            self._log.error("policy.refused", problems=len(error.problems), first=str(error.problems[0]))
-            await self._told(self._on_failed(error))
-            return
-        await self._put_in_force(policy, text.decode("utf-8-sig"))
+    async def _look(self) -> float | None:
+        snapshot, now = await asyncio.to_thread(Snapshot.of, self._path), self._clock()
+        if snapshot.state == self._seen:
+            self._candidate = None
+            return None
+        found = self._candidate
+        if found is None or found.snapshot.stamp != snapshot.stamp:
+            found = self._candidate = _Candidate(snapshot, now)
+        stood_s = now - found.since
+        if stood_s < self._settle_s:
+            return self._settle_s - stood_s
+        if found.policy is None:
+            found.policy = await asyncio.to_thread(self._read, snapshot)
+        if isinstance(found.policy, PolicyError):
+            await self._refuse(found.policy)
+        else:
+            before = self._in_force.current
+            found.changes = changes_between(before, found.policy)
+            if found.loosens and stood_s < self._settle_looser_s:
+                return self._settle_looser_s - stood_s
+            if found.loosens and await self._is_held(found.policy, found.changes):
+                return HELD_S
+            await self._put_in_force(found.policy, found)
+        self._seen, self._candidate = snapshot.state, None
+        return None
 
-    async def _put_in_force(self, policy: Policy, source: str) -> None:
-        before = self._in_force.current
-        mended, self._failing = self._failing, False
-        if policy.version == before.version and not mended:
-            return
-        changes = tuple(str(change) for change in changes_between(before, policy))
-        self._in_force.replace(policy)
-        self._log.info("policy.loaded", version=policy.version, changes=len(changes))
-        await self._told(self._on_loaded(policy, Reload(source, changes)))
-
-    async def _text(self) -> bytes | PolicyError:
+    def _read(self, snapshot: Snapshot) -> Policy | PolicyError:
         try:
-            return await asyncio.to_thread(read, self._path)
-        except PolicyError:
-            await asyncio.sleep(REPLACED_WITHIN_S)
-        try:
-            return await asyncio.to_thread(read, self._path)
+            if isinstance(snapshot.text, PolicyError):
+                return snapshot.text
+            return parse(snapshot.text, str(self._path))
         except PolicyError as error:
             return error
+
+    async def _refuse(self, error: PolicyError) -> None:
+        self._failing = True
+        self._log.error("policy.refused", problems=len(error.problems), first=str(error.problems[0]))
+        await self._told(self._on_failed(error))
+
+    async def _is_held(self, policy: Policy, changes: tuple[Change, ...]) -> bool:
+        """Whether a looser policy waits for somebody to allow it."""
+        if self._gate is None or await self._gate.allowed() == policy.version:
+            return False
+        if self._held != policy.version:
+            self._held = policy.version
+            self._log.warning("policy.held", version=policy.version)
+            await self._told(self._gate.on_held(policy, tuple(str(change) for change in changes)))
+        return True
+
+    async def _put_in_force(self, policy: Policy, found: _Candidate) -> None:
+        before = self._in_force.current
+        mended, self._failing, self._held = self._failing, False, None
+        if policy.version == before.version and not mended:
+            return
+        changes = tuple(str(change) for change in found.changes)
+        source = found.snapshot.text
+        assert isinstance(source, bytes), "it has loaded"
+        self._in_force.replace(policy)
+        self._log.info("policy.loaded", version=policy.version, changes=len(changes))
+        await self._told(self._on_loaded(policy, Reload(source.decode("utf-8-sig"), changes)))
 
     async def _told(self, telling: Awaitable[None]) -> None:
         try:
@@ -150,6 +227,14 @@ class PolicyWatcher:
         while True:
             await self._look_safely()
             await asyncio.sleep(self._rehash_every_s)
+
+    async def _look_once_settled(self) -> None:
+        """Look again when what was seen last may have settled."""
+        while True:
+            await self._unsettled.wait()
+            self._unsettled.clear()
+            await asyncio.sleep(self._again_in_s)
+            await self._look_safely()
 
     async def _look_safely(self) -> None:
         try:

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     )
     data: Path = Field(Path(".membrane"), description="the folder of the databases and the generated secret")
     policy: Path = Field(Path("policies/default.yaml"), description="the policy file")
+    policy_refuse_looser: bool = Field(
+        False,  # noqa: FBT003
+        description="1: a policy that is looser comes into force only after `membrane policy apply`",
+    )
     secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = Field(
         None,
         description=f"the key of the args digests, at least {SECRET_LENGTH} characters; where it is not set, "

@@ -16,6 +16,13 @@ _COUNT = select(func.count()).select_from(digests)
 _INSERT_POLICY = insert_new(policies)
 _META = select(meta.c.value).where(meta.c.name == bindparam("of"))
 _INSERT_META = meta.insert()
+_DROP_META = meta.delete().where(meta.c.name == bindparam("of"))
+_POLICY = select(policies.c.source).where(policies.c.version == bindparam("of"))
+_LATEST_POLICY = select(policies.c.source).order_by(policies.c.loaded_at.desc()).limit(1)
+IN_FORCE = "policy_in_force"
+"""The fact that says which version of the policy came into force last."""
+ALLOWED = "policy_allowed"
+"""The fact that says which version somebody allowed though it is looser."""
 
 
 def insert(connection: Connection, digest_id: str, channel: str, made_at: float) -> None:
@@ -55,3 +62,27 @@ def fact(connection: Connection, name: str) -> str | None:
 def keep_fact(connection: Connection, name: str, value: str) -> None:
     """Write a fact about the database for the first time."""
     connection.execute(_INSERT_META, {"name": name, "value": value})
+
+
+def set_fact(connection: Connection, name: str, value: str) -> None:
+    """Write a fact about the database, in place of what was known before."""
+    connection.execute(_DROP_META, {"of": name})
+    keep_fact(connection, name, value)
+
+
+def policy_in_force(connection: Connection) -> str | None:
+    """Return the text of the policy that came into force last, or None where none ever did."""
+    version = fact(connection, IN_FORCE)
+    found = _POLICY if version is not None else _LATEST_POLICY
+    text: str | None = connection.execute(found, {"of": version} if version is not None else {}).scalar()
+    return text
+
+
+def policy_allowed(connection: Connection) -> str | None:
+    """Return the version of the policy that somebody allowed though it is looser, or None."""
+    return fact(connection, ALLOWED)
+
+
+def allow_policy(connection: Connection, version: str) -> None:
+    """Let a policy come into force though it is looser."""
+    set_fact(connection, ALLOWED, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.cli.policy import policy_group
+from bot.membrane import Membrane
+from bot.policyfile import load, parse
+from bot.store import journal
+from bot.store.database import open_database
+from tests.fakes import SECRET, FakeDirectory
 from tests.unit.policyfile.making import BASE, with_action
 
 POLICIES = Path(__file__).parents[3] / "policies"
@@ -152,3 +158,38 @@ def test_schema_is_printed_and_written(tmp_path: Path) -> None:
     assert _run("schema", "--write", str(path)).exit_code == 0
     assert path.read_text() == _run("schema").stdout
     assert path.read_text() == (POLICIES / "policy.schema.json").read_text()
+
+
+def test_apply_allows_this_version_beside_a_running_bot_and_says_what_it_loosens(
+    good: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    before = BASE.replace("quorum: 2", 'quorum: 2, channel: "#elsewhere"').replace(
+        'channel: "#approvals", approvers: [leads], ', "approvers: [leads], "
+    )
+    version = load(good).version
+
+    async def look() -> tuple[str | None, list[str]]:
+        db = open_database(folder / "membrane.db", exclusive=True)
+        membrane = Membrane(db, lambda: parse(RULED), FakeDirectory(), secret=SECRET)
+        if await membrane.policy_allowed() is None:
+            await membrane.policy_in_force(parse(before).version, before)
+        found = await membrane.policy_allowed()
+        events = await db.read(lambda connection: [entry.event for entry in journal.entries(connection)])
+        await db.close()
+        return found, events
+
+    assert asyncio.run(look())[0] is None
+    result = _run("apply", good, env={"MEMBRANE_DATA": str(folder)})
+    assert result.exit_code == 0, result.output
+    assert "tier 3: channel #elsewhere is now #approvals" in result.stdout
+    assert version[:19] in result.stdout
+    allowed, events = asyncio.run(look())
+    assert (allowed, events[-1]) == (version, "policy.allowed")
+
+
+def test_apply_allows_nothing_that_does_not_load(bad: str, tmp_path: Path) -> None:
+    result = _run("apply", bad, env={"MEMBRANE_DATA": str(tmp_path / "none")})
+    assert result.exit_code == 1
+    assert not (tmp_path / "none").exists()

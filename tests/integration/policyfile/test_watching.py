@@ -39,7 +39,15 @@ class Told:
 @asynccontextmanager
 async def _watched(path: Path, *, rehash_every_s: float = 30.0) -> AsyncIterator[tuple[PolicyInForce, Told]]:
     in_force, told = PolicyInForce(load(path)), Told()
-    watcher = PolicyWatcher(path, in_force, told.on_loaded, told.on_failed, rehash_every_s=rehash_every_s)
+    watcher = PolicyWatcher(
+        path,
+        in_force,
+        told.on_loaded,
+        told.on_failed,
+        rehash_every_s=rehash_every_s,
+        settle_s=0.05,
+        settle_looser_s=0.05,
+    )
     task = asyncio.create_task(watcher.run())
     await asyncio.sleep(0.3)
     try:
@@ -147,7 +155,10 @@ async def test_layout_and_other_files_are_no_news(file: Path) -> None:
 async def test_what_changed_before_the_watching_began_is_found(file: Path) -> None:
     in_force, told = PolicyInForce(load(file)), Told()
     file.write_text(QUORUM_1)
-    task = asyncio.create_task(PolicyWatcher(file, in_force, told.on_loaded, told.on_failed).run())
+    watcher = PolicyWatcher(
+        file, in_force, told.on_loaded, told.on_failed, settle_s=0.05, settle_looser_s=0.05
+    )
+    task = asyncio.create_task(watcher.run())
     await _until(lambda: bool(told.loaded))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
