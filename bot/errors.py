@@ -12,6 +12,7 @@
     │   ├── VoteRefused        a vote or an acknowledgement that does not count
     │   └── ClaimRefused       an action that may not start now
     ├── ReportRefused          a report about an action that was not claimed, or that is settled
+    ├── StartRefused           an agent that the policy does not let start a hosted graph
     ├── GraphRefused           a graph the host will not run, with what to change
     └── StoreError             the database cannot be used
         ├── AlreadyRunning     another bot has this data folder
@@ -141,6 +142,10 @@ class ClaimRefused(Refused):
 
 class ReportRefused(MembraneError):
     """A report about an action that was never claimed, or whose receipt is final."""
+
+
+class StartRefused(MembraneError):
+    """An agent may not start threads of this graph. The text says what to add to the policy."""
 
 
 class GraphRefused(MembraneError):

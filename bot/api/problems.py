@@ -22,6 +22,7 @@ from bot.errors import (
     Refusal,
     Refused,
     ReportRefused,
+    StartRefused,
     StoreError,
     TooMany,
 )
@@ -102,6 +103,7 @@ SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (
     (ClaimRefused, 409, "claim-refused"),
     (Refused, 409, "refused"),
     (ReportRefused, 409, "report-refused"),
+    (StartRefused, 403, "start-refused"),
     (GraphRefused, 409, "graph-refused"),
     (BadAction, 422, "bad-action"),
     (TooMany, 429, "too-many"),

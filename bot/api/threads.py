@@ -12,8 +12,10 @@ from bot.api import answers, body, models
 from bot.api.problems import documented
 from bot.api.replies import Direct, body_schema, caller, key_of, reply
 from bot.domain.action import canonical_json
+from bot.domain.people import USER_ID
+from bot.domain.policy import Policy
 from bot.domain.record import ThreadRecord
-from bot.errors import BadAction, NotFound
+from bot.errors import BadAction, NotFound, StartRefused
 from bot.membrane import Membrane
 
 PATH = "/v1/threads"
@@ -50,10 +52,12 @@ class Threads:
     async def start(self, request: Request) -> Response:
         """Start a thread of a hosted graph. What it does is gated by the policy, like any action.
 
+        The policy names the agents that may (`graphs: {name: {agents: […]}}`); others are answered 403.
         The same idempotency key, graph and input again returns the thread that is there.
         """
         asked = await body.read(request, models.ThreadRequest)
         key, token = key_of(request, asked.idempotency_key), caller(request)
+        _admit(self._membrane.policy, token.agent, asked.graph)
         _check(asked.input)
         started = await self._host.start_thread(
             asked.graph,
@@ -96,7 +100,7 @@ class Threads:
             methods=["POST"],
             status_code=201,
             response_model=models.ThreadAnswer,
-            responses=documented(400, 404, 408, 409, 413, 415, 422),
+            responses=documented(400, 403, 404, 408, 409, 413, 415, 422),
             openapi_extra=body_schema("ThreadRequest", keyed=True),
             route_class_override=Direct,
             tags=["threads"],
@@ -122,8 +126,24 @@ class Threads:
         )
 
 
+def _admit(policy: Policy, agent: str, graph: str) -> None:
+    """Raise StartRefused unless the policy in force lets an agent start a graph."""
+    if not policy.may_start(agent, graph):
+        mine = ", ".join(sorted(name for name in policy.graphs if policy.may_start(agent, name))) or "none"
+        raise StartRefused(
+            f"the policy does not let the agent {agent} start the graph {graph!r}; it may start: {mine}. An "
+            f"admin can add it: graphs: {{{graph}: {{agents: [{agent}]}}}}"
+        )
+
+
 def _check(given: dict[str, Any]) -> None:
-    """A graph's input is kept like arguments are, so the same limits hold."""
+    """A graph's input is kept like arguments are, so the same limits hold.
+
+    In whose name it is done has to be a Slack user here too, where the graph's own proposal says so.
+    """
+    named = given.get("on_behalf_of")
+    if named is not None and not (isinstance(named, str) and USER_ID.fullmatch(named)):
+        raise BadAction("input.on_behalf_of is not a Slack user id such as U012ABCDEF")
     try:
         canonical_json(given)
     except BadAction as error:

@@ -14,6 +14,10 @@ USERGROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
 """The shape of a Slack user group's id."""
 
 
+AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""The shape of an agent's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Users:
     """People named one by one."""

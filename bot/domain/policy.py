@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -41,6 +42,8 @@ class Policy:
     admin_channel: str | None = None
     cost_threshold_usd: float = COST_THRESHOLD_USD
     limits: Limits = field(default_factory=Limits)
+    graphs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which agents may start which hosted graph over HTTP, by the graph's name. Others, nobody may."""
     version: str = field(init=False)
     """`sha256:` and the hash of the meaning: comments, layout and the order of keys do not change it."""
     _compiled: Mapping[str, CompiledKind] = field(init=False, repr=False, compare=False)
@@ -87,6 +90,10 @@ class Policy:
     def kind_of_tool(self, name: str) -> str:
         """Return the action kind that a tool stands for: what the policy maps it to, else its own name."""
         return self.tools.get(name, name)
+
+    def may_start(self, agent: str, graph: str) -> bool:
+        """Whether an agent may start threads of a hosted graph."""
+        return agent in self.graphs.get(graph, ())
 
     def own_tier(self, kind: str) -> Tier:
         """Return the lowest tier an action of this kind can have; Tier 3 for an unknown one."""
@@ -135,7 +142,7 @@ class Policy:
 
 
 def _hash_of(policy: Policy) -> str:
-    meaning = {
+    meaning: dict[str, Any] = {
         "people": policy.people,
         "digest": (policy.digest_channel, policy.digest_every_s),
         "tiers": {str(int(tier)): settings for tier, settings in policy.tiers.items()},
@@ -145,6 +152,8 @@ def _hash_of(policy: Policy) -> str:
         "cost_threshold_usd": policy.cost_threshold_usd,
         "limits": policy.limits,
     }
+    if policy.graphs:  # else the hash is that of a release that did not know them
+        meaning["graphs"] = policy.graphs
     return "sha256:" + hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -21,7 +21,13 @@ _ORDER = list(Direction)
 
 def changes_between(old: Policy, new: Policy) -> tuple[Change, ...]:
     """Return every difference between two policies, what loosens first."""
-    found = [*_general(old, new), *_people(old, new), *_tiers(old, new), *_tools(old, new)]
+    found = [
+        *_general(old, new),
+        *_people(old, new),
+        *_tiers(old, new),
+        *_tools(old, new),
+        *_graphs(old, new),
+    ]
     for name in sorted({*old.actions, *new.actions}):
         found += kind_changes(name, old, new)
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (_ORDER.index(each.direction), each.subject)))
@@ -90,3 +96,12 @@ def _tools(old: Policy, new: Policy) -> Iterator[Change]:
             yield Change(
                 f"tool {tool}", Direction.MAYBE_LOOSER, f"was ruled as {before}, and now is as {after}"
             )
+
+
+def _graphs(old: Policy, new: Policy) -> Iterator[Change]:
+    for name in sorted({*old.graphs, *new.graphs}):
+        before, after = old.graphs.get(name, ()), new.graphs.get(name, ())
+        for agent in sorted({*after} - {*before}):
+            yield Change(f"graph {name}", Direction.LOOSER, f"{agent} may start it now")
+        for agent in sorted({*before} - {*after}):
+            yield Change(f"graph {name}", Direction.STRICTER, f"{agent} may not start it any more")

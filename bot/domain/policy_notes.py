@@ -43,6 +43,7 @@ def notes_of(policy: Policy) -> tuple[str, ...]:
             notes += _gated(name, gated, mandated=policy.actions[name].mandated)
     for name in policy.kinds:
         notes += _plain_texts(policy.actions[name])
+    notes += [f"graph {name}: no agent may start it" for name, agents in policy.graphs.items() if not agents]
     return (*notes, *_unused(policy))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from bot.domain.action import Action
+from bot.domain.people import USER_ID
 from bot.domain.record import ThreadRecord
 from bot.domain.risk import BlastRadius, Risk
 from bot.errors import BadAction
@@ -47,10 +48,16 @@ def action_of(proposal: Mapping[str, Any], thread: ThreadRecord) -> Action:
         proposal["args"],
         agent=thread.agent,
         owner=thread.owner,
-        on_behalf_of=proposal.get("on_behalf_of") or thread.on_behalf_of,
+        on_behalf_of=_somebody(proposal.get("on_behalf_of")) or thread.on_behalf_of,
         description=proposal.get("description"),
         hint=_risk(proposal.get("hint")),
     )
+
+
+def _somebody(named: Any) -> str | None:
+    if named is None or (isinstance(named, str) and USER_ID.fullmatch(named)):
+        return named
+    raise BadAction(f"on_behalf_of {str(named)[:80]!r} is not a Slack user id such as U012ABCDEF")
 
 
 def _risk(hint: Hint | None) -> Risk | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import time
 from collections.abc import Callable
 
-from bot.domain.people import USER_ID
+from bot.domain.people import AGENT, USER_ID
 from bot.domain.record import TokenRecord
 from bot.errors import BadAction, NotFound
 from bot.membrane.core import new_id
@@ -19,7 +18,6 @@ PREFIX = "mbr_"
 CACHE_S = 5.0
 """How long a token is believed without asking the store: a revoked one is refused within this time."""
 MOST_CACHED = 10_000
-AGENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def hash_of(token: str) -> str:

@@ -54,6 +54,7 @@ def build_policy(file: PolicyFile) -> Policy:
         admin_channel=file.admin_channel,
         cost_threshold_usd=float(file.cost_threshold_usd),
         limits=_limits(file.limits),
+        graphs={name: tuple(sorted(model.agents)) for name, model in file.graphs.items()},
     )
 
 

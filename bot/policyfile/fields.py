@@ -16,7 +16,7 @@ from bot.domain.addresses import normal_entry
 from bot.domain.escalation import Delay
 from bot.domain.names import read_instant, read_path
 from bot.domain.patterns import BadPattern, Patterns
-from bot.domain.people import USER_ID, USERGROUP_ID
+from bot.domain.people import AGENT, USER_ID, USERGROUP_ID
 
 MAX_DURATION_S = 365 * 86400.0
 
@@ -29,6 +29,7 @@ _SHARE = re.compile(r"(100|[0-9]{1,2})%")
 _CHANNEL = re.compile(r"#[a-z0-9_\-\u00c0-\uffff]{1,80}|[CG][A-Z0-9]{2,20}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_GRAPH = re.compile(r"[^\s,=][^\n,=]{0,199}")
 _TOOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
 _BEGINS_WITH_YEAR = re.compile(r"[0-9]{4}-")
 _INSTANT_HINT = "write it with its offset, as 2026-01-05T09:00:00Z"
@@ -268,6 +269,16 @@ Tool = Annotated[
         _of_shape(_TOOL, "the name of a tool", "write it as the agent's tool is called, delete_file")
     ),
     _string_schema(_TOOL.pattern, "delete_file"),
+]
+AgentName = Annotated[
+    str,
+    PlainValidator(_of_shape(AGENT, "the name of an agent", "write it as its token has it, refund-agent")),
+    _string_schema(AGENT.pattern, "refund-agent"),
+]
+GraphName = Annotated[
+    str,
+    PlainValidator(_of_shape(_GRAPH, "the name of a graph", "write it as MEMBRANE_GRAPHS has it, refunds")),
+    _string_schema(_GRAPH.pattern, "refunds"),
 ]
 ListRef = Annotated[
     str,

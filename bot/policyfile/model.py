@@ -23,6 +23,7 @@ from bot.domain.operators import ArgType
 from bot.domain.policy_model import REPORT_WITHIN_S
 from bot.domain.risk import COST_THRESHOLD_USD, BlastRadius
 from bot.policyfile.fields import (
+    AgentName,
     Argument,
     ArgumentRef,
     Bound,
@@ -31,6 +32,7 @@ from bot.policyfile.fields import (
     Directory,
     Domain,
     Duration,
+    GraphName,
     Instant,
     KindName,
     ListRef,
@@ -331,6 +333,14 @@ class LimitsModel(_Model):
     remember_rejection_for: Duration | None = Field(None, description="1h if left out")
 
 
+class GraphModel(_Model):
+    """One hosted graph."""
+
+    agents: Annotated[list[AgentName], NoRepeats] = Field(
+        description="names of the agents whose tokens may start its threads (POST /v1/threads)"
+    )
+
+
 class PolicyFile(_Model):
     """A policy: which actions of agents a person must see, who that is, until when, and what happens then."""
 
@@ -345,3 +355,7 @@ class PolicyFile(_Model):
     tiers: TiersModel
     tools: dict[Tool, KindName] = Field(default_factory=dict, description="tool name to action kind")
     actions: Annotated[dict[KindName, ActionModel], Field(min_length=1)]
+    graphs: dict[GraphName, GraphModel] = Field(
+        default_factory=dict,
+        description="which agents may start which hosted graph; one that is not named nobody may start",
+    )

@@ -76,6 +76,9 @@ actions:
     tools: [charge]
   data.delete:
     risk: {reversible: false, blast_radius: high}
+graphs:
+  till: {agents: [till-agent]}
+  clerk: {agents: [till-agent]}
 """
 
 

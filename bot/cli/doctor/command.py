@@ -48,6 +48,7 @@ def look(*, with_slack: bool) -> list[Finding]:
     found += local.graphs(chosen)
     policy, about = local.policy(chosen)
     found += about
+    found += local.starters(chosen, policy) if policy is not None else []
     if with_slack:
         found += asyncio.run(slack_part.check(chosen, policy))
     return found

@@ -17,6 +17,7 @@ from bot.domain.policy_notes import notes_of
 from bot.domain.record import ActionRecord
 from bot.errors import PolicyError, SettingsError, StoreError
 from bot.policyfile import load as load_policy
+from bot.policyfile.messages import did_you_mean
 from bot.secret import newest, secret_of
 from bot.settings import Settings, load
 from bot.store import reviews
@@ -126,6 +127,34 @@ def _port(chosen: Settings) -> Finding:
             what = f"{chosen.host}:{chosen.port} cannot be listened on: {error.strerror}"
             return fail("api", what, "set MEMBRANE_HOST or MEMBRANE_PORT")
     return ok("api", f"{chosen.host}:{chosen.port} is free")
+
+
+def starters(chosen: Settings, rules: Policy) -> list[Finding]:
+    """Say which hosted graphs the policy lets no agent start, and which it names that are not hosted.
+
+    The names in a langgraph.json are not looked at.
+    """
+    hosted = [spec.partition("=")[0] for spec in chosen.graphs if not spec.endswith(".json")]
+    found = [
+        warn(
+            "graphs",
+            f"no agent may start {name}",
+            f"list them in {chosen.policy}, as graphs: {{{name}: {{agents: [an-agent]}}}}",
+        )
+        for name in hosted
+        if not rules.graphs.get(name)
+    ]
+    if len(hosted) == len(chosen.graphs):
+        strangers = sorted(set(rules.graphs) - set(hosted))
+        found += [
+            warn(
+                "graphs",
+                f"the policy names the graph {name}, which is not hosted",
+                did_you_mean(name, hosted),
+            )
+            for name in strangers
+        ]
+    return found
 
 
 def graphs(chosen: Settings) -> list[Finding]:

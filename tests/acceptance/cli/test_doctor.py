@@ -213,3 +213,10 @@ async def test_a_running_bot_is_noticed_and_asked(clinic: Clinic, room: Room) ->
 async def test_a_missing_graph_file_is_named(clinic: Clinic) -> None:
     clinic.env["MEMBRANE_GRAPHS"] = "refunds=agents/refunds.py:graph"
     assert "there is no file agents/refunds.py" in (await clinic.failures())["graphs"]
+
+
+async def test_a_graph_that_no_agent_may_start_is_named(clinic: Clinic) -> None:
+    clinic.env["MEMBRANE_GRAPHS"] = "refunds=agents/refunds.py:graph"
+    ended = await clinic.ask()
+    assert "no agent may start refunds" in ended.out
+    assert "as graphs: {refunds: {agents: [an-agent]}}" in ended.out

@@ -114,7 +114,7 @@ async def make_bot(tmp_path: Path) -> AsyncIterator[MakeBot]:
         db = open_database(tmp_path / f"membrane{len(opened)}.db")
         opened.append(db)
         clock, people, closing = fakes.Clock(), fakes.FakeDirectory(), asyncio.Event()
-        in_force = [policy or fakes.policy()]
+        in_force = [policy or fakes.policy(graphs={"refunds": ("mailer",), "nix": ("mailer",)})]
         membrane = Membrane(db, lambda: in_force[-1], people, secret=fakes.SECRET, clock=clock)
         record, token = await membrane.tokens.create("mailer", fakes.GUS)
         sweeps, unwell = {"expire": clock.now}, {"slack": ""}

@@ -25,6 +25,22 @@ async def test_a_thread_is_wanted_for_the_tokens_agent(bot: Bot, agent: httpx2.A
     assert (record.agent, record.owner, record.input) == ("mailer", fakes.GUS, {"order": 1042})
 
 
+async def test_an_agent_starts_only_what_the_policy_lets_it(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    _, secret = await bot.membrane.tokens.create("other", "U0ADA")
+    refused = await agent.post("/v1/threads", json=START, headers={"Authorization": f"Bearer {secret}"})
+    told = refused.json()
+    assert (refused.status_code, told["type"]) == (403, "urn:membrane:problem:start-refused")
+    assert told["detail"].startswith(
+        "the policy does not let the agent other start the graph 'refunds'; it may"
+    )
+    assert "graphs: {refunds: {agents: [other]}}" in told["detail"]
+    bot.in_force.append(fakes.policy())
+    assert (await agent.post("/v1/threads", json=START)).status_code == 403, (
+        "who is named by none starts none"
+    )
+    assert await bot.membrane.unsettled_threads() == []
+
+
 async def test_the_same_key_starts_one_thread(agent: httpx2.AsyncClient) -> None:
     key = {"Idempotency-Key": "order-1042"}
     first = (await agent.post("/v1/threads", json=START, headers=key)).json()
@@ -97,8 +113,12 @@ async def test_a_key_that_a_hosted_thread_would_use_is_refused(agent: httpx2.Asy
     ("body", "status", "says"),
     [
         ({"graph": "nix"}, 404, "there is no graph 'nix'; there is refunds"),
+        ({"graph": "refundz"}, 403, "the policy does not let the agent mailer start the graph 'refundz'"),
         ({"graph": ""}, 422, "body.graph: "),
         ({"graph": "refunds", "input": []}, 422, "body.input: "),
+        ({"graph": "refunds", "input": {"on_behalf_of": "<@U0ADA>"}}, 422, "input.on_behalf_of is not"),
+        ({"graph": "refunds", "input": {"on_behalf_of": ["U0ADA"]}}, 422, "input.on_behalf_of is not"),
+        ({"graph": "refunds", "input": {"on_behalf_of": ""}}, 422, "input.on_behalf_of is not"),
         ({"graph": "refunds", "on_behalf_of": "<@U0ADA>"}, 422, "body.on_behalf_of: "),
         ({"graph": "refunds", "on_behalf_of": "U0ADA\n"}, 422, "body.on_behalf_of: "),
         ({"graph": "refunds", "input": {"a": "x" * 70_000}}, 422, "input are 70008 bytes"),

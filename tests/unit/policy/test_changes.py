@@ -237,3 +237,23 @@ def test_notes_are_what_is_allowed_and_worth_a_look() -> None:
         "people guests: nothing asks, pages or names them",
     )
     assert notes_of(policy(kind())) == ()
+
+
+def test_who_may_start_a_graph_is_said() -> None:
+    old, new = (
+        policy(graphs={"refunds": ("mailer",)}),
+        policy(graphs={"refunds": ("clerk",), "ops": ("clerk",)}),
+    )
+    assert [str(change) for change in changes_between(old, new)] == [
+        "LOOSER: graph ops: clerk may start it now",
+        "LOOSER: graph refunds: clerk may start it now",
+        "graph refunds: mailer may not start it any more",
+    ]
+    assert new.may_start("clerk", "ops")
+    assert not new.may_start("mailer", "ops")
+    assert not new.may_start("clerk", "none")
+    assert old.version != new.version != policy().version
+
+
+def test_a_graph_that_nobody_may_start_is_noted() -> None:
+    assert "graph ops: no agent may start it" in notes_of(policy(graphs={"ops": ()}))
