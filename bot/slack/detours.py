@@ -14,7 +14,7 @@ import structlog
 from bot.domain.policy import Policy
 from bot.domain.record import Message
 from bot.membrane import Admins, CardFacts, Directory, Facts, Outbox, ReceiptFacts
-from bot.slack.failures import Failure
+from bot.slack.failures import RESTRICTED, Failure
 from bot.slack.places import GROUP, is_people
 
 AGAIN_S = 300.0
@@ -28,7 +28,7 @@ _HOW_TO_MEND = {
     "channel_not_found": "Create it (or restore it), invite the bot there, or mend the policy.",
     "is_archived": "It is archived: restore it, or name another channel in the policy.",
     "is_inactive": "It is archived: restore it, or name another channel in the policy.",
-    "restricted_action": "Its posting permissions leave the bot out: add it, or name another channel.",
+    RESTRICTED: "Its posting permissions leave the bot out: add it, or name another channel.",
     "user_disabled": "The account is deactivated: take it out of the policy's people.",
     "user_not_found": "There is no such account: mend the policy's people.",
     "cannot_dm_bot": "It is a bot: take it out of the policy's people.",
@@ -118,7 +118,8 @@ class Detours:
     async def tell(self, message: Message, error: str, other: str | None = None) -> None:
         """Tell the admins of a place that takes no message, why, and how to mend it."""
         fate = "It goes another way meanwhile." if other else "It is shown nowhere."
-        mend = _HOW_TO_MEND.get(error, "Look at the app's settings in Slack and at the bot's log.")
+        known = RESTRICTED if error.startswith(RESTRICTED) else error
+        mend = _HOW_TO_MEND.get(known, "Look at the app's settings in Slack and at the bot's log.")
         place = _place(message)
         words = f"A {message.kind} could not be sent to {place}: Slack says {error}. {fate} {mend}"
         await self._admins.tell(words, about=f"{message.kind} {message.recipient} {error}")

@@ -50,19 +50,20 @@ class Kind(StrEnum):
 
 
 _KINDS = {
-    Kind.UNSURE: "internal_error fatal_error service_unavailable request_timeout timeout",
+    Kind.UNSURE: "internal_error fatal_error service_unavailable request_timeout timeout update_failed",
     Kind.LIMITED: "ratelimited rate_limited message_limit_exceeded",
     Kind.TOKEN: "invalid_auth not_authed token_revoked token_expired account_inactive not_allowed_token_type "
     "org_login_required two_factor_setup_required",
-    Kind.PLACE: "channel_not_found not_in_channel is_archived is_inactive restricted_action "
-    "restricted_action_read_only_channel restricted_action_thread_locked user_not_found user_disabled "
+    Kind.PLACE: "channel_not_found not_in_channel is_archived is_inactive user_not_found user_disabled "
     "cannot_dm_bot user_not_visible users_not_found messages_tab_disabled invalid_user_combination "
     "no_permission team_access_not_granted "
     "method_not_supported_for_channel_type external_channel_migrating",
     Kind.GONE: "message_not_found thread_not_found",
-    Kind.FIXED: "edit_window_closed cant_update_message update_failed",
+    Kind.FIXED: "edit_window_closed cant_update_message",
     Kind.TOO_LONG: "msg_blocks_too_long msg_too_long invalid_blocks invalid_blocks_format",
 }
+RESTRICTED = "restricted_action"
+"""Begins what a channel's posting permissions say, in many words: …_read_only_channel and more."""
 KIND_OF = {error: kind for kind, errors in _KINDS.items() for error in errors.split()}
 
 
@@ -117,7 +118,7 @@ def _refusal(error: SlackApiError) -> Failure:
     status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 200)
     data = getattr(response, "data", response)
     word = str(data.get("error") or "") if isinstance(data, dict) else ""
-    kind = KIND_OF.get(word, Kind.REFUSED)
+    kind = Kind.PLACE if word.startswith(RESTRICTED) else KIND_OF.get(word, Kind.REFUSED)
     if status == 429 or kind is Kind.LIMITED:
         return Failure(Kind.LIMITED, word or "ratelimited", _retry_after(response))
     if status >= 500 or not word:

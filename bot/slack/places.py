@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.domain.people import USER_ID
 from bot.errors import MembraneError
 from bot.slack.calls import Calls
+from bot.slack.failures import CallFailed, Kind
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 LISTED_FOR_S = 60.0
 """How long a list of channels is believed when a name is not in it."""
+BELIEVED_S = 600.0
+"""How long a name is believed to be its channel's: channels are renamed, and another can take the name."""
+FAILED_S = 5.0
+"""How long a look-up that Slack refused is not made again: a night's cards for one closed channel ask once."""
 PAGES = 50
 PAGE = 200
+LIST = "users.conversations"
+MOST_KEPT = 1000
 GROUP = 8
 """People in one group message, besides the bot."""
 
@@ -34,58 +41,87 @@ class Places:
     def __init__(self, calls: Calls, clock: Callable[[], float] = time.time) -> None:
         self._calls = calls
         self._clock = clock
-        self._ids: dict[str, str] = {}
-        self._listed_at = -LISTED_FOR_S
+        self._people: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        """Channels' ids by name, in small letters and without #."""
+        self._listed_at = -BELIEVED_S
+        self._failed: dict[str, tuple[float, CallFailed]] = {}
         self._listing = asyncio.Lock()
 
     async def find(self, recipient: str) -> str:
         """Return the id of the conversation. Raises NoSuchChannel or CallFailed."""
         if CHANNEL_ID.fullmatch(recipient):
             return recipient
-        if recipient in self._ids:
-            return self._ids[recipient]
-        if is_people(recipient):
-            opening = self._calls.client.conversations_open
-            opened = await self._calls.ask("conversations.open", opening, users=recipient)
-            self._ids[recipient] = str(opened["channel"]["id"])
-        else:
-            await self._find_channel(recipient)
-        return self._ids[recipient]
+        if not is_people(recipient):
+            return await self._channel(recipient.removeprefix("#").lower())
+        if recipient not in self._people:
+            self._people[recipient] = await self._once(recipient, self._open)
+        return self._people[recipient]
 
     def forget(self, recipient: str) -> None:
-        """Look a recipient up again the next time."""
-        self._ids.pop(recipient, None)
-        self._ids.pop(f"#{recipient.removeprefix('#').lower()}", None)
-        self._listed_at = -LISTED_FOR_S
+        """Look a recipient up again the next time, if it was not looked up a moment ago."""
+        self._people.pop(recipient, None)
+        self._names.pop(recipient.removeprefix("#").lower(), None)
+        self._listed_at = min(self._listed_at, self._clock() - LISTED_FOR_S + FAILED_S)
 
-    async def _find_channel(self, recipient: str) -> None:
-        name = recipient.removeprefix("#").lower()
+    async def _once(self, key: str, ask: Callable[[str], Awaitable[str]]) -> str:
+        """Ask Slack, or fail as it failed a moment ago."""
+        until, failed = self._failed.get(key, (0.0, None))
+        if failed is not None and self._clock() < until:
+            raise CallFailed(failed.method, failed.failure)
+        try:
+            return await ask(key)
+        except CallFailed as error:
+            if error.failure.kind is not Kind.DOWN:  # that may be over at once
+                self._remember(key, error)
+            raise
+
+    def _remember(self, key: str, error: CallFailed) -> None:
+        if len(self._failed) >= MOST_KEPT:
+            self._failed.clear()
+        self._failed[key] = self._clock() + FAILED_S, error
+
+    async def _open(self, people: str) -> str:
+        opening = self._calls.client.conversations_open
+        opened = await self._calls.ask("conversations.open", opening, users=people)
+        return str(opened["channel"]["id"])
+
+    async def _channel(self, name: str) -> str:
         async with self._listing:
-            if f"#{name}" not in self._ids and self._clock() - self._listed_at >= LISTED_FOR_S:
-                await self._list()
-        found = self._ids.get(f"#{name}")
+            old = self._clock() - self._listed_at
+            if old >= BELIEVED_S or (name not in self._names and old >= LISTED_FOR_S):
+                await self._list_again(known=name in self._names)
+        found = self._names.get(name)
         if found is None:
             raise NoSuchChannel(f"there is no channel #{name} that the bot is in")
-        self._ids[recipient] = found
+        return found
 
-    async def _list(self) -> None:
+    async def _list_again(self, *, known: bool) -> None:
+        try:
+            await self._once(LIST, self._list)
+        except CallFailed:
+            if not known:
+                raise
+
+    async def _list(self, _: str) -> str:
         """Read the names of the channels that the bot is in: the only ones it may post to."""
-        cursor = ""
-        for _ in range(PAGES):
+        cursor, names = "", dict[str, str]()
+        for _page in range(PAGES):
             page = await self._calls.ask(
-                "users.conversations",
+                LIST,
                 self._calls.client.users_conversations,
                 types="public_channel,private_channel",
                 exclude_archived=True,
                 limit=PAGE,
                 cursor=cursor,
             )
-            for channel in page["channels"]:
-                self._ids[f"#{channel['name']}"] = str(channel["id"])
+            names |= {str(channel["name"]).lower(): str(channel["id"]) for channel in page["channels"]}
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 break
+        self._names = names
         self._listed_at = self._clock()
+        return ""
 
 
 def is_people(recipient: str) -> bool:

@@ -53,8 +53,8 @@ def note(pressed: buttons.Pressed, standing: Standing) -> Json:
 
 
 def answer(words: str) -> Json:
-    """A modal that says what came of a submission."""
-    line = rich.block(rich.section(text(visible(words))))
+    """A modal that says what came of a submission. `words` are Slack's markup, as an ephemeral answer's."""
+    line = {"type": "section", "text": {"type": "mrkdwn", "text": words, "verbatim": True}}
     return _closable("Not counted", [line])
 
 

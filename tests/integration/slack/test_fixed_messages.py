@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import ADA
+from tests.fakes import ADA, CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import paged, until_quiet, vote
 from tests.unit.slack.reading import read
@@ -75,7 +75,7 @@ async def test_a_page_stays_while_it_asks(room: Room) -> None:
     await until_quiet(room)
     not_editable(room)
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, ADA)
+    await room.membrane.acknowledge(standing.review.id, CLEO)
     await until_quiet(room)
     assert len(room.said(room.dm(ADA))) == 1
     assert "[Approve]" in read(room.blocks(room.dm(ADA)))

@@ -35,7 +35,7 @@ async def test_a_page_whose_redraw_is_too_long_loses_its_buttons(room: Room) -> 
         when=lambda args: args["channel"] == room.dm(ADA),
     )
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, ADA)
+    await room.membrane.acknowledge(standing.review.id, CLEO)
     await until_quiet(room)
     await vote(room, standing)
     await until_quiet(room)

@@ -35,6 +35,21 @@ def refusal(data: Any, status: int = 200, headers: dict[str, str] | None = None)
         (TimeoutError(), Kind.UNSURE, "the connection broke: TimeoutError"),
         (aiohttp.ServerDisconnectedError(), Kind.UNSURE, "the connection broke: ServerDisconnectedError"),
         (refusal({"ok": False, "error": "not_in_channel"}), Kind.PLACE, "not_in_channel"),
+        (refusal({"ok": False, "error": "restricted_action"}), Kind.PLACE, "restricted_action"),
+        *(
+            (
+                refusal({"ok": False, "error": f"restricted_action_{what}"}),
+                Kind.PLACE,
+                f"restricted_action_{what}",
+            )
+            for what in (
+                "thread_only_channel",
+                "read_only_channel",
+                "thread_locked",
+                "non_threadable_channel",
+            )
+        ),
+        (refusal({"ok": False, "error": "update_failed"}), Kind.UNSURE, "update_failed"),
         (refusal({"ok": False, "error": "token_revoked"}), Kind.TOKEN, "token_revoked"),
         (refusal({"ok": False, "error": "message_not_found"}), Kind.GONE, "message_not_found"),
         (refusal({"ok": False, "error": "edit_window_closed"}), Kind.FIXED, "edit_window_closed"),
