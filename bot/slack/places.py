@@ -18,7 +18,7 @@ LISTED_FOR_S = 60.0
 BELIEVED_S = 600.0
 """How long a name is believed to be its channel's: channels are renamed, and another can take the name."""
 FAILED_S = 5.0
-"""How long a look-up that Slack refused is not made again: a night's cards for one closed channel ask once."""
+"""How long a look-up that Slack refused is not made again: cards for one closed channel ask once."""
 PAGES = 50
 PAGE = 200
 LIST = "users.conversations"

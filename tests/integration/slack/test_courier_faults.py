@@ -19,7 +19,7 @@ SLOW = Timing(settle_s=0.3, recheck_s=(30.0, 60.0))
 """Looks for late copies long after the bot was replaced."""
 
 
-async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: float = 3.0) -> None:
+async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: float = 60.0) -> None:
     """Sweep, letting time pass, until nothing is due any more."""
     courier = courier or room.courier
     async with asyncio.timeout(for_s):

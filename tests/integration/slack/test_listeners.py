@@ -95,7 +95,7 @@ async def test_a_late_click_is_told_who_decided(live: Room, cleo: Person, dia: P
     await dia.click(CARD, card, "approve")
     assert (await cleo.click(CARD, card, "reject")).acked
     words = await whisper(cleo)
-    assert words.startswith(f"`data.delete · id 1`: This is decided already: approved by @{DIA}, <!date^")
+    assert words.startswith(f"`data.delete · id 1`: This is decided already: approved by <@{DIA}>, <!date^")
     assert words.endswith("Your click changed nothing.")
     assert (await cleo.click(CARD, card, "reject_with_note")).acked
     assert (await cleo.state())["views"] == []
