@@ -132,7 +132,14 @@ class Bot:
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
         parts = {"slack": slack.trouble, "courier": self._courier, "graphs": host.trouble}
-        health = Health(lambda: jobs.last_success, parts, every_s=jobs.every_s, clock=self._clock)
+        health = Health(
+            lambda: jobs.last_success,
+            parts,
+            notes={"clock": self._clock_note},
+            astray=self._astray,
+            every_s=jobs.every_s,
+            clock=self._clock,
+        )
         self._start_keeping(db)
         if settings.heartbeat_url is not None:
             heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, EVERY_S)})
@@ -183,6 +190,7 @@ class Bot:
         membrane, every_s = self.membrane, self._settings.sweep_s
         return Jobs(
             {
+                "clock": (membrane.timekeeping.pull_back, 10 * every_s),  # before what it puts off is swept
                 "expire": (membrane.expire_due, every_s),
                 "page": (membrane.page_due, every_s),
                 "freezes": (membrane.freezes_due, every_s),
@@ -194,6 +202,13 @@ class Bot:
             },
             clock=self._clock,
         )
+
+    async def _clock_note(self) -> str | None:
+        now = self._clock.note() if isinstance(self._clock, SteadyClock) else None
+        return now or await self.membrane.timekeeping.note()
+
+    def _astray(self) -> str | None:
+        return self._clock.astray() if isinstance(self._clock, SteadyClock) else None
 
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()

@@ -339,3 +339,8 @@ class HealthAnswer(BaseModel):
 
     ok: bool
     problems: dict[str, str] = Field(description="what is wrong, by part", examples=[{"slack": "no socket"}])
+    notes: dict[str, str] = Field(
+        default_factory=dict,
+        description="what an operator should know of, though it keeps the bot from nothing",
+        examples=[{"clock": "the machine's clock was ahead; pulled back to its window: 3 reviews"}],
+    )

@@ -28,11 +28,11 @@ class Operations:
 
     async def alive(self, _: Request) -> Response:
         """Say whether the process lives: every sweep has run lately. If not, start it anew."""
-        return _answer(self._health.dead())
+        return _answer(self._health.dead(), await self._health.notes())
 
     async def ready(self, _: Request) -> Response:
         """Say whether it can serve: the store answers, Slack is connected, the courier keeps up."""
-        return _answer(await self._health.unready())
+        return _answer(await self._health.unready(), await self._health.notes())
 
     async def figures(self, _: Request) -> Response:
         """Return figures for Prometheus."""
@@ -47,5 +47,6 @@ class Operations:
         routes.add_api_route("/metrics", self.figures, response_class=PlainTextResponse, tags=["operations"])
 
 
-def _answer(problems: dict[str, str]) -> Response:
-    return reply({"ok": not problems, "problems": problems}, 503 if problems else 200)
+def _answer(problems: dict[str, str], notes: dict[str, str]) -> Response:
+    told = {"ok": not problems, "problems": problems} | ({"notes": notes} if notes else {})
+    return reply(told, 503 if problems else 200)

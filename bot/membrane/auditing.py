@@ -12,10 +12,12 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.domain.escalation import page_at
+from bot.domain.repair import pulled_back
 from bot.domain.review import Review
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
 from bot.membrane.entitlement import requesters_of
+from bot.membrane.timekeeping import Timekeeping
 from bot.store import audits, messages, reviews
 from bot.store.database import Transaction
 
@@ -44,9 +46,10 @@ def _requesters(connection: Connection, review: Review) -> frozenset[str]:
 class Auditing:
     """The use case of the auditor. It remembers where its round is, and what nobody could be told."""
 
-    def __init__(self, core: Core, admins: Admins) -> None:
+    def __init__(self, core: Core, admins: Admins, timekeeping: Timekeeping) -> None:
         self._core = core
         self._admins = admins
+        self._timekeeping = timekeeping
         self._after = ""
         self._unheard: set[str] = set()
 
@@ -87,6 +90,7 @@ class Auditing:
         for review_id in ids:
             review = await db.read(lambda connection, of=review_id: reviews.get(connection, of))  # type: ignore[misc]
             if review is not None and review.pending:
+                found += await self._instants(review)
                 found += [*await self._chain(review), *await self._quorum(review)]
         return found
 
@@ -103,6 +107,15 @@ class Auditing:
             priority=messages.CARD_3,
             review_id=review_id,
         )
+
+    async def _instants(self, review: Review) -> list[Finding]:
+        """Pull back what is due impossibly late: a clock was ahead, or somebody changed the row."""
+        if pulled_back(review, self._core.clock()) == review:
+            return []
+        if not await self._timekeeping.repair(review.id):
+            return []
+        text = f"{review.id} was due impossibly late; it was pulled back to its window."
+        return [Finding(f"instants {review.id}", text)]
 
     async def _chain(self, review: Review) -> list[Finding]:
         chain, window = review.ruling.chain, review.ruling.window_s

@@ -9,6 +9,7 @@ from typing import Any
 from bot.domain.action import Action
 from bot.domain.digest import result_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
+from bot.domain.repair import is_ahead
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
@@ -129,8 +130,7 @@ class Executing:
         """
         action, now = standing.action, self._core.clock()
         more = tightened(self._core, standing, manner.args)
-        until = standing.valid_until
-        if until is not None and now > until and not _passed_in_thread(action):
+        if _lapsed(standing, now) and not _passed_in_thread(action):
             if action.state is ActionState.PASSED:
                 raise ClaimRefused(Refusal.LAPSED, "this passed too long ago; propose the action again")
             ruling = more.ruling if more else let_under(standing)
@@ -283,6 +283,12 @@ def _close_unknown(tx: Transaction, action: ActionRecord, now: float) -> None:
 def _journal_claim(tx: Transaction, action: ActionRecord, now: float, key: str, attempt: int) -> None:
     body = {"key": key, "attempt": attempt}
     tx.journal(now, "action.claimed", body, action_id=action.id, tier=action.tier)
+
+
+def _lapsed(standing: Standing, now: float) -> bool:
+    """Whether it may not start any more. What a clock that was ahead let start is no better than that."""
+    until, valid_for = standing.valid_until, standing.action.ruling.valid_for_s
+    return until is not None and (now > until or is_ahead(until, now + valid_for))
 
 
 def _passed_in_thread(action: ActionRecord) -> bool:

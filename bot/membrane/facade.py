@@ -22,6 +22,7 @@ from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.resolving import Resolving
 from bot.membrane.sweeping import Sweeping
+from bot.membrane.timekeeping import Timekeeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault
 from bot.store import digests, messages, reviews, threads
@@ -87,7 +88,8 @@ class Membrane:
         self.freezes = Freezes(db, clock)
         self.freezes_due = Freezing(core, self.admins).freezes_due
 
-        self.audit = Auditing(core, self.admins).audit
+        self.timekeeping = Timekeeping(core, self.admins)
+        self.audit = Auditing(core, self.admins, self.timekeeping).audit
 
         self._host(core)
 

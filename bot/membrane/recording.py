@@ -9,6 +9,7 @@ from bot.domain.action import Action
 from bot.domain.digest import alternatives
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import withheld
+from bot.domain.repair import FAR_S
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import TooMany
@@ -39,7 +40,7 @@ def record(
     digest, action = same[0], withheld(action, ruling.redact)
     limits, now = core.policy().limits, core.clock()
     since = now - limits.remember_rejection_s
-    if remembered := actions.rejected_since(tx.connection, action.agent, same, since):
+    if remembered := actions.rejected_since(tx.connection, action.agent, same, since, now + FAR_S):
         return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
     if capped:
         check_cap(tx, action.agent, limits.open_per_agent, now)
@@ -62,7 +63,7 @@ def check_cap(tx: Transaction, agent: str, most: int, now: float) -> None:
             "are decided",
             retry_after=RETRY_CAPPED_S,
         )
-    if is_open + reviews.taken_back(tx.connection, agent, now - TAKEN_BACK_S) >= most:
+    if is_open + reviews.taken_back(tx.connection, agent, now - TAKEN_BACK_S, now + FAR_S) >= most:
         raise TooMany(
             f"{agent} has {is_open} reviews open and took others back within the last "
             f"{TAKEN_BACK_S / 60:.0f} minutes: together as many as the policy lets wait at once; ask later",

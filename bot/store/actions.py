@@ -61,6 +61,7 @@ _REJECTED = Prepared(
             literally(actions.c.state, ActionState.REJECTED),
             actions.c.remembers.is_(None),
             actions.c.settled_at >= bindparam("since"),
+            actions.c.settled_at <= bindparam("until"),
         )
     )
     .order_by(actions.c.settled_at.desc())
@@ -222,14 +223,16 @@ def rerule(connection: Connection, action_id: str, ruling: Ruling) -> None:
 
 
 def rejected_since(
-    connection: Connection, agent: str, digests: Iterable[str], since: float
+    connection: Connection, agent: str, digests: Iterable[str], since: float, until: float
 ) -> ActionRecord | None:
     """Return a rejection by a person of the same action of the same agent, or None.
 
-    `digests` are all that the action may be stored under; of each, the latest rejection counts.
+    `digests` are all that the action may be stored under; of each, the latest rejection counts. One that is
+    said to be later than `until` was made while the clock was ahead, and is not remembered.
     """
     for digest in digests:
-        found = _REJECTED.first(connection, {"agent": agent, "digest": digest, "since": since})
+        values = {"agent": agent, "digest": digest, "since": since, "until": until}
+        found = _REJECTED.first(connection, values)
         if found is not None:
             return record_of(found)
     return None

@@ -91,6 +91,7 @@ _TAKEN_BACK = Prepared(
             reviews.c.interrupt_id.is_(None),
             reviews.c.agent == bindparam("who"),
             reviews.c.closed_at > bindparam("since"),
+            reviews.c.closed_at <= bindparam("until"),
         )
     )
 )
@@ -273,9 +274,9 @@ def open_count(connection: Connection, agent: str | None = None) -> int:
     return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))
 
 
-def taken_back(connection: Connection, agent: str, since: float) -> int:
-    """Return how many reviews an agent has withdrawn since an instant."""
-    return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since}))
+def taken_back(connection: Connection, agent: str, since: float, until: float) -> int:
+    """Return how many reviews an agent has withdrawn between two instants."""
+    return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since, "until": until}))
 
 
 def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]:

@@ -1,4 +1,4 @@
-"""The bot's clock follows the machine's forward, and never goes back."""
+"""The bot's clock follows the machine's forward, though not every leap, and never goes back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from bot.clock import SteadyClock
+from bot.clock import HOLD_S, LEAP_S, SteadyClock
+
+YEAR_S = 365 * 86_400.0
 
 
 class Machine:
@@ -39,15 +41,65 @@ def test_it_follows_the_machine_again_once_that_has_caught_up() -> None:
     machine.wall -= 60
     machine.passes(10)
     clock()
-    machine.wall += 3600
+    machine.wall += 80
     assert clock() == machine.wall
 
 
-def test_set_forward_it_follows_at_once() -> None:
+def test_set_forward_a_little_it_follows_at_once() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.wall += LEAP_S - 1
+    assert clock() == machine.wall
+    assert clock.note() is None
+
+
+def test_a_leap_of_seconds_is_not_followed() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    start = clock()
+    machine.wall += YEAR_S
+    for passed in (1.0, 2.0, 3.0, 4.0):
+        machine.passes(1.0)
+        assert clock() == start + passed
+    assert "365 days forward" in (clock.note() or "")
+    machine.wall -= YEAR_S
+    machine.passes(1.0)
+    assert clock() == start + 5.0
+    assert (clock.note(), clock.astray()) == (None, None)
+
+
+def test_two_leaps_of_seconds_are_not_one_that_lasts() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    for _ in range(3):
+        machine.wall += YEAR_S
+        machine.passes(HOLD_S - 1)
+        clock()
+        machine.wall -= YEAR_S
+        machine.passes(1.0)
+        assert clock() == machine.wall
+
+
+def test_a_leap_that_lasts_is_followed() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.wall += 86_400
+    clock()
+    machine.passes(HOLD_S)
     assert clock() == machine.wall
+
+
+def test_a_leap_that_was_followed_and_taken_back_is_told_with_what_to_do() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    machine.wall += YEAR_S
+    clock()
+    machine.passes(HOLD_S)
+    clock()
+    machine.wall -= YEAR_S
+    machine.passes(1.0)
+    assert "365 days ahead" in (clock.astray() or "")
+    assert "start the bot again" in (clock.astray() or "")
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(-1e5, 1e5))))

@@ -63,7 +63,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "into a digest": ("actions_undigested", lambda c: actions.put_in_digest(c, "dig_1")),
     "of a digest": ("actions_digest", lambda c: actions.of_digest(c, "dig_1")),
     "halted": ("actions_halted", actions.halted),
-    "remembered": ("actions_rejected", lambda c: actions.rejected_since(c, "ops", "d", NOW)),
+    "remembered": ("actions_rejected", lambda c: actions.rejected_since(c, "ops", ["d"], NOW, NOW)),
     "idempotency": ("actions_idempotency", lambda c: actions.by_key(c, "ops", "k")),
     "of an interrupt": ("actions_interrupt", lambda c: actions.of_interrupt(c, "int")),
     "of an agent": ("actions_agent", lambda c: actions.of_agent(c, "ops", most=9, before="act_2")),
