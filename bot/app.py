@@ -108,6 +108,8 @@ class Bot:
         self.membrane = membrane = Membrane(
             db, lambda: in_force.current, slack.people, secret=secret, clock=self._clock
         )
+        await membrane.restoring.begin(settings.heads)
+        self._stack.push_async_callback(membrane.restoring.note)
         await membrane.take_over()
         await membrane.policy_in_force(policy.version, source)
 
@@ -135,7 +137,7 @@ class Bot:
         health = Health(
             lambda: jobs.last_success,
             parts,
-            notes={"clock": self._clock_note},
+            notes={"clock": self._clock_note, "restore": membrane.restoring.standing},
             astray=self._astray,
             every_s=jobs.every_s,
             clock=self._clock,
@@ -191,6 +193,7 @@ class Bot:
         return Jobs(
             {
                 "clock": (membrane.timekeeping.pull_back, 10 * every_s),  # before what it puts off is swept
+                "restore": (membrane.restoring.sweep, every_s),
                 "expire": (membrane.expire_due, every_s),
                 "page": (membrane.page_due, every_s),
                 "freezes": (membrane.freezes_due, every_s),

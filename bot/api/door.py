@@ -66,6 +66,11 @@ class Door:
             raise _unauthorized("this token is unknown or revoked; `membrane token create` makes one")
         if caller.operator != scope["path"].startswith(OPERATORS):
             raise ApiError(403, "forbidden", _WRONG_ROLE[caller.operator])
+        if caller.unconfirmed_since is not None:
+            raise _unauthorized(
+                "the database was restored from a backup, and whether this token was revoked since is not "
+                f"known: an operator confirms it (`membrane token confirm {caller.id}`), or revokes it"
+            )
         if wait := self._buckets.take(caller.id):
             raise TooMany("this token asks too often; slow down", retry_after=wait)
         return caller

@@ -33,11 +33,15 @@ def backup(*, file: Path, with_secret: bool, as_json: bool) -> None:
       4. give it the secret it was written with: MEMBRANE_SECRET, or
          cp .membrane.old/secret .membrane/ (in the backup if made with --with-secret);
          what hosted threads keep is sealed with it, and no bot starts under another
-      5. membrane journal verify --anchor …, then membrane run
+      5. cp .membrane.old/journal.head .membrane/, if it is there
+      6. membrane journal verify --anchor …, then membrane run
 
-    What happened after the backup is not known to it. An action that was approved before and ran after would
-    be claimed again: look at `membrane reviews list --state approved` before step 5, and at what the systems
-    behind your tools say.
+    What happened after the backup is not known to it. The bot knows a restored database by itself, and
+    starts it in quarantine: cards carry a banner; an action that may have run since is *unknown*, and people
+    are asked whether it happened before it may start; tokens are refused until `membrane token confirm`.
+    Copies that were made in another way are known by the note of where the journal ends: journal.head in the
+    data folder, which is why it is kept in step 5. Where whole folders are restored, set MEMBRANE_HEAD_FILE
+    to keep another note elsewhere. `membrane doctor` and /readyz say what is still to be confirmed.
     """  # noqa: D301  # \b is click's mark for lines to keep
     folder = load(slack=False).data
     made = backups.make(folder, file, time.time(), extra=(SECRET,) if with_secret else ())

@@ -14,7 +14,7 @@ from bot.store import tokens
 
 @click.group("token")
 def token_group() -> None:
-    """Make, list and revoke agents' tokens.
+    """Make, list, confirm and revoke agents' tokens.
 
     A token says which agent asks and which Slack user answers for it. That user cannot approve the agent's
     actions. The commands work beside a running bot.
@@ -71,8 +71,26 @@ def list_tokens(*, everything: bool, as_json: bool) -> None:
     elif not found:
         click.echo("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
     else:
-        head = ("ID", "NAME", "OWNER", "ROLE", "CREATED", "LAST USED", "REVOKED")
+        head = ("ID", "NAME", "OWNER", "ROLE", "CREATED", "LAST USED", "REVOKED", "UNCONFIRMED")
         print_table(head, [tuple(_row(record).values()) for record in found])
+
+
+@token_group.command("confirm")
+@click.argument("token_id", metavar="ID", required=False)
+@click.option("--all", "everything", is_flag=True, help="All tokens that wait to be confirmed.")
+def confirm(token_id: str | None, *, everything: bool) -> None:
+    """Let a token in again after the database was restored from a backup.
+
+    A restore brings back tokens that were revoked since the backup. So each is refused until it is confirmed.
+    Look at `membrane token list`, and revoke first what was revoked before.
+    """
+    if everything == (token_id is not None):
+        raise click.UsageError("give the ID of one token, or --all")
+    ids = change(lambda db: Tokens(db).confirm(token_id))
+    for each in ids:
+        click.echo(f"{each} is confirmed.")
+    if not ids:
+        click.echo("No token waits to be confirmed.")
 
 
 @token_group.command("revoke")
@@ -92,4 +110,5 @@ def _row(record: TokenRecord) -> dict[str, str | None]:
         "created_at": when(record.created_at),
         "last_used_at": when(record.last_used_at),
         "revoked_at": when(record.revoked_at),
+        "unconfirmed_since": when(record.unconfirmed_since),
     }

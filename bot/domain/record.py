@@ -150,6 +150,8 @@ class Unknown:
     closed_at: Instant | None = None
     verdict: Verdict | None = None
     said_by: str | None = None
+    restored_from: Instant | None = None
+    """Of when the backup is since which it may have run; None where a claim was not reported."""
 
     @property
     def is_open(self) -> bool:
@@ -230,6 +232,8 @@ class TokenRecord:
     revoked_at: Instant | None = None
     last_used_at: Instant | None = None
     operator: bool = False
+    unconfirmed_since: Instant | None = None
+    """Since when it is refused because the database was restored; None where it is good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ class Decider:
         action = standing.action
         if action.state not in _MAY_RUN:
             return reject(_what_became(standing))
+        if action.state is ActionState.UNKNOWN and await self._membrane.may_have_run(action.id):
+            return reject(NOT_KNOWN)
         if batched and action.state in CLAIMED:
             return await self._claimed_before(standing)
         try:

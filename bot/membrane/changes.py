@@ -14,7 +14,7 @@ from bot.domain.ruling import AbsentDefault, Ruling
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
-from bot.store import actions, messages, reviews, threads
+from bot.store import actions, messages, restores, reviews, threads
 from bot.store.database import Transaction
 
 WITHDRAWABLE = {
@@ -149,12 +149,21 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
     else:
         calls = actions.of_interrupt(tx.connection, interrupt_id)
         still_open = any(call.state in {ActionState.WAITING, ActionState.HALTED} for call in calls)
-    if not still_open:
+    if not still_open and not _held(tx, interrupt_id):
         threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
 
 
 class UncheckedVoters(Exception):
     """A quorum would fill with approvals whose voters were not checked again; check them, and retry."""
+
+
+def _held(tx: Transaction, interrupt_id: str) -> bool:
+    """Whether an answer waits until a person has said if a call ran since the backup that was restored."""
+    calls = actions.of_interrupt(tx.connection, interrupt_id)
+    return any(
+        call.state in restores.UNSETTLED and restores.since(tx.connection, call.id) is not None
+        for call in calls
+    )
 
 
 def cast_vote(

@@ -18,13 +18,18 @@ from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.freezing import check_not_frozen
 from bot.membrane.recording import check_cap
 from bot.membrane.reruling import let_under, ruled_now, tightened
-from bot.store import actions, executions, messages, threads, unknowns
+from bot.membrane.resolving import note_restored
+from bot.store import actions, executions, messages, restores, threads, unknowns
 from bot.store.database import Transaction
 
 MAY_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN}
 """States in which an action may be claimed; a frozen one, once nothing holds it any more."""
 MAX_DETAIL = 2000
 """Characters of an error that are kept."""
+MAY_HAVE_RUN = (
+    "the database was restored from a backup, and this may have run since; a person is asked whether it did, "
+    "and it may start once they have said that it did not"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,9 @@ class Executing:
         check_not_frozen(tx, action, now)
         if refused := self._hold(tx, standing, manner):
             return refused
+        if (since := restores.since(tx.connection, action.id)) is not None:
+            note_restored(self._core, tx, action, since)
+            return ClaimRefused(Refusal.ALREADY_CLAIMED, MAY_HAVE_RUN)
         review = standing.review
         key = f"{review.id if review else action.id}:{action.args_digest}"
         attempt = _attempt(tx, action, key, now)
@@ -110,8 +118,10 @@ class Executing:
 
     def _claim_again(self, tx: Transaction, action: ActionRecord, manner: _Manner) -> Claim:
         now = self._core.clock()
-        earlier = executions.of_action(tx.connection, action.id)[-1]
-        report_by = now + action.ruling.report_within_s
+        before = executions.of_action(tx.connection, action.id)
+        if not before:
+            raise ClaimRefused(Refusal.ALREADY_CLAIMED, MAY_HAVE_RUN)
+        earlier, report_by = before[-1], now + action.ruling.report_within_s
         ruling = ruled_now(self._core, action, action.ruling, manner.args) or action.ruling
         if not (
             manner.rerun and action.ruling.idempotent and ruling.idempotent

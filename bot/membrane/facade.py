@@ -21,6 +21,7 @@ from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.resolving import Resolving
+from bot.membrane.restoring import Restoring
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.timekeeping import Timekeeping
 from bot.membrane.tokens import Tokens
@@ -78,6 +79,8 @@ class Membrane:
         resolving = Resolving(core)
         self.resolve_unknown = resolving.resolve_unknown
         self.unknown_receipt = resolving.unknown_receipt
+        self.may_have_run = resolving.may_have_run
+        self.restoring = Restoring(core, self.admins)
 
         sweeping = Sweeping(core, self.admins)
         self.expire_due = sweeping.expire_due

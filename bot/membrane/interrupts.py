@@ -25,7 +25,7 @@ from bot.membrane.changes import (
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.executing import MAY_START
 from bot.membrane.recording import record
-from bot.store import actions, reviews, threads
+from bot.store import actions, restores, reviews, threads
 from bot.store.database import Transaction
 
 OPEN = {"waiting", "answered"}
@@ -120,6 +120,7 @@ class Interrupts:
                 call_id=call.call_id,
             )
         tx.flush()
+        _doubt(tx, thread_id, parked.interrupt_id)
         settle_interrupt(tx, parked.interrupt_id, now)
 
     def _park_again(self, tx: Transaction, action: ActionRecord, interrupt_id: str, now: float) -> None:
@@ -198,6 +199,16 @@ def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -
     tx.journal(now, "thread.vanished", body)
     called = actions.of_interrupt(tx.connection, interrupt.id)
     return sum(withdraw_action(core, tx, each, why, now) for each in called if each.state in WITHDRAWABLE)
+
+
+def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:
+    """Doubt what a thread asks that may have gone on since a backup: it may have run that already."""
+    since = restores.since(tx.connection, thread_id)
+    if since is None:
+        return
+    for call in actions.of_interrupt(tx.connection, interrupt_id):
+        if call.tier.waits:
+            restores.doubt(tx.connection, call.id, since)
 
 
 def asked(connection: Connection, record: InterruptRecord) -> Asked:

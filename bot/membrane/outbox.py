@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -14,9 +14,10 @@ from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
 from bot.membrane.entitlement import requesters_of
 from bot.membrane.resolving import the_unknown, where_asked, who_may_say
-from bot.store import actions, digests, doubts, leftovers, messages, reviews, threads
+from bot.store import actions, digests, doubts, leftovers, messages, restores, reviews, threads
 from bot.store.database import Transaction
 from bot.store.leftovers import Leftover
+from bot.store.restores import Restore
 
 LEASE_S = 60.0
 """How long a message belongs to the courier that took it."""
@@ -41,6 +42,10 @@ class CardFacts:
     """The cards of all reviews of the action, by review id: what messages about it point to."""
     stalled: str | None = None
     """Why the thread that waits for this review's outcome cannot be resumed."""
+    restored_from: float | None = None
+    """Of when the backup is since which the action may have run; None where that is certain."""
+    restore: Restore | None = None
+    """The restore that is not confirmed yet, where the review was opened after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +342,8 @@ def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
         standing = standing_of(connection, review.action_id)
         cards = messages.cards_of(connection, review.action_id)
         successor = reviews.successor_of(connection, review.id)
-        return CardFacts(message, standing, review, successor, cards, _stalled(connection, standing, review))
+        facts = CardFacts(message, standing, review, successor, cards, _stalled(connection, standing, review))
+        return _with_restore(connection, facts)
     if message.digest_id is not None:
         return _digest_facts(connection, message, message.digest_id)
     return NoticeFacts(message, message.body or "")
@@ -359,3 +365,13 @@ def _stalled(connection: Connection, standing: Standing, review: Review) -> str 
         return None
     thread = threads.get(connection, action.thread_id)
     return thread.error if thread is not None and thread.state == "stalled" else None
+
+
+def _with_restore(connection: Connection, facts: CardFacts) -> CardFacts:
+    """Add what a restore left uncertain about an action that may still run."""
+    found = restores.restore(connection)
+    if found is None or facts.standing.action.state not in restores.UNSETTLED:
+        return facts
+    since = restores.since(connection, facts.standing.action.id)
+    after = found if facts.review.opened_at >= found.at else None
+    return replace(facts, restored_from=since, restore=after)

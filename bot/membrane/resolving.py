@@ -14,29 +14,59 @@ from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import ActionState, Vote
 from bot.domain.risk import Tier
 from bot.errors import NotFound, Refusal, VoteRefused
-from bot.membrane.changes import cast_vote, open_review, redraw
+from bot.membrane.changes import cast_vote, open_review, redraw, settle_interrupt
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.entitlement import entitle, requesters_of
-from bot.store import actions, executions, messages, reviews, unknowns
+from bot.store import actions, executions, messages, restores, reviews, unknowns
 from bot.store.database import Transaction
 from bot.store.executions import Execution
 
 DAY_S = 86_400.0
 WHY = "started, and never reported back: whether it happened is not known"
+WHY_RESTORED = (
+    "the database was restored from a backup, and this may have run since: whether it happened is not known"
+)
 
 
 def note_unknown(core: Core, tx: Transaction, action: ActionRecord, execution: Execution) -> None:
     """Write the *unknown* receipt of a running action whose report is overdue, and want a card about it."""
+    _note(core, tx, action, WHY, claimed_at=execution.claimed_at, key=execution.key)
+
+
+def note_restored(core: Core, tx: Transaction, action: ActionRecord, since: float) -> None:
+    """Write the *unknown* receipt of an action that may have run since the backup that was restored."""
+    _note(core, tx, action, WHY_RESTORED, claimed_at=since, key=None, restored_from=since)
+
+
+def _note(
+    core: Core,
+    tx: Transaction,
+    action: ActionRecord,
+    why: str,
+    *,
+    claimed_at: float,
+    key: str | None,
+    restored_from: float | None = None,
+) -> None:
     now = core.clock()
-    actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=WHY)
+    actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)
+    executions.await_none(tx.connection, action.id)
     redraw(tx, action.id, now)
     # What passes comes at machine speed: an agent that never reports must not flood the people.
     most = core.policy().limits.open_per_agent
     asked = action.tier.waits or unknowns.open_count(tx.connection, action.agent) < most
     unknown = unknowns.note(
-        tx.connection, action.id, action.agent, claimed_at=execution.claimed_at, now=now, asked=asked
+        tx.connection,
+        action.id,
+        action.agent,
+        claimed_at=claimed_at,
+        now=now,
+        asked=asked,
+        restored_from=restored_from,
     )
-    body = {"key": execution.key, "number": unknown.number, "asked": asked}
+    body: dict[str, object] = {"key": key, "number": unknown.number, "asked": asked}
+    if restored_from is not None:
+        body["restored_from"] = restored_from
     tx.journal(now, "action.unknown", body, action_id=action.id, tier=action.tier)
     if asked:
         _want_card(core, tx, action, unknown, now)
@@ -123,6 +153,11 @@ class Resolving:
 
         return await self._core.db.read(work)
 
+    async def may_have_run(self, action_id: str) -> bool:
+        """Whether the action's last unknown receipt is of a restore: it may have run since the backup."""
+        unknown = await self._core.db.read(lambda connection: unknowns.latest(connection, action_id))
+        return unknown is not None and unknown.restored_from is not None
+
     async def resolve_unknown(
         self,
         action_id: str,
@@ -166,11 +201,14 @@ class Resolving:
         body = {"number": said.number, "by": said.by, "verdict": said.verdict}
         tx.journal(now, "action.resolved", body, action_id=action_id)
         messages.touch_receipts(tx.connection, action_id, now=now, clicked=True)
+        restores.close(tx.connection, action_id, now)
         if said.verdict is Verdict.HAPPENED:
             why = f"{said.by} says that it happened; the agent never reported it"
             _settle(tx, action, ActionState.EXECUTED, why, now)
-        elif said.verdict is Verdict.DID_NOT:
+        elif said.verdict is Verdict.DID_NOT and not _let_as_before(tx, action, said.number):
             self._run_it(tx, action, said.by, now)
+        if action.interrupt_id is not None:
+            settle_interrupt(tx, action.interrupt_id, now)
         redraw(tx, action_id, now)
         return standing_of(tx.connection, action_id)
 
@@ -202,6 +240,22 @@ class Resolving:
 
         await self._core.db.write(work)
         self._core.bells.ring()
+
+
+def _let_as_before(tx: Transaction, action: ActionRecord, number: int) -> bool:
+    """Let an action start as it was let before a restore, if that is all that was not certain about it.
+
+    False: it had been claimed before the backup, so it is let start anew.
+    """
+    unknown = the_unknown(tx.connection, action.id, number)
+    if unknown.restored_from is None or executions.of_action(tx.connection, action.id):
+        return False
+    review = standing_of(tx.connection, action.id).review
+    if review is None:
+        actions.move(tx.connection, action, ActionState.PASSED, at=unknown.closed_at)
+    else:
+        actions.move(tx.connection, action, ActionState.APPROVED, at=None, detail=review.note)
+    return True
 
 
 def _settle(tx: Transaction, action: ActionRecord, state: ActionState, why: str, now: float) -> None:

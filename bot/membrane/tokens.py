@@ -11,7 +11,7 @@ from bot.domain.people import AGENT, USER_ID
 from bot.domain.record import TokenRecord
 from bot.errors import BadAction, NotFound
 from bot.membrane.core import new_id
-from bot.store import tokens
+from bot.store import restores, tokens
 from bot.store.database import Database, Transaction
 
 PREFIX = "mbr_"
@@ -67,7 +67,10 @@ class Tokens:
         return await self._create(name, owner, operator=True)
 
     async def authenticate(self, token: str) -> TokenRecord | None:
-        """Return whose token this is, or None. A revoked one is refused after CACHE_S seconds at most."""
+        """Return whose token this is, or None. A revoked one is refused after CACHE_S seconds at most.
+
+        One whose `unconfirmed_since` is set came back with a restored database, and lets nobody in.
+        """
         digest, now = hash_of(token), self._clock()
         known = self._cache.get(digest)
         if known is not None and 0 <= now - known[0] < CACHE_S:
@@ -76,6 +79,8 @@ class Tokens:
         if record is None:
             self._cache.pop(digest, None)
             return None
+        if record.unconfirmed_since is not None:
+            return record  # not kept in mind: once it is confirmed, it is good at once
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
         self._cache[digest] = (now, record)
@@ -93,6 +98,23 @@ class Tokens:
 
         await self._db.write(work)
         self._cache.clear()
+
+    async def confirm(self, token_id: str | None) -> list[str]:
+        """Let tokens in again that a restore brought back: one, or all of them for None. Return their ids.
+
+        Raises NotFound where there is no such token that waits to be confirmed.
+        """
+        now = self._clock()
+
+        def work(tx: Transaction) -> list[str]:
+            ids = restores.confirm_tokens(tx.connection, token_id)
+            if token_id is not None and not ids:
+                raise NotFound(f"there is no live token {token_id} that waits to be confirmed")
+            for each in ids:
+                tx.journal(now, "token.confirmed", {"token": each})
+            return ids
+
+        return await self._db.write(work)
 
     async def listed(self) -> list[TokenRecord]:
         """Return all tokens, revoked ones too."""

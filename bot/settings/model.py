@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         None,
         description="the folder of the files that old passed actions go to [archive in MEMBRANE_DATA]",
     )
+    head_file: Path | None = Field(
+        None,
+        description="a second file that notes where the journal ends, on another disk than MEMBRANE_DATA: it "
+        "tells a restored database also where the whole folder was restored",
+    )
     sweep_s: float = Field(
         1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
     )
@@ -130,6 +135,12 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The file of the membrane's own store."""
         return self.data / "membrane.db"
+
+    @property
+    def heads(self) -> tuple[Path, ...]:
+        """The files that note where the journal ends, to tell a restored database."""
+        own = self.data / "journal.head"
+        return (own,) if self.head_file is None else (own, self.head_file)
 
     @property
     def threads_database(self) -> Path:

@@ -164,10 +164,11 @@ def receipt_row(standing: Standing, unknown: Unknown) -> Json | None:
     value = PressedReceipt(action.id, unknown.number, action.args_digest).encode()
     elements = []
     if unknown.is_open:
-        did_not = "It did not, run it" if action.thread_id is None else "It did not happen"
+        plain = action.thread_id is not None or unknown.restored_from is not None
+        did_not = "It did not happen" if plain else "It did not, run it"
         elements = [
             button(IT_HAPPENED, "It happened", value, "primary"),
-            {**button(IT_DID_NOT, did_not, value, "danger"), "confirm": _sure(action)},
+            {**button(IT_DID_NOT, did_not, value, "danger"), "confirm": _sure(action, unknown)},
             button(LEAVE_IT, "Leave it", value),
         ]
     if review is not None:
@@ -175,9 +176,11 @@ def receipt_row(standing: Standing, unknown: Unknown) -> Json | None:
     return {"type": "actions", "block_id": RECEIPT_BLOCK, "elements": elements} if elements else None
 
 
-def _sure(action: ActionRecord) -> Json:
+def _sure(action: ActionRecord, unknown: Unknown) -> Json:
     """Ask once more before something is run that may have happened."""
-    if action.thread_id is not None:
+    if unknown.restored_from is not None:
+        then = "It goes on as it was let before the restore, and may run."
+    elif action.thread_id is not None:
         then = "It is recorded as failed, and the agent may propose it anew."
     elif action.tier.waits:
         then = "It is put up for approval again, with yours counted, and may run a second time."

@@ -87,6 +87,25 @@ def frozen(drawn: Drawn, freeze: Freeze) -> Drawn:
     return Drawn(drawn.text, [progress.block([lead]), why, *drawn.blocks])
 
 
+def restored(drawn: Drawn, since: float) -> Drawn:
+    """Say above a card that its action may have run since the backup that was restored."""
+    line = (
+        f"⚠ *The bot’s database was restored from a backup of {mrkdwn.date(since)}.* This may have been "
+        "answered, and may have run, since. Once it is approved, somebody is asked whether it happened, "
+        "before it may start."
+    )
+    return Drawn(f"After a restore: {drawn.text}"[: mrkdwn.FALLBACK], [progress.block([line]), *drawn.blocks])
+
+
+def after_restore(drawn: Drawn, since: float, at: float) -> Drawn:
+    """Say above a card that the bot does not know what it was asked before."""
+    line = (
+        f"⚠ *The bot’s database was restored.* What it was asked between {mrkdwn.date(since)} and "
+        f"{mrkdwn.date(at)} is not known to it: look whether this was done before."
+    )
+    return Drawn(drawn.text, [progress.block([line]), *drawn.blocks])
+
+
 def _notification(lead: Json, standing: Standing, review: Review, links: Links) -> Drawn:
     action = standing.action
     blocks = [

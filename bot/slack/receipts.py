@@ -20,6 +20,7 @@ from bot.slack.visible import cut
 Json = dict[str, Any]
 
 TITLE = "Started, never reported back"
+RESTORED = "May have run since the backup"
 
 
 def card(
@@ -32,13 +33,14 @@ def card(
 ) -> Drawn:
     """Draw the card. `asked` names who may answer, `link` leads to the card of the action's latest review."""
     action = standing.action
-    title = rich.section(text(TITLE, bold=True))
+    named = TITLE if unknown.restored_from is None else RESTORED
+    title = rich.section(text(named, bold=True))
     blocks = [rich.block(title, sentences.headline(action), sentences.who(action))]
     blocks += [] if terse else [cards.arguments(action, _the_rest(standing))]
     blocks.append(rich.block(sentences.why(action.ruling), *_pointer(link)))
     blocks.append(progress.block([_started(standing, unknown), *_stands(standing, unknown, asked)]))
     row = buttons.receipt_row(standing, unknown)
-    return Drawn(cards.fallback(TITLE, action), [*blocks, row] if row else blocks)
+    return Drawn(cards.fallback(named, action), [*blocks, row] if row else blocks)
 
 
 def _the_rest(standing: Standing) -> str:
@@ -59,6 +61,9 @@ def _started(standing: Standing, unknown: Unknown) -> str:
         under = f"approved by {progress.mentions((before or approved)[-1].decided_by)}"
     else:
         under = "which the policy lets pass unasked"
+    if unknown.restored_from is not None:
+        since = date(unknown.restored_from)
+        return f"❓ *The database was restored from a backup of {since}*; this, {under}, may have run since."
     started = f"❓ *It started {date(unknown.claimed_at)}*, {under}, and nothing was reported back in time."
     nobody_knows = unknown.is_open or unknown.verdict is Verdict.LEFT
     return f"{started} Whether it happened is not known." if nobody_knows else started
@@ -66,27 +71,31 @@ def _started(standing: Standing, unknown: Unknown) -> str:
 
 def _stands(standing: Standing, unknown: Unknown, asked: Sequence[str]) -> list[str]:
     if unknown.is_open:
-        return _question(standing.action, asked)
+        return _question(standing.action, asked, unknown)
     if unknown.verdict is None or unknown.said_by is None:
         return [_went_on(standing.action)]
     return [_answer(standing, unknown, unknown.verdict, unknown.said_by)]
 
 
-def _question(action: ActionRecord, asked: Sequence[str]) -> list[str]:
+def _question(action: ActionRecord, asked: Sequence[str], unknown: Unknown) -> list[str]:
     """What the buttons do, and for whom."""
     names = mrkdwn.literal(cut(", ".join(asked), progress.NAMES_CHARACTERS))
     lines = [
         f"*Look at what it acts on*, then say what you found. May answer: {names}",
         "• *It happened*: it is recorded as executed, with your name.",
     ]
-    if action.thread_id is not None:
+    if unknown.restored_from is not None:
+        lines.append(
+            "• *It did not happen*: it may go on as it was let before; where it had started, it is asked."
+        )
+    elif action.thread_id is not None:
         lines.append("• *It did not happen*: it is recorded as failed. Its thread has gone on without it.")
     elif action.tier.waits:
         lines.append("• *It did not, run it*: it is put up for approval again, and yours counts already.")
     else:
         lines.append("• *It did not, run it*: the agent may start it once more.")
     lines.append("• *Leave it*: it stays unknown, and nobody is asked again.")
-    if action.ruling.idempotent:
+    if action.ruling.idempotent and unknown.restored_from is None:
         lines.append("Its agent may also start it again by itself: a second run of it changes nothing.")
     return lines
 
@@ -99,10 +108,12 @@ def _answer(standing: Standing, unknown: Unknown, verdict: Verdict, by: str) -> 
         case Verdict.LEFT:
             return f"{who} *left it* as it is, {when}: it stays unknown."
         case Verdict.DID_NOT:
-            return f"↻ {who} says that *it did not happen*, {when}. {_then(standing.action)}"
+            return f"↻ {who} says that *it did not happen*, {when}. {_then(standing.action, unknown)}"
 
 
-def _then(action: ActionRecord) -> str:
+def _then(action: ActionRecord, unknown: Unknown) -> str:
+    if unknown.restored_from is not None:
+        return f"It goes on from there: it is {action.state.value} now."
     if action.thread_id is not None:
         return "Its thread had gone on, so the agent has to propose it anew."
     if action.tier.waits:

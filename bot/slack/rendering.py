@@ -18,6 +18,10 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
             drawn = _of_review(facts, links, terse=terse)
             if facts.standing.frozen is not None and _counts(facts):
                 drawn = cards.frozen(drawn, facts.standing.frozen)
+            if facts.restored_from is not None:
+                drawn = cards.restored(drawn, facts.restored_from)
+            elif facts.restore is not None:
+                drawn = cards.after_restore(drawn, facts.restore.since, facts.restore.at)
             return cards.stalled(drawn, facts.stalled) if facts.stalled else drawn
         case ReceiptFacts():
             latest = facts.standing.review

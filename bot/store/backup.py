@@ -15,7 +15,7 @@ from typing import IO
 import orjson
 
 from bot.errors import StoreError
-from bot.store import files, journal, opening, sqlite
+from bot.store import files, journal, opening, restores, sqlite
 from bot.store.journal import Anchor, Verified
 
 MANIFEST = "backup.json"
@@ -62,6 +62,8 @@ def _make(folder: Path, aside: Path, target: Path, at: float, extra: Sequence[st
     for name in extra:
         if (folder / name).exists():
             (aside / name).write_bytes((folder / name).read_bytes())
+    # In the copy itself: the bot that starts on it knows that it was restored.
+    sqlite.note_fact(aside / "membrane.db", restores.BACKUP, restores.backup_of(at))
     members = {path.name: files.sha256_of(path) for path in sorted(aside.iterdir())}
     revision, verified, ends = _look_into(aside / "membrane.db")
     backup = Backup(target, at, revision, members, Anchor(at, ends), verified)

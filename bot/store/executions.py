@@ -37,6 +37,13 @@ _DUE = Prepared(
 )
 
 
+_AWAIT_NONE = Prepared(
+    update(executions)
+    .where(and_(executions.c.action_id == bindparam("action"), executions.c.report_by.is_not(None)))
+    .values(report_by=None)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One claimed effect. `report_by` is None once it was reported, or is known to be unknown."""
@@ -101,3 +108,8 @@ def unreported(connection: Connection, now: float, most: int) -> list[Execution]
 def give_up(connection: Connection, key: str, now: float) -> bool:
     """Wait no longer for a report. False: it came, or the effect was claimed again meanwhile."""
     return _UNKNOWN.changed(connection, {"of": key, "now": now}) == 1
+
+
+def await_none(connection: Connection, action_id: str) -> None:
+    """Wait for no report of an action any more: people are asked about it."""
+    _AWAIT_NONE.changed(connection, {"action": action_id})

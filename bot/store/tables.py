@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -293,8 +293,20 @@ unknowns = Table(
     Column("closed_at", Float),  # when somebody answered, it was reported late, or it was claimed again
     Column("verdict", String),  # happened | did_not | left
     Column("said_by", String),  # a Slack user id
+    Column(
+        "restored_from", Float
+    ),  # of when the backup is since which it may have run; NULL if it was claimed
     PrimaryKeyConstraint("action_id", "number"),
     _partial("unknowns_open", "agent", where="closed_at IS NULL"),
+)
+
+restored = Table(
+    "restored",  # actions that may have run, and threads that may have gone on, since a backup
+    metadata,
+    Column("subject", String, primary_key=True),  # the id of an action or a thread
+    Column("since", Float, nullable=False),  # of when the backup is
+    Column("closed_at", Float),  # when a person said what happened
+    _partial("restored_open", "subject", where="closed_at IS NULL"),
 )
 
 tokens = Table(
@@ -308,6 +320,7 @@ tokens = Table(
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float),
     Column("last_used_at", Float),
+    Column("unconfirmed_since", Float),  # since the database was restored, until an operator confirms it
     Column("acts_for", Text),  # JSON list of Slack user ids; NULL for none
     _partial("tokens_live", "agent", where="revoked_at IS NULL"),
 )

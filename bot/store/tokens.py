@@ -54,6 +54,7 @@ def _read(row: Row[Any]) -> TokenRecord:
         row.revoked_at,
         row.last_used_at,
         operator=row.role == OPERATOR,
+        unconfirmed_since=row.unconfirmed_since,
     )
 
 

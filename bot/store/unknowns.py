@@ -33,19 +33,28 @@ def _read(row: Row[Any]) -> Unknown:
         closed_at=row.closed_at,
         verdict=Verdict(row.verdict) if row.verdict else None,
         said_by=row.said_by,
+        restored_from=row.restored_from,
     )
 
 
 def note(
-    connection: Connection, action_id: str, agent: str, *, claimed_at: float, now: float, asked: bool
+    connection: Connection,
+    action_id: str,
+    agent: str,
+    *,
+    claimed_at: float,
+    now: float,
+    asked: bool,
+    restored_from: float | None = None,
 ) -> Unknown:
     """Keep that a claim was never reported, as the action's next unknown receipt.
 
-    One that nobody is `asked` about is not open.
+    One that nobody is `asked` about is not open. `restored_from` is of when the backup is since which it may
+    have run, where that is why.
     """
     before = latest(connection, action_id)
     number = before.number + 1 if before is not None else 1
-    made = Unknown(action_id, number, claimed_at, now, None if asked else now)
+    made = Unknown(action_id, number, claimed_at, now, None if asked else now, restored_from=restored_from)
     row = {
         "action_id": action_id,
         "number": number,
@@ -53,6 +62,7 @@ def note(
         "claimed_at": claimed_at,
         "noted_at": now,
         "closed_at": made.closed_at,
+        "restored_from": restored_from,
     }
     _INSERT.changed(connection, row)
     return made

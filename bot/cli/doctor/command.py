@@ -44,6 +44,7 @@ def look(*, with_slack: bool) -> list[Finding]:
     process = local.running(chosen)
     found += [ok("lock", f"held by process {process}" if process else "no bot is running on this folder")]
     found += local.data(chosen)
+    found += local.restored(chosen)
     found += local.api(chosen, process)
     found += local.graphs(chosen)
     policy, about = local.policy(chosen)

@@ -20,8 +20,9 @@ from bot.policyfile import load as load_policy
 from bot.policyfile.messages import did_you_mean
 from bot.secret import newest, secret_of
 from bot.settings import Settings, load
-from bot.store import reviews
+from bot.store import restores, reviews
 from bot.store.database import open_database
+from bot.store.restores import Restore
 
 PATIENCE_S = 3.0
 
@@ -63,6 +64,33 @@ def data(chosen: Settings) -> list[Finding]:
         except SettingsError as error:
             return [*found, fail("data", str(error)), _database(chosen, look_at_key=False)]
     return [*found, _database(chosen)]
+
+
+def restored(chosen: Settings) -> list[Finding]:
+    """Say what a restore from a backup has left to be confirmed, if there was one."""
+    if not chosen.database.exists():
+        return []
+    try:
+        found, left = asyncio.run(_restore(chosen.database))
+    except StoreError:
+        return []  # said of the database
+    if found is None:
+        return []
+    of_tokens, of_actions, of_threads = left
+    what = (
+        f"restored from a backup ({found.why}); not certain yet: {of_tokens} tokens, {of_actions} actions, "
+        f"{of_threads} threads"
+    )
+    mend = "membrane token list, then membrane token confirm ID; answer the cards that ask what happened"
+    return [warn("restore", what, mend)]
+
+
+async def _restore(path: Path) -> tuple[Restore | None, tuple[int, int, int]]:
+    db = open_database(path, readonly=True)
+    try:
+        return await db.read(restores.restore), await db.read(restores.left)
+    finally:
+        await db.close()
 
 
 def _database(chosen: Settings, *, look_at_key: bool = True) -> Finding:

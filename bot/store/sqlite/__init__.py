@@ -5,7 +5,7 @@ Another backend brings its own package with these names and passes the same cont
 
 from bot.store.sqlite.bulk import Bulk
 from bot.store.sqlite.connecting import BUSY_TIMEOUT_S, engine_for, lock_folder, open_file
-from bot.store.sqlite.copying import copy, damage_at_start, damage_of
+from bot.store.sqlite.copying import copy, damage_at_start, damage_of, note_fact
 from bot.store.sqlite.failures import ERRORS, explain, of_the_store
 from bot.store.sqlite.prepared import Prepared
 from bot.store.sqlite.transactions import (
@@ -39,6 +39,7 @@ __all__ = [
     "explain",
     "insert_new",
     "lock_folder",
+    "note_fact",
     "of_the_store",
     "open_file",
     "release",

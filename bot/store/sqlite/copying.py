@@ -36,6 +36,18 @@ def copy(source: Path, target: Path) -> None:
         raise explain(error, source) from error
 
 
+def note_fact(path: Path, name: str, value: str) -> None:
+    """Write a fact into a copy that nobody uses. A database without a place for it stays as it is."""
+    try:
+        with closing(open_file(path)) as copied:
+            known = copied.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'")
+            if known.fetchone():
+                copied.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
+        _sync(path)
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())

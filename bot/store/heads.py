@@ -1,0 +1,85 @@
+"""Where the journal ends, noted outside the database: a database that is behind its note was restored.
+
+The note may lag: a database ahead of it is one that went on after it. It is never ahead of the database, as
+only what is committed is noted. `epoch` counts the bot's starts on a database, `instance` names the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, select
+
+from bot.errors import StoreError
+from bot.store import files
+from bot.store.journal import End, plain
+from bot.store.journal.anchors import ends_of
+from bot.store.journal.chain import end_of
+from bot.store.tables import journal
+
+KIND = "checkpoint-membrane head"
+"""The value of `head` in a note, so that a file says what it is."""
+
+_AT = select(journal.c.hash).where(
+    and_(journal.c.writer == bindparam("of"), journal.c.seq == bindparam("place"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One note. `at` is what the clock said, in seconds since the epoch. Epoch 0: no bot has started yet."""
+
+    instance: str
+    epoch: int
+    at: float
+    ends: dict[str, End]
+
+
+def read(path: Path) -> Head | None:
+    """Return the note, or None where there is none. Raises StoreError where it cannot be read."""
+    try:
+        data = orjson.loads(path.read_bytes())
+        return _head_of(data)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"the journal's note {path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path} is not a note of where the journal ends ({error}); move it away, and the database is "
+            "taken for a restored one"
+        ) from error
+
+
+def _head_of(data: Any) -> Head:
+    if data["head"] != KIND:
+        raise ValueError(data["head"])
+    return Head(str(data["instance"]), int(data["epoch"]), float(data["at"]), ends_of(data["chains"]))
+
+
+def write(path: Path, head: Head) -> None:
+    """Write the note; it is on disk, whole, when this returns. Raises StoreError."""
+    data = {
+        "head": KIND,
+        "instance": head.instance,
+        "epoch": head.epoch,
+        "at": head.at,
+        "chains": plain(head.ends),
+    }
+    with files.written(path, replace=True) as out:
+        out.write(orjson.dumps(data, option=orjson.OPT_INDENT_2))
+
+
+def behind(connection: Connection, head: Head) -> str | None:
+    """Return of what chain the database lacks entries that the note names, or has others; None if of none."""
+    for writer, noted in head.ends.items():
+        end = end_of(connection, writer)
+        if end.seq < noted.seq:
+            return f"the chain {writer} of its journal ends at entry {end.seq}, and {noted.seq} was noted"
+        there = connection.execute(_AT, {"of": writer, "place": noted.seq}).scalar()
+        if there is not None and there != noted.hash:
+            return f"entry {noted.seq} of the chain {writer} of its journal is not the one that was noted"
+    return None

@@ -1,0 +1,179 @@
+"""Queries on what is not certain since the database was restored from a backup.
+
+A subject is an action that may have run since the backup, or a thread that may have gone on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+
+from bot.domain.record import ActionRecord
+from bot.domain.review import ActionState
+from bot.store import actions as acts
+from bot.store.journal import writers
+from bot.store.sqlite import Prepared, insert_new
+from bot.store.tables import actions, interrupts, journal, meta, restored, threads, tokens
+
+BACKUP = "backup"
+"""The fact that says of a copy that it is one, and of when."""
+INSTANCE, EPOCH, RESTORED = "instance", "epoch", "restored"
+
+STARTABLE = (ActionState.PASSED, ActionState.APPROVED)
+UNDECIDED = (ActionState.WAITING, ActionState.HALTED)
+UNSETTLED = (*STARTABLE, *UNDECIDED, ActionState.RUNNING, ActionState.UNKNOWN)
+"""States of an action that may run, or may have run and has not been told to have."""
+
+_OPEN = restored.c.closed_at.is_(None)
+_SINCE = Prepared(select(restored.c.since).where(and_(restored.c.subject == bindparam("of"), _OPEN)))
+_DOUBT = Prepared(insert_new(restored))
+_CLOSE = Prepared(
+    update(restored)
+    .where(and_(restored.c.subject == bindparam("of"), _OPEN))
+    .values(closed_at=bindparam("now"))
+)
+_FACT = select(meta.c.value).where(meta.c.name == bindparam("of"))
+_ASKABLE = (
+    select(actions.c.id)
+    .select_from(restored.join(actions, actions.c.id == restored.c.subject))
+    .where(and_(_OPEN, actions.c.state.in_([state.value for state in STARTABLE])))
+    .limit(bindparam("most"))
+)
+_LEFT_ACTIONS = (
+    select(func.count())
+    .select_from(restored.join(actions, actions.c.id == restored.c.subject))
+    .where(and_(_OPEN, actions.c.state.in_([state.value for state in UNSETTLED])))
+)
+_LEFT_THREADS = (
+    select(func.count())
+    .select_from(restored.join(threads, threads.c.id == restored.c.subject))
+    .where(and_(_OPEN, threads.c.settled_at.is_(None)))
+)
+_UNCONFIRMED = and_(tokens.c.unconfirmed_since.is_not(None), tokens.c.revoked_at.is_(None))
+
+
+def fact(connection: Connection, name: str) -> str | None:
+    """Return a fact about the database, or None."""
+    value: str | None = connection.execute(_FACT, {"of": name}).scalar()
+    return value
+
+
+def set_fact(connection: Connection, name: str, value: str | None) -> None:
+    """Write a fact about the database; None takes it away."""
+    connection.execute(delete(meta).where(meta.c.name == name))
+    if value is not None:
+        connection.execute(meta.insert(), {"name": name, "value": value})
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """That a database was restored: at which start, from a backup of when (`since`), and how it is told."""
+
+    at: float
+    since: float
+    why: str
+
+
+def restore(connection: Connection) -> Restore | None:
+    """Return the restore that is not confirmed yet, or None."""
+    value = fact(connection, RESTORED)
+    return Restore(**orjson.loads(value)) if value is not None else None
+
+
+def keep(connection: Connection, found: Restore | None) -> None:
+    """Write that the database was restored, or that everything about that is confirmed."""
+    value = None
+    if found is not None:
+        value = orjson.dumps({"at": found.at, "since": found.since, "why": found.why}).decode()
+    set_fact(connection, RESTORED, value)
+
+
+def last_entry_at(connection: Connection) -> float | None:
+    """Return when the last entry of the journal was written; None where there is none."""
+    found = []
+    for writer in writers(connection):
+        query = select(journal.c.at).where(journal.c.writer == writer).order_by(journal.c.seq.desc()).limit(1)
+        found.append(float(connection.execute(query).scalar_one()))
+    return max(found, default=None)
+
+
+def since(connection: Connection, subject: str) -> float | None:
+    """Return of when the backup is, where this may have run or gone on since; None where that is certain."""
+    at: float | None = _SINCE.scalar(connection, {"of": subject})
+    return at
+
+
+def doubt(connection: Connection, subject: str, at: float) -> None:
+    """Note that an action may have run, or a thread gone on, since a backup of then."""
+    connection.execute(delete(restored).where(and_(restored.c.subject == subject, ~_OPEN)))
+    _DOUBT.changed(connection, {"subject": subject, "since": at})
+
+
+def close(connection: Connection, subject: str, now: float) -> None:
+    """Note that it is certain by now."""
+    _CLOSE.changed(connection, {"of": subject, "now": now})
+
+
+def unsettled(connection: Connection) -> list[ActionRecord]:
+    """Return every action that may run, or runs. Reads all actions: for a restore alone."""
+    query = select(actions.c.id).where(
+        actions.c.state.in_([state.value for state in UNSETTLED if state is not ActionState.UNKNOWN])
+    )
+    ids = list(connection.execute(query).scalars())
+    return [found for each in ids if (found := acts.get(connection, each)) is not None]
+
+
+def unsettled_threads(connection: Connection) -> list[str]:
+    """Return the ids of the threads that are not final."""
+    return list(connection.execute(select(threads.c.id).where(threads.c.settled_at.is_(None))).scalars())
+
+
+def hold_answers(connection: Connection, of: Iterable[str]) -> None:
+    """Take back the answers that threads have not taken, so that nothing starts before people have looked."""
+    for interrupt_id in of:
+        query = update(interrupts).where(
+            and_(interrupts.c.id == interrupt_id, interrupts.c.state == "answered")
+        )
+        connection.execute(query.values(state="waiting", answered_at=None))
+
+
+def askable(connection: Connection, most: int) -> list[str]:
+    """Return the ids of actions that may start by all that is known, and may have run already."""
+    return list(connection.execute(_ASKABLE, {"most": most}).scalars())
+
+
+def left(connection: Connection) -> tuple[int, int, int]:
+    """Return how many tokens, actions and threads are not certain yet."""
+    of_tokens = connection.execute(select(func.count()).where(_UNCONFIRMED)).scalar_one()
+    of_actions = connection.execute(_LEFT_ACTIONS).scalar_one()
+    return of_tokens, of_actions, connection.execute(_LEFT_THREADS).scalar_one()
+
+
+def unconfirm_tokens(connection: Connection, now: float) -> int:
+    """Refuse every live token until it is confirmed; return how many."""
+    query = update(tokens).where(tokens.c.revoked_at.is_(None)).values(unconfirmed_since=now)
+    return connection.execute(query).rowcount
+
+
+def confirm_tokens(connection: Connection, token_id: str | None) -> list[str]:
+    """Believe a token again, or all of them; return the ids of those that were not confirmed before."""
+    one = _UNCONFIRMED if token_id is None else and_(_UNCONFIRMED, tokens.c.id == token_id)
+    ids = list(connection.execute(select(tokens.c.id).where(one).order_by(tokens.c.id)).scalars())
+    connection.execute(update(tokens).where(one).values(unconfirmed_since=None))
+    return ids
+
+
+def backup_of(at: float) -> str:
+    """Return the value of the fact that a copy of then is one."""
+    return orjson.dumps({"at": at}).decode()
+
+
+def is_used(connection: Connection) -> bool:
+    """Whether the database holds anything that happened."""
+    return bool(
+        connection.execute(select(journal.c.id).limit(1)).first()
+        or connection.execute(select(actions.c.id).limit(1)).first()
+    )

@@ -1,0 +1,360 @@
+"""A database that came back from a backup: recognised, and nothing of it runs twice."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bot.domain.action import Action
+from bot.domain.record import Message, Standing, Verdict
+from bot.domain.review import ActionState
+from bot.errors import ClaimRefused, NotFound
+from bot.membrane import CardFacts, Membrane, ReceiptFacts
+from bot.store import backup, heads, restores, sqlite
+from bot.store.database import open_database
+from tests.fakes import ADA, CLEO, DIA, SECRET, Clock, FakeDirectory, policy
+
+
+@dataclass
+class House:
+    """A data folder on which bots are started one after the other."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    outside: Path | None = None
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "membrane.db"
+
+    @asynccontextmanager
+    async def bot(self) -> AsyncIterator[Membrane]:
+        """Start as the bot does, and stop as it does."""
+        db = open_database(self.database, exclusive=True)
+        rules = policy()
+        membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=self.clock)
+        paths = [self.folder / "journal.head", *([self.outside] if self.outside else [])]
+        try:
+            await membrane.restoring.begin(paths)
+            await membrane.take_over()
+            await membrane.policy_in_force(rules.version, "")
+            await membrane.restoring.sweep()
+            yield membrane
+            await membrane.restoring.note()
+        finally:
+            await db.close()
+
+    def copy(self) -> Path:
+        """Copy the database as some tool would that knows nothing of the bot."""
+        copied = self.folder.parent / "copy.db"
+        sqlite.copy(self.database, copied)
+        return copied
+
+    def put_back(self, copied: Path) -> None:
+        for file in self.folder.glob("membrane.db*"):
+            file.unlink()
+        shutil.copy(copied, self.database)
+
+    def back_up(self) -> Path:
+        """Copy the database as `membrane backup` does, and unpack it."""
+        target = self.folder.parent / "backup.tar"
+        backup.make(self.folder, target, self.clock())
+        shutil.unpack_archive(target, self.folder.parent / "unpacked", filter="data")
+        return self.folder.parent / "unpacked" / "membrane.db"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "data")
+
+
+WAYS: dict[str, Callable[[House], Path]] = {"backup": House.back_up, "plain copy": House.copy}
+way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+
+
+def action(kind: str, **args: object) -> Action:
+    return Action.of(kind, args or {"id": 1}, agent="ops-agent")
+
+
+async def approve(membrane: Membrane, standing: Standing, *voters: str) -> Standing:
+    for voter in voters:
+        review = (await membrane.standing(standing.action.id)).review
+        assert review
+        await membrane.vote(review.id, voter, approve=True, args_digest=review.args_digest)
+    return await membrane.standing(standing.action.id)
+
+
+async def run(membrane: Membrane, standing: Standing) -> None:
+    await membrane.claim(standing.action.id, standing.action.args_digest)
+    await membrane.report(standing.action.id, executed=True)
+
+
+async def say(membrane: Membrane, standing: Standing, verdict: Verdict) -> Standing:
+    of = standing.action
+    return await membrane.resolve_unknown(of.id, CLEO, verdict, number=1, args_digest=of.args_digest)
+
+
+async def restored(membrane: Membrane) -> str:
+    return await membrane.restoring.standing() or ""
+
+
+@way
+async def test_what_ran_after_the_backup_does_not_run_again(
+    house: House, way: Callable[[House], Path]
+) -> None:
+    async with house.bot() as membrane:
+        standing = await membrane.propose(action("mail.send"))
+    copied = way(house)
+    async with house.bot() as membrane:
+        await run(membrane, await approve(membrane, standing, ADA))
+    house.put_back(copied)
+    async with house.bot() as membrane:
+        assert "restored from a backup" in await restored(membrane)
+        again = await approve(membrane, standing, ADA)
+        with pytest.raises(ClaimRefused, match="restored from a backup"):
+            await membrane.claim(again.action.id, again.action.args_digest)
+        asked = await membrane.standing(standing.action.id)
+        assert asked.action.state is ActionState.UNKNOWN
+        with pytest.raises(ClaimRefused, match="restored from a backup"):
+            await membrane.claim(again.action.id, again.action.args_digest, rerun=True)
+        after = await say(membrane, again, Verdict.HAPPENED)
+        assert after.action.state is ActionState.EXECUTED
+
+
+@way
+async def test_what_did_not_run_goes_on_under_the_same_key(
+    house: House, way: Callable[[House], Path]
+) -> None:
+    async with house.bot() as membrane:
+        standing = await membrane.propose(action("money.wire"))
+    copied = way(house)
+    async with house.bot() as membrane:
+        approved = await approve(membrane, standing, CLEO, DIA)
+        first = await membrane.claim(approved.action.id, approved.action.args_digest)
+    house.put_back(copied)
+    async with house.bot() as membrane:
+        approved = await approve(membrane, standing, CLEO, DIA)
+        await membrane.restoring.sweep()
+        assert (await membrane.standing(standing.action.id)).action.state is ActionState.UNKNOWN
+        after = await say(membrane, standing, Verdict.DID_NOT)
+        assert after.action.state is ActionState.APPROVED
+        claim = await membrane.claim(standing.action.id, standing.action.args_digest)
+        assert claim.key == first.key, "what it acts on can tell a second start by the key"
+        await membrane.report(standing.action.id, executed=True)
+        await membrane.restoring.sweep()
+        assert await restored(membrane) == "", "it ends once everything is certain"
+
+
+@way
+async def test_approved_passed_and_running_actions_are_asked_at_once(
+    house: House, way: Callable[[House], Path]
+) -> None:
+    async with house.bot() as membrane:
+        approved = await approve(membrane, await membrane.propose(action("mail.send")), ADA)
+        passed = await membrane.propose(action("db.read"))
+        running = await membrane.propose(action("report.make"))
+        await membrane.claim(running.action.id, running.action.args_digest)
+        done = await membrane.propose(action("db.read", other=2))
+        await run(membrane, done)
+    copied = way(house)
+    async with house.bot() as membrane:
+        for each in (approved, passed):
+            await run(membrane, each)
+        await membrane.report(running.action.id, executed=True)
+    house.put_back(copied)
+    async with house.bot() as membrane:
+        for each in (approved, passed, running):
+            assert (await membrane.standing(each.action.id)).action.state is ActionState.UNKNOWN
+        assert (await membrane.standing(done.action.id)).action.state is ActionState.EXECUTED
+        late = await membrane.report(running.action.id, executed=True)
+        assert late.action.state is ActionState.EXECUTED, "the agent's own report is believed"
+
+
+@way
+async def test_tokens_are_refused_until_they_are_confirmed(
+    house: House, way: Callable[[House], Path]
+) -> None:
+    async with house.bot() as membrane:
+        kept, secret = await membrane.tokens.create("ops-agent", CLEO)
+        revoked, stolen = await membrane.tokens.create("bad-agent", CLEO)
+    copied = way(house)
+    async with house.bot() as membrane:
+        await membrane.tokens.revoke(revoked.id)
+    house.put_back(copied)
+    async with house.bot() as membrane:
+        for token in (secret, stolen):
+            found = await membrane.tokens.authenticate(token)
+            assert found
+            assert found.unconfirmed_since == house.clock.now
+        assert "2 tokens" in await restored(membrane)
+        assert await membrane.tokens.confirm(kept.id) == [kept.id]
+        found = await membrane.tokens.authenticate(secret)
+        assert found
+        assert found.unconfirmed_since is None
+        await membrane.tokens.revoke(revoked.id)
+        assert await membrane.tokens.authenticate(stolen) is None
+        with pytest.raises(NotFound):
+            await membrane.tokens.confirm(kept.id)
+        assert await membrane.tokens.confirm(None) == []
+        await membrane.restoring.sweep()
+        assert await restored(membrane) == ""
+
+
+@way
+async def test_cards_say_so_and_people_are_asked_in_other_words(
+    house: House, way: Callable[[House], Path]
+) -> None:
+    async with house.bot() as membrane:
+        waiting = await membrane.propose(action("money.wire"))
+    copied = way(house)
+    async with house.bot() as membrane:
+        await membrane.withdraw(waiting.action.id, agent="ops-agent", why="changed my mind")
+    house.put_back(copied)
+    async with house.bot() as membrane:
+        leased = {message.kind: message for message in await membrane.outbox.lease(50)}
+        facts = await membrane.outbox.facts(leased["card"])
+        assert isinstance(facts, CardFacts)
+        assert facts.restored_from is not None
+        assert "membrane token confirm" in (leased["notice"].body or "")
+        await approve(membrane, waiting, CLEO, DIA)
+        await membrane.restoring.sweep()
+        (receipt,) = [each for each in await membrane.outbox.lease(50) if each.kind == "receipt"]
+        asked = await membrane.outbox.facts(receipt)
+        assert isinstance(asked, ReceiptFacts)
+        assert asked.unknown.restored_from == facts.restored_from
+        new = await membrane.propose(action("mail.send"))
+        assert new.review
+        of = new.review.id
+        (card,) = await messages_of(membrane, of)
+        later = await membrane.outbox.facts(card)
+        assert isinstance(later, CardFacts)
+        assert later.restored_from is None
+        assert later.restore is not None
+
+
+async def messages_of(membrane: Membrane, review_id: str) -> list[Message]:
+    return [each for each in await membrane.outbox.lease(50) if each.review_id == review_id]
+
+
+async def test_starts_stops_and_kills_are_no_restore(house: House) -> None:
+    for _ in range(3):
+        async with house.bot() as membrane:
+            await membrane.propose(action("db.read"))
+            assert await restored(membrane) == ""
+    async with killed(house) as membrane:
+        await membrane.propose(action("mail.send"))
+    async with house.bot() as membrane:
+        assert await restored(membrane) == ""
+
+
+@asynccontextmanager
+async def killed(house: House) -> AsyncIterator[Membrane]:
+    """A bot that ends without noting where its journal ends."""
+    db = open_database(house.database, exclusive=True)
+    rules = policy()
+    membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
+    await membrane.restoring.begin([house.folder / "journal.head"])
+    yield membrane
+    await db.close()
+
+
+@pytest.mark.parametrize("cut_at", [1, 2])
+async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at: int) -> None:
+    """The note is written before the database names itself, and after it."""
+    db = open_database(house.database, exclusive=True)
+    rules = policy()
+    membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
+    await membrane.propose(action("mail.send"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heads, "write", cut(heads.write, cut_at))
+        with pytest.raises(Killed):
+            await membrane.restoring.begin([house.folder / "journal.head"])
+    await db.close()
+    async with house.bot() as membrane:
+        assert await restored(membrane) == ""
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+def cut(write: Callable[[Path, heads.Head], None], at: int) -> Callable[[Path, heads.Head], None]:
+    calls = iter(range(1, 9))
+
+    def until(path: Path, head: heads.Head) -> None:
+        if next(calls) == at:
+            raise Killed
+        write(path, head)
+
+    return until
+
+
+async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> None:
+    db = open_database(house.database, exclusive=True)
+    rules = policy()
+    membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
+    await membrane.propose(action("mail.send"))
+    await db.close()
+    async with house.bot() as membrane:
+        assert await restored(membrane) == ""
+
+
+async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: House, tmp_path: Path) -> None:
+    async with house.bot() as membrane:
+        await membrane.propose(action("mail.send"))
+    note = house.folder / "journal.head"
+    kept = note.read_bytes()
+    note.unlink()
+    async with house.bot() as membrane:
+        assert "is not there" in await restored(membrane)
+    async with house.bot() as membrane:
+        assert "is not there" in await restored(membrane), "it stays until all is certain"
+    other = House(tmp_path / "other")
+    async with other.bot() as membrane:
+        await membrane.propose(action("mail.send"))
+    (other.folder / "journal.head").write_bytes(kept)
+    async with other.bot() as membrane:
+        assert "of another database" in await restored(membrane)
+
+
+async def test_a_folder_that_was_restored_whole_is_known_by_the_note_outside(
+    house: House, tmp_path: Path
+) -> None:
+    house.outside = tmp_path / "head"
+    async with house.bot() as membrane:
+        standing = await membrane.propose(action("mail.send"))
+    shutil.copytree(house.folder, tmp_path / "whole")
+    async with house.bot() as membrane:
+        await approve(membrane, standing, ADA)
+    shutil.rmtree(house.folder)
+    shutil.move(tmp_path / "whole", house.folder)
+    async with house.bot() as membrane:
+        assert "restored from a backup" in await restored(membrane)
+
+
+async def test_a_restore_within_one_start_is_known_by_the_journals_end(house: House) -> None:
+    async with house.bot() as membrane:
+        standing = await membrane.propose(action("mail.send"))
+        copied = house.copy()
+        await approve(membrane, standing, ADA)
+    house.put_back(copied)
+    async with house.bot() as membrane:
+        assert "of its journal ends at entry" in await restored(membrane)
+
+
+async def test_the_restore_is_in_the_journal(house: House) -> None:
+    async with house.bot() as membrane:
+        await membrane.propose(action("mail.send"))
+    house.put_back(house.back_up())
+    async with house.bot() as membrane:
+        assert await restored(membrane)
+    reader = open_database(house.database, readonly=True)
+    found = await reader.read(restores.restore)
+    await reader.close()
+    assert found is not None
+    assert found.since == house.clock.now
