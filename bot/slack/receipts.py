@@ -85,9 +85,7 @@ def _question(action: ActionRecord, asked: Sequence[str], unknown: Unknown) -> l
         "• *It happened*: it is recorded as executed, with your name.",
     ]
     if unknown.restored_from is not None:
-        lines.append(
-            "• *It did not happen*: it may go on as it was let before; where it had started, it is asked."
-        )
+        lines.append("• *It did not happen*: it goes on from where it was at the backup, and may run.")
     elif action.thread_id is not None:
         lines.append("• *It did not happen*: it is recorded as failed. Its thread has gone on without it.")
     elif action.tier.waits:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.store import journal
-from bot.store.database import open_database
+from bot.membrane import Tokens
+from bot.store import journal, restores
+from bot.store.database import Transaction, open_database
 from tests.acceptance.cli.conftest import Room, Shell
+from tests.fakes import GUS
 
 
 async def proposals(room: Room, count: int) -> None:
@@ -128,3 +130,42 @@ async def test_the_help_says_how_to_restore(shell: Shell) -> None:
     ended = await shell.run("backup", "--help")
     assert "To restore one:" in ended.out
     assert "tar -xf FILE -C .membrane" in ended.out
+
+
+async def test_a_backup_says_of_itself_that_it_is_one(shell: Shell, room: Room) -> None:
+    await room.propose("mail.send", to="a@acme.example")
+    await shell.run("backup", "backup.tar")
+    restore(shell.folder / "backup.tar", shell.folder / "restored")
+    db = open_database(shell.folder / "restored" / "membrane.db", readonly=True)
+    assert await db.read(lambda connection: restores.fact(connection, restores.BACKUP)) is not None
+    await db.close()
+    assert await room.db.read(lambda connection: restores.fact(connection, restores.BACKUP)) is None
+
+
+async def test_tokens_are_confirmed_one_by_one_or_all(shell: Shell, room: Room) -> None:
+    """After a restore an operator says which of the tokens that came back are good."""
+    ids = [(await Tokens(room.db).create(f"agent-{number}", GUS))[0].id for number in range(3)]
+    await room.db.write(lambda tx: restores.unconfirm_tokens(tx.connection, 1_800_000_000.0))
+    listed = (await shell.run("token", "list", "--json")).out
+    assert [row["unconfirmed_since"] is not None for row in json.loads(listed)] == [True] * 3
+    first = await shell.run("token", "confirm", ids[0])
+    assert (first.code, first.out) == (0, f"{ids[0]} is confirmed.\n")
+    again = await shell.run("token", "confirm", ids[0])
+    assert again.code == 1
+    assert "waits to be confirmed" in again.err
+    assert (await shell.run("token", "confirm")).code == 2
+    rest = await shell.run("token", "confirm", "--all")
+    assert rest.out == "".join(f"{each} is confirmed.\n" for each in ids[1:])
+
+
+async def test_the_doctor_says_what_a_restore_left(shell: Shell, room: Room) -> None:
+    await Tokens(room.db).create("mailer", GUS)
+
+    def put(tx: Transaction) -> None:
+        restores.keep(tx.connection, restores.Restore(2.0, 1.0, "somebody copied it"))
+        restores.unconfirm_tokens(tx.connection, 2.0)
+
+    await room.db.write(put)
+    said = (await shell.run("doctor", "--no-slack")).out
+    assert "restored from a backup (somebody copied it); not certain yet: 1 tokens" in said
+    assert "membrane token confirm" in said

@@ -242,3 +242,13 @@ def test_a_terse_card_keeps_what_a_vote_needs() -> None:
 def test_somebody_elses_name_is_no_mention() -> None:
     text = read(cards.card(standing(on_behalf_of="<!channel>"), review()).blocks)
     assert "for `<!channel>`" in text
+
+
+def test_a_restore_stands_above_everything() -> None:
+    drawn = cards.restored(cards.card(standing(review()), review()), NOON)
+    assert read(drawn.blocks).startswith(
+        "⚠ The bot’s database was restored from a backup of {2026-01-01 12:00 UTC}."
+    )
+    assert drawn.text.startswith("After a restore: ")
+    later = cards.after_restore(cards.card(standing(review()), review()), NOON, NOON + 60)
+    assert "look whether this was done before" in read(later.blocks).split("\n")[0]

@@ -124,3 +124,17 @@ def test_short_it_leaves_the_arguments_out() -> None:
     drawn = receipts.card(standing(APPROVED, state=UNKNOWN), OPEN, (), terse=True)
     assert "Arguments" not in read(drawn.blocks)
     assert "[It happened]" in read(drawn.blocks)
+
+
+def test_of_a_restore_it_says_that_it_may_have_run_since_the_backup() -> None:
+    unknown = Unknown("act_1", 1, NOON + 60, NOON + 780, restored_from=NOON + 60)
+    drawn = receipts.card(standing(APPROVED, state=UNKNOWN), unknown, ("release-leads",))
+    lines = read(drawn.blocks).split("\n")
+    assert lines[0] == "May have run since the backup"
+    assert (
+        "❓ The database was restored from a backup of {2026-01-01 12:01 UTC}; this, approved by @U0CCC and "
+        "@U0DDD, may have run since."
+    ) in lines
+    assert "• It did not happen: it goes on from where it was at the backup, and may run." in lines
+    assert lines[-1] == "[It happened] [It did not happen] [Leave it] [View all]"
+    assert drawn.text.startswith("May have run since the backup: ")

@@ -1,0 +1,87 @@
+"""Both databases come back from a backup, and what ran after it does not run again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bot.localslack import Person
+from bot.membrane import Tokens
+from bot.store import sqlite
+from bot.store.database import open_database
+from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.company import ADMIN, APPROVALS
+from tests.acceptance.staging import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NAMES = ("threads.db", "membrane.db")
+
+
+def copied(stage: Stage) -> Path:
+    """Copy both databases as a tool would that knows nothing of the bot."""
+    aside = stage.folder / "aside"
+    aside.mkdir()
+    for name in NAMES:
+        sqlite.copy(stage.database.parent / name, aside / name)
+    return aside
+
+
+def put_back(stage: Stage, aside: Path) -> None:
+    for name in NAMES:
+        for file in stage.database.parent.glob(f"{name}*"):
+            file.unlink()
+        shutil.copy(aside / name, stage.database.parent / name)
+
+
+async def button(person: Person, action_id: str, *, words: str = "") -> Json:
+    """The newest message that has this button, and these words."""
+
+    def fits(message: Json) -> bool:
+        drawn = json.dumps(message["blocks"], ensure_ascii=False)
+        return f'"action_id": "{action_id}"' in drawn and words in drawn
+
+    found: Json = await person.wait_for_message(APPROVALS, fits)
+    return found
+
+
+@pytest.mark.parametrize("answer", ["it_happened", "it_did_not"])
+async def test_a_hosted_effect_that_ran_after_the_backup(stage: Stage, cleo: Person, answer: str) -> None:
+    token = await stage.token()
+    async with stage.bot() as first, Agent(first.api_url, token) as agent:
+        started = await agent.start("ledger", {"kind": "data.delete", "args": {"what": "old logs"}})
+        await button(cleo, "approve")
+    aside = copied(stage)
+    async with stage.bot() as second, Agent(second.api_url, token) as agent:
+        await cleo.click(APPROVALS, await button(cleo, "approve"), "approve")
+        await agent.thread(started, "finished")
+    (ran,) = stage.effects()
+    put_back(stage, aside)
+    async with stage.bot() as third, Agent(third.api_url, token) as agent:
+        problem = await agent.ask("GET", f"/v1/threads/{started['id']}", expect=401)
+        assert "membrane token confirm" in problem["detail"]
+        assert "1 actions and 1 threads" in (await agent.ask("GET", "/readyz"))["notes"]["restore"]
+        await cleo.wait_for_message(ADMIN, "The database was restored")
+        await cleo.click(APPROVALS, await button(cleo, "approve", words="restored from a backup"), "approve")
+        asked = await button(cleo, "it_happened", words="may have run since")
+        assert stage.effects() == [ran], "nothing runs before somebody has looked"
+        await cleo.click(APPROVALS, asked, answer)
+        db = open_database(stage.database, writer="cli")
+        await Tokens(db).confirm(None)
+        await db.close()
+        await agent.thread(started, "finished")
+        if answer == "it_happened":
+            assert stage.effects() == [ran]
+        else:
+            assert [line["key"] for line in stage.effects()] == [ran["key"], ran["key"]]
+
+        async def certain() -> bool:
+            return "restore" not in (await agent.ask("GET", "/readyz")).get("notes", {})
+
+        await eventually(certain, what="the end of the quarantine")
+    assert {"store.restored", "token.confirmed", "store.confirmed"} <= {
+        row["event"] for row in stage.rows("journal")
+    }
