@@ -71,6 +71,7 @@ def _note(
     if asked:
         _want_card(core, tx, action, unknown, now)
     else:
+        restores.close(tx.connection, action.id, now)
         _tell_silent(core, tx, action.agent, most, now)
 
 

@@ -41,10 +41,10 @@ def say_when(at: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database says of itself when the bot starts on it."""
+    """What the database says of itself when the bot starts on it. An earlier version says no epoch."""
 
     instance: str | None
-    epoch: int
+    epoch: int | None
     backup_at: float | None
     last_at: float | None
     used: bool
@@ -96,7 +96,7 @@ class Restoring:
             self._quarantine(tx, Restore(now, since, why))
         restores.set_fact(connection, restores.BACKUP, None)
         instance = known.instance or (noted.instance if noted is not None else secrets.token_hex(8))
-        epoch = max(known.epoch, noted.epoch if noted is not None else 0) + 1
+        epoch = max(known.epoch or 0, noted.epoch if noted is not None else 0) + 1
         restores.set_fact(connection, INSTANCE, instance)
         restores.set_fact(connection, EPOCH, str(epoch))
         return instance, epoch
@@ -186,7 +186,7 @@ def _known(tx: Transaction) -> _Known:
     mark = restores.fact(connection, restores.BACKUP)
     return _Known(
         restores.fact(connection, INSTANCE),
-        int(restores.fact(connection, EPOCH) or 0),
+        int(epoch) if (epoch := restores.fact(connection, EPOCH)) is not None else None,
         float(orjson.loads(mark)["at"]) if mark is not None else None,
         restores.last_entry_at(connection),
         restores.is_used(connection),
@@ -197,7 +197,7 @@ def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
     """Return how it is told that the database came from a backup; None where it did not."""
     if known.backup_at is not None:
         return f"`membrane backup` wrote it at {say_when(known.backup_at)}"
-    if not known.used:
+    if not known.used or known.epoch == 0:
         return None
     if known.instance is None:
         upgrade = noted is None or noted.epoch == 0
@@ -206,7 +206,7 @@ def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
         return "a bot ran on it before, and the note of where its journal ends is not there"
     if known.instance != noted.instance:
         return "the note of where the journal ends is of another database"
-    return _behind(tx, known.epoch, noted)
+    return _behind(tx, known.epoch or 0, noted)
 
 
 def _behind(tx: Transaction, epoch: int, noted: Head) -> str | None:

@@ -14,7 +14,7 @@ from bot.domain.action import Action
 from bot.domain.record import Message, Standing, Verdict
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, NotFound
-from bot.membrane import CardFacts, Membrane, ReceiptFacts
+from bot.membrane import CardFacts, Membrane, ReceiptFacts, Tokens
 from bot.store import backup, heads, restores, sqlite
 from bot.store.database import open_database
 from tests.fakes import ADA, CLEO, DIA, SECRET, Clock, FakeDirectory, policy
@@ -270,6 +270,7 @@ async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at:
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
     await membrane.propose(action("mail.send"))
+    await db.write(lambda tx: restores.set_fact(tx.connection, restores.EPOCH, None))  # as an earlier version
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "write", cut(heads.write, cut_at))
         with pytest.raises(Killed):
@@ -299,9 +300,33 @@ async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> N
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
     await membrane.propose(action("mail.send"))
+    await db.write(lambda tx: restores.set_fact(tx.connection, restores.EPOCH, None))
     await db.close()
     async with house.bot() as membrane:
         assert await restored(membrane) == ""
+
+
+async def test_a_new_database_beside_an_old_note_is_no_restore(house: House) -> None:
+    """Somebody deletes the databases to begin again, and makes a token before the first start."""
+    async with house.bot() as membrane:
+        await membrane.propose(action("mail.send"))
+    for file in house.folder.glob("membrane.db*"):
+        file.unlink()
+    db = open_database(house.database, writer="cli")
+    await Tokens(db).create("ops-agent", CLEO)
+    await db.close()
+    for _ in range(2):
+        async with house.bot() as membrane:
+            assert await restored(membrane) == ""
+
+
+async def test_what_passed_and_nobody_is_asked_about_does_not_hold_up_the_end(house: House) -> None:
+    async with house.bot() as membrane:
+        for number in range(25):
+            await membrane.propose(action("db.read", n=number))
+    house.put_back(house.back_up())
+    async with house.bot() as membrane:
+        assert "20 actions" in await restored(membrane)
 
 
 async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: House, tmp_path: Path) -> None:
