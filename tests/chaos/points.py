@@ -22,8 +22,9 @@ from bot.graph.running import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
 from bot.membrane import Executing, Hosting, Interrupts, Judging, Outbox, Proposals, Sweeping
+from bot.membrane.restoring import Restoring
 from bot.slack import Slack
-from bot.store import sqlite
+from bot.store import heads, sqlite
 from tests.chaos.ledger import Ledger
 
 
@@ -41,10 +42,13 @@ class Seam:
 SEAMS = {
     # The start, and what it recovers.
     "database": Seam(bot.app, "open_database", "opening the database", starting=True),
+    "recognise": Seam(Restoring, "begin", "telling whether the database was restored", starting=True),
     "host": Seam(Host, "start", "loading graphs and finding what is unfinished", starting=True),
     "catch-up": Seam(Jobs, "run_all", "doing what came due while the bot was down", starting=True),
     "slack": Seam(Slack, "identity", "asking Slack who the bot is", starting=True),
     "go-on": Seam(Runner, "go_on", "recovering one thread"),
+    # The note of where the journal ends, which must never be ahead of the database.
+    "head": Seam(heads, "write", "noting where the journal ends"),
     # A thread's way.
     "wanted": Seam(Hosting, "start_thread", "writing the row of a wanted thread"),
     "start": Seam(Runner, "start", "running a thread for the first time"),
@@ -61,7 +65,9 @@ SEAMS = {
     "propose": Seam(Proposals, "propose", "recording a proposal"),
     "withdraw": Seam(Proposals, "withdraw", "withdrawing an action"),
     "claim": Seam(Executing, "claim", "claiming an effect"),
-    "lapse": Seam(Executing, "_lapse", "asking again after an approval lapsed"),
+    "lapse": Seam(
+        Executing, "_ask_again", "asking again after an approval lapsed, or the policy was tightened"
+    ),
     "effect": Seam(Ledger, "ran", "the effect itself"),
     "report": Seam(Executing, "report", "reporting an effect"),
     # People and the clock.
