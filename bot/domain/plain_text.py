@@ -6,6 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from bot.domain.scripts import mixed, words
+
 _WORDS = re.compile(r"[^\x00-@\[-`{-\x7f]+")
 """What stands between ASCII's signs and digits."""
 _EAST_ASIAN = frozenset(
@@ -30,6 +32,7 @@ def is_plain(text: str) -> bool:
         and not _UNSEEN.search(text)
         and all(unicodedata.category(letter)[0] in "LMNPS" for letter in text)
         and all(map(has_one_script, _WORDS.findall(text)))
+        and not any(mixed(word.scripts) for word in words(text))
     )
 
 

@@ -2,8 +2,10 @@
 
 Bidirectional controls reorder what stands beside them, zero-width characters split words unseen, and long
 runs of blanks push the rest out of view. A reviewer who cannot see a character cannot judge it, so each such
-character is written out as ⟨U+202E⟩. The mark itself is written out too where it stands in the text, so
-two different texts never look the same.
+character is written out as ⟨U+202E⟩. So is one that looks like another: a letter of another script within a
+word, full-width and mathematical letters, what another spelling of the same text has not. The mark itself is
+written out too where it stands in the text, so two different texts never look the same. What is ordinary in a
+language stays: the joiners of Persian and Hindi, the spaces of French, the parts of an emoji.
 """
 
 from __future__ import annotations
@@ -11,10 +13,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from bot.domain.scripts import oddities, unseen_belongs
+
 BLANKS = 16
 """A run of this many spaces is counted instead of drawn."""
 COMBINING = 4
 """More marks than this on one letter (some scripts need three) cover the lines around it."""
+DRAWN = 4
+"""Of a text that is cut, so many times what is shown is looked at, since a run of blanks is drawn short."""
 CUT_NOTE = 30
 """Room for saying how much was cut."""
 
@@ -49,18 +55,28 @@ def visible(text: str, *, lines: bool = False) -> Shown:
 
 def _written_out(text: str, *, keep: str) -> str:
     drawn: list[str] = []
+    odd = oddities(text)
     combining = 0
-    for char in text:
+    for at, char in enumerate(text):
+        if at in odd.scripts:
+            drawn.append(f"⟨{odd.scripts[at]}⟩")
         category = unicodedata.category(char)
         combining = combining + 1 if category in ("Mn", "Me") else 0
         if char in keep or (" " <= char <= "~"):
             drawn.append(char)
         elif char in _LINE_ENDS:
             drawn.append(_LINE_ENDS[char])
-        elif char in _OURS or _unseen(char, category) or combining > COMBINING:
+        elif (
+            char in _OURS
+            or at in odd.places
+            or combining > COMBINING
+            or (_unseen(char, category) and not unseen_belongs(text, at))
+        ):
             drawn.append(f"⟨U+{ord(char):04X}⟩")
         else:
             drawn.append(char)
+    if len(text) in odd.scripts:
+        drawn.append(f"⟨{odd.scripts[len(text)]}⟩")
     return "".join(drawn)
 
 
@@ -71,11 +87,12 @@ def _unseen(char: str, category: str) -> bool:
 
 def cut(text: str, most: int) -> Shown:
     """Return the text, or its beginning and how many characters were left out: about `most` in all."""
-    shown = visible(text)
-    if len(shown) <= most:
+    drawn = text if isinstance(text, Shown) else text[: most * DRAWN]
+    shown, rest = visible(drawn), len(text) - len(drawn)
+    if rest == 0 and len(shown) <= most:
         return shown
     kept = max(0, most - CUT_NOTE)
-    return Shown(f"{shown[:kept]}… ({len(shown) - kept:,} more characters)")
+    return Shown(f"{shown[:kept]}… ({len(shown[kept:]) + rest:,} more characters)")
 
 
 def excerpt(text: str, most: int, lines: int = 12) -> Shown:
