@@ -1,14 +1,13 @@
 """Reading a request's body: bounded in size and time, and strict about JSON.
 
-Two readers must never see different arguments in one text. So a duplicate key, a number that is not one,
-and bytes that are not UTF-8 are refused, where most parsers quietly pick something.
+Two readers must never see different arguments in one text. So a duplicate key, a number that is not one or
+that 64 bits would round, and bytes that are not UTF-8 are refused, where most parsers quietly pick something.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -18,6 +17,7 @@ from starlette.requests import Request
 
 from bot.api import shape
 from bot.api.problems import ApiError
+from bot.domain.numbers import first_inexact, read_float, read_int
 
 MAX_BODY = 256 * 1024
 """Bytes: the largest arguments (64 KiB), escaped and indented, with room for the rest."""
@@ -84,9 +84,15 @@ def parse(body: bytes) -> Any:
         )
     try:
         text = body.decode()
-        data = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)
+        data = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_float=read_float,
+            parse_int=read_int,
+            parse_constant=_no_constant,
+        )
         _check_depth(data)
-        orjson.dumps(data)  # refuses lone surrogates and integers beyond 64 bits, which no store holds
+        orjson.dumps(data, default=str)  # refuses lone surrogates, which no store holds
     except UnicodeDecodeError as error:
         raise _bad_json(f"it is not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
@@ -95,6 +101,10 @@ def parse(body: bytes) -> Any:
         raise _bad_json(f"it is nested deeper than {MAX_DEPTH} levels") from error
     except (ValueError, TypeError) as error:
         raise _bad_json(str(error)) from error
+    if inexact := first_inexact(data, "body"):
+        where, number = inexact
+        fault = {"where": where, "what": f"{number}"}
+        raise ApiError(422, "invalid", f"{where} is {number}", {"errors": [fault]})
     return data
 
 
@@ -113,13 +123,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text[:40]} is too large a number")
-    return value
 
 
 def _check_depth(data: Any) -> None:

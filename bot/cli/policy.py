@@ -14,6 +14,7 @@ import click
 from bot.cli import database
 from bot.domain.action import Action
 from bot.domain.change import Change, Direction
+from bot.domain.numbers import read_float, read_int
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
 from bot.domain.policy_notes import notes_of
@@ -211,7 +212,7 @@ def _plain(value: object) -> object:
 def _action(kind: str, args_json: str) -> Action:
     text = sys.stdin.read() if args_json == "-" else args_json
     try:
-        return Action.of(kind, json.loads(text), agent="explain")
+        return Action.of(kind, json.loads(text, parse_float=read_float, parse_int=read_int), agent="explain")
     except (json.JSONDecodeError, RecursionError) as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="--args") from error
     except BadAction as error:

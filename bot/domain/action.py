@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from bot.domain.numbers import PATH_KEY, Inexact
 from bot.domain.risk import Risk
 from bot.errors import BadAction
 
@@ -17,8 +18,6 @@ MAX_DEPTH = 32
 """Nesting of arguments. Deeper ones cannot be read on a card, so they cannot be judged."""
 MAX_BYTES = 64 * 1024
 """Canonical size of the arguments."""
-PATH_KEY = 64
-"""Characters of a key in the path that an error names: each value below a key repeats it."""
 MAX_DESCRIPTION = 3000
 """Characters of the agent's own description: one Slack section."""
 
@@ -29,7 +28,7 @@ KIND = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9_-]{1,64}){0,7}")
 def canonical_json(args: Mapping[str, Any]) -> bytes:
     """Return the one JSON text of these arguments: sorted keys, no white space, UTF-8.
 
-    Raises BadAction for what JSON cannot hold exactly (NaN, infinities, integers beyond 64 bits, lone
+    Raises BadAction for what JSON cannot hold exactly (NaN, infinities, numbers that 64 bits round, lone
     surrogates, keys that are not strings), and for arguments deeper than MAX_DEPTH or larger than MAX_BYTES.
     """
     if not isinstance(args, dict):
@@ -60,6 +59,8 @@ def _check(value: Any, path: str, depth: int) -> None:
     elif kind is float:
         if not math.isfinite(value):
             raise BadAction(f"{path} is {value}, which JSON cannot hold")
+    elif kind is Inexact:
+        raise BadAction(f"{path} is {value}")
     elif kind not in (str, int, bool, type(None)):
         raise BadAction(f"{path} is a {kind.__name__}, which JSON cannot hold")
 

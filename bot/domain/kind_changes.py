@@ -13,6 +13,7 @@ from bot.domain.change import (
     keeping_changes,
     tier_changes,
 )
+from bot.domain.numbers import in_words
 from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy import Policy
 from bot.domain.policy_model import Kind, RaiseRule, When
@@ -76,14 +77,16 @@ def _tier(name: str, before: Kind, after: Kind) -> Iterator[Change]:
         return
     if arg == arg_now:
         lower = (cost_now or 0.0) < (cost or 0.0)
-        yield Change(name, by(lower), f"its cost is {cost_now or 0:g} USD; it was {cost or 0:g}")
+        yield Change(
+            name, by(lower), f"its cost is {in_words(cost_now or 0)} USD; it was {in_words(cost or 0)}"
+        )
     else:
         was, now = _cost_text(arg, cost), _cost_text(arg_now, cost_now)
         yield Change(name, Direction.MAYBE_LOOSER, f"its cost is {now}; it was {was}")
 
 
 def _cost_text(arg: str | None, cost_usd: float | None) -> str:
-    return f"in {arg}" if arg else f"{cost_usd or 0:g} USD"
+    return f"in {arg}" if arg else f"{in_words(cost_usd or 0)} USD"
 
 
 def _arguments(name: str, before: Kind, after: Kind) -> Iterator[Change]:

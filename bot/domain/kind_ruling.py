@@ -17,6 +17,7 @@ from bot.domain.action import Action
 from bot.domain.arguments import ARGUMENTS, MISSING_ARGUMENT, UNDECLARED_ARGUMENT, WRONG_TYPE, Declaration
 from bot.domain.conditions import judge_of, judge_of_args, judged_as
 from bot.domain.kind_settings import parts_at, settings_at
+from bot.domain.numbers import in_words
 from bot.domain.policy_model import GatedTier, Kind, RaiseRule
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
 from bot.domain.ruling import Ruling, TraceStep
@@ -102,7 +103,15 @@ class CompiledKind:
             if hinted.to is not None and hinted.to > top:
                 top, by, reason = hinted.to, AGENT_HINT, hinted.why
         parts = self._parts[top]
-        return Ruling(self.name, top, rule=by, reason=reason, cost_usd=cost, trace=tuple(trace), **parts)
+        return Ruling(
+            self.name,
+            top,
+            rule=by,
+            reason=reason,
+            cost_usd=None if cost is None else float(cost),
+            trace=tuple(trace),
+            **parts,
+        )
 
     def valid_for_s(self, tier: Tier) -> float:
         """Return for how many seconds a crossing of this tier may be started."""
@@ -203,7 +212,7 @@ def _risk_in_words(kind: Kind, tier: Tier, threshold_usd: float) -> str:
     if tier is Tier.TRANSPARENT:
         return "it is reversible, small and cheap"
     if tier is Tier.ASYNC_REVIEW:
-        return f"it is reversible and small, and costs more than {threshold_usd:g} USD"
+        return f"it is reversible and small, and costs more than {in_words(threshold_usd)} USD"
     if tier is Tier.ASYNC_APPROVAL:
         return "it is reversible, with a medium blast radius"
     far = risk.blast_radius is BlastRadius.HIGH
@@ -236,7 +245,7 @@ def _compile_rule(rule: RaiseRule, kind: Kind) -> _Rule:
 def _cost(value: Any) -> float | None:
     """Return a cost that an argument names, or None where that is in doubt."""
     if type(value) is int or type(value) is float:
-        return float(value) if 0 <= value < float("inf") else None
+        return value if 0 <= value < float("inf") else None
     return None
 
 

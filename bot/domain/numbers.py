@@ -12,6 +12,8 @@ from typing import Any
 
 EXACT = 2**53
 """Below this, each whole double is exactly the integer that it is written as."""
+PATH_KEY = 64
+"""Characters of a key in the path that an error names: each value below a key repeats it."""
 LEAST, MOST = -(2**63), 2**64 - 1
 """The integers that the store keeps exactly."""
 
@@ -71,11 +73,22 @@ def exact(value: float) -> int | float:
     return whole if LEAST <= whole <= MOST else value
 
 
-def beyond(value: float) -> int | float:
-    """Return a number to be compared: a float of 2^53 or more as the integer that its decimal is."""
-    if type(value) is float and abs(value) >= EXACT and value.is_integer():
-        return int(Decimal(repr(value)))
-    return value
+def first_inexact(value: Any, path: str) -> tuple[str, Inexact] | None:
+    """Return the path of the first number in plain JSON that is not kept exactly, and the number."""
+    if isinstance(value, Inexact):
+        return path, value
+    if isinstance(value, Mapping):
+        found = (first_inexact(item, f"{path}.{key[:PATH_KEY]}") for key, item in value.items())
+    elif isinstance(value, list):
+        found = (first_inexact(item, f"{path}[{place}]") for place, item in enumerate(value))
+    else:
+        return None
+    return next((each for each in found if each is not None), None)
+
+
+def in_words(value: float) -> str:
+    """Return a number as it is written plainly: all of its digits, and no empty fraction."""
+    return str(exact(value))
 
 
 def normal(value: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from bot.domain.change import Change, Direction, by, duration_text, name_changes, tier_changes
 from bot.domain.kind_changes import kind_changes
+from bot.domain.numbers import in_words
 from bot.domain.people import PeopleSource, Users
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
@@ -35,7 +36,7 @@ def changes_between(old: Policy, new: Policy) -> tuple[Change, ...]:
 
 def _general(old: Policy, new: Policy) -> Iterator[Change]:
     if new.cost_threshold_usd != old.cost_threshold_usd:
-        what = f"{old.cost_threshold_usd:g} USD is now {new.cost_threshold_usd:g}"
+        what = f"{in_words(old.cost_threshold_usd)} USD is now {in_words(new.cost_threshold_usd)}"
         yield Change("cost_threshold_usd", by(new.cost_threshold_usd > old.cost_threshold_usd), what)
     before, after = old.limits, new.limits
     if before.open_per_agent != after.open_per_agent:

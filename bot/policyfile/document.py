@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from bot.domain.numbers import Inexact, read_float
 from bot.errors import Problem
 from bot.policyfile.syntax import syntax_problem
 
@@ -263,7 +264,14 @@ class _Reader:
             return BROKEN
         if is_int:
             return int(text)
-        return int(text, 0) if is_other_int else float(text)
+        if is_other_int:
+            return int(text, 0)
+        value = read_float(text)
+        if isinstance(value, Inexact):
+            what = f"{_cut(text)} cannot be compared exactly"
+            self._complain(path, mark, what, "write it with at most 15 significant digits")
+            return BROKEN
+        return value
 
 
 def _mark(event: Any) -> Mark:

@@ -86,6 +86,8 @@ def test_keys_are_texts() -> None:
         (b"a: null\n", "`a` is empty"),
         (b"a: [1, ~]\n", "this is empty"),
         (b"a: " + b"9" * 5000, "a number of 5000 digits"),
+        (b"a: 100.00000000000000001\n", "100.00000000000000001 cannot be compared exactly"),
+        (b"a: 1e-400\n", "1e-400 cannot be compared exactly"),
         (b"%TAG ! tag:x,2000:\n---\na: !y 1\n", "a tag, tag:x,2000:y"),
         (b"---\na: 1\n---\nb: 2\n", "a second document begins here"),
     ],
