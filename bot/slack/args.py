@@ -105,8 +105,8 @@ def _name(name: str) -> Shown:
 
 def _quoted(words: str) -> Shown:
     """Return the words in quotes, with backslashes before what would end or change them."""
-    escaped = words.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    return Shown(f'"{visible(escaped)}"')
+    escaped = visible(words).replace("\\", "\\\\").replace('"', '\\"').replace("⏎", "\\n").replace("⇥", "\\t")
+    return Shown(f'"{escaped}"')
 
 
 def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+_SCRIPT = re.compile("⟨[A-Z][A-Za-z-]+⟩")
+"""The script that is named after a word."""
 _MARK = re.compile(r"⟨(?:U\+([0-9A-F]{4,6})|(\d+) spaces)⟩|([⏎⇥])")
 _NAMED = re.compile(r'([A-Za-z_][A-Za-z0-9_.-]{0,63}|"(?:[^"\\]|\\.)*"):(?: (.*))?')
 _ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "t": "\t"}
@@ -25,7 +27,7 @@ def _unmark(words: str) -> str:
             return chr(int(mark[1], 16))
         return " " * int(mark[2]) if mark[2] else {"⏎": "\n", "⇥": "\t"}[mark[3]]
 
-    return _MARK.sub(plain, words)
+    return _MARK.sub(plain, _SCRIPT.sub("", words))
 
 
 def _unquote(words: str) -> str:

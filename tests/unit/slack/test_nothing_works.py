@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.domain.action import canonical_json
 from bot.domain.record import Standing, Unknown
 from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.scripts import unseen_belongs
 from bot.localslack.blockcheck import check_blocks, total_text
 from bot.localslack.errors import SlackRefusal
 from bot.localslack.viewcheck import checked_view
@@ -40,6 +41,9 @@ NASTY = st.sampled_from(
         "x\nrecipient: honest@acme.example",
         "y" * 3000,
         "שלום",
+        "cust\u043emers \u0441\u043e\t\u0444\u0430",
+        "e\u0301\u212a\u037e\uff41",
+        "می\u200cخواهم a\u00a0! 👩\u200d💻 1\ufe0f\u20e3",
     ]
 )
 TEXT = st.one_of(NASTY, st.text(max_size=60))
@@ -108,7 +112,11 @@ def check_drawn(drawn: cards.Drawn) -> None:
     assert not re.search(r"<[^>]*>", drawn.text), "nothing in the fallback text is a mention or a link"
     assert {piece["url"] for piece in pieces(drawn.blocks, "link")} <= {"https://s/1"}
     for words in [piece["text"] for piece in pieces(drawn.blocks, "text")] + [drawn.text]:
-        unseen = [c for c in words if unicodedata.category(c)[0] in "CZ" and c not in " \n"]
+        unseen = [
+            char
+            for at, char in enumerate(words)
+            if unicodedata.category(char)[0] in "CZ" and char not in " \n" and not unseen_belongs(words, at)
+        ]
         assert not unseen, unseen
 
 
