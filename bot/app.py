@@ -127,7 +127,9 @@ class Bot:
         await self._stack.enter_async_context(LoopWatch(host.where))
         await host.tell_refused()
         self._jobs = jobs = self._make_jobs()
-        metrics = Metrics(membrane, db, lambda: jobs.last_success, clock=self._clock)
+        metrics = Metrics(
+            membrane, db, lambda: jobs.last_success, refused=lambda: host.refused, clock=self._clock
+        )
         await jobs.run_all()
         jobs.start()
         self._stack.push_async_callback(jobs.stop)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
 from bot.domain.review import ReviewState
@@ -49,7 +49,8 @@ ABOUT = {
 class Metrics:
     """The bot's figures in a registry of its own. They count from when this object was made.
 
-    `sweeps` returns when each sweep last succeeded; `writer` is whose chains of the journal are counted.
+    `sweeps` returns when each sweep last succeeded; `writer` is whose chains of the journal are counted;
+    `refused` returns the hosted graphs that are refused.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Metrics:
         db: Database,
         sweeps: Callable[[], Mapping[str, float]],
         *,
+        refused: Callable[[], Mapping[str, str]] = dict,
         writer: str = "bot",
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -68,6 +70,8 @@ class Metrics:
         self._since = clock()
         self._last: int | None = None
         self._lock = asyncio.Lock()
+        self._refused = refused
+        self._failures: Counter[tuple[str, str]] = Counter()
         self._counts = {name: Counter(dict.fromkeys(labels, 0)) for name, labels in ZERO.items()}
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -87,6 +91,17 @@ class Metrics:
             for value, count in self._counts[name].items():
                 family.add_metric([value] if label else [], count)
             yield family
+
+        failures = CounterMetricFamily(
+            "membrane_thread_failures", "Threads stalled or failed", labels=["graph", "cause"]
+        )
+        for labels, count in self._failures.items():
+            failures.add_metric(labels, count)
+        yield failures
+        graphs = GaugeMetricFamily("membrane_graph_refused", "Hosted graphs refused", labels=["graph"])
+        for name in self._refused():
+            graphs.add_metric([name], 1)
+        yield graphs
 
     async def scrape(self) -> bytes:
         """Return all figures in Prometheus' text format."""
@@ -128,5 +143,7 @@ class Metrics:
             self._counts["pages"][""] += len(body["to"])
         elif event == "review.vote_refused":
             self._counts["votes_refused"][body["reason"]] += 1
+        elif event in ("thread.stalled", "thread.failed"):
+            self._failures[body.get("graph", ""), body.get("cause", "")] += 1
         elif event in ("action.executed", "action.failed", "action.unknown"):
             self._counts["receipts"][event.removeprefix("action.")] += 1

@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": ("bot.cli.doctor", "doctor", "Check settings, policy, database and Slack before running."),
     "policy": ("bot.cli.policy", "policy_group", "Check a policy, explain a ruling, show a change."),
     "token": ("bot.cli.tokens", "token_group", "Make, list, confirm and revoke agents' tokens."),
+    "threads": ("bot.cli.threads", "threads_group", "See hosted threads, and set going what stands still."),
     "reviews": ("bot.cli.reviews", "reviews_group", "See what waits for a person, and what became of it."),
     "journal": ("bot.cli.journal", "journal_group", "Read, verify and export the record, prune what passed."),
     "freeze": ("bot.cli.freezes", "freeze", "Stop an agent, a kind, a graph, or all: nothing of it starts."),

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bot.domain.policy import Policy
-from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.domain.record import InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import MembraneError
 from bot.graph.frames import place_in
 from bot.graph.graphs import Graphs
@@ -67,6 +67,7 @@ class Host:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun: dict[str, float] = {}
         """When each of them was set going, in seconds of the monotonic clock."""
+        self._withdrawing: dict[str, asyncio.Task[None]] = {}
         self._owed: dict[str, float] = {}
         """Threads to look at, and from when. Made anew from the store at every start."""
         self._sweeping = asyncio.Lock()
@@ -169,6 +170,32 @@ class Host:
         await self._membrane.ended(thread.id, "gone", why)
         await self._saver.adelete_thread(thread_id)
 
+    async def _again(self) -> int:
+        """Do what operators ask of threads, and run those again whose retry is due."""
+        requests, due = await self._membrane.due_again(max(1, self._free))
+        begun = 0
+        for request in requests:
+            if request.wanted is Wanted.WITHDRAW and request.id not in self._withdrawing:
+                task = asyncio.create_task(self._withdraw(request), name=f"withdraw {request.thread_id}")
+                self._withdrawing[request.id] = task
+                begun += 1
+        asked = {each.thread_id: each for each in requests if each.wanted is not Wanted.WITHDRAW}
+        for thread_id in dict.fromkeys([*asked, *due]):
+            if self._free and thread_id not in self._tasks:
+                self._owed.pop(thread_id, None)
+                self._go(thread_id, self._runner.again(thread_id, asked.get(thread_id)))
+                begun += 1
+        return begun
+
+    async def _withdraw(self, request: ThreadRequest) -> None:
+        try:
+            await self.end_thread(request.thread_id, f"withdrawn by {request.by}: {request.why}")
+            await self._membrane.request_done(request, "done")
+        except Exception:
+            log.exception("a thread could not be withdrawn; it is tried again", thread=request.thread_id)
+        finally:
+            self._withdrawing.pop(request.id, None)
+
     async def sweep(self, *, look: bool = True) -> int:
         """Start what is due, without waiting for it. Returns how many threads were set going.
 
@@ -178,6 +205,8 @@ class Host:
             if look and await self._saver.changed_elsewhere():
                 await self.recover()
             begun = await self._take_due() + self._look_at_owed()
+            if look:
+                begun += await self._again()
             await self._retention.sweep()
         self.last_sweep_at = self._clock()
         return begun
@@ -271,6 +300,8 @@ class Host:
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until no thread runs. Returns False if some still do after `timeout_s` seconds."""
+        if self._withdrawing:
+            await asyncio.wait([*self._withdrawing.values()], timeout=timeout_s)
         ends = asyncio.get_running_loop().time() + timeout_s
         while self._tasks and (left := ends - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks.values(), timeout=left)

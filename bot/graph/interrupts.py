@@ -47,6 +47,15 @@ def shape_of(value: Any) -> str:
     )
 
 
+def is_known(value: Any) -> bool:
+    """Whether an interrupt's value is a question that can be put before people."""
+    try:
+        shape_of(value)
+    except GraphRefused:
+        return False
+    return True
+
+
 def read(
     interrupt: Interrupt, thread: ThreadRecord, kind_of_tool: KindOfTool, calls: Sequence[ToolCall] = ()
 ) -> Parked:
@@ -173,6 +182,16 @@ def unfinished(snapshot: StateSnapshot) -> bool:
 def broken_off(snapshot: StateSnapshot) -> bool:
     """Whether something of the last step neither ended nor waits for an answer: it will start again."""
     return any(task.result is None and not task.interrupts for task in snapshot.tasks)
+
+
+def failed_tasks(snapshot: StateSnapshot) -> set[str]:
+    """Return the ids of the innermost tasks of the last step that did not end."""
+    found: set[str] = set()
+    for task in snapshot.tasks:
+        if task.result is None:
+            inner = failed_tasks(task.state) if isinstance(task.state, StateSnapshot) else set()
+            found |= inner or {task.id}
+    return found
 
 
 def unsealed(snapshot: StateSnapshot) -> bool:

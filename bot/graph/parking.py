@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from typing import Any
 
 import structlog
 from langgraph.types import Interrupt, StateSnapshot
 
-from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
+from bot.domain.record import ActionRecord, Cause, InterruptRecord, Stall, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import BadAction, GraphRefused, TooMany
-from bot.graph.interrupts import calls_behind, ended, live_interrupts, orphans, read
+from bot.graph.execution import plain
+from bot.graph.interrupts import calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
 from bot.graph.watching import CLAIMED, ToolWatcher, stock_calls
 from bot.membrane import OPEN, Membrane
 
 log = structlog.get_logger(__name__)
 
+NUMBERS = re.compile(r"\d+")
+"""What tells two errors of one cause apart: ids, ports, times."""
+PASSING = {408, 409, 425, 429}
+"""HTTP statuses that pass, beside all from 500 on."""
+PASSING_NAMES = {"TransportError", "APIConnectionError", "ServiceUnavailableError"}
+"""Errors of clients whose libraries the bot does not know."""
 TURN_S = 5.0
 """How often a thread whose agent is at its cap of open reviews asks whether it is its turn."""
 STALLED_S = 60.0
@@ -75,11 +84,13 @@ class Parking:
             return
         new = [each for each in live.values() if each.id not in records]
         try:
-            await self._park(thread, snapshot, new)
+            questions = await self._park(thread, snapshot, new)
         except (GraphRefused, BadAction) as refused:
-            await self.fail(thread, hosted, refused, watcher)
+            await self.broke(thread, hosted, refused, watcher)
             return
-        if not new:
+        if questions:
+            await self._await_operator(thread, questions)
+        elif not new:
             await self._conclude(thread, hosted, snapshot, live, watcher)
 
     async def _conclude(
@@ -94,13 +105,20 @@ class Parking:
             await self._membrane.thread_state(thread.id, "parked")
         elif snapshot.next:
             why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
-            await self.fail(thread, hosted, GraphRefused(why), watcher)
+            await self.broke(thread, hosted, GraphRefused(why), watcher)
         else:
-            await self._report_not_run(thread, watcher, "the graph ended without running it")
+            await self._not_known(thread, watcher)
             await self._membrane.thread_state(thread.id, "finished")
 
-    async def _park(self, thread: ThreadRecord, snapshot: StateSnapshot, interrupts: list[Interrupt]) -> None:
+    async def _park(
+        self, thread: ThreadRecord, snapshot: StateSnapshot, interrupts: list[Interrupt]
+    ) -> dict[str, Any]:
+        """Open reviews of what can be put before people; return what cannot, by the interrupts' ids."""
+        questions: dict[str, Any] = {}
         for interrupt in interrupts:
+            if not is_known(interrupt.value):
+                questions[interrupt.id] = plain(interrupt.value)
+                continue
             parked = read(
                 interrupt, thread, self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
             )
@@ -109,6 +127,7 @@ class Parking:
             except TooMany as full:
                 await self._membrane.thread_state(thread.id, "parked", f"waits its turn: {full}")
                 raise Later(str(full), TURN_S) from full
+        return questions
 
     async def _let_go(self, thread: ThreadRecord, missing: list[InterruptRecord]) -> None:
         """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on."""
@@ -138,14 +157,61 @@ class Parking:
         why = (
             f"the graph {hosted.name} changed while {thread.id} was parked: the node that asked is not there "
             "any more, so an answer could not reach it. Put the node back under its old name and start the "
-            "bot again, or withdraw the thread (POST /v1/threads/{id}/withdraw)"
+            "bot again, or withdraw the thread: membrane threads withdraw {thread.id}"
         )
         log.error(
             "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
         )
-        await self._membrane.thread_state(thread.id, "stalled", why)
+        await self._membrane.stall(thread.id, Cause.CHANGED, why)
         await self._membrane.admins.tell(f"{why}.", about=f"stalled_{thread.id}_{hosted.version}")
         raise Later(why, STALLED_S)
+
+    async def _await_operator(self, thread: ThreadRecord, questions: dict[str, Any]) -> None:
+        """Leave a thread that asks something which is no approval, until an operator answers it.
+
+        What it asks is not said, as it may hold what the policy redacts: the operator's command shows it.
+        """
+        why = "it asks something that is no approval, so an operator has to answer it"
+        stall = await self._membrane.stall(thread.id, Cause.QUESTION, why, questions=questions)
+        await self._tell_stalled(thread, stall, about=" ".join(sorted(questions)))
+
+    async def broke(
+        self,
+        thread: ThreadRecord,
+        hosted: Hosted,
+        error: BaseException,
+        watcher: ToolWatcher | None = None,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Leave a thread as it is whose run raised; one that has done and asked nothing yet fails instead.
+
+        With `again` the host may run it on by itself, unless something that it claimed is not reported.
+        """
+        actions, shapes = await self._membrane.asked_by(thread.id)
+        if not (actions or shapes or is_passing(error)):
+            await self.fail(thread, hosted, error, watcher)
+            return
+        why = _what(error)
+        log.error("a thread is stalled", thread=thread.id, graph=thread.graph, why=why)
+        again = again and not any(action.state in CLAIMED for action in actions)
+        name = type(error).__name__
+        stall = await self._membrane.stall(thread.id, Cause.ERROR, why, kind=name, retry=again)
+        if stall.retry_at is None:
+            await self._tell_stalled(thread, stall, about=why)
+
+    async def _tell_stalled(self, thread: ThreadRecord, stall: Stall, *, about: str) -> None:
+        """Tell the admins of a thread that needs an operator, with the commands, and the agent's owner."""
+        verb = "answer" if stall.cause is Cause.QUESTION else "retry"
+        commands = [f"membrane threads {each} {thread.id}" for each in ("show", verb, "withdraw")]
+        words = (
+            f"The thread {thread.id} of the graph {thread.graph} is stalled ({stall.cause}): "
+            f"{stall.why[:1000]}. Its state is kept, and its reviews stay open. An operator's commands:"
+        )
+        await self._membrane.admins.tell("\n".join([words, *commands]), about=f"{thread.id} {about}")
+        await self._tell_owner(
+            thread, "stands still and needs an operator; its state is kept", about="stalled"
+        )
 
     async def fail(
         self,
@@ -154,25 +220,50 @@ class Parking:
         error: BaseException,
         watcher: ToolWatcher | None = None,
     ) -> None:
-        """End a thread with an error: withdraw what it waits for, report what never started, tell."""
-        why = str(error) if isinstance(error, GraphRefused) else f"{type(error).__name__}: {error}"
+        """End a thread with an error: withdraw what it waits for, and tell by cause.
+
+        What it had claimed and is not known to have run is asked about: it may have happened.
+        """
+        why, name = _what(error), type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
-        await self._report_not_run(thread, watcher, f"the thread failed before it started: {why}")
-        await self._membrane.ended(thread.id, "failed", why)
+        await self._not_known(thread, watcher)
+        await self._membrane.ended(thread.id, "failed", why, cause=name)
         version = hosted.version if hosted is not None else "none"
         await self._membrane.admins.tell(
             f"A thread of the graph {thread.graph} failed ({thread.id}): {why[:1000]}",
-            about=f"failed_{thread.graph}_{version}_{type(error).__name__}",
+            about=f"failed_{thread.graph}_{version}_{name}_{NUMBERS.sub('#', why[:1000])}",
         )
+        await self._tell_owner(thread, "failed; nothing more of it runs", about="failed")
 
-    async def _report_not_run(self, thread: ThreadRecord, watcher: ToolWatcher | None, why: str) -> None:
-        """Report the claimed calls of a stock agent that the run, which has ended for good, never started."""
+    async def _tell_owner(self, thread: ThreadRecord, what: str, *, about: str) -> None:
+        words = f"A thread of the graph {thread.graph}, which your agent started, {what} ({thread.id})."
+        await self._membrane.tell_owner(thread, words, about=about)
+
+    async def _not_known(self, thread: ThreadRecord, watcher: ToolWatcher | None) -> None:
+        """Ask people what became of the calls that were claimed and that no tool was seen to start.
+
+        A node can act on an approval by itself, without a tool: that nothing was seen proves nothing.
+        """
         if watcher is None or not watcher.watches:
             return
         for action in await self.calls(thread.id):
             if action.state in CLAIMED and action.id not in watcher.started:
-                await self._membrane.report(action.id, executed=False, detail=why)
+                await self._membrane.not_known(action.id)
 
     async def calls(self, thread_id: str) -> list[ActionRecord]:
         """Return the actions that a thread asked about as a stock agent does, oldest first."""
         return stock_calls(*await self._membrane.asked_by(thread_id))
+
+
+def _what(error: BaseException) -> str:
+    return str(error) if isinstance(error, GraphRefused) else f"{type(error).__name__}: {error}"
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error is of the kind that passes: a service that is down, slow, or asks to come later."""
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    if isinstance(status, int):
+        return status in PASSING or status >= 500
+    names = {each.__name__ for each in type(error).__mro__}
+    return isinstance(error, ConnectionError | TimeoutError) or bool(names & PASSING_NAMES)

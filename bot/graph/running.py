@@ -17,7 +17,7 @@ from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, StateSnapshot
 
 from bot.domain.action import Action
-from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
+from bot.domain.record import ActionRecord, Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import BadAction, ClaimRefused, GraphRefused, NotFound, StoreError
 from bot.graph.answer import answer_to
 from bot.graph.graphs import Graphs
@@ -27,6 +27,8 @@ from bot.graph.interrupts import (
     GATE_SHAPE,
     HITL_BATCH,
     broken_off,
+    failed_tasks,
+    is_known,
     live_interrupts,
     tool_action,
     unfinished,
@@ -34,6 +36,7 @@ from bot.graph.interrupts import (
 from bot.graph.loading import Hosted
 from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.seat import Seat, seated
+from bot.graph.starts import Starts, noting_starts
 from bot.graph.watching import STARTED, ToolGuard, ToolWatcher, stock_calls
 from bot.membrane import Asked, Membrane
 
@@ -70,7 +73,7 @@ class Runner:
         Effects are claimed, so continuing never runs one twice. Raises Later.
         """
         thread = await self._membrane.thread(thread_id)
-        if thread.settled_at is not None or thread.state == "wanted":
+        if thread.settled_at is not None or thread.state == "wanted" or await self._stands_still(thread):
             return
         hosted = await self._usable(thread)
         await self._continue(thread, hosted, await _state(hosted, thread))
@@ -118,6 +121,45 @@ class Runner:
         given: Command[Any] = Command(resume=answers)
         await self._run(thread, hosted, given, answers, earlier, cut_off=cut_off, stock=bool(calls))
 
+    async def again(self, thread_id: str, request: ThreadRequest | None = None) -> None:
+        """Run a stalled thread on from its saved state: by itself, or as an operator asked. Raises Later."""
+        thread = await self._membrane.thread(thread_id)
+        try:
+            hosted = await self._usable(thread)
+        except Later as later:
+            if request is not None:
+                await self._membrane.request_done(request, f"refused: {later}")
+            raise
+        snapshot = await _state(hosted, thread)
+        answers = self._answers_in(request)
+        if request is not None and (why := _not_asked(snapshot, answers)):
+            await self._membrane.request_done(request, f"refused: {why}")
+            return
+        begun = await self._membrane.begin_again(thread_id, request)
+        if begun is None:
+            return
+        if not answers and not snapshot.tasks:
+            await self._continue(begun, hosted, snapshot)
+            return
+        given: Command[Any] | None = Command(resume=answers) if answers else None
+        earlier = await self._started(begun)
+        await self._run(begun, hosted, given, answers, earlier, cut_off=True, operator=True)
+
+    def _answers_in(self, request: ThreadRequest | None) -> dict[str, Any]:
+        wanted = request is not None and request.wanted is Wanted.ANSWER
+        return self._membrane.answer_in(request) if request is not None and wanted else {}
+
+    async def _stands_still(self, thread: ThreadRecord) -> bool:
+        """Whether only an operator, or a retry that comes due, sets a thread going again."""
+        if thread.state != "stalled":
+            return False
+        stall = await self._membrane.stall_of(thread.id)
+        return stall is not None and stall.cause in {Cause.ERROR, Cause.QUESTION}
+
+    async def _may_run_again(self, hosted: Hosted, thread: ThreadRecord, starts: Starts) -> bool:
+        """Whether what failed started no tool, so that it can run again without doing something twice."""
+        return not starts.in_any(failed_tasks(await _state(hosted, thread)))
+
     async def _never_ran(self, thread: ThreadRecord) -> bool:
         """Whether a thread without saved state has to start, and not lost what it had."""
         return thread.state == "running" or not await self._membrane.actions_of(thread.id)
@@ -133,8 +175,8 @@ class Runner:
             )
         except GraphRefused as refused:
             why = f"{refused}. Its threads wait until that is corrected and the bot is started again"
-        if thread.state != "stalled" or thread.error != why:
-            await self._membrane.thread_state(thread.id, "stalled", why)
+        if not await self._stands_still(thread) and (thread.state, thread.error) != ("stalled", why):
+            await self._membrane.stall(thread.id, Cause.REFUSED, why)
         await self._membrane.admins.tell(
             f"{why}. One is {thread.id}.", about=f"unusable {thread.graph} {why}"
         )
@@ -170,6 +212,7 @@ class Runner:
         *,
         cut_off: bool = False,
         stock: bool = True,
+        operator: bool = False,
     ) -> None:
         """Invoke the graph, then settle where the thread stands. What the graph raises fails the thread.
 
@@ -187,7 +230,7 @@ class Runner:
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
-            with seated(seat), hosting(thread.id):
+            with seated(seat), hosting(thread.id), noting_starts() as starts:
                 await hosted.graph.ainvoke(given, config, durability="sync")
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
@@ -196,14 +239,15 @@ class Runner:
             raise Later(f"a database could not be used: {error}", RETRY_S) from error
         except Exception as error:
             if not is_invalid_resume(error):
-                await self._parking.fail(thread, hosted, error, watcher)
+                again = await self._may_run_again(hosted, thread, starts)
+                await self._parking.broke(thread, hosted, error, watcher, again=again)
                 return
             log.exception("a thread did not take its answer", thread=thread.id)
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
         taken = [interrupt_id for interrupt_id in answers if interrupt_id not in live]
         await self._parking.settle(thread, hosted, snapshot, watcher, taken)
-        if left := sorted(set(answers) & live.keys()):
+        if not operator and (left := sorted(set(answers) & live.keys())):
             await self._not_taken(thread, hosted, left[0])
 
     async def _started(self, thread: ThreadRecord) -> set[str]:
@@ -226,9 +270,19 @@ class Runner:
         why = (
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
-        await self._membrane.thread_state(thread.id, "stalled", why)
+        await self._membrane.stall(thread.id, Cause.UNTAKEN, why)
         await self._membrane.admins.tell(f"{why}. It is tried again.", about=f"untaken_{interrupt_id}")
         raise Later(why, STALLED_S)
+
+
+def _not_asked(snapshot: StateSnapshot, answers: Collection[str]) -> str | None:
+    """Return why an operator cannot answer this; None where that is what the thread asks."""
+    live = live_interrupts(snapshot, deep=False)
+    if gone := [each for each in answers if each not in live]:
+        return f"it does not ask {gone[0]} any more"
+    if any(is_known(live[each].value) for each in answers):
+        return "this is an approval, which people give in Slack"
+    return None
 
 
 async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:

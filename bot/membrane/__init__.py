@@ -15,12 +15,15 @@ from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.proposals import Proposals
 from bot.membrane.resolving import Resolving
+from bot.membrane.stalling import BY_ITSELF, RETRY_AFTER_S, Operating, Stalling
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault, fits
 
 __all__ = [
+    "BY_ITSELF",
     "OPEN",
+    "RETRY_AFTER_S",
     "Admins",
     "Asked",
     "Bells",
@@ -37,6 +40,7 @@ __all__ = [
     "Judging",
     "Membrane",
     "NoticeFacts",
+    "Operating",
     "Outbox",
     "Owed",
     "Parked",
@@ -44,6 +48,7 @@ __all__ = [
     "ReceiptFacts",
     "Resolved",
     "Resolving",
+    "Stalling",
     "Sweeping",
     "Tokens",
     "Vault",

@@ -14,7 +14,7 @@ from bot.domain.ruling import AbsentDefault, Ruling
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
-from bot.store import actions, messages, restores, reviews, threads
+from bot.store import actions, messages, restores, reviews, stalls, threads
 from bot.store.database import Transaction
 
 WITHDRAWABLE = {
@@ -28,7 +28,9 @@ WITHDRAWABLE = {
 FINAL = {"finished", "failed", "gone"}
 """States of a thread that has ended."""
 STALLED = "stalled"
-"""The state of a thread that cannot be resumed."""
+"""The state of a thread that stands still with its state kept."""
+PARKED = "parked"
+"""The state of a thread that waits for answers to what it asked."""
 GATE = "gate"
 """The shape of the membrane's own interrupt; the others are LangChain's."""
 
@@ -233,8 +235,19 @@ def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str,
     return len(pending)
 
 
-def set_thread(tx: Transaction, thread_id: str, state: str, now: float, *, error: str | None = None) -> None:
-    """Write where a thread stands; its cards say if it is stalled. Raises NotFound."""
+def set_thread(
+    tx: Transaction,
+    thread_id: str,
+    state: str,
+    now: float,
+    *,
+    error: str | None = None,
+    cause: str | None = None,
+) -> None:
+    """Write where a thread stands; its cards say if it is stalled. Raises NotFound.
+
+    `cause` says in a word why it is stalled or has failed.
+    """
     settled = now if state in FINAL else None
     before = threads.get(tx.connection, thread_id)
     if before is None:
@@ -245,5 +258,8 @@ def set_thread(tx: Transaction, thread_id: str, state: str, now: float, *, error
         for action in actions.of_thread(tx.connection, thread_id):
             for review in reviews.of_action(tx.connection, action.id)[-1:]:
                 messages.touch(tx.connection, review.id, now=now)
-    if settled or changed:
-        tx.journal(now, f"thread.{state}", {"thread": thread_id, "error": error})
+    if settled or state == PARKED:
+        stalls.forget(tx.connection, thread_id)
+    if settled or changed or cause is not None:
+        body = {"thread": thread_id, "graph": before.graph, "error": error, "cause": cause}
+        tx.journal(now, f"thread.{state}", {name: value for name, value in body.items() if value is not None})

@@ -22,6 +22,7 @@ from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.resolving import Resolving
 from bot.membrane.restoring import Restoring
+from bot.membrane.stalling import Stalling
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.timekeeping import Timekeeping
 from bot.membrane.tokens import Tokens
@@ -81,6 +82,7 @@ class Membrane:
         self.unknown_receipt = resolving.unknown_receipt
         self.may_have_run = resolving.may_have_run
         self.restoring = Restoring(core, self.admins)
+        self.not_known = resolving.not_known
 
         sweeping = Sweeping(core, self.admins)
         self.expire_due = sweeping.expire_due
@@ -107,6 +109,15 @@ class Membrane:
         self.release = hosting.release
         self.take_up = hosting.take_up
         self.finished = hosting.finished
+
+        stalling = Stalling(core)
+        self.stall = stalling.stall
+        self.stall_of = stalling.stall_of
+        self.due_again = stalling.due_again
+        self.begin_again = stalling.begin_again
+        self.answer_in = stalling.answer_in
+        self.request_done = stalling.request_done
+        self.tell_owner = stalling.tell_owner
 
         interrupts = Interrupts(core)
         self.park = interrupts.park

@@ -90,8 +90,7 @@ class Hosting:
     async def thread_state(self, thread_id: str, state: str, error: str | None = None) -> None:
         """Write where a thread stands, and let go of it unless it runs.
 
-        `state`: running, parked, stalled (it cannot be resumed; `error` says why, and so do its cards),
-        finished, failed, gone. Raises NotFound.
+        `state`: running, parked, finished, failed, gone. `stall` writes that it is stalled. Raises NotFound.
         """
         core = self._core
         await core.db.write(lambda tx: set_thread(tx, thread_id, state, core.clock(), error=error))

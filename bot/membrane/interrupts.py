@@ -173,10 +173,10 @@ class Interrupts:
         core.bells.ring()
         return count
 
-    async def ended(self, thread_id: str, state: str, why: str) -> None:
+    async def ended(self, thread_id: str, state: str, why: str, *, cause: str | None = None) -> None:
         """End a thread that did not finish, and withdraw what it asks, at once: half of it would be a lie.
 
-        `state`: failed or gone. Raises NotFound.
+        `state`: failed or gone; `cause` says in a word why. Raises NotFound.
         """
         core = self._core
 
@@ -184,7 +184,7 @@ class Interrupts:
             for each in threads.interrupts_of(tx.connection, thread_id):
                 if each.state in OPEN:
                     _vanish(core, tx, each, f"its thread is {state}: {why}")
-            set_thread(tx, thread_id, state, core.clock(), error=why)
+            set_thread(tx, thread_id, state, core.clock(), error=why, cause=cause)
 
         await core.db.write(work)
         core.bells.ring()

@@ -190,6 +190,26 @@ class Resolving:
         core.bells.ring(action_id)
         return resolved
 
+    async def not_known(self, action_id: str) -> bool:
+        """Write at once that it is not known what became of a claimed action, and ask people.
+
+        Its thread has ended, so nothing will report it. False: it was reported, or is known to be unknown.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> bool:
+            action = the_action(tx.connection, action_id)
+            if action.state is not ActionState.RUNNING:
+                return False
+            execution = executions.of_action(tx.connection, action_id)[-1]
+            executions.give_up(tx.connection, execution.key, execution.report_by or core.clock())
+            note_unknown(core, tx, action, execution)
+            return True
+
+        noted = await core.db.write(work)
+        core.bells.ring(action_id)
+        return noted
+
     def _resolve(self, tx: Transaction, action_id: str, said: _Said) -> Standing:
         now = self._core.clock()
         action = the_action(tx.connection, action_id)

@@ -73,8 +73,12 @@ def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
 
 
 def stalled(drawn: Drawn, why: str) -> Drawn:
-    """Say above a card that its answer can reach nobody now, and why."""
-    words = [text("⚠ This cannot be resumed: ", bold=True), text(cut(why, WHY_CHARACTERS)), text(".")]
+    """Say above a card that its thread stands still, so that an answer takes effect later, and why."""
+    words = [
+        text("⚠ Its thread cannot go on now: ", bold=True),
+        text(cut(why.rstrip("."), WHY_CHARACTERS)),
+        text(". An answer counts, and takes effect once it goes on."),
+    ]
     return Drawn(drawn.text, [rich.block(rich.section(*words)), *drawn.blocks])
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -240,7 +240,7 @@ threads = Table(
     Column("owner", String),
     Column("on_behalf_of", String),
     Column("input", Text, nullable=False),  # JSON
-    Column("state", String, nullable=False),  # wanted | running | parked | finished | failed | gone
+    Column("state", String, nullable=False),  # wanted | running | parked | stalled | finished | failed | gone
     Column("error", Text),
     Column("wanted_at", Float, nullable=False),
     Column("settled_at", Float),
@@ -251,6 +251,35 @@ threads = Table(
         "threads_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
     _partial("threads_unsettled", "state", "wanted_at", where="settled_at IS NULL"),
+)
+
+stalls = Table(
+    "stalls",  # why threads stand still; kept while they run again, so that retries are counted
+    metadata,
+    Column("thread_id", String, ForeignKey("threads.id"), primary_key=True),
+    Column("cause", String, nullable=False),  # error | question | refused | changed | untaken
+    Column("why", Text, nullable=False),
+    Column("questions", Text),  # sealed JSON: what it asks, by interrupt id
+    Column("tries", Integer, nullable=False),
+    Column("retry_at", Float),  # when the host runs it again by itself
+    Column("stalled_at", Float, nullable=False),
+    _partial("stalls_retry", "retry_at", where="retry_at IS NOT NULL"),
+)
+
+thread_requests = Table(
+    "thread_requests",  # what operators ask of threads, for the host to do
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("thread_id", String, ForeignKey("threads.id"), nullable=False),
+    Column("wanted", String, nullable=False),  # retry | answer | withdraw
+    Column("body", Text),  # sealed JSON: an answer, by interrupt id
+    Column("why", Text),
+    Column("by", String, nullable=False),  # a user of the operating system
+    Column("at", Float, nullable=False),
+    Column("done_at", Float),
+    Column("outcome", Text),
+    _partial("thread_requests_open", "thread_id", where="done_at IS NULL", unique=True),
+    Index("thread_requests_thread", "thread_id"),
 )
 
 interrupts = Table(

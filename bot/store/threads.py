@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, exists, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, exists, literal, not_, or_, select, update
 
 from bot.domain.freezing import EVERYTHING
-from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.domain.record import Cause, InterruptRecord, ThreadRecord
 from bot.domain.review import ActionState
 from bot.store.sqlite import Prepared
-from bot.store.tables import actions, freezes, interrupts, literally, threads
+from bot.store.tables import actions, freezes, interrupts, literally, stalls, threads
+
+OPEN_STATES = ("wanted", "running", "parked", "stalled")
+"""States of a thread that has not ended."""
+STATES = (*OPEN_STATES, "finished", "failed", "gone")
 
 _ID = threads.c.id == bindparam("thread")
 _FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
 _LIVE = and_(
     freezes.c.thawed_at.is_(None), or_(freezes.c.until.is_(None), freezes.c.until > bindparam("now"))
 )
-_NOT_FROZEN = ~exists().where(
+NOT_FROZEN = ~exists().where(
     and_(
         _LIVE,
         or_(
@@ -66,7 +71,7 @@ _SET = Prepared(
 )
 _DUE = Prepared(
     select(threads)
-    .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE, _NOT_FROZEN))
+    .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE, NOT_FROZEN))
     .order_by(threads.c.wanted_at)
     .limit(bindparam("most"))
 )
@@ -89,10 +94,20 @@ _MOVE = Prepared(
         state=bindparam("becomes"), answered_at=bindparam("answered"), delivered_at=bindparam("delivered")
     )
 )
+_HELD = exists().where(
+    and_(
+        stalls.c.thread_id == threads.c.id,
+        literally(threads.c.state, "stalled"),
+        literally(stalls.c.cause, Cause.ERROR.value),
+    )
+)
+"""A thread whose graph raised takes answers once it runs again: they would start what failed, too."""
 _ANSWERED = Prepared(
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
-    .where(and_(literally(interrupts.c.state, "answered"), _FREE, _NOT_FROZEN, _NOTHING_FROZEN_IN))
+    .where(
+        and_(literally(interrupts.c.state, "answered"), _FREE, not_(_HELD), NOT_FROZEN, _NOTHING_FROZEN_IN)
+    )
     .order_by(interrupts.c.answered_at)
     .limit(bindparam("most"))
 )
@@ -153,6 +168,25 @@ def unsettled(connection: Connection) -> list[ThreadRecord]:
     """Return every thread that is not final, each without its input."""
     found = [_thread(row) for row in _UNSETTLED.all(connection)]
     return sorted(found, key=lambda thread: thread.id)  # in SQL, it would walk every thread there ever was
+
+
+def listed(
+    connection: Connection,
+    *,
+    states: Sequence[str],
+    graph: str | None = None,
+    agent: str | None = None,
+    most: int,
+) -> list[ThreadRecord]:
+    """Return the threads in these states, the newest first."""
+    wanted = select(threads).where(threads.c.state.in_(states))
+    if set(states) <= set(OPEN_STATES):
+        wanted = wanted.where(threads.c.settled_at.is_(None))
+    if graph is not None:
+        wanted = wanted.where(threads.c.graph == graph)
+    if agent is not None:
+        wanted = wanted.where(threads.c.agent == agent)
+    return [_thread(row) for row in connection.execute(wanted.order_by(threads.c.id.desc()).limit(most))]
 
 
 def set_state(

@@ -92,6 +92,10 @@ class Agent:
 
         return await eventually(look, what=f"thread {' or '.join(states)}")
 
+    async def text(self, path: str) -> str:
+        """Return a page that is no JSON."""
+        return (await self._web.get(path)).text
+
     async def problems(self, path: str = "/readyz") -> Json:
         """Ask what is wrong with the bot, by part."""
         answer = (await self._web.get(path)).json()

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
 
 
 class State(TypedDict, total=False):
@@ -51,8 +52,13 @@ def _chatter(state: State) -> dict[str, Any]:
     return {}
 
 
+def _ask(state: State) -> dict[str, Any]:
+    return {"text": interrupt({"question": "Which address?", "note": state["text"]})}
+
+
 def _graph(node: Any) -> Any:
     return StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
 
 
 hang, elsewhere, hold, chatter = _graph(_hang), _graph(_hang_elsewhere), _graph(_hold), _graph(_chatter)
+asks = _graph(_ask)

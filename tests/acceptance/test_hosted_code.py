@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 
 import pytest
@@ -11,12 +13,12 @@ from bot.localslack import Person
 from tests.acceptance import hanging
 from tests.acceptance.agent import Agent, eventually
 from tests.acceptance.company import ADMIN, APPROVALS
-from tests.acceptance.staging import GRAPHS, Process, Stage
+from tests.acceptance.staging import GRAPHS, PROGRAM, Process, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MISBEHAVING = ",".join(
-    f"{name}={hanging.__file__}:{name}" for name in ("hang", "elsewhere", "hold", "chatter")
+    f"{name}={hanging.__file__}:{name}" for name in ("hang", "elsewhere", "hold", "chatter", "asks")
 )
 
 
@@ -100,3 +102,27 @@ async def test_a_graph_that_is_refused_keeps_nothing_else_down(stage: Stage, cle
         assert await agent.problems() == {}
         fine = await agent.start("ledger", {"kind": "db.read", "args": {}})
         assert (await agent.thread(fine, "finished"))["actions"][0]["receipt"] == "executed"
+
+
+async def test_a_question_is_answered_by_an_operator_beside_the_running_bot(
+    stage: Stage, cleo: Person
+) -> None:
+    """The admins are told the command; an agent has no way to answer its own question."""
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        thread = await agent.start("asks", {"text": "a private matter"})
+        assert "operator" in (await agent.thread(thread, "stalled"))["error"]
+        told = await cleo.wait_for_message(ADMIN, f"membrane threads answer {thread['id']}")
+        assert "private" not in str(told)
+        for action in ("answer", "retry", "resume"):
+            await agent.ask(
+                "POST", f"/v1/threads/{thread['id']}/{action}", expect=404, json={"answer": "yes"}
+            )
+        line = [PROGRAM, "threads", "answer", thread["id"], "--text", "the second"]
+        environment = {**os.environ, **stage.environment}
+        operator = await asyncio.create_subprocess_exec(*line, cwd=stage.folder, env=environment)
+        assert await operator.wait() == 0
+        await agent.thread(thread, "finished")
+        assert {"thread.stalled", "thread.answered"} <= set(stage.journal())
+        figures = await agent.text("/metrics")
+        assert 'membrane_thread_failures_total{cause="question",graph="asks"} 1.0' in figures

@@ -32,8 +32,8 @@ def everything_is_answered(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("everything is answered", f"{review['id']} is pending", (review["id"],))
     broken = set()
     for thread in evidence.threads:
-        if thread["state"] == "failed" and thread["error"].startswith("Broken: "):
-            broken.add(thread["id"])  # a stock agent's tool that raises ends its thread
+        if thread["state"] in {"failed", "stalled"} and thread["error"].startswith("Broken: "):
+            broken.add(thread["id"])  # a stock agent's tool that raises leaves its thread where it is
         elif thread["state"] != "finished":
             what = f"{thread['id']} of {thread['graph']} is {thread['state']}: {thread['error']}"
             yield Violation("every thread ends", what, (thread["id"],))

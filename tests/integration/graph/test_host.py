@@ -166,14 +166,6 @@ async def test_a_graph_that_raises_fails_its_thread_and_nothing_else(house: Hous
     assert (await house.thread(await house.run("one", DELETE))).state == "parked"
 
 
-async def test_a_question_that_nobody_could_judge_fails_the_thread(house: House) -> None:
-    await house.open("strange")
-    thread = await house.run("strange", {"answer": ""})
-    failed = await house.thread(thread)
-    assert failed.state == "failed"
-    assert "the graph interrupted with 'are you sure?'" in (failed.error or "")
-
-
 async def test_at_the_cap_a_thread_waits_its_turn(house: House) -> None:
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
     await house.open("one", "batched")
@@ -401,18 +393,18 @@ async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) 
     stalled = await house.thread(thread)
     assert stalled.state == "stalled"
     assert "the graph one changed while" in (stalled.error or "")
-    assert "This cannot be resumed: the graph one changed" in await card(house, thread)
+    assert "Its thread cannot go on now: the graph one changed" in await card(house, thread)
     await house.vote(thread)
     await house.settle()
     assert ran == []
-    assert "This cannot be resumed: the graph one changed" in await card(house, thread)
+    assert "Its thread cannot go on now: the graph one changed" in await card(house, thread)
     assert any("Put the node back" in text for text in await notices(house))
     await house.host.stop()
 
     await house.open("one")
     house.clock.forward(61)
     await house.settle()
-    assert "cannot be resumed" not in await card(house, thread)
+    assert "cannot go on now" not in await card(house, thread)
     assert ran == [("data.delete", {"id": 1})]
     assert (await house.thread(thread)).state == "finished"
 
