@@ -64,11 +64,17 @@ class Decider:
         self._clock = clock
 
     async def answer(
-        self, record: InterruptRecord, standings: Sequence[Standing], calls: Mapping[int, Action | BadAction]
+        self,
+        record: InterruptRecord,
+        standings: Sequence[Standing],
+        calls: Mapping[int, Action | BadAction],
+        *,
+        unstarted: bool,
     ) -> dict[str, Any]:
         """Return what the thread is resumed with. Raises Lapsed, or GraphRefused if it would not fit.
 
-        `calls` are what it asked for, by place, or why one could not be put before a person.
+        `calls` are what it asked for, by place, or why one could not be put before a person. `unstarted` says
+        that nothing which was claimed before can have started, because the question still waits.
         """
         by_place = {standing.action.place or 0: standing for standing in standings}
         decisions = {
@@ -86,7 +92,7 @@ class Decider:
             call = calls.get(place)
             args = call.args if isinstance(call, Action) else None
             batched = record.shape == HITL_BATCH
-            decisions[place] = await self._decide(by_place[place], args, batched=batched)
+            decisions[place] = await self._decide(by_place[place], args, unstarted=batched and unstarted)
         if record.shape == HITL_BATCH:
             return {
                 "decisions": [
@@ -107,13 +113,15 @@ class Decider:
         if whys := [why for why in held if why is not None]:
             raise Lapsed("; ".join(whys))
 
-    async def _decide(self, standing: Standing, args: Mapping[str, Any] | None, *, batched: bool) -> Decision:
+    async def _decide(
+        self, standing: Standing, args: Mapping[str, Any] | None, *, unstarted: bool
+    ) -> Decision:
         action = standing.action
         if action.state not in _MAY_RUN:
             return reject(_what_became(standing))
         if action.state is ActionState.UNKNOWN and await self._membrane.may_have_run(action.id):
             return reject(NOT_KNOWN)
-        if batched and action.state in CLAIMED:
+        if unstarted and action.state in CLAIMED:
             return await self._claimed_before(standing)
         try:
             await self._membrane.claim(action.id, action.args_digest, rerun=True, args=args)

@@ -136,6 +136,19 @@ def calls_behind(snapshot: StateSnapshot, interrupt_id: str) -> list[ToolCall]:
     return list(said[-1].tool_calls) if said else []
 
 
+STOCK_NODE = "HumanInTheLoopMiddleware.after_model"
+"""The node in which LangChain's own middleware interrupts. It acts on nothing itself: tools start later."""
+
+
+def asked_by_stock(snapshot: StateSnapshot, interrupt_id: str) -> bool:
+    """Whether an interrupt is certainly of LangChain's own middleware, and of no other node."""
+    for task in snapshot.tasks:
+        if any(each.id == interrupt_id for each in task.interrupts):
+            inner = task.state if isinstance(task.state, StateSnapshot) else None
+            return asked_by_stock(inner, interrupt_id) if inner else task.name == STOCK_NODE
+    return False
+
+
 def live_interrupts(snapshot: StateSnapshot, *, deep: bool) -> dict[str, Interrupt]:
     """Return the interrupts that wait for an answer, by id.
 

@@ -26,6 +26,7 @@ from bot.graph.hosted import hosting
 from bot.graph.interrupts import (
     GATE_SHAPE,
     HITL_BATCH,
+    asked_by_stock,
     broken_off,
     failed_tasks,
     is_known,
@@ -107,9 +108,11 @@ class Runner:
             asked = tuple(each for each in asked if each.record.id in live)
         calls = stock_calls(owed.actions, owed.shapes)
         try:
-            answers = {each.record.id: answer async for each, answer in self._answers(thread, asked)}
+            answers = {
+                each.record.id: answer async for each, answer in self._answers(thread, asked, snapshot)
+            }
         except GraphRefused as refused:
-            await self._parking.fail(thread, hosted, refused)
+            await self._parking.broke(thread, hosted, refused)
             return
         if not answers:
             await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
@@ -183,15 +186,20 @@ class Runner:
         raise Later(why, STALLED_S)
 
     async def _answers(
-        self, thread: ThreadRecord, asked: Iterable[Asked]
+        self, thread: ThreadRecord, asked: Iterable[Asked], snapshot: StateSnapshot | None
     ) -> AsyncIterator[tuple[Asked, dict[str, Any]]]:
         for each in asked:
             if each.record.shape == GATE_SHAPE:
                 yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
                 continue
             calls = self._calls(thread, each.record)
+            # After a crash, a node that is not LangChain's own may have acted on an answer that is not saved.
+            unstarted = snapshot is None or asked_by_stock(snapshot, each.record.id)
             try:
-                yield each, await self._decider.answer(each.record, each.standings, calls)
+                yield (
+                    each,
+                    await self._decider.answer(each.record, each.standings, calls, unstarted=unstarted),
+                )
             except Lapsed as lapsed:
                 log.info("a thread waits on", thread=thread.id, why=str(lapsed))
 

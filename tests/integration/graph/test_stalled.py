@@ -312,3 +312,19 @@ async def test_a_frozen_thread_is_not_run_again_before_the_thaw(house: House) ->
     await house.membrane.freezes.thaw("agent", by="op")
     await house.settle()
     assert module().down == [0]
+
+
+async def test_a_node_that_may_have_acted_before_a_crash_does_not_act_again(house: House) -> None:
+    """It was claimed and resumed, and the bot died before anything of that was saved."""
+    await open_host(house, "itself")
+    thread = await house.run("itself", {"text": ""})
+    await house.vote(thread)
+    (action,) = await house.actions(thread)
+    await house.membrane.claim(action.id, action.args_digest)
+    await house.membrane.thread_state(thread, "running")
+    await restart(house, "itself")
+    assert module().ran == []
+    assert (await house.thread(thread)).state == "finished"
+    house.clock.forward(601)
+    await house.membrane.unknown_due()
+    assert await house.states(thread) == ["unknown"]
