@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from bot.api import Health, build_api
+from bot.api.connections import Connections, descriptors, most_connections
+from bot.api.peers import Peers
+from bot.api.serving import Server
 from bot.clock import SteadyClock
 from bot.domain.policy import Policy
 from bot.errors import SettingsError
@@ -23,6 +25,7 @@ from bot.graph.host import Host
 from bot.graph.hosted import hosted
 from bot.heartbeat import EVERY_S, Heartbeat
 from bot.jobs import Jobs
+from bot.loop import new_loop
 from bot.loopwatch import LoopWatch
 from bot.membrane import Membrane
 from bot.membrane.retention import Retention
@@ -44,22 +47,6 @@ KEEP_EVERY_S = 60.0
 KEEP_CUT_OFF_S = 120.0
 
 log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: the bot has its own, and stops in its own order."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.up.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Bot:
@@ -241,15 +228,12 @@ class Bot:
 
     @asynccontextmanager
     async def _served(self, api: FastAPI, door: socket.socket, closing: asyncio.Event) -> AsyncIterator[None]:
-        config = uvicorn.Config(
-            api,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,  # nothing here goes by the address that a request came from
-            timeout_graceful_shutdown=int(GRACE_S),
-        )
-        server = _Server(config)
+        chosen = self._settings
+        most = most_connections(chosen.connections)
+        if most < chosen.connections:
+            log.warning("fewer connections than set, for want of descriptors", most=most, limit=descriptors())
+        connections = Connections(most, chosen.connections_per_peer, Peers(chosen.trusted_proxies))
+        server = Server(api, connections, grace_s=int(GRACE_S))
         async with self._background("api", server.serve(sockets=[door])) as serving:
             await server.up.wait()
             host, port = door.getsockname()[:2]
@@ -304,6 +288,6 @@ def run(settings: Settings) -> None:
 
     The process ends soon after, whatever hosted code left running in threads.
     """
-    with printed_to_log(hosted):
-        asyncio.run(serve(settings))
+    with printed_to_log(hosted), asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve(settings))
     end_after(EXIT_S, 0, "threads of hosted code do not end, and are left behind")

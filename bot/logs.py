@@ -16,6 +16,8 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
+from bot.damping import Damper
+
 SECRETS = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|mbr_[\w-]+"
     r"|(?<=wss-primary\.slack\.com/)\S+|(?<=[?&]ticket=)[\w-]+|(?i:(?<=bearer ))[\w.-]+"
@@ -69,6 +71,7 @@ def configure(level: str = "info", form: str = "console", *, stream: TextIO | No
     root.setLevel(level.upper())
     if level != "debug":
         handler.addFilter(_worth_telling)
+    handler.addFilter(Damper(handler.handle))
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:

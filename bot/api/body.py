@@ -37,7 +37,9 @@ async def read(request: Request, model: type[M]) -> M:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise ApiError(415, "unsupported-media-type", "send JSON, with Content-Type: application/json")
-    data = parse(await _bytes(request))
+    received = await _bytes(request)
+    await request.scope["state"]["visit"].begin(len(received))
+    data = parse(received)
     try:
         return model.model_validate(data, strict=True)
     except ValidationError as error:

@@ -5,13 +5,15 @@ Pure ASGI, because each layer of Starlette's own middleware costs a task and two
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.api import problems
 from bot.api.problems import ApiError
 from bot.api.rates import Buckets
+from bot.api.turns import Turns
 from bot.domain.record import TokenRecord
 from bot.errors import MembraneError, TooMany
 
@@ -23,6 +25,8 @@ _WRONG_ROLE = {
     True: "this is an operator's token; agents propose with their own (`membrane token create --agent NAME`)",
     False: "this is an agent's token; operators have their own (`membrane token create --operator NAME`)",
 }
+WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
+"""Requests that begin when their body has arrived."""
 
 
 class Tokens(Protocol):
@@ -33,26 +37,65 @@ class Tokens(Protocol):
         ...
 
 
+class Visit:
+    """One request's way through the API: its turn among the others, and what its body counts for."""
+
+    def __init__(self, token_id: str, turns: Turns, buckets: Buckets) -> None:
+        self._token_id = token_id
+        self._turns = turns
+        self._buckets = buckets
+        self._end: Callable[[], None] | None = None
+
+    async def begin(self, size: int = 0) -> None:
+        """Wait for the turn of a request with a body of so many bytes, once that has arrived.
+
+        Raises TooMany.
+        """
+        self._buckets.charge(self._token_id, size)
+        self._end = await self._turns.take(self._token_id, size)
+
+    def end(self) -> None:
+        """Let others go on: the answer is made, or waits for people."""
+        if self._end is not None:
+            self._end()
+
+
 class Door:
     """Authenticates, limits the rate, and puts the token's record where the routes find it."""
 
     def __init__(self, app: ASGIApp, *, tokens: Tokens, buckets: Buckets) -> None:
         self._app = app
+        self._turns = Turns()
         self._tokens = tokens
         self._buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
-        if scope["type"] == "http" and scope["path"].startswith(GUARDED):
-            try:
-                scope.setdefault("state", {})["caller"] = await self._admit(scope)
-            except ApiError as error:
-                await error.response()(scope, receive, send)
-                return
-            except MembraneError as error:
-                await problems.of_error(error).response()(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._admit(scope)
+            visit = Visit(caller.id, self._turns, self._buckets)
+            state = scope.setdefault("state", {})
+            state["caller"], state["visit"] = caller, visit
+            if scope["method"] not in WITH_BODY:
+                await visit.begin()
+        except ApiError as error:
+            await error.response()(scope, receive, send)
+            return
+        except MembraneError as error:
+            await problems.of_error(error).response()(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            visit.end()  # what is left is the client's own pace
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            visit.end()
 
     async def _admit(self, scope: Scope) -> TokenRecord:
         given = next((value for name, value in scope["headers"] if name == b"authorization"), None)

@@ -101,6 +101,7 @@ class Polls:
             asyncio.ensure_future(work).cancel()
             raise TooMany(f"this token has {MOST_POLLS} requests waiting already", retry_after=RETRY_POLL_S)
         self._open[token] += 1
+        request.scope["state"]["visit"].end()  # who waits for people holds up no machine
         try:
             return await self._first(asyncio.ensure_future(work), request.receive)
         finally:

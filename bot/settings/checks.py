@@ -5,10 +5,13 @@ A message goes on from the setting's name ("SLACK_BOT_TOKEN is no token …") an
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
 from pydantic import AfterValidator, SecretStr
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECRET_LENGTH = 32
 """Characters; below this a digest of guessable arguments could be tried out."""
@@ -58,6 +61,17 @@ def split(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def networks(value: Any) -> Any:
+    """Read addresses and networks, separated by commas."""
+    found = split(value)
+    try:
+        return tuple(ipaddress.ip_network(each) for each in found)
+    except ValueError as error:
+        raise ValueError(
+            f"has what is no address or network ({error}); write 10.0.0.5 or 10.0.0.0/8"
+        ) from error
 
 
 def graph_names(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.domain.risk import Tier
 from bot.errors import SettingsError
 from bot.settings import keyfile
-from bot.settings.checks import SECRET_LENGTH, graph_names, long_enough, lower, slack_url, split, token
+from bot.settings.checks import (
+    SECRET_LENGTH,
+    Network,
+    graph_names,
+    long_enough,
+    lower,
+    networks,
+    slack_url,
+    split,
+    token,
+)
 
 PREFIX = "MEMBRANE_"
 
@@ -84,6 +94,21 @@ class Settings(BaseSettings):
     )
     rate: float = Field(
         200.0, ge=0, description="requests a second for one agent's token, on average; 0 is no limit"
+    )
+    connections: int = Field(
+        700,  # what the usual limit of 1024 descriptors leaves
+        ge=16,
+        description="connections to the HTTP API at once; fewer where descriptors are short (ulimit -n)",
+    )
+    connections_per_peer: int = Field(
+        200,
+        ge=1,
+        description="connections of one address at once, and requests of one behind a trusted proxy",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(networks)] = Field(
+        (),
+        description="addresses of proxies before the API whose X-Forwarded-For is believed, as 10.0.0.0/8, "
+        "separated by commas",
     )
     graphs: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(graph_names)] = Field(
         (), description="graphs to host: name=path/file.py:graph, separated by commas, or a langgraph.json"

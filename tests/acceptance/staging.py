@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -49,6 +50,8 @@ class Stage:
     way: str = "socket"
     settings: dict[str, str] = field(default_factory=dict)
     """More settings, by their names in the environment."""
+    descriptors: int | None = None
+    """How many a process may have open; None leaves it at the machine's limit."""
 
     def __post_init__(self) -> None:
         shutil.copy(HERE / "policy.yaml", self.policy)
@@ -109,7 +112,7 @@ class Stage:
     @asynccontextmanager
     async def started(self) -> AsyncIterator[Process]:
         """Start `membrane run`, whatever comes of it."""
-        process = Process(self.environment, self.folder)
+        process = Process(self.environment, self.folder, descriptors=self.descriptors)
         try:
             await process.start()
             yield process
@@ -196,7 +199,8 @@ class Patient(Person):
 class Process:
     """`membrane run`, started from a shell."""
 
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path, *, descriptors: int | None = None) -> None:
+        self._descriptors = descriptors
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._environment = {**kept, **environment}
         self._folder = folder
@@ -216,8 +220,14 @@ class Process:
             env=self._environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=self._limit,
         )
         self._reading = asyncio.create_task(self._read())
+
+    def _limit(self) -> None:
+        """Do what `ulimit -n` does, in the new process."""
+        if self._descriptors is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors, self._descriptors))
 
     async def _read(self) -> None:
         assert self._process
@@ -243,6 +253,12 @@ class Process:
 
         await eventually(look, within=UP_S, what="the bot's start")
         return str(self.logged("the bot is up")[0]["api"])
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process
+        return self._process.pid
 
     @property
     def url(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from bot import logs
-from bot.cli.doctor import local
+from bot.cli.doctor import limits, local
 from bot.cli.doctor import slack as slack_part
 from bot.cli.doctor.findings import Finding, Status, ok, warn
 from bot.cli.entry import FOUND, exit_with
@@ -23,9 +23,10 @@ COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 def doctor(*, no_slack: bool, as_json: bool) -> None:
     """Check that everything is there which the bot needs, and say how to mend what is not.
 
-    Looks at the settings, the policy, the data folder, the database, the API's port, and in Slack at the
-    tokens, their scopes, and every channel, user group and person that the policy names. Changes nothing,
-    posts nothing. Works beside a running bot. Exits with 1 if something fails.
+    Looks at the settings, the policy, the data folder, the database, the API's port, the limit of
+    descriptors, and in Slack at the tokens, their scopes, and every channel, user group and person that
+    the policy names. Changes nothing, posts nothing. Works beside a running bot. Exits with 1 if something
+    fails.
     """
     logs.configure("critical")  # what is logged on the way is told in the findings
     found = look(with_slack=not no_slack)
@@ -46,6 +47,7 @@ def look(*, with_slack: bool) -> list[Finding]:
     found += local.data(chosen)
     found += local.restored(chosen)
     found += local.api(chosen, process)
+    found += limits.check(chosen, process)
     found += local.graphs(chosen)
     policy, about = local.policy(chosen)
     found += about

@@ -220,3 +220,10 @@ async def test_a_graph_that_no_agent_may_start_is_named(clinic: Clinic) -> None:
     ended = await clinic.ask()
     assert "no agent may start refunds" in ended.out
     assert "as graphs: {refunds: {agents: [an-agent]}}" in ended.out
+
+
+async def test_a_limit_of_descriptors_that_leaves_too_few_is_told(clinic: Clinic) -> None:
+    clinic.env["MEMBRANE_CONNECTIONS"] = "900000000"
+    ended = await clinic.ask(scopes=scopes())
+    assert "MEMBRANE_CONNECTIONS is 900000000" in ended.out
+    assert "ulimit -n 900000256" in ended.out

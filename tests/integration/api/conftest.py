@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from bot.api import Health, build_api
+from bot.api.connections import Connections
+from bot.api.serving import Server
 from bot.domain.policy import Policy
 from bot.domain.record import Standing, ThreadRecord
 from bot.errors import NotFound
@@ -67,14 +68,13 @@ class Bot:
         return httpx2.AsyncClient(transport=transport, base_url="http://membrane", **options)
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[str]:
+    async def served(self, connections: Connections | None = None) -> AsyncIterator[str]:
         """Serve on a loopback port; yields the address."""
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(self.api, log_config=None, lifespan="off"))
+        server = Server(self.api, connections or Connections(100, 50))
         serving = asyncio.create_task(server.serve([listening]))
-        while not server.started:
-            await asyncio.sleep(0.005)
+        await server.up.wait()
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:

@@ -1,0 +1,54 @@
+"""The server in front of the API: uvicorn, with the bot's own limits and its own way to start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from bot.api.connections import Connections
+from bot.api.protocol import GuardedProtocol
+
+ACCEPT_AT_ONCE = 16
+"""Connections that are taken in one turn of the loop."""
+QUEUE = 1024
+"""Connections that the system keeps until they are taken."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the bot has its own, and stops in its own order."""
+
+    def __init__(self, api: FastAPI, connections: Connections, *, grace_s: int | None = None) -> None:
+        config = uvicorn.Config(
+            api,
+            backlog=ACCEPT_AT_ONCE,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            proxy_headers=False,  # who stands behind a proxy is told by `bot.api.peers`
+            timeout_graceful_shutdown=grace_s,
+            ws="none",
+        )
+        config.load()
+        guarded: Any = partial(GuardedProtocol, connections=connections)
+        config.http_protocol_class = guarded
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets=sockets)
+        for each in sockets or ():
+            each.listen(QUEUE)  # beyond what asyncio takes at once, which has the same name there
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield

@@ -1,0 +1,78 @@
+"""Whose request is worked on next: a few at a time, the tokens one after the other.
+
+Everything runs in one loop, so what one token asks for all at once would otherwise stand before the next
+request of another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from bot.errors import TooMany
+
+ROOM = 16
+"""Weight of the requests that are worked on at once."""
+BYTES_A_WEIGHT = 8 * 1024
+"""A request weighs one, and one more for each so many bytes of its body."""
+MOST_WAITING = 200
+"""Requests of one token that may wait for their turn; what they hold is held in memory meanwhile."""
+RETRY_S = 1.0
+
+
+class Turns:
+    """Hands out turns, round robin over the tokens."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._room = self._free = room
+        self._queues: dict[str, deque[tuple[asyncio.Future[None], int]]] = {}
+
+    async def take(self, token_id: str, size: int = 0) -> Callable[[], None]:
+        """Wait for a turn for a body of so many bytes. Return what ends the turn, once or several times.
+
+        Raises TooMany where too many of the token's requests wait already.
+        """
+        weight = min(self._room, 1 + size // BYTES_A_WEIGHT)
+        if self._queues or weight > self._free:
+            await self._wait(token_id, weight)
+        else:
+            self._free -= weight
+        held = [weight]
+
+        def end() -> None:
+            if held:
+                self._free += held.pop()
+                self._hand_out()
+
+        return end
+
+    async def _wait(self, token_id: str, weight: int) -> None:
+        queue = self._queues.setdefault(token_id, deque())
+        if len(queue) >= MOST_WAITING:
+            raise TooMany(f"{MOST_WAITING} requests of this token wait already", retry_after=RETRY_S)
+        turn = asyncio.get_running_loop().create_future()
+        queue.append((turn, weight))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came in the same moment
+                self._free += weight
+            self._hand_out()
+            raise
+
+    def _hand_out(self) -> None:
+        while self._queues:
+            token_id, queue = next(iter(self._queues.items()))
+            while queue and queue[0][0].done():
+                queue.popleft()
+            if queue:
+                turn, weight = queue[0]
+                if weight > self._free:
+                    return
+                queue.popleft()
+                self._free -= weight
+                turn.set_result(None)
+            del self._queues[token_id]
+            if queue:
+                self._queues[token_id] = queue  # behind the others

@@ -1,0 +1,93 @@
+"""Storms of log lines: what is told over and over is counted, and told again with the count."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+WINDOW_S = 10.0
+MOST_ALIKE = 5
+"""Lines in a window that differ in nothing but their time."""
+MOST_OF_EVENT = 500
+"""Lines in a window of one event, whatever else they say."""
+MOST_KEPT = 1000
+"""Different lines that are counted at once."""
+NOT_SAID = ("timestamp", "_record", "_from_structlog")
+
+
+@dataclass(slots=True)
+class _Tally:
+    until: float
+    told: int = 0
+    left_out: int = 0
+
+
+class Damper(logging.Filter):
+    """Lets a line through a few times in a window, then counts it.
+
+    `tell` takes the lines that say how many were left out.
+    """
+
+    def __init__(
+        self, tell: Callable[[logging.LogRecord], Any], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self._tell = tell
+        self._clock = clock
+        self._lines: dict[tuple[Any, ...], _Tally] = {}
+        self._events: dict[tuple[Any, ...], _Tally] = {}
+        self._looked_at = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is told."""
+        if getattr(record, "sums_up", False):
+            return True
+        now = self._clock()
+        for tallies in (self._lines, self._events):
+            if now >= self._looked_at + 1.0 or len(tallies) > MOST_KEPT:
+                self._end_windows(tallies, now)
+        if now >= self._looked_at + 1.0:
+            self._looked_at = now
+        event, whole = _keys(record)
+        return _room(self._lines, whole, MOST_ALIKE, now) and _room(self._events, event, MOST_OF_EVENT, now)
+
+    def _end_windows(self, tallies: dict[tuple[Any, ...], _Tally], now: float) -> None:
+        full = len(tallies) > MOST_KEPT
+        over = [(key, tally) for key, tally in tallies.items() if full or tally.until <= now]
+        for key, _ in over:
+            del tallies[key]
+        for key, tally in over:
+            if tally.left_out:
+                self._tell(_summary(key, tally.left_out))
+
+
+def _room(tallies: dict[tuple[Any, ...], _Tally], key: tuple[Any, ...], most: int, now: float) -> bool:
+    tally = tallies.setdefault(key, _Tally(now + WINDOW_S))
+    if tally.told < most:
+        tally.told += 1
+        return True
+    tally.left_out += 1
+    return False
+
+
+def _keys(record: logging.LogRecord) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return what stands for a line's event, and for all that it says."""
+    error = record.exc_info[0] if record.exc_info else None
+    if isinstance(record.msg, dict):  # structlog's
+        event = str(record.msg.get("event"))
+        said = sorted((str(key), repr(value)) for key, value in record.msg.items() if key not in NOT_SAID)
+    else:
+        event, said = str(record.msg), [("", repr(record.args))]
+    start = (record.name, record.levelno, event[:200])
+    return start, (*start, error, hash(tuple(said)))
+
+
+def _summary(key: tuple[Any, ...], left_out: int) -> logging.LogRecord:
+    name, level, event = key[:3]
+    words = "%d more lines like this one were left out within %.0f s: %s"
+    record = logging.LogRecord(name, level, "", 0, words, (left_out, WINDOW_S, event), None)
+    record.sums_up = True
+    return record

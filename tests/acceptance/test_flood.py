@@ -1,0 +1,96 @@
+"""Connections that say nothing, and headers without end: clicks, cards and proposals go on."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from bot.localslack import Person
+from tests.acceptance.agent import Agent
+from tests.acceptance.company import APPROVALS
+from tests.acceptance.staging import Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SILENT = 1100
+SOURCES = 8
+"""Addresses of this machine that they come from."""
+LINES = 300
+"""More than a bot logs that is well, and far fewer than a storm has."""
+
+
+@pytest.fixture(params=["socket", "http"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How clicks arrive."""
+    return str(request.param)
+
+
+@asynccontextmanager
+async def silent(url: str, count: int) -> AsyncIterator[list[socket.socket]]:
+    """Open connections that never send a byte."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    loop, opened = asyncio.get_running_loop(), []
+    try:
+        for number in range(count):
+            one = socket.socket()
+            opened.append(one)
+            one.setblocking(False)
+            one.bind((f"127.0.0.{2 + number % SOURCES}", 0))
+            with suppress(OSError):
+                await loop.sock_connect(one, (host, int(port)))
+        yield opened
+    finally:
+        for one in opened:
+            one.close()
+
+
+async def test_a_thousand_silent_connections_stop_neither_clicks_nor_cards(
+    stage: Stage, cleo: Person
+) -> None:
+    stage.descriptors = 1024
+    token = await stage.token()
+    async with stage.process() as process:
+        # Twice: those that came later must not live on those that went.
+        for name in ("old logs", "new logs"):
+            async with silent(process.url, SILENT), Agent(process.url, token) as agent:
+                asked = await agent.propose("data.delete", {"what": name})
+                card = await cleo.wait_for_message(APPROVALS, name)
+                assert (await cleo.click(APPROVALS, card, "approve")).acked
+                assert (await agent.wait_for(asked, "approved"))["decided_by"]
+        assert len(process.log) < LINES
+        assert process.logged("out of system resource") == []
+
+
+async def test_a_header_without_end_takes_no_memory(stage: Stage) -> None:
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+        await agent.propose("db.read")
+        before = resident(process.pid)
+        host, _, port = process.url.removeprefix("http://").partition(":")
+        for _ in range(4):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET / HTTP/1.1\r\nX-Endless: ")
+            for _ in range(1000):
+                writer.write(b"x" * 65536)
+                try:
+                    await writer.drain()
+                except OSError:
+                    break
+            else:
+                pytest.fail("64 MB of one header were taken")
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+        assert (await agent.propose("db.read"))["state"] == "passed"
+        assert resident(process.pid) - before < 20_000_000
+
+
+def resident(process: int) -> int:
+    """Return the bytes of memory that a process has."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * 4096

@@ -1,0 +1,257 @@
+"""What a connection may cost: places, by peer and in all; headers, in size and time; answers left unread."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from ipaddress import ip_network
+
+import httpx2
+import pytest
+
+from bot.api import protocol
+from bot.api.connections import Connections
+from bot.api.peers import Peers
+from bot.domain.action import Action
+from tests.integration.api.conftest import Bot
+
+Connect = Callable[..., Awaitable["Streams"]]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+WIRE = Action.of("money.wire", {}, agent="mailer")
+PATIENCE_S = 20
+"""Only a hang takes so long."""
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Connects from an address of this machine's own (the whole of 127/8 is), and closes all in the end."""
+    opened: list[Streams] = []
+
+    async def one(address: str, source: str = "127.0.0.1") -> Streams:
+        host, _, port = address.removeprefix("http://").partition(":")
+        opened.append(await asyncio.open_connection(host, int(port), local_addr=(source, 0)))
+        return opened[-1]
+
+    yield one
+    for _, writer in opened:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+def head(bot: Bot, *lines: str, path: str = "/v1/actions?limit=1") -> bytes:
+    start = (f"GET {path} HTTP/1.1", "Host: membrane", f"Authorization: Bearer {bot.token}")
+    return "\r\n".join((*start, *lines, "", "")).encode()
+
+
+async def status_of(streams: Streams) -> int | None:
+    """The status of the next answer; None where the connection ends without one."""
+    async with asyncio.timeout(PATIENCE_S):
+        try:
+            line = await streams[0].readline()
+        except ConnectionResetError:
+            return None
+        return int(line.split()[1]) if line else None
+
+
+async def ended(streams: Streams) -> bytes:
+    """Wait until the server ends the connection; returns what it said."""
+    async with asyncio.timeout(PATIENCE_S):
+        try:
+            return await streams[0].read()
+        except ConnectionResetError:
+            return b""
+
+
+async def asked(bot: Bot, streams: Streams, *lines: str) -> int | None:
+    streams[1].write(head(bot, *lines))
+    return await status_of(streams)
+
+
+async def test_one_peer_has_so_many_connections_and_others_have_theirs(bot: Bot, connect: Connect) -> None:
+    async with bot.served(Connections(20, 4)) as address:
+        silent = [await connect(address, "127.0.0.2") for _ in range(4)]
+        assert await status_of(await connect(address, "127.0.0.2")) == 503
+        assert await asked(bot, await connect(address, "127.0.0.3")) == 200
+        silent[0][1].close()
+        await silent[0][1].wait_closed()
+        assert await asked(bot, silent[1]) == 200
+
+
+async def test_where_all_places_are_taken_the_greediest_peer_makes_room(bot: Bot, connect: Connect) -> None:
+    async with bot.served(Connections(6, 4)) as address:
+        few = [await connect(address, "127.0.0.2") for _ in range(2)]
+        many = [await connect(address, "127.0.0.3") for _ in range(3)]
+        many += [await connect(address, "127.0.0.4")]
+        assert [await asked(bot, each) for each in few] == [200, 200]
+        late = await connect(address, "127.0.0.5")
+        assert await asked(bot, late) == 200
+        assert await ended(many[0]) == b""
+
+
+async def test_behind_a_trusted_proxy_each_client_is_a_peer(bot: Bot, connect: Connect) -> None:
+    made = (await bot.membrane.propose(WIRE)).action
+    path = f"/v1/actions/{made.id}?wait=30"
+    peers = Peers([ip_network("127.0.0.9/32")])
+    async with bot.served(Connections(40, 3, peers)) as address:
+        held = []
+        for _ in range(3):
+            held.append(await connect(address, "127.0.0.9"))
+            held[-1][1].write(head(bot, "X-Forwarded-For: 6.6.6.6, 203.0.113.5", path=path))
+        other = await connect(address, "127.0.0.9")
+        refused = await connect(address, "127.0.0.9")
+        while await asked(bot, refused, "X-Forwarded-For: 8.8.8.8, 203.0.113.5") != 503:
+            refused = await connect(address, "127.0.0.9")  # those before are not begun yet
+        assert await asked(bot, other, "X-Forwarded-For: 203.0.113.5, 203.0.113.6") == 200
+        bot.closing.set()
+        assert [await status_of(each) for each in held] == [200, 200, 200]
+
+
+async def test_who_is_no_proxy_is_not_believed(bot: Bot, connect: Connect) -> None:
+    async with bot.served(Connections(20, 2)) as address:
+        for number in range(2):
+            assert await asked(bot, await connect(address), f"X-Forwarded-For: 203.0.113.{number}") == 200
+        assert await status_of(await connect(address)) == 503
+
+
+def _endless(_: Bot) -> bytes:
+    return b"GET / HTTP/1.1\r\nX-Endless: "
+
+
+def _many(_: Bot) -> bytes:
+    return b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * (protocol.MOST_HEADERS + 1)
+
+
+def _long_path(_: Bot) -> bytes:
+    return b"GET /"
+
+
+@pytest.mark.parametrize("begin", [_endless, _many, _long_path])
+async def test_headers_without_end_are_refused(
+    bot: Bot, connect: Connect, begin: Callable[[Bot], bytes]
+) -> None:
+    async with bot.served() as address:
+        streams = await connect(address)
+        streams[1].write(begin(bot))
+        said = asyncio.create_task(status_of(streams))
+        sent = 0
+        while not said.done() and sent < 1000 * protocol.MOST_HEAD:
+            streams[1].write(b"x" * 8192)
+            sent += 8192
+            await asyncio.sleep(0.001)
+            if streams[1].transport.is_closing():
+                break
+        assert await said == 431
+
+
+async def test_trailers_without_end_are_refused(bot: Bot, connect: Connect) -> None:
+    async with bot.served() as address:
+        streams = await connect(address)
+        lines = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+        start = head(bot, *lines).replace(b"GET", b"POST", 1)
+        streams[1].write(start + b"1\r\n{\r\n0\r\nX-Trailer: ")
+        said = asyncio.create_task(ended(streams))
+        sent = 0
+        while not said.done() and sent < 10 * protocol.MOST_MESSAGE:
+            streams[1].write(b"x" * 65536)
+            sent += 65536
+            await asyncio.sleep(0.001)
+            if streams[1].transport.is_closing():
+                break
+        await said
+        assert sent < 10 * protocol.MOST_MESSAGE
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost", b"\r\n\r\n"])
+async def test_headers_that_do_not_come_are_given_up_on(
+    bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_S", 0.2)
+    async with bot.served() as address:
+        streams = await connect(address)
+        streams[1].write(sent)
+        said = await ended(streams)
+        assert said.startswith(b"HTTP/1.1 408") if b"GET" in sent else said == b""
+
+
+async def test_a_header_that_drips_does_not_win_time(
+    bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_S", 0.3)
+    async with bot.served() as address:
+        streams = await connect(address)
+        assert await asked(bot, streams) == 200
+        said = asyncio.create_task(ended(streams))
+        while not said.done():  # only a hang lasts longer than the test's own limit
+            streams[1].write(b"\r\n")
+            await asyncio.sleep(0.02)
+        await said
+
+
+async def test_an_answer_that_nobody_reads_is_given_up_on(
+    bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "WRITE_S", 0.2)
+    connections = Connections(20, 1)
+    async with bot.served(connections) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        deaf.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(deaf, (host, int(port)))
+        with_docs = b"GET /openapi.json HTTP/1.1\r\nHost: membrane\r\n\r\n"
+
+        async def ask_on() -> None:
+            while True:
+                await loop.sock_sendall(deaf, with_docs)
+                await asyncio.sleep(0.001)
+
+        asking = asyncio.create_task(ask_on())
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(OSError, match=r"reset|Broken pipe"):
+                await asking
+        deaf.close()
+        assert await asked(bot, await connect(address)) == 200
+
+
+async def test_no_more_than_a_few_requests_are_read_ahead(bot: Bot, connect: Connect) -> None:
+    made = (await bot.membrane.propose(WIRE)).action
+    async with bot.served() as address:
+        streams = await connect(address)
+        streams[1].write(head(bot, path=f"/v1/actions/{made.id}?wait=60") * 50)
+        assert b"400 Bad Request" in await ended(streams)
+
+
+@pytest.mark.parametrize("lines", [("Content-Length: 5000",), ("Transfer-Encoding: chunked",)])
+async def test_a_request_that_is_answered_before_its_end_takes_no_other(
+    bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER_S", 0.05)
+    async with bot.served() as address:
+        streams = await connect(address)
+        streams[1].write(head(bot, *lines, path="/v1/actions?limit=1"))
+        said = await ended(streams)
+        assert b"200 OK" in said
+        assert b"connection: close" in said
+
+
+async def test_another_protocol_is_not_taken_up(bot: Bot, connect: Connect) -> None:
+    connections = Connections(20, 1)
+    async with bot.served(connections) as address:
+        for _ in range(3):
+            streams = await connect(address)
+            upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+            key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+            streams[1].write(head(bot, *upgrade, key))
+            assert b"200 OK" in await ended(streams)
+
+
+async def test_a_client_that_keeps_its_connection_is_served_after_a_refusal(bot: Bot) -> None:
+    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+        for _ in range(3):
+            large = await agent.post("/v1/actions", content=b"x" * 400_000)
+            assert large.status_code in {413, 415}
+            assert (await agent.get("/v1/actions")).status_code == 200

@@ -1,0 +1,92 @@
+"""Turns go round the tokens: what one asks for all at once does not stand before another's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.api import turns
+from bot.api.rates import Buckets
+from bot.api.turns import Turns
+from bot.errors import TooMany
+from tests.fakes import Clock
+
+
+async def test_another_token_comes_next_however_many_wait() -> None:
+    order: list[str] = []
+    rounds = Turns(room=1)
+    first = await rounds.take("greedy")
+
+    async def ask(token: str) -> None:
+        end = await rounds.take(token)
+        order.append(token)
+        end()
+
+    asked = [asyncio.create_task(ask("greedy")) for _ in range(50)]
+    await asyncio.sleep(0)
+    asked.append(asyncio.create_task(ask("modest")))
+    await asyncio.sleep(0)
+    first()
+    await asyncio.gather(*asked)
+    assert order.index("modest") <= 1
+    assert len(order) == 51
+
+
+async def test_a_large_body_takes_the_room_of_many() -> None:
+    rounds = Turns(room=4)
+    end = await rounds.take("a", size=10**6)
+    waiting = asyncio.create_task(rounds.take("b"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    end()
+    end()
+    (await waiting)()
+    assert rounds._free == 4
+
+
+async def test_one_that_is_cancelled_holds_nothing_up() -> None:
+    rounds = Turns(room=2)
+    end = await rounds.take("a")
+    large = asyncio.create_task(rounds.take("b", size=10**6))
+    small = asyncio.create_task(rounds.take("c"))
+    await asyncio.sleep(0)
+    large.cancel()
+    (await small)()
+    end()
+    assert (rounds._free, rounds._queues) == (2, {})
+
+
+async def test_a_turn_that_comes_in_the_moment_of_a_cancel_goes_on() -> None:
+    rounds = Turns(room=1)
+    end = await rounds.take("a")
+    waiting = asyncio.create_task(rounds.take("b"))
+    await asyncio.sleep(0)
+    end()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert rounds._free == 1
+
+
+async def test_so_many_of_one_token_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 2)
+    rounds = Turns(room=1)
+    await rounds.take("a")
+    waiting = [asyncio.create_task(rounds.take("a")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooMany):
+        await rounds.take("a")
+    for each in waiting:
+        each.cancel()
+
+
+def test_the_bytes_of_a_body_count_against_the_rate() -> None:
+    clock = Clock()
+    buckets = Buckets(10.0, clock)
+    assert buckets.take("a") == 0
+    buckets.charge("a", 256 * 1024)  # 32 requests, of 20 in the bucket
+    assert buckets.take("a") == pytest.approx(1.4)
+    assert buckets.take("b") == 0
+    clock.forward(1.4)
+    assert buckets.take("a") == 0
