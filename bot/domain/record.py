@@ -75,6 +75,28 @@ class ActionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestedGroup:
+    """What one agent did of one kind in a digest: counts, and the few actions most worth a look."""
+
+    agent: str
+    kind: str
+    count: int
+    cost_usd: float
+    failed: int
+    unknown: int
+    examples: tuple[ActionRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """What a digest names: `count` actions in `groups_in_all` groups, of which `groups` are shown."""
+
+    groups: tuple[DigestedGroup, ...] = ()
+    groups_in_all: int = 0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """An action with its reviews, oldest first. A second one is a successor, or it was asked again."""
 

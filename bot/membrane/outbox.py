@@ -8,13 +8,23 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from bot.domain.policy import Policy
-from bot.domain.record import ActionRecord, Message, Standing, Unknown
+from bot.domain.record import Digested, Message, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_review
 from bot.membrane.entitlement import requesters_of
 from bot.membrane.resolving import the_unknown, where_asked, who_may_say
-from bot.store import actions, digests, doubts, leftovers, messages, restores, reviews, threads
+from bot.store import (
+    actions,
+    digested,
+    digests,
+    doubts,
+    leftovers,
+    messages,
+    restores,
+    reviews,
+    threads,
+)
 from bot.store.database import Transaction
 from bot.store.leftovers import Leftover
 from bot.store.restores import Restore
@@ -25,6 +35,8 @@ CLOSED_S = 300.0
 """How soon a place that was closed to the bot is tried again."""
 LEFT_FOR_S = 30 * 86_400.0
 """What has been left in a closed place for so long is left there for good."""
+MOST_HALTED = 10
+"""Actions after a safe-halt that a digest names; it says how many more there are."""
 MOST_LEFTOVERS = 50
 MOST_IN_DOUBT = 200
 """Late copies of more messages than this are not looked for at once."""
@@ -71,8 +83,10 @@ class DigestFacts:
     """What a digest is drawn from: the Tier 1 actions it names, and what is parked after a safe-halt."""
 
     message: Message
-    actions: tuple[ActionRecord, ...]
+    passed: Digested
     halted: tuple[Standing, ...]
+    """Those that have been parked longest, of `halted_count`."""
+    halted_count: int
     since: float | None
     made_at: float
     cards: Mapping[str, Message]
@@ -118,11 +132,11 @@ class Outbox:
 
         None: it is moot, was dropped, and must not be sent. A page is moot once its review is closed.
         `doubted_since` is when an earlier post was made that may still land. All this is one transaction, so
-        what is sent is what was true when it was noted.
+        what is sent is what was true when it was noted; a digest, which nobody decides by, is read after it.
         """
         core = self._core
 
-        def work(tx: Transaction) -> Facts | None:
+        def work(tx: Transaction) -> Facts | Message | None:
             now = core.clock()
             message = _the_message(tx.connection, message_id)
             if doubted_since is not None:
@@ -134,9 +148,11 @@ class Outbox:
                     messages.give_up(tx.connection, message_id, now, why)
                     return None
             messages.attempt(tx.connection, message_id, now)
-            return _facts(tx.connection, message_id, core.policy())
+            return message if message.digest_id else _facts(tx.connection, message_id, core.policy())
 
-        return await core.db.write(work)
+        found = await core.db.write(work)
+        # What a digest names is counted beside the writing: a million actions take seconds.
+        return await self.facts(found) if isinstance(found, Message) else found
 
     async def in_doubt(self) -> list[Message]:
         """Return the messages of which an earlier post may still land, the latest first."""
@@ -350,13 +366,14 @@ def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
 
 
 def _digest_facts(connection: Connection, message: Message, digest_id: str) -> DigestFacts:
-    named = actions.of_digest(connection, digest_id)
-    parked = [standing_of(connection, action.id) for action in actions.halted(connection)]
+    passed = digested.of_digest(connection, digest_id)
+    parked = [standing_of(connection, each) for each in actions.halted_ids(connection, MOST_HALTED)]
+    count = actions.halted_count(connection)
     cards: dict[str, Message] = {}
     for each in parked:
         cards |= messages.cards_of(connection, each.action.id)
     since = digests.made_before(connection, digest_id)
-    return DigestFacts(message, tuple(named), tuple(parked), since, message.created_at, cards)
+    return DigestFacts(message, passed, tuple(parked), count, since, message.created_at, cards)
 
 
 def _stalled(connection: Connection, standing: Standing, review: Review) -> str | None:

@@ -17,6 +17,8 @@ from bot.store.database import Transaction
 
 BATCH = 500
 """At most so many rows a pass; the next pass takes the rest."""
+MOST_HALTED = 50
+"""Cards of halted actions that a digest draws again."""
 MOST_TURNS = 1000
 """At most so many positions of one chain are caught up with at once, after a long absence."""
 PATIENCE_S = 60.0
@@ -188,8 +190,8 @@ class Sweeping:
             digest_id = core.new_id("dig")
             digests.insert(tx.connection, digest_id, policy.digest_channel, now)
             named = actions.put_in_digest(tx.connection, digest_id)
-            for action in actions.halted(tx.connection):
-                for review in reviews.of_action(tx.connection, action.id)[-1:]:
+            for action_id in actions.halted_ids(tx.connection, MOST_HALTED):
+                for review in reviews.of_action(tx.connection, action_id)[-1:]:
                     messages.touch_card(tx.connection, review.id, now=now)
             messages.want(
                 tx.connection,

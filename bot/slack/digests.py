@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from bot.domain.escalation import Instant
-from bot.domain.record import ActionRecord, Standing
+from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
 from bot.domain.review import ActionState
 from bot.slack import args, mrkdwn, progress, rich
 from bot.slack.cards import Drawn
@@ -17,10 +16,7 @@ from bot.slack.visible import cut, excerpt
 
 Json = dict[str, Any]
 
-GROUPS = 15
-EXAMPLES = 3
 EXAMPLE_CHARACTERS = 90
-HALTED = 10
 NOTICE_CHARACTERS = 3000
 NOTICE_LINES = 40
 
@@ -31,32 +27,31 @@ _TROUBLE = {
 
 
 def digest(
-    actions: Sequence[ActionRecord],
+    passed: Digested,
     halted: Sequence[Standing],
     since: Instant | None,
     links: Mapping[str, str] = MappingProxyType({}),
+    *,
+    halted_count: int | None = None,
 ) -> Drawn:
     """Draw one message for all that passed and may be looked over, by agent and kind, the costliest first.
 
-    `links` are to the cards of what is halted, by review id.
+    `links` are to the cards of what is halted, by review id. `halted` are the first of `halted_count`.
     """
-    groups: dict[tuple[str, str], list[ActionRecord]] = {}
-    for action in actions:
-        groups.setdefault((action.agent, action.kind), []).append(action)
-    ordered = sorted(groups.values(), key=lambda group: (-_cost(group), -len(group), group[0].kind))
-    count = f"{len(actions):,} action{'s' * (len(actions) != 1)} passed"
+    parked = len(halted) if halted_count is None else halted_count
+    count = f"{passed.count:,} action{'s' * (passed.count != 1)} passed"
     when = f", since {mrkdwn.date(since)}" if since is not None else ""
-    passed = actions or not halted
-    blocks = [progress.block([f"*{count} and may be looked over*{when}."])] if passed else []
-    blocks += [_group(group) for group in ordered[:GROUPS]]
-    if len(ordered) > GROUPS:
-        left = sum(len(group) for group in ordered[GROUPS:])
-        words = f"{left:,} more in {len(ordered) - GROUPS} more groups that cost less."
+    told = passed.count or not parked
+    blocks = [progress.block([f"*{count} and may be looked over*{when}."])] if told else []
+    blocks += [_group(group) for group in passed.groups]
+    if passed.groups_in_all > len(passed.groups):
+        left = passed.count - sum(group.count for group in passed.groups)
+        words = f"{left:,} more in {passed.groups_in_all - len(passed.groups)} more groups that cost less."
         blocks.append(rich.block(rich.section(text(words))))
-    blocks += _halted(halted, links)
-    told = [count] if passed else []
-    told += [f"{len(halted)} halted and waiting for an answer"] if halted else []
-    return Drawn(f"Digest: {'; '.join(told)}", blocks)
+    blocks += _halted(halted, parked, links)
+    says = [count] if told else []
+    says += [f"{parked} halted and waiting for an answer"] if parked else []
+    return Drawn(f"Digest: {'; '.join(says)}", blocks)
 
 
 def notice(words: str) -> Drawn:
@@ -65,30 +60,20 @@ def notice(words: str) -> Drawn:
     return Drawn(mrkdwn.escape(cut(words, 1000)), [rich.block(rich.section(text(shown)))])
 
 
-def _cost(group: Sequence[ActionRecord]) -> float:
-    return sum(action.ruling.cost_usd or 0.0 for action in group)
-
-
-def _group(group: Sequence[ActionRecord]) -> Json:
-    first = group[0]
-    states = Counter(_TROUBLE[action.state] for action in group if action.state in _TROUBLE)
-    told = [f"{len(group):,} ×"]
-    if cost := _cost(group):
-        told.append(f"{cost:,.2f} USD")
-    told += [f"{count:,} {name}" for name, count in sorted(states.items())]
+def _group(group: DigestedGroup) -> Json:
+    told = [f"{group.count:,} ×"]
+    if group.cost_usd:
+        told.append(f"{group.cost_usd:,.2f} USD")
+    told += [
+        f"{count:,} {name}" for count, name in ((group.failed, "failed"), (group.unknown, "unknown")) if count
+    ]
     head = rich.section(
-        text(cut(first.kind, 80), bold=True),
+        text(cut(group.kind, 80), bold=True),
         text(" by "),
-        text(cut(first.agent, 80), code=True),
+        text(cut(group.agent, 80), code=True),
         text(": " + " · ".join(told)),
     )
-    return rich.block(head, *(_example(action) for action in _examples(group)))
-
-
-def _examples(group: Sequence[ActionRecord]) -> list[ActionRecord]:
-    """What is worth a look first: what went wrong, then what cost most."""
-    worth = sorted(group, key=lambda action: (action.state not in _TROUBLE, -(action.ruling.cost_usd or 0.0)))
-    return worth[:EXAMPLES]
+    return rich.block(head, *(_example(action) for action in group.examples))
 
 
 def _example(action: ActionRecord) -> Json:
@@ -110,13 +95,13 @@ def _in_short(action: ActionRecord) -> tuple[str, int]:
     return words or "no short arguments", left
 
 
-def _halted(halted: Sequence[Standing], links: Mapping[str, str]) -> list[Json]:
-    if not halted:
+def _halted(halted: Sequence[Standing], count: int, links: Mapping[str, str]) -> list[Json]:
+    if not count:
         return []
-    lines = [f"*{len(halted)} halted: nobody answered, and each can still be answered.*"]
-    lines += [_halted_line(standing, links) for standing in halted[:HALTED]]
-    if len(halted) > HALTED:
-        lines.append(f"and {len(halted) - HALTED} more")
+    lines = [f"*{count} halted: nobody answered, and each can still be answered.*"]
+    lines += [_halted_line(standing, links) for standing in halted]
+    if count > len(halted):
+        lines.append(f"and {count - len(halted)} more")
     return [progress.block(lines)]
 
 

@@ -28,7 +28,9 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
             link = links.get(latest.id) if latest is not None else None
             return receipts.card(facts.standing, facts.unknown, facts.asked, link, terse=terse)
         case DigestFacts():
-            return digests.digest(facts.actions, facts.halted, facts.since, links)
+            return digests.digest(
+                facts.passed, facts.halted, facts.since, links, halted_count=facts.halted_count
+            )
         case NoticeFacts():
             return digests.notice(facts.text)
 

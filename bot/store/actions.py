@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -70,7 +70,10 @@ _REJECTED = Prepared(
 _UNDIGESTED = and_(literally(actions.c.tier, int(Tier.ASYNC_REVIEW)), actions.c.digest_id.is_(None))
 _OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
 _TO_DIGEST = Prepared(update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest")))
-_OF_DIGEST = Prepared(_ACTIONS.where(actions.c.digest_id == bindparam("digest")).order_by(actions.c.id))
+_IS_HALTED = literally(actions.c.state, ActionState.HALTED)
+_HALTED_IDS = select(actions.c.id).where(_IS_HALTED).order_by(actions.c.settled_at).limit(bindparam("most"))
+_HALTED_COUNT = select(func.count()).select_from(actions).where(_IS_HALTED)
+_BY_IDS = _ACTIONS.where(actions.c.id.in_(bindparam("ids", expanding=True)))
 _HALTED = Prepared(
     _ACTIONS.where(literally(actions.c.state, ActionState.HALTED))
     .order_by(actions.c.settled_at)
@@ -249,11 +252,21 @@ def put_in_digest(connection: Connection, digest_id: str) -> int:
     return _TO_DIGEST.changed(connection, {"digest": digest_id})
 
 
-def of_digest(connection: Connection, digest_id: str) -> list[ActionRecord]:
-    """Return the actions that a digest names."""
-    return [record_of(row) for row in _OF_DIGEST.all(connection, {"digest": digest_id})]
+def records_of(connection: Connection, ids: Sequence[str]) -> list[ActionRecord]:
+    """Return the actions of these ids, in no order."""
+    return [record_of(row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})]
 
 
 def halted(connection: Connection, most: int = 50) -> list[ActionRecord]:
     """Return the actions that are parked after a safe-halt, the longest first."""
     return [record_of(row) for row in _HALTED.all(connection, {"most": most})]
+
+
+def halted_ids(connection: Connection, most: int) -> list[str]:
+    """Return the ids of the actions that are parked after a safe-halt, the longest first."""
+    return list(connection.execute(_HALTED_IDS, {"most": most}).scalars())
+
+
+def halted_count(connection: Connection) -> int:
+    """Return how many actions are parked after a safe-halt."""
+    return connection.execute(_HALTED_COUNT).scalar_one()

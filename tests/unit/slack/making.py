@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from bot.domain.escalation import Chain, Delay, Repeat, Step
-from bot.domain.record import ActionRecord, Message, Standing
+from bot.domain.record import ActionRecord, Digested, DigestedGroup, Message, Standing
 from bot.domain.review import ActionState, Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling, TraceStep
@@ -67,6 +68,27 @@ def action(**changes: Any) -> ActionRecord:
         "proposed_at": NOON,
     }
     return ActionRecord(**{**defaults, **changes})
+
+
+def passed(*named: ActionRecord) -> Digested:
+    """What a digest names, counted as the store counts it."""
+    groups: dict[tuple[str, str], list[ActionRecord]] = {}
+    for each in named:
+        groups.setdefault((each.agent, each.kind), []).append(each)
+    return Digested(tuple(_group(each) for each in groups.values()), len(groups), len(named))
+
+
+def _group(named: list[ActionRecord]) -> DigestedGroup:
+    states = Counter(each.state for each in named)
+    return DigestedGroup(
+        named[0].agent,
+        named[0].kind,
+        len(named),
+        sum(each.ruling.cost_usd or 0.0 for each in named),
+        states[ActionState.FAILED],
+        states[ActionState.UNKNOWN],
+        tuple(named[:3]),
+    )
 
 
 def standing(*reviews: Review, **changes: Any) -> Standing:
