@@ -19,6 +19,7 @@ from bot.api.connections import Connections, descriptors, most_connections
 from bot.api.peers import Peers
 from bot.api.serving import Server
 from bot.clock import SteadyClock
+from bot.disk import MB, Disk
 from bot.domain.policy import Policy
 from bot.errors import SettingsError
 from bot.graph.host import Host
@@ -28,6 +29,7 @@ from bot.jobs import Jobs
 from bot.loop import new_loop
 from bot.loopwatch import LoopWatch
 from bot.membrane import Membrane
+from bot.membrane.intake import Intake
 from bot.membrane.retention import Retention
 from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, load, policy_at_start
@@ -59,6 +61,7 @@ class Bot:
     def __init__(self, settings: Settings, clock: Callable[[], float] | None = None) -> None:
         self._settings = settings
         self._stack = AsyncExitStack()
+        self._disk = Disk(settings.data, int(settings.disk_floor_mb * MB))
         self._over = asyncio.Event()
         self._clock = clock or SteadyClock()
         self._failure: BaseException | None = None
@@ -93,7 +96,12 @@ class Bot:
         self.slack = slack = Slack(settings, lambda: in_force.current, self._clock)
         self._stack.push_async_callback(slack.close)
         self.membrane = membrane = Membrane(
-            db, lambda: in_force.current, slack.people, secret=secret, clock=self._clock
+            db,
+            lambda: in_force.current,
+            slack.people,
+            secret=secret,
+            clock=self._clock,
+            intake=Intake(int(settings.agent_mb_a_day * MB), self._disk.trouble),
         )
         await membrane.restoring.begin(settings.heads)
         self._stack.push_async_callback(membrane.restoring.note)
@@ -122,7 +130,12 @@ class Bot:
         self._stack.push_async_callback(jobs.stop)
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
-        parts = {"slack": slack.trouble, "courier": self._courier, "graphs": host.trouble}
+        parts = {
+            "slack": slack.trouble,
+            "courier": self._courier,
+            "graphs": host.trouble,
+            "disk": self._disk.ready,
+        }
         health = Health(
             lambda: jobs.last_success,
             parts,
@@ -191,6 +204,7 @@ class Bot:
                 "threads": (self.host.sweep, 5 * every_s),
                 "audit": (membrane.audit, 10 * every_s),
                 "lateness": (self.slack.look_out, 5 * every_s),
+                "disk": (self._look_at_disk, 5 * every_s),
             },
             clock=self._clock,
         )
@@ -201,6 +215,10 @@ class Bot:
 
     def _astray(self) -> str | None:
         return self._clock.astray() if isinstance(self._clock, SteadyClock) else None
+
+    async def _look_at_disk(self) -> None:
+        tell = self.membrane.admins.tell
+        await self._disk.look(lambda words, about: tell(words, about=about))
 
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()

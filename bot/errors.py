@@ -8,6 +8,7 @@
     ├── Conflict               an idempotency key used again for something else, or an action that somebody
     │                          else runs
     ├── TooMany                a cap or a rate was reached; carries when to try again
+    │   └── DiskLow            the disk nears its end; what people decide goes on
     ├── Refused                something that may not be, with a reason
     │   ├── VoteRefused        a vote or an acknowledgement that does not count
     │   └── ClaimRefused       an action that may not start now
@@ -81,6 +82,10 @@ class TooMany(MembraneError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class DiskLow(TooMany):
+    """The disk nears its end, so agents store nothing more; what people decide goes on."""
 
 
 class Refusal(StrEnum):

@@ -16,6 +16,7 @@ from bot.errors import (
     BadAction,
     ClaimRefused,
     Conflict,
+    DiskLow,
     GraphRefused,
     MembraneError,
     NotFound,
@@ -106,6 +107,7 @@ SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (
     (StartRefused, 403, "start-refused"),
     (GraphRefused, 409, "graph-refused"),
     (BadAction, 422, "bad-action"),
+    (DiskLow, 503, "disk-low"),
     (TooMany, 429, "too-many"),
     (StoreError, 503, "store-unavailable"),
 )

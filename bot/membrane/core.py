@@ -19,6 +19,7 @@ from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState, Review
 from bot.errors import NotFound
 from bot.membrane.bells import Bells
+from bot.membrane.intake import Intake
 from bot.membrane.vault import Vault
 from bot.store import actions, freezes, reviews, threads
 from bot.store.database import Database
@@ -112,6 +113,7 @@ class Core:
     new_id: Callable[[str], str] = field(default_factory=lambda: Ids().new)
     worker: str = field(default_factory=lambda: new_id("bot"))
     briefs: Briefs = field(default_factory=Briefs)
+    intake: Intake = field(default_factory=Intake)
     vault: Vault = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from bot.domain.action import Action
 from bot.domain.digest import result_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
@@ -233,6 +235,7 @@ class Executing:
             return standing_of(tx.connection, action_id)
 
         standing = await core.db.write(work)
+        core.intake.count(standing.action.agent, len(orjson.dumps(result)), core.clock())
         core.bells.moved(action_id)
         return standing
 

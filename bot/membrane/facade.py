@@ -16,6 +16,7 @@ from bot.membrane.core import Core, Directory, Ids
 from bot.membrane.executing import Executing
 from bot.membrane.freezing import Freezes, Freezing
 from bot.membrane.hosting import Hosting
+from bot.membrane.intake import Intake
 from bot.membrane.interrupts import Interrupts
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
@@ -35,7 +36,7 @@ class Membrane:
     """What agents, reviewers, the clock, the graph host and the courier ask, each in an object of its own.
 
     `policy` returns the policy in force. `secret` keys the args digests: one secret, or a ring of the one in
-    use and older ones. `clock` returns seconds since the epoch, UTC.
+    use and older ones. `intake` bounds what agents store. `clock` returns seconds since the epoch, UTC.
     """
 
     def __init__(
@@ -48,9 +49,12 @@ class Membrane:
         bells: Bells | None = None,
         clock: Callable[[], float] = time.time,
         ids: Callable[[str], str] | None = None,
+        intake: Intake | None = None,
     ) -> None:
         ring = secret if isinstance(secret, Keyring) else Keyring.of(secret)
-        self._core = core = Core(db, policy, people, ring, bells or Bells(), clock, ids or Ids().new)
+        self._core = core = Core(
+            db, policy, people, ring, bells or Bells(), clock, ids or Ids().new, intake=intake or Intake()
+        )
         self.bells = core.bells
         self.admins = Admins(core)
         self.outbox = Outbox(core)

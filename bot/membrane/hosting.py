@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
 from bot.errors import Conflict, NotFound
 from bot.membrane.changes import set_thread
@@ -52,9 +54,11 @@ class Hosting:
     ) -> ThreadRecord:
         """Want a thread of a graph started with this input. The row stands before the graph runs.
 
-        Raises Conflict where the idempotency key was used for another input or graph.
+        Raises Conflict where the idempotency key was used for another input or graph, TooMany where
+        the agent has stored its share or the disk nears its end.
         """
         core = self._core
+        await core.intake.admit(core.db, agent, len(orjson.dumps(given)), core.clock())
 
         def work(tx: Transaction) -> ThreadRecord:
             known = threads.by_key(tx.connection, agent, idempotency_key) if idempotency_key else None

@@ -41,7 +41,8 @@ class Proposals:
         """Rule an action and record it; open a review if it waits. Returns when that is durable.
 
         Proposing again under the same `idempotency_key` returns what the first did. Raises Conflict where
-        that was another action, TooMany where the agent has too many open reviews, BadAction where the key
+        that was another action, TooMany where the agent has too many open reviews, has stored its share or
+        the disk nears its end, BadAction where the key
         is one that a hosted thread would use.
         """
         core = self._core
@@ -49,6 +50,8 @@ class Proposals:
             raise BadAction(
                 f"idempotency keys that begin with {THREAD_KEY} belong to hosted threads; choose another key"
             )
+        size = len(action.canonical) + len(action.description or "")
+        await core.intake.admit(core.db, action.agent, size, core.clock())
         ruling = core.policy().rule(action)
         place = {"idempotency_key": idempotency_key, "thread_id": thread_id, "call_id": call_id}
         if not ruling.tier.waits and idempotency_key is None:

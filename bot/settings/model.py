@@ -105,6 +105,16 @@ class Settings(BaseSettings):
         ge=1,
         description="connections of one address at once, and requests of one behind a trusted proxy",
     )
+    agent_mb_a_day: float = Field(
+        1000.0,
+        ge=0,
+        description="megabytes that one agent's actions may take in the store within a day; 0 is no limit",
+    )
+    disk_floor_mb: float = Field(
+        200.0,
+        ge=0,
+        description="megabytes of the data folder's disk that agents leave free; votes go on below it",
+    )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(networks)] = Field(
         (),
         description="addresses of proxies before the API whose X-Forwarded-For is believed, as 10.0.0.0/8, "

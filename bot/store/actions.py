@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Float, Integer, Row, and_, bindparam, cast, func, select, update
 
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord
@@ -70,6 +70,20 @@ _REJECTED = Prepared(
 _UNDIGESTED = and_(literally(actions.c.tier, int(Tier.ASYNC_REVIEW)), actions.c.digest_id.is_(None))
 _OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
 _TO_DIGEST = Prepared(update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest")))
+_STEP = cast(actions.c.proposed_at / bindparam("step", type_=Float), Integer)
+_STORED = (
+    select(
+        _STEP,
+        func.sum(
+            func.length(actions.c.args)
+            + func.coalesce(func.length(actions.c.description), 0)
+            + func.coalesce(func.length(actions.c.result), 0)
+        ),
+        func.count(),
+    )
+    .where(and_(actions.c.agent == bindparam("agent"), actions.c.proposed_at >= bindparam("since")))
+    .group_by(_STEP)
+)
 _IS_HALTED = literally(actions.c.state, ActionState.HALTED)
 _HALTED_IDS = select(actions.c.id).where(_IS_HALTED).order_by(actions.c.settled_at).limit(bindparam("most"))
 _HALTED_COUNT = select(func.count()).select_from(actions).where(_IS_HALTED)
@@ -265,6 +279,12 @@ def halted(connection: Connection, most: int = 50) -> list[ActionRecord]:
 def halted_ids(connection: Connection, most: int) -> list[str]:
     """Return the ids of the actions that are parked after a safe-halt, the longest first."""
     return list(connection.execute(_HALTED_IDS, {"most": most}).scalars())
+
+
+def stored(connection: Connection, agent: str, since: float, step_s: float) -> list[tuple[int, int, int]]:
+    """Return what an agent has stored since an instant: for each step of time the bytes and the actions."""
+    rows = connection.execute(_STORED, {"agent": agent, "since": since, "step": step_s})
+    return [(int(step), int(size), count) for step, size, count in rows]
 
 
 def halted_count(connection: Connection) -> int:

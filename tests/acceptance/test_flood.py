@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from bot.localslack import Person
 from tests.acceptance.agent import Agent
-from tests.acceptance.company import APPROVALS
+from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -94,3 +95,23 @@ def resident(process: int) -> int:
     """Return the bytes of memory that a process has."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * 4096
+
+
+@pytest.mark.parametrize("way", ["socket"])
+async def test_a_full_disk_stops_agents_before_it_stops_votes(stage: Stage, cleo: Person) -> None:
+    token = await stage.token()
+    async with stage.bot() as bot, Agent(bot.api_url, token) as agent:
+        asked = await agent.propose("data.delete", {"what": "old logs"})
+    stage.settings["MEMBRANE_DISK_FLOOR_MB"] = "1e12"
+    async with stage.bot() as bot, httpx2.AsyncClient(base_url=bot.api_url) as web:
+        headers = {"Authorization": f"Bearer {token}"}
+        refused = await web.post("/v1/actions", json={"kind": "db.read"}, headers=headers)
+        assert refused.status_code == 503
+        assert refused.json()["type"].endswith(":disk-low")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert "disk" in (await web.get("/readyz")).json()["problems"]
+        await cleo.wait_for_message(ADMIN, "Agents' new actions are refused")
+        card = await cleo.wait_for_message(APPROVALS, "old logs")
+        assert (await cleo.click(APPROVALS, card, "approve")).acked
+        async with Agent(bot.api_url, token) as agent:
+            assert (await agent.wait_for(asked, "approved"))["may_start"]

@@ -1,0 +1,59 @@
+"""How much room is left on the disk of the data folder, against how much must stay free."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+MB = 1024 * 1024
+KNOWN_FOR_S = 1.0
+
+
+class Disk:
+    """Says where less than `floor` bytes are free. The system is asked once a second at most."""
+
+    def __init__(
+        self,
+        folder: Path,
+        floor: int,
+        *,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._floor = floor
+        self._free = free
+        self._clock = clock
+        self._asked_at = -KNOWN_FOR_S
+        self._found: str | None = None
+        self._told = False
+
+    def trouble(self) -> str | None:
+        """Return what is wrong, or None."""
+        now = self._clock()
+        if self._floor and now - self._asked_at >= KNOWN_FOR_S:
+            self._asked_at = now
+            left, floor = self._free(self._folder), self._floor
+            words = f"the disk of {self._folder} has {left // MB:,} MB left; {floor // MB:,} are kept free"
+            self._found = words if left < floor else None
+        return self._found
+
+    async def ready(self) -> str | None:
+        """Return what is wrong, for `/readyz`."""
+        return self.trouble()
+
+    async def look(self, tell: Callable[[str, str], Awaitable[object]]) -> None:
+        """Tell, with words and what they are about, when the room runs short and when there is some again."""
+        trouble = self.trouble()
+        if (trouble is not None) == self._told:
+            return
+        self._told = trouble is not None
+        if trouble is not None:
+            more = (
+                "Agents' new actions are refused until there is room (MEMBRANE_DISK_FLOOR_MB); votes go on."
+            )
+            await tell(f"{trouble[0].upper()}{trouble[1:]}. {more}", "disk low")
+        else:
+            await tell("The disk has room again; agents' actions are taken.", "disk has room")
