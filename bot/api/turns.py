@@ -14,7 +14,7 @@ from bot.errors import TooMany
 
 ROOM = 16
 """Weight of the requests that are worked on at once."""
-BYTES_A_WEIGHT = 8 * 1024
+BYTES_A_WEIGHT = 4 * 1024
 """A request weighs one, and one more for each so many bytes of its body."""
 MOST_WAITING = 200
 """Requests of one token that may wait for their turn; what they hold is held in memory meanwhile."""

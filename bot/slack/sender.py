@@ -15,6 +15,7 @@ from bot.domain.record import Message
 from bot.membrane import Facts, NoticeFacts, Outbox
 from bot.slack import copies, rendering
 from bot.slack.calls import DELETE, POST, UPDATE, Calls
+from bot.slack.cards import Drawn
 from bot.slack.detours import ASKING, Detours, asks
 from bot.slack.doubts import PASSING, Doubts
 from bot.slack.failures import KIND_OF, CallFailed, Failure, Kind
@@ -109,9 +110,14 @@ class Sender:
             self._doubts.watch(message.id, channel_id, since, expected=int(facts is not None))
         return True
 
+    async def _draw(self, facts: Facts) -> Drawn:
+        """Draw a message beside the loop: the largest arguments take tens of milliseconds."""
+        terse = facts.message.id in self._terse
+        return await asyncio.to_thread(rendering.draw, facts, self._known(facts), terse=terse)
+
     async def _post_now(self, facts: Facts, channel_id: str) -> None:
         message_id = facts.message.id
-        drawn = rendering.draw(facts, self._known(facts), terse=message_id in self._terse)
+        drawn = await self._draw(facts)
         self._doubts.trying(message_id)
         told = await self._calls.ask(
             POST,
@@ -156,7 +162,7 @@ class Sender:
             await self._queue(message, UPDATE, channel_id, ready, urgent=urgent)
             return False
         facts = await self._outbox.facts(message)
-        drawn = rendering.draw(facts, self._known(facts), terse=message.id in self._terse)
+        drawn = await self._draw(facts)
         update = self._calls.client.chat_update
         await self._calls.ask(
             UPDATE, update, changes=True, channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks
