@@ -73,6 +73,11 @@ def matches(keyring: Keyring, digest: str, kind: str, args: Mapping[str, Any]) -
     return any(hmac.compare_digest(digest, _version_2(key, kind, written)) for key in keyring.keys)
 
 
+def is_version_1(digest: str) -> bool:
+    """Whether a digest was made by a release before version 2, which digested what a call was sent with."""
+    return "." not in digest
+
+
 def alternatives(keyring: Keyring, kind: str, args: Mapping[str, Any]) -> tuple[str, ...]:
     """Return every digest that the same action may be stored under, for a look-up; the current one first."""
     written, as_sent = _json(normal(args)), _json(args)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import structlog
+from langchain_core.messages import ToolCall
 from langgraph.errors import GraphBubbleUp
 
 from bot.domain.action import Action
@@ -18,6 +19,7 @@ from bot.domain.redaction import scrub
 from bot.domain.review import ActionState, Receipt
 from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
 from bot.graph.answer import verdict
+from bot.graph.permits import Permit
 from bot.graph.seat import Seat
 
 MAX_RESULT = 16 * 1024
@@ -101,7 +103,11 @@ def plain(value: Any) -> Any:
 
 
 async def carry_out(
-    seat: Seat, action_id: str, action: Action, effect: Callable[[Execution], Awaitable[Ran]]
+    seat: Seat,
+    action_id: str,
+    action: Action,
+    effect: Callable[[Execution], Awaitable[Ran]],
+    call: ToolCall | None = None,
 ) -> Ending:
     """Claim an action, run its effect and report it. Never raises what the effect raises.
 
@@ -110,12 +116,16 @@ async def carry_out(
 
     A claim that is refused starts nothing: the ending says why. After a crash between the effect and the
     report, an idempotent kind runs again under the same key; of any other, what happened stays unknown.
+
+    `call` is the tool call that the effect is: the tool may start once, for that call alone. Without one, a
+    tool of the action's kind may.
     """
     try:
         claim = await seat.reach(seat.membrane.claim(action_id, action, rerun=True))
     except ClaimRefused as refused:
         return await _refused(seat, action_id, refused)
-    with _running(claim, action) as run:
+    permit = Permit(claim.action, call["name"], call["id"]) if call else Permit(claim.action)
+    with _running(claim, action) as run, seat.permits.issued(permit):
         ran = await _run(claim, run, effect)
     await _report(seat, claim.action, ran, action.args)
     if not ran.executed:

@@ -16,7 +16,7 @@ from bot.domain.policy import Policy
 from bot.errors import GraphRefused, NotFound
 from bot.graph.declared import declared_types
 from bot.graph.hosted import hosting
-from bot.graph.inspection import problems_of, version_of
+from bot.graph.inspection import problems_of, toolbox_of, version_of
 from bot.graph.loading import AnyGraph, GraphSpec, Hosted, load_graph, read_specs
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,9 @@ class Graphs:
                 with hosting(spec.name):
                     loaded = await load_graph(spec, stack)
                 graph = under(loaded, saver)
-                self.hosted[spec.name] = Hosted(spec.name, graph, version_of(graph), folder=spec.path.parent)
+                self.hosted[spec.name] = Hosted(
+                    spec.name, graph, version_of(graph), folder=spec.path.parent, toolbox=toolbox_of(graph)
+                )
             except GraphRefused as refused:
                 self._refuse(spec.name, str(refused))
             except Exception as error:  # noqa: BLE001 - hosted code is looked into, and can break that

@@ -17,11 +17,13 @@ from typing import Any
 from bot.domain.action import Action
 from bot.domain.record import InterruptRecord, Standing
 from bot.domain.review import ActionState
-from bot.errors import BadAction, ClaimRefused, GraphRefused, Refusal
+from bot.errors import ClaimRefused, GraphRefused, Refusal
 from bot.graph.answer import verdict
 from bot.graph.execution import NOT_KNOWN
-from bot.graph.interrupts import HITL_BATCH
-from bot.graph.watching import CLAIMED, STARTED, what_became
+from bot.graph.interrupts import HITL_BATCH, requests_of
+from bot.graph.permits import Permit, Permits
+from bot.graph.refusals import what_became
+from bot.graph.stock import CLAIMED, STARTED
 from bot.membrane import Membrane
 
 Decision = dict[str, Any]
@@ -67,32 +69,34 @@ class Decider:
         self,
         record: InterruptRecord,
         standings: Sequence[Standing],
-        calls: Mapping[int, Action | BadAction],
+        calls: Mapping[int, Action | str],
+        permits: Permits,
         *,
         unstarted: bool,
     ) -> dict[str, Any]:
         """Return what the thread is resumed with. Raises Lapsed, or GraphRefused if it would not fit.
 
-        `calls` are what it asked for, by place, or why one could not be put before a person. `unstarted` says
-        that nothing which was claimed before can have started, because the question still waits.
+        `calls` are what it asked for, by place, or why one could not be put before a person. What is approved
+        gets a permit. `unstarted` says that nothing which was claimed before can have started, because the
+        question still waits.
         """
         by_place = {standing.action.place or 0: standing for standing in standings}
-        decisions = {
-            place: reject(f"this cannot be put before a person: {call}")
-            for place, call in calls.items()
-            if isinstance(call, BadAction)
-        }
-        count = len(record.payload.get("action_requests", ()))
+        decisions = {place: reject(why) for place, why in calls.items() if isinstance(why, str)}
+        requests = requests_of(record)
+        count = len(requests)
         if record.shape == HITL_BATCH:
             likely = {place: approve() for place, each in by_place.items() if each.action.state in _MAY_RUN}
             check(record.payload, [likely.get(place, reject("")) for place in range(count)])
         await self._hold_back(by_place, calls)
         # The approval that lapses first is claimed first: if that one is still good, all of them are.
         for place in sorted(by_place, key=lambda each: by_place[each].valid_until or math.inf):
-            call = calls.get(place)
+            call, standing = calls.get(place), by_place[place]
             args = call.args if isinstance(call, Action) else None
-            batched = record.shape == HITL_BATCH
-            decisions[place] = await self._decide(by_place[place], args, unstarted=batched and unstarted)
+            tool, fresh = str(requests[place].get("name")), unstarted and record.shape == HITL_BATCH
+            decisions[place] = await self._decide(standing, tool, args, unstarted=fresh)
+            if decisions[place] == approve():
+                action = standing.action
+                permits.issue(Permit(action, tool, action.call_id, reports=True))
         if record.shape == HITL_BATCH:
             return {
                 "decisions": [
@@ -101,9 +105,7 @@ class Decider:
             }
         return decisions[0]
 
-    async def _hold_back(
-        self, by_place: Mapping[int, Standing], calls: Mapping[int, Action | BadAction]
-    ) -> None:
+    async def _hold_back(self, by_place: Mapping[int, Standing], calls: Mapping[int, Action | str]) -> None:
         """Ask about every call that the policy says more of than when it was let through. Raises Lapsed."""
         held = []
         for place, standing in by_place.items():
@@ -114,13 +116,17 @@ class Decider:
             raise Lapsed("; ".join(whys))
 
     async def _decide(
-        self, standing: Standing, args: Mapping[str, Any] | None, *, unstarted: bool
+        self, standing: Standing, tool: str, args: Mapping[str, Any] | None, *, unstarted: bool
     ) -> Decision:
         action = standing.action
         if action.state not in _MAY_RUN:
             return reject(_what_became(standing))
         if action.state is ActionState.UNKNOWN and await self._membrane.may_have_run(action.id):
             return reject(NOT_KNOWN)
+        if action.state not in CLAIMED and (kind := self._membrane.policy.kind_of_tool(tool)) != action.kind:
+            why = f"the policy maps the tool {tool} to {kind} by now, and this was ruled as {action.kind}"
+            await self._membrane.guarding.outdated(action.id, why)
+            return reject(f"{why}; propose it again")
         if unstarted and action.state in CLAIMED:
             return await self._claimed_before(standing)
         try:

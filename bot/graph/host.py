@@ -17,6 +17,7 @@ from bot.domain.record import InterruptRecord, ThreadRecord, ThreadRequest, Want
 from bot.errors import MembraneError
 from bot.graph.frames import place_in
 from bot.graph.graphs import Graphs
+from bot.graph.guard import GUARD
 from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.pool import LONG_S, Divided, ToolThreads
 from bot.graph.retention import Retention
@@ -83,6 +84,8 @@ class Host:
         """
         asyncio.get_running_loop().set_default_executor(Divided(self._threads))
         self._stack.callback(self._threads.close)
+        self._guard = GUARD.arm(self._membrane)
+        self._stack.push_async_callback(self._disarm)
         try:
             vault = self._membrane.vault("threads")
             self._saver = await self._stack.enter_async_context(open_saver(self._path, vault))
@@ -95,6 +98,10 @@ class Host:
         self._runner = Runner(self._membrane, self._all, parking, self._clock)
         self._retention = Retention(self._membrane, self._saver, self._retain_s, self._clock)
         await self.recover()
+
+    async def _disarm(self) -> None:
+        GUARD.disarm(self._guard)
+        await self._guard.settled()
 
     def recheck(self, policy: Policy) -> list[str]:
         """Check every graph under a policy; return what is wrong, each with what to change.

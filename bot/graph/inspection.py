@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware
+from langchain_core.tools import BaseTool
 from langgraph.prebuilt import ToolNode
 from langgraph.pregel import Pregel
 
@@ -19,6 +20,7 @@ from bot.domain.policy import Policy
 from bot.domain.risk import Tier
 from bot.graph.loading import AnyGraph
 from bot.graph.middleware import MembraneMiddleware
+from bot.graph.toolbox import Toolbox
 
 
 def levels(graph: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
@@ -82,6 +84,31 @@ def version_of(graph: AnyGraph) -> str:
     """Return a short hash of a graph's node names: what the ids of its interrupts hang on."""
     names = [f"{where}/{node}" for where, level in levels(graph) for node in sorted(level.nodes)]
     return sha256("\n".join(names).encode()).hexdigest()[:12]
+
+
+def toolbox_of(graph: AnyGraph) -> Toolbox:
+    """Return the tools that can be seen in a graph."""
+    found: dict[str, list[BaseTool]] = {}
+    complete = True
+    for _, level in levels(graph):
+        complete = complete and not any(_may_add_tools(each) for each in _middleware(level))
+        for node in level.nodes.values():
+            if isinstance(node.bound, ToolNode):
+                for name, tool in node.bound.tools_by_name.items():
+                    same = found.setdefault(name, [])
+                    same += [tool] if all(tool is not each for each in same) else []
+    return Toolbox(found, complete)
+
+
+def _may_add_tools(middleware: AgentMiddleware[Any, Any, Any]) -> bool:
+    """Whether a middleware could run tools that its agent was not given, by handling their calls itself."""
+    if isinstance(middleware, (MembraneMiddleware, HumanInTheLoopMiddleware)):
+        return False
+    own = type(middleware)
+    return (
+        own.wrap_tool_call is not AgentMiddleware.wrap_tool_call
+        or own.awrap_tool_call is not AgentMiddleware.awrap_tool_call
+    )
 
 
 def problems_of(graph: AnyGraph, policy: Policy) -> list[str]:

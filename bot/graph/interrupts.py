@@ -9,7 +9,8 @@ Three shapes are understood; FACTS of LangChain 1.x stand in its `human_in_the_l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, ToolCall
@@ -17,18 +18,22 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Interrupt, StateSnapshot
 
-from bot.domain.action import MAX_DESCRIPTION, Action
-from bot.domain.record import ThreadRecord
+from bot.domain.action import Action
+from bot.domain.record import InterruptRecord, ThreadRecord
 from bot.errors import BadAction, GraphRefused
+from bot.graph.arguments import Unfit
 from bot.graph.loading import AnyGraph
 from bot.graph.payload import GATE, action_of
+from bot.graph.toolbox import SAME_ID, KindOfTool, Toolbox
 from bot.membrane import Call, Parked
 
 HITL_BATCH = "hitl_batch"
 HITL_CALL = "hitl_call"
 GATE_SHAPE = "gate"
 
-KindOfTool = Callable[[str], str]
+UNFIT = "membrane_unfit"
+"""Where the payload that is kept of an interrupt says which calls were left out, and why."""
+NO_TOOLS = Toolbox()
 
 
 def shape_of(value: Any) -> str:
@@ -57,12 +62,16 @@ def is_known(value: Any) -> bool:
 
 
 def read(
-    interrupt: Interrupt, thread: ThreadRecord, kind_of_tool: KindOfTool, calls: Sequence[ToolCall] = ()
+    interrupt: Interrupt,
+    thread: ThreadRecord,
+    kind_of_tool: KindOfTool,
+    calls: Sequence[ToolCall] = (),
+    toolbox: Toolbox = NO_TOOLS,
 ) -> Parked:
     """Return what an interrupt asks. `calls` are the tool calls of the message that led to it.
 
-    A tool call whose arguments cannot be put before a person is left out: it is rejected with the reason
-    when the interrupt is answered. Raises GraphRefused for an unknown shape, BadAction for a gate's.
+    A tool call that cannot be put before a person, or that its tool would refuse, is left out: it is answered
+    with the reason when the interrupt is. Raises GraphRefused for an unknown shape, BadAction for a gate's.
     """
     value = interrupt.value
     shape = shape_of(value)
@@ -70,12 +79,45 @@ def read(
         return _gate(interrupt.id, value, thread)
     requests = value["action_requests"] if shape == HITL_BATCH else [value]
     ids = _call_ids(requests, calls) if shape == HITL_BATCH else [value.get("tool_call_id")]
+    given = Counter(call["id"] for call in calls)
+    names = {call["name"] for call in calls}
     asked: list[Call] = []
+    unfit: dict[str, str] = {}
     for place, (request, call_id) in enumerate(zip(requests, ids, strict=True)):
-        action = tool_action(request, thread, kind_of_tool)
-        if isinstance(action, Action):
+        if given[call_id] > 1:
+            unfit[str(place)] = SAME_ID.format(id=call_id)
+            continue
+        try:
+            action = toolbox.action(request, thread, kind_of_tool, own=request.get("name") in names)
+        except BadAction as bad:
+            unfit[str(place)] = _told(bad)
+        else:
             asked.append(Call(action, place, call_id))
-    return Parked(interrupt.id, shape, value, tuple(asked))
+    return Parked(interrupt.id, shape, {**value, UNFIT: unfit} if unfit else value, tuple(asked))
+
+
+def _told(bad: BadAction) -> str:
+    return str(bad) if isinstance(bad, Unfit) else f"this cannot be put before a person: {bad}"
+
+
+def calls_of(
+    record: InterruptRecord, thread: ThreadRecord, kind_of_tool: KindOfTool, toolbox: Toolbox
+) -> dict[int, Action | str]:
+    """Return what an interrupt asked for, by place: an action, or why it was not put before a person."""
+    left_out = {int(place): why for place, why in record.payload.get(UNFIT, {}).items()}
+    found: dict[int, Action | str] = {}
+    for place, request in enumerate(requests_of(record)):
+        try:
+            found[place] = left_out.get(place) or toolbox.action(request, thread, kind_of_tool, own=False)
+        except BadAction as bad:
+            found[place] = _told(bad)
+    return found
+
+
+def requests_of(record: InterruptRecord) -> list[dict[str, Any]]:
+    """Return the tool calls that an interrupt in LangChain's form asks about, in its own order."""
+    payload = record.payload
+    return list(payload["action_requests"]) if record.shape == HITL_BATCH else [payload]
 
 
 def _gate(interrupt_id: str, value: dict[str, Any], thread: ThreadRecord) -> Parked:
@@ -83,27 +125,6 @@ def _gate(interrupt_id: str, value: dict[str, Any], thread: ThreadRecord) -> Par
         return Parked(interrupt_id, GATE_SHAPE, value, action_id=value["action_id"])
     call = Call(action_of(value, thread), 0, value.get("tool_call_id"))
     return Parked(interrupt_id, GATE_SHAPE, value, (call,))
-
-
-def tool_action(
-    request: dict[str, Any], thread: ThreadRecord, kind_of_tool: KindOfTool
-) -> Action | BadAction:
-    """Return the action that a tool call is, or what is wrong with it."""
-    name, args = str(request.get("name")), request.get("args")
-    description = str(request.get("description") or "")
-    if description.endswith(f"Tool: {name}\nArgs: {args}"):
-        description = ""  # LangChain's default text only repeats the arguments, which the card shows
-    try:
-        return action_of(
-            {
-                "kind": kind_of_tool(name),
-                "args": args,
-                "description": description[:MAX_DESCRIPTION] or None,
-            },
-            thread,
-        )
-    except BadAction as bad:
-        return bad
 
 
 def _call_ids(requests: Sequence[dict[str, Any]], calls: Iterable[ToolCall]) -> list[str | None]:

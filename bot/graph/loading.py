@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
 from bot.errors import GraphRefused
+from bot.graph.toolbox import Toolbox
 
 AnyGraph = Pregel[Any, Any, Any, Any]
 
@@ -44,7 +45,8 @@ class GraphSpec:
 class Hosted:
     """A graph that runs under the host's saver.
 
-    `problems` say why none of its threads runs now. `folder` is where its own code is.
+    `problems` say why none of its threads runs now. `folder` is where its own code is. `toolbox` has the
+    tools that can be seen in it.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Hosted:
     version: str
     problems: tuple[str, ...] = ()
     folder: Path | None = None
+    toolbox: Toolbox = field(default_factory=Toolbox)
 
 
 def read_specs(named: Iterable[str], base: Path | None = None) -> tuple[GraphSpec, ...]:

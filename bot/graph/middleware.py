@@ -11,22 +11,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired
 
-from langchain.agents.middleware.types import AgentMiddleware, AgentState, PrivateStateAttr, ToolCallRequest
+from langchain.agents.middleware.types import (
+    AgentMiddleware,
+    AgentState,
+    ModelRequest,
+    ModelResponse,
+    PrivateStateAttr,
+    ToolCallRequest,
+)
 from langchain_core.messages import AIMessage, ToolCall, ToolMessage
+from langchain_core.tools import BaseTool
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from bot.domain.action import Action
+from bot.domain.digest import is_version_1
 from bot.domain.review import Receipt
 from bot.errors import BadAction, GraphRefused, TooMany
 from bot.graph.answer import Answer
+from bot.graph.arguments import Unfit, read_args
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
 from bot.graph.payload import Proposal, action_of, gate_payload
 from bot.graph.seat import Seat, here
+from bot.graph.toolbox import SAME_ID
 
 ToolResult = ToolMessage | Command[Any]
+
+CHANGED = "the policy, or the tool's schema, reads this call as another action by now, so it is ruled again"
 
 
 class _State(AgentState[Any]):
@@ -44,13 +59,42 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
 
     state_schema = _State
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._tools: dict[str, BaseTool] = {}
+        """The tools that the model was last given, by name: a call is ruled as its tool reads it."""
+
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """Note the tools that the model is given."""
+        self._note(request)
+        return handler(request)
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any]:
+        """Do the same."""
+        self._note(request)
+        return await handler(request)
+
+    def _note(self, request: ModelRequest[Any]) -> None:
+        self._tools.update({tool.name: tool for tool in request.tools if isinstance(tool, BaseTool)})
+
     def after_model(self, state: Any, runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002 - LangChain's signature
         """Ask the policy about each tool call, purely, and keep what it said."""
-        message = next((each for each in reversed(state["messages"]) if isinstance(each, AIMessage)), None)
+        message = _last_message(state)
         if message is None or not message.tool_calls:
             return None
         seat = here()
-        return {"membrane_calls": {call["id"]: _ruled(seat, message, call) for call in message.tool_calls}}
+        tools = self._tools
+        ruled = {
+            call["id"]: _ruled(seat, state, message, call, tools.get(call["name"]))
+            for call in message.tool_calls
+        }
+        return {"membrane_calls": ruled}
 
     async def aafter_model(self, state: Any, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Do the same; it is pure."""
@@ -78,14 +122,17 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
     ) -> ToolResult:
         """Let the call pass, or wait for its answer; then claim, run and report it."""
         seat, call = here(), request.tool_call
+        if request.tool is None:
+            return await handler(request)  # there is no such tool: the ToolNode tells the model
         try:
-            proposal = _proposal(seat, call)
-            action = action_of(proposal, seat.thread)
+            asked = _asked(seat, call, request.tool, request.state)
+        except Unfit as unfit:
+            return _refusal(call, str(unfit))
         except BadAction as bad:
             return _refusal(call, f"this cannot be put before a person: {bad}")
-        ruled = (request.state.get("membrane_calls") or {}).get(call["id"])
+        ruled, action = (request.state.get("membrane_calls") or {}).get(call["id"]), asked.action
         try:
-            action_id = await _recorded(seat, action, ruled, call["id"])
+            action_id = await _recorded(seat, asked, ruled, call["id"])
         except TooMany as full:
             return _refusal(call, str(full))
         follows: str | None = None
@@ -96,11 +143,15 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
                 ending = await self._attempt(seat, action_id, action, request, handler)
                 if ending.receipt is not None:
                     return _message(call, ending)
-            payload = gate_payload(proposal, action_id=action_id, follows=follows, call_id=call["id"])
-            answer = interrupt(payload, response_schema=Answer)
+            answer = _ask(seat, asked.proposal, call["id"], action_id=action_id, follows=follows)
             action_id, follows = answer.action_id, answer.review_id if answer.halts else None
             if answer.outcome != "approved" and not answer.halts:
                 return _refusal(call, answer.text)
+            if (answered := asked.fitting(seat, answer.args_digest)) is None:
+                await seat.reach(seat.membrane.guarding.outdated(answer.action_id, CHANGED))
+                action_id, follows = None, None
+            else:
+                action = answered
 
     async def _attempt(
         self,
@@ -113,12 +164,47 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         async def run(execution: Execution) -> Ran:  # noqa: ARG001 - the tool finds it with execution()
             return _ran(await handler(request))
 
-        return await carry_out(seat, action_id, action, run)
+        return await carry_out(seat, action_id, action, run, request.tool_call)
 
 
-def _ruled(seat: Seat, message: AIMessage, call: ToolCall) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call as its tool reads it, and as it was sent, which is how an earlier release asked about it."""
+
+    proposal: Proposal
+    action: Action
+    sent: Mapping[str, Any]
+
+    def fitting(self, seat: Seat, digest: str) -> Action | None:
+        """Return the action that a digest is of; None where the policy or the tool changed meanwhile."""
+        if seat.membrane.digest_fits(digest, self.action):
+            return self.action
+        if is_version_1(digest):
+            as_sent = action_of({**self.proposal, "args": self.sent}, seat.thread)
+            return as_sent if seat.membrane.digest_fits(digest, as_sent) else None
+        return None
+
+
+def _asked(seat: Seat, call: ToolCall, tool: BaseTool | None, state: Any) -> _Asked:
+    """Return a call as its tool reads it. Raises BadAction where it cannot be put before a person."""
+    if not call["id"]:
+        raise GraphRefused(
+            f"the call of {call['name']} has no id, so its answer could not be matched to it; "
+            "use a chat model that gives its tool calls ids"
+        )
+    message = _last_message(state)
+    if message is not None and sum(each["id"] == call["id"] for each in message.tool_calls) > 1:
+        raise Unfit(SAME_ID.format(id=call["id"]))
+    args = read_args(tool, call["args"]) if tool is not None else call["args"]
+    proposal = Proposal(kind=seat.kind_of_tool(call["name"]), args=args)
+    return _Asked(proposal, action_of(proposal, seat.thread), call["args"])
+
+
+def _ruled(
+    seat: Seat, state: Any, message: AIMessage, call: ToolCall, tool: BaseTool | None
+) -> dict[str, Any]:
     try:
-        action = action_of(_proposal(seat, call), seat.thread)
+        action = _asked(seat, call, tool, state).action
     except BadAction:
         return {"waits": True}  # the call itself is refused, with what is wrong
     return {
@@ -128,17 +214,25 @@ def _ruled(seat: Seat, message: AIMessage, call: ToolCall) -> dict[str, Any]:
     }
 
 
-def _proposal(seat: Seat, call: ToolCall) -> Proposal:
-    if not call["id"]:
-        raise GraphRefused(
-            f"the call of {call['name']} has no id, so its answer could not be matched to it; "
-            "use a chat model that gives its tool calls ids"
-        )
-    return Proposal(kind=seat.kind_of_tool(call["name"]), args=call["args"])
+def _ask(
+    seat: Seat, proposal: Proposal, call_id: str | None, *, action_id: str | None, follows: str | None
+) -> Answer:
+    """Wait for the answer. A pause that something swallows on its way is told after the run."""
+    payload = gate_payload(proposal, action_id=action_id, follows=follows, call_id=call_id)
+    try:
+        answer: Answer = interrupt(payload, response_schema=Answer)
+    except GraphBubbleUp:
+        seat.paused.append((call_id, proposal["kind"]))
+        raise
+    return answer
+
+
+def _last_message(state: Any) -> AIMessage | None:
+    return next((each for each in reversed(state["messages"]) if isinstance(each, AIMessage)), None)
 
 
 async def _recorded(
-    seat: Seat, action: Action, ruled: Mapping[str, Any] | None, call_id: str | None
+    seat: Seat, asked: _Asked, ruled: Mapping[str, Any] | None, call_id: str | None
 ) -> str | None:
     """Record a call that was ruled to pass, and return its action. None: it has to be asked about.
 
@@ -146,7 +240,8 @@ async def _recorded(
     and answers at once if it passes. What is recorded under the key decides ever after, also when this runs
     again after the policy has changed.
     """
-    if ruled is None or ruled["waits"] or not seat.membrane.digest_fits(ruled["digest"], action):
+    action = asked.fitting(seat, ruled["digest"]) if ruled is not None and not ruled["waits"] else None
+    if ruled is None or action is None:
         return None
     standing = await seat.reach(
         seat.membrane.propose(action, idempotency_key=ruled["key"], thread_id=seat.thread.id, call_id=call_id)

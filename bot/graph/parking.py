@@ -15,7 +15,8 @@ from bot.errors import BadAction, GraphRefused, TooMany
 from bot.graph.execution import plain
 from bot.graph.interrupts import calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
-from bot.graph.watching import CLAIMED, ToolWatcher, stock_calls
+from bot.graph.permits import Permits
+from bot.graph.stock import CLAIMED, stock_calls
 from bot.membrane import OPEN, Membrane
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ class Parking:
         thread: ThreadRecord,
         hosted: Hosted,
         snapshot: StateSnapshot,
-        watcher: ToolWatcher | None = None,
+        permits: Permits | None = None,
         taken: Collection[str] = (),
     ) -> None:
         """Write where a thread stands after a run, or after a look at it.
@@ -61,7 +62,7 @@ class Parking:
         open reviews, so the thread waits its turn, and where the graph changed under it.
         """
         same_graph = thread.graph_version == hosted.version
-        plain = same_graph and ended(snapshot) and not (watcher and watcher.watches)
+        plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
         if plain and await self._membrane.finished(thread.id, taken):
             return
         for interrupt_id in taken:
@@ -80,18 +81,18 @@ class Parking:
             why = (
                 f"it waits at an interrupt that was answered before ({stale[0]}): its saved state is too old"
             )
-            await self.fail(thread, hosted, GraphRefused(why), watcher)
+            await self.fail(thread, hosted, GraphRefused(why), permits)
             return
         new = [each for each in live.values() if each.id not in records]
         try:
-            questions = await self._park(thread, snapshot, new)
+            questions = await self._park(thread, hosted, snapshot, new)
         except (GraphRefused, BadAction) as refused:
-            await self.broke(thread, hosted, refused, watcher)
+            await self.broke(thread, hosted, refused, permits)
             return
         if questions:
             await self._await_operator(thread, questions)
         elif not new:
-            await self._conclude(thread, hosted, snapshot, live, watcher)
+            await self._conclude(thread, hosted, snapshot, live, permits)
 
     async def _conclude(
         self,
@@ -99,19 +100,19 @@ class Parking:
         hosted: Hosted,
         snapshot: StateSnapshot,
         live: Collection[str],
-        watcher: ToolWatcher | None,
+        permits: Permits | None,
     ) -> None:
         if live:
             await self._membrane.thread_state(thread.id, "parked")
         elif snapshot.next:
             why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
-            await self.broke(thread, hosted, GraphRefused(why), watcher)
+            await self.broke(thread, hosted, GraphRefused(why), permits)
         else:
-            await self._not_known(thread, watcher)
+            await self._not_known(thread, permits)
             await self._membrane.thread_state(thread.id, "finished")
 
     async def _park(
-        self, thread: ThreadRecord, snapshot: StateSnapshot, interrupts: list[Interrupt]
+        self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot, interrupts: list[Interrupt]
     ) -> dict[str, Any]:
         """Open reviews of what can be put before people; return what cannot, by the interrupts' ids."""
         questions: dict[str, Any] = {}
@@ -119,9 +120,8 @@ class Parking:
             if not is_known(interrupt.value):
                 questions[interrupt.id] = plain(interrupt.value)
                 continue
-            parked = read(
-                interrupt, thread, self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
-            )
+            kind_of_tool, calls = self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
+            parked = read(interrupt, thread, kind_of_tool, calls, hosted.toolbox)
             try:
                 await self._membrane.park(thread.id, parked)
             except TooMany as full:
@@ -180,7 +180,7 @@ class Parking:
         thread: ThreadRecord,
         hosted: Hosted,
         error: BaseException,
-        watcher: ToolWatcher | None = None,
+        permits: Permits | None = None,
         *,
         again: bool = False,
     ) -> None:
@@ -190,7 +190,7 @@ class Parking:
         """
         actions, shapes = await self._membrane.asked_by(thread.id)
         if not (actions or shapes or is_passing(error)):
-            await self.fail(thread, hosted, error, watcher)
+            await self.fail(thread, hosted, error, permits)
             return
         why = _what(error)
         log.error("a thread is stalled", thread=thread.id, graph=thread.graph, why=why)
@@ -218,7 +218,7 @@ class Parking:
         thread: ThreadRecord,
         hosted: Hosted | None,
         error: BaseException,
-        watcher: ToolWatcher | None = None,
+        permits: Permits | None = None,
     ) -> None:
         """End a thread with an error: withdraw what it waits for, and tell by cause.
 
@@ -226,7 +226,7 @@ class Parking:
         """
         why, name = _what(error), type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
-        await self._not_known(thread, watcher)
+        await self._not_known(thread, permits)
         await self._membrane.ended(thread.id, "failed", why, cause=name)
         version = hosted.version if hosted is not None else "none"
         await self._membrane.admins.tell(
@@ -239,15 +239,15 @@ class Parking:
         words = f"A thread of the graph {thread.graph}, which your agent started, {what} ({thread.id})."
         await self._membrane.tell_owner(thread, words, about=about)
 
-    async def _not_known(self, thread: ThreadRecord, watcher: ToolWatcher | None) -> None:
+    async def _not_known(self, thread: ThreadRecord, permits: Permits | None) -> None:
         """Ask people what became of the calls that were claimed and that no tool was seen to start.
 
         A node can act on an approval by itself, without a tool: that nothing was seen proves nothing.
         """
-        if watcher is None or not watcher.watches:
+        if permits is None or not permits.reporting:
             return
         for action in await self.calls(thread.id):
-            if action.state in CLAIMED and action.id not in watcher.started:
+            if action.state in CLAIMED and action.id not in permits.started:
                 await self._membrane.not_known(action.id)
 
     async def calls(self, thread_id: str) -> list[ActionRecord]:

@@ -11,34 +11,33 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import Any
 
 import structlog
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError, is_invalid_resume
-from langgraph.types import Command, StateSnapshot
+from langgraph.types import Command, Interrupt, StateSnapshot
 
-from bot.domain.action import Action
-from bot.domain.record import ActionRecord, Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
-from bot.errors import BadAction, ClaimRefused, GraphRefused, NotFound, StoreError
+from bot.domain.record import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.review import ActionState
+from bot.errors import ClaimRefused, GraphRefused, NotFound, StoreError
 from bot.graph.answer import answer_to
 from bot.graph.graphs import Graphs
 from bot.graph.hitl import Decider, Lapsed
 from bot.graph.hosted import hosting
 from bot.graph.interrupts import (
     GATE_SHAPE,
-    HITL_BATCH,
     asked_by_stock,
     broken_off,
+    calls_of,
     failed_tasks,
     is_known,
     live_interrupts,
-    tool_action,
     unfinished,
 )
 from bot.graph.loading import Hosted
 from bot.graph.parking import STALLED_S, Later, Parking
+from bot.graph.permits import Permit, Permits
 from bot.graph.seat import Seat, seated
 from bot.graph.starts import Starts, noting_starts
-from bot.graph.watching import STARTED, ToolGuard, ToolWatcher, stock_calls
+from bot.graph.stock import CLAIMED, STARTED, stock_calls
 from bot.membrane import Asked, Membrane
 
 RETRY_S = 5.0
@@ -66,7 +65,7 @@ class Runner:
         """Run a thread that is wanted. Raises Later where its graph cannot run it now."""
         hosted = await self._usable(thread)
         await self._membrane.thread_state(thread.id, "running")
-        await self._run(thread, hosted, thread.input, stock=False)
+        await self._run(thread, hosted, thread.input, Permits())
 
     async def go_on(self, thread_id: str) -> None:
         """Look at a thread and do what is owed: continue a run that was cut off, park, close, deliver.
@@ -81,10 +80,11 @@ class Runner:
 
     async def _continue(self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot) -> None:
         if snapshot.created_at is None and await self._never_ran(thread):
-            await self._run(thread, hosted, thread.input)
+            await self._run(thread, hosted, thread.input, Permits())
         elif unfinished(snapshot):
-            earlier = await self._started(thread)
-            await self._run(thread, hosted, None, earlier=earlier, cut_off=broken_off(snapshot))
+            permits = Permits()
+            await self._allow_again(thread, permits, cut_off=broken_off(snapshot))
+            await self._run(thread, hosted, None, permits)
         else:
             await self._parking.settle(thread, hosted, snapshot)
 
@@ -106,11 +106,10 @@ class Runner:
             snapshot = await _state(hosted, thread)
             live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
             asked = tuple(each for each in asked if each.record.id in live)
-        calls = stock_calls(owed.actions, owed.shapes)
+        calls, permits = stock_calls(owed.actions, owed.shapes), Permits()
         try:
-            answers = {
-                each.record.id: answer async for each, answer in self._answers(thread, asked, snapshot)
-            }
+            given = self._answers(thread, hosted, asked, snapshot, permits)
+            answers = {each.record.id: answer async for each, answer in given}
         except GraphRefused as refused:
             await self._parking.broke(thread, hosted, refused)
             return
@@ -119,10 +118,11 @@ class Runner:
             return
         if thread.state == "stalled":
             await self._membrane.thread_state(thread.id, "running")
-        earlier = {call.id for call in calls if call.state in STARTED}
-        cut_off = snapshot is not None and broken_off(snapshot)
-        given: Command[Any] = Command(resume=answers)
-        await self._run(thread, hosted, given, answers, earlier, cut_off=cut_off, stock=bool(calls))
+        if calls:
+            permits.bar(call for call in calls if call.state in STARTED)
+            cut_off = snapshot is not None and broken_off(snapshot)
+            await self._allow_again(thread, permits, answers, cut_off=cut_off)
+        await self._run(thread, hosted, Command(resume=answers), permits, answers)
 
     async def again(self, thread_id: str, request: ThreadRequest | None = None) -> None:
         """Run a stalled thread on from its saved state: by itself, or as an operator asked. Raises Later."""
@@ -145,8 +145,9 @@ class Runner:
             await self._continue(begun, hosted, snapshot)
             return
         given: Command[Any] | None = Command(resume=answers) if answers else None
-        earlier = await self._started(begun)
-        await self._run(begun, hosted, given, answers, earlier, cut_off=True, operator=True)
+        permits = Permits()
+        await self._allow_again(begun, permits, answers, cut_off=True)
+        await self._run(begun, hosted, given, permits, answers, operator=True)
 
     def _answers_in(self, request: ThreadRequest | None) -> dict[str, Any]:
         wanted = request is not None and request.wanted is Wanted.ANSWER
@@ -186,55 +187,44 @@ class Runner:
         raise Later(why, STALLED_S)
 
     async def _answers(
-        self, thread: ThreadRecord, asked: Iterable[Asked], snapshot: StateSnapshot | None
+        self,
+        thread: ThreadRecord,
+        hosted: Hosted,
+        asked: Iterable[Asked],
+        snapshot: StateSnapshot | None,
+        permits: Permits,
     ) -> AsyncIterator[tuple[Asked, dict[str, Any]]]:
         for each in asked:
             if each.record.shape == GATE_SHAPE:
                 yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
                 continue
-            calls = self._calls(thread, each.record)
+            calls = calls_of(each.record, thread, self._membrane.policy.kind_of_tool, hosted.toolbox)
             # After a crash, a node that is not LangChain's own may have acted on an answer that is not saved.
             unstarted = snapshot is None or asked_by_stock(snapshot, each.record.id)
             try:
-                yield (
-                    each,
-                    await self._decider.answer(each.record, each.standings, calls, unstarted=unstarted),
+                answer = await self._decider.answer(
+                    each.record, each.standings, calls, permits, unstarted=unstarted
                 )
+                yield each, answer
             except Lapsed as lapsed:
                 log.info("a thread waits on", thread=thread.id, why=str(lapsed))
-
-    def _calls(self, thread: ThreadRecord, record: InterruptRecord) -> dict[int, Action | BadAction]:
-        payload = record.payload
-        requests = payload["action_requests"] if record.shape == HITL_BATCH else [payload]
-        return dict(
-            enumerate(tool_action(each, thread, self._membrane.policy.kind_of_tool) for each in requests)
-        )
 
     async def _run(
         self,
         thread: ThreadRecord,
         hosted: Hosted,
         given: Any,
+        permits: Permits,
         answers: Collection[str] = (),
-        earlier: Collection[str] = (),
         *,
-        cut_off: bool = False,
-        stock: bool = True,
         operator: bool = False,
     ) -> None:
         """Invoke the graph, then settle where the thread stands. What the graph raises fails the thread.
 
-        `earlier` are the calls that may have started before. `cut_off` says that a crash left a step
-        unfinished: its tools start again, unless they are barred. Not `stock`: the thread has asked nothing
-        so far as a stock agent does, so no call of it has to be guarded or reported here.
+        `permits` are the claimed calls of stock agents that may start.
         """
-        seat = Seat(self._membrane, thread, asyncio.get_running_loop())
-        barred = await self._barred(thread, answers) if cut_off else []
-        watcher = ToolWatcher(seat, await self._parking.calls(thread.id) if stock else (), earlier)
-        callbacks: list[BaseCallbackHandler] = [ToolGuard(seat, barred)] if barred else []
-        if watcher.watches:
-            callbacks.append(watcher)
-        config: RunnableConfig = {"configurable": {"thread_id": thread.id}, "callbacks": callbacks}
+        seat = Seat(self._membrane, thread, asyncio.get_running_loop(), permits)
+        config: RunnableConfig = {"configurable": {"thread_id": thread.id}}
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
@@ -248,30 +238,52 @@ class Runner:
         except Exception as error:
             if not is_invalid_resume(error):
                 again = await self._may_run_again(hosted, thread, starts)
-                await self._parking.broke(thread, hosted, error, watcher, again=again)
+                await self._parking.broke(thread, hosted, error, permits, again=again)
                 return
             log.exception("a thread did not take its answer", thread=thread.id)
+        finally:
+            permits.close()
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
+        await self._tell_swallowed(seat, live.values())
         taken = [interrupt_id for interrupt_id in answers if interrupt_id not in live]
-        await self._parking.settle(thread, hosted, snapshot, watcher, taken)
+        await self._parking.settle(thread, hosted, snapshot, permits, taken)
         if not operator and (left := sorted(set(answers) & live.keys())):
             await self._not_taken(thread, hosted, left[0])
 
-    async def _started(self, thread: ThreadRecord) -> set[str]:
-        return {call.id for call in await self._parking.calls(thread.id) if call.state in STARTED}
+    async def _tell_swallowed(self, seat: Seat, live: Iterable[Interrupt]) -> None:
+        """Tell of each question that the middleware raised and that the thread is not parked at."""
+        if not seat.paused:
+            return
+        asked = [each.value for each in live if isinstance(each.value, dict)]
+        held = {(value.get("tool_call_id"), value.get("kind")) for value in asked}
+        for call_id, kind in dict.fromkeys(seat.paused):
+            if (call_id, kind) not in held:
+                await self._membrane.guarding.swallowed(kind=kind, thread=seat.thread.id, call_id=call_id)
 
-    async def _barred(self, thread: ThreadRecord, answers: Collection[str]) -> list[ActionRecord]:
-        """Return the calls of a stock agent that may not start again; claim those again that may."""
-        barred: list[ActionRecord] = []
+    async def _allow_again(
+        self, thread: ThreadRecord, permits: Permits, answers: Collection[str] = (), *, cut_off: bool
+    ) -> None:
+        """Permit the calls of stock agents that were claimed before, and may start in this run.
+
+        Where a crash left a step unfinished (`cut_off`), its tools start again: those of idempotent kinds are
+        claimed again, the others are barred. Where it did not, a claimed call starts here for the first time,
+        unless this run brings answers: then only an idempotent one may start again.
+        """
         for action in await self._parking.calls(thread.id):
             if action.state not in STARTED or action.interrupt_id in answers:
                 continue
-            try:
-                await self._membrane.claim(action.id, action.args_digest, rerun=True)
-            except ClaimRefused:
-                barred.append(action)
-        return barred
+            permits.bar([action])
+            if action.state is ActionState.UNKNOWN and await self._membrane.may_have_run(action.id):
+                continue
+            if cut_off:
+                try:
+                    await self._membrane.claim(action.id, action.args_digest, rerun=True)
+                except ClaimRefused:
+                    continue
+            elif action.state not in CLAIMED or (answers and not action.ruling.idempotent):
+                continue
+            permits.issue(Permit(action, call_id=action.call_id, reports=True))
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
         """Say that a thread still waits for an answer that it was given, and leave it for a while."""

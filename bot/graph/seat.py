@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bot.domain.record import ThreadRecord
 from bot.errors import GraphRefused
 from bot.graph.hosted import hosting
+from bot.graph.permits import Permits
 from bot.membrane import Membrane
 
 T = TypeVar("T")
@@ -23,11 +24,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a run knows of its host. `loop` is the one that the membrane lives on."""
+    """What a run knows of its host. `loop` is the one that the membrane lives on.
+
+    `permits` are what the run may start. `paused` are the call ids and kinds of the questions that it raised:
+    one that its thread is not parked at afterwards was swallowed on its way.
+    """
 
     membrane: Membrane
     thread: ThreadRecord
     loop: asyncio.AbstractEventLoop
+    permits: Permits = field(default_factory=Permits)
+    paused: list[tuple[str | None, str]] = field(default_factory=list)
 
     def kind_of_tool(self, name: str) -> str:
         """Return the action kind that a tool stands for, by the policy in force."""
@@ -58,9 +65,14 @@ def seated(seat: Seat) -> Iterator[None]:
         _SEAT.reset(token)
 
 
+def seat_here() -> Seat | None:
+    """Return the seat of the run that this is part of; None outside of a host."""
+    return _SEAT.get(None)
+
+
 def here() -> Seat:
     """Return the seat of the run that this is part of. Raises GraphRefused outside of a host."""
-    seat = _SEAT.get(None)
+    seat = seat_here()
     if seat is None:
         raise GraphRefused(
             "This gate runs outside of the membrane's host, so nobody could be asked. Name the graph in "

@@ -15,6 +15,7 @@ from bot.membrane.bells import Bells
 from bot.membrane.core import Core, Directory, Ids
 from bot.membrane.executing import Executing
 from bot.membrane.freezing import Freezes, Freezing
+from bot.membrane.guarding import Guarding
 from bot.membrane.hosting import Hosting
 from bot.membrane.intake import Intake
 from bot.membrane.interrupts import Interrupts
@@ -104,6 +105,8 @@ class Membrane:
 
     def _host(self, core: Core) -> None:
         """Bind what the graph host asks."""
+        self.guarding = Guarding(core, self.admins)
+
         hosting = Hosting(core)
         self.start_thread = hosting.start_thread
         self.thread = hosting.thread

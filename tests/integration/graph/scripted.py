@@ -9,6 +9,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
 
 Turn = str | list[tuple[str, dict[str, Any]]]
 """What the model says in one turn: a text, or calls of tools with their arguments."""
@@ -18,6 +19,8 @@ class ScriptedModel(BaseChatModel):
     """Answers the n-th time with the n-th turn of the script that the user's message names."""
 
     scripts: dict[str, list[Turn]]
+    one_id: dict[str, str] = Field(default_factory=dict)
+    """The id that all calls of a script have, as some models answer."""
 
     @property
     def _llm_type(self) -> str:
@@ -40,7 +43,7 @@ class ScriptedModel(BaseChatModel):
         if isinstance(turn, str):
             return ChatResult(generations=[ChatGeneration(message=AIMessage(turn))])
         calls = [
-            {"name": name, "args": args, "id": f"call_{spoken}_{index}"}
+            {"name": name, "args": args, "id": self.one_id.get(asked.text) or f"call_{spoken}_{index}"}
             for index, (name, args) in enumerate(turn)
         ]
         return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=calls))])

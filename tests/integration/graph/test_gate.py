@@ -11,6 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from bot.domain.action import Action
 from bot.domain.review import ReviewState
 from bot.errors import GraphRefused
+from bot.graph.permits import Permits
 from bot.store import journal
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
@@ -84,7 +85,7 @@ async def test_invariant_7_pure_before_the_interrupt(house: House, graph: str, g
     before, asked = await entries(house), await house.interrupts(thread)
     hosted = house.host._graphs[graph]
     for _ in range(3):
-        await house.host._runner._run(await house.thread(thread), hosted, None)
+        await house.host._runner._run(await house.thread(thread), hosted, None, Permits())
     assert ran == []
     assert await entries(house) == before
     assert await house.interrupts(thread) == asked

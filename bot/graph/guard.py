@@ -1,0 +1,266 @@
+"""The guard: no tool that the policy can gate starts without a claim for exactly its arguments.
+
+LangChain calls the handlers of every tool that starts. This one is registered for the whole process, so it
+is asked whatever config, callbacks, thread, executor or context a tool is called with, and it raises where
+the tool may not run:
+
+    a tool starts ──▶ can the policy rule its kind Tier 2 or 3? ── no ──▶ it runs
+                            │ yes
+                            ▼
+                      a hosted run, and a permit in it for this tool, this call, these arguments?
+                            │ yes: one start                   │ no: refused, journalled, told
+                            ▼                                  ▼
+                      it runs; a stock agent's call        ToolStopped: a ToolNode tells the model,
+                      is reported when it ends             anything else sees it raised
+
+`tool.func()` and plain functions are no tool that starts: nothing here sees them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
+from langchain_core.tracers.context import register_configure_hook
+from langgraph.errors import GraphBubbleUp
+from langgraph.prebuilt.tool_node import ToolInvocationError
+
+from bot.domain.action import Action
+from bot.domain.digest import is_version_1
+from bot.domain.risk import Tier
+from bot.errors import BadAction, MembraneError
+from bot.graph.arguments import read_args, read_text
+from bot.graph.execution import plain
+from bot.graph.permits import Permit
+from bot.graph.refusals import ARGS_CHANGED, NO_RUN, Stop, already_used, not_asked
+from bot.graph.seat import Seat, seat_here
+from bot.membrane import Membrane
+
+log = structlog.get_logger(__name__)
+
+
+class ToolStopped(ToolInvocationError):
+    """A tool is kept from running. A ToolNode tells the model the message, as it does of bad arguments."""
+
+    def __init__(self, why: str) -> None:
+        Exception.__init__(self, why)
+        self.message = why
+
+
+@dataclass(slots=True, eq=False)
+class Armed:
+    """A host that the guard works for, from its start to its stop."""
+
+    membrane: Membrane
+    loop: asyncio.AbstractEventLoop
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def spawn(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a call of the membrane on its own loop, where this is called."""
+        task = self.loop.create_task(call)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    async def settled(self) -> None:
+        """Wait until everything that was stopped or has ended is written."""
+        while self.tasks:
+            await asyncio.wait(set(self.tasks))
+
+
+class ToolGuard(BaseCallbackHandler):
+    """Asked at every start of a tool in this process. It lets everything pass until a host arms it."""
+
+    raise_error = True
+    run_inline = True
+    ignore_llm = True
+    ignore_retry = True
+    ignore_chain = True
+    ignore_retriever = True
+    ignore_chat_model = True
+    ignore_custom_event = True
+
+    def __init__(self) -> None:
+        self._armed: list[Armed] = []
+        self._lock = threading.Lock()
+        self._runs: dict[UUID, tuple[Seat, Permit]] = {}
+
+    def arm(self, membrane: Membrane) -> Armed:
+        """Guard the tools of this process by a membrane's policy. Call it on the membrane's own loop."""
+        armed = Armed(membrane, asyncio.get_running_loop())
+        with self._lock:
+            self._armed = [*self._armed, armed]
+        return armed
+
+    def disarm(self, armed: Armed) -> None:
+        """Stop guarding for a host that has stopped."""
+        with self._lock:
+            self._armed = [each for each in self._armed if each is not armed]
+
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        tool_call_id: str | None = None,
+        inputs: dict[str, Any] | None = None,
+        **kwargs: Any,  # noqa: ARG002 - LangChain's signature
+    ) -> None:
+        """Raise ToolStopped unless this tool may start; LangChain then does not run it."""
+        armed = self._armed
+        if not armed:
+            return
+        name, seat = str((serialized or {}).get("name")), seat_here()
+        membranes = [seat.membrane] if seat is not None else [each.membrane for each in armed]
+        gating = next((each for each in membranes if _gated(each, name)), None)
+        if seat is None:
+            if gating is not None:
+                self._stop(Stop(name, gating.policy.kind_of_tool(name), NO_RUN), gating, None, tool_call_id)
+        elif gating is not None or seat.permits.reporting:
+            call = _Start(seat, name, tool_call_id, inputs if inputs is not None else input_str)
+            permit = call.permit()
+            if permit is None and gating is not None:
+                self._stop(call.why_stopped(), gating, seat.thread.id, tool_call_id)
+            if permit is not None and permit.reports:
+                self._runs[run_id] = (seat, permit)
+
+    def _stop(self, stop: Stop, membrane: Membrane, thread_id: str | None, call_id: str | None) -> None:
+        armed = next((each for each in self._armed if each.membrane is membrane), None)
+        if armed is not None:
+            told = {"tool": stop.tool, "kind": stop.kind, "thread": thread_id, "call_id": call_id}
+            call = _written(armed.membrane, why=stop.code, advice=stop.why, **told)
+            armed.loop.call_soon_threadsafe(armed.spawn, call)
+        raise ToolStopped(f"{stop.tool} was not run: {stop.why}")
+
+    async def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
+        """Report what a stock agent's call returned: a message whose status says error is a failure."""
+        if isinstance(output, ToolMessage) and output.status == "error":
+            await self._report(run_id, executed=False, detail=output.text)
+        else:
+            result = plain(output.content) if isinstance(output, ToolMessage) else None
+            await self._report(run_id, executed=True, result=result)
+
+    async def on_tool_error(
+        self,
+        error: BaseException,
+        *,
+        run_id: UUID,
+        **kwargs: Any,  # noqa: ARG002 - as above
+    ) -> None:
+        """Report that a stock agent's call failed."""
+        if isinstance(error, GraphBubbleUp):
+            self._runs.pop(run_id, None)  # it asks a question of its own and goes on later
+            return
+        await self._report(run_id, executed=False, detail=f"{type(error).__name__}: {error}")
+
+    async def _report(self, run_id: UUID, **what: Any) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is None:
+            return
+        seat, permit = run
+        call = report_call(seat, permit.action.id, **what)
+        if asyncio.get_running_loop() is seat.loop:
+            await call
+        else:  # a synchronous run, which may be holding that very loop
+            armed = next((each for each in self._armed if each.loop is seat.loop), None)
+            seat.loop.call_soon_threadsafe(armed.spawn if armed else seat.loop.create_task, call)
+
+
+async def report_call(seat: Seat, action_id: str, **what: Any) -> None:
+    """Report what became of a call. If that cannot be written, its receipt becomes unknown in time."""
+    try:
+        await seat.membrane.report(action_id, **what)
+    except MembraneError:
+        log.exception("what became of a call could not be reported", action=action_id)
+
+
+async def _written(membrane: Membrane, **what: Any) -> None:
+    try:
+        await membrane.guarding.stopped(**what)
+    except MembraneError:
+        log.exception("a stopped tool could not be written down", **what)
+
+
+def _gated(membrane: Membrane, name: str) -> bool:
+    policy = membrane.policy
+    return policy.strictest(policy.kind_of_tool(name)) >= Tier.ASYNC_APPROVAL
+
+
+class _Start:
+    """One start of a tool in a hosted run, its arguments as the tool reads them."""
+
+    def __init__(self, seat: Seat, tool: str, call_id: str | None, given: dict[str, Any] | str) -> None:
+        self._seat, self._tool, self._call_id = seat, tool, call_id
+        self._kind, self._given = seat.kind_of_tool(tool), given
+        self._unread: str | None = None
+        self._args: dict[str, Any] = {}
+        try:
+            found = _starting_tool(tool)
+            self._args = read_text(found, given) if isinstance(given, str) else read_args(found, given)
+        except BadAction as bad:
+            self._unread = str(bad)
+
+    def permit(self) -> Permit | None:
+        """Return the permit that this start uses; None where there is none."""
+        return self._seat.permits.take(self._tool, self._kind, self._call_id, self._same)
+
+    def why_stopped(self) -> Stop:
+        """Return why there is none."""
+        alike = self._seat.permits.like(self._tool, self._kind, self._call_id)
+        if self._unread is not None:
+            return Stop(self._tool, self._kind, self._unread, "arguments unread")
+        if used := next((each for each in alike if self._same(each)), None):
+            return Stop(self._tool, self._kind, already_used(used), "claim used")
+        if self._call_id is not None and any(each.call_id == self._call_id for each in alike):
+            return Stop(self._tool, self._kind, ARGS_CHANGED, "arguments changed")
+        tier = self._seat.membrane.policy.strictest(self._kind)
+        return Stop(self._tool, self._kind, not_asked(self._kind, tier), "no claim")
+
+    def _same(self, permit: Permit) -> bool:
+        """Whether this starts with exactly the arguments that a permit is for."""
+        digest = permit.action.args_digest
+        # An earlier release asked about what the call was sent with.
+        args = self._given if is_version_1(digest) and isinstance(self._given, dict) else self._args
+        try:
+            action = Action.of(permit.action.kind, args, agent=permit.action.agent)
+        except BadAction:
+            return False
+        return self._unread is None and self._seat.membrane.digest_fits(digest, action)
+
+
+_STARTS = {BaseTool.run.__code__, BaseTool.arun.__code__}
+
+
+def _starting_tool(name: str) -> BaseTool:
+    """Return the tool whose start this is: LangChain tells callbacks its name alone, so the caller is read.
+
+    Raises BadAction where nothing of LangChain's own starts it.
+    """
+    frame = sys._getframe()  # noqa: SLF001 - the tool is nowhere else
+    while frame is not None and frame.f_code not in _STARTS:
+        frame = frame.f_back  # type: ignore[assignment]
+    tool = frame.f_locals.get("self") if frame is not None else None
+    if not isinstance(tool, BaseTool) or tool.name != name:
+        raise BadAction("it is not started by LangChain's own BaseTool.run, so its arguments cannot be read")
+    return tool
+
+
+GUARD = ToolGuard()
+"""The one guard of this process. Importing this module registers it; a host arms it."""
+
+register_configure_hook(
+    ContextVar("membrane_tool_guard", default=GUARD),  # a default holds in every context, fresh ones too
+    inheritable=True,
+    handle_class=ToolGuard,
+)

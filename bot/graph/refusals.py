@@ -1,0 +1,61 @@
+"""Why the guard stopped a tool, in words that say how to gate it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.record import ActionRecord
+from bot.domain.review import ActionState
+from bot.domain.risk import Tier
+from bot.graph.execution import NOT_KNOWN
+from bot.graph.permits import Permit
+
+HOW_TO_GATE = (
+    "Give the agent that calls it MembraneMiddleware() of its own: each sub-agent has its own list of "
+    "middleware, and Deep Agents' general-purpose one has none of the main agent's. Or call it in the effect "
+    "of a gate (bot.graph.add_gate)"
+)
+NO_RUN = (
+    "no hosted run is known here, so nobody could be asked. Start the graph's threads through the bot, and "
+    "run threads, pools and executors of your own with contextvars.copy_context()"
+)
+
+
+ARGS_CHANGED = (
+    "its arguments are not the ones that its claim is for: something changed them after they were ruled. "
+    "List what changes arguments before MembraneMiddleware()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A start that was refused. `why` is for the model and the admins, `code` for the journal."""
+
+    tool: str
+    kind: str
+    why: str
+    code: str = "no run"
+
+
+def not_asked(kind: str, tier: Tier) -> str:
+    """Return what is said where no claim was made for a call."""
+    return f"the policy can rule {kind} tier {int(tier)}, and nobody was asked. {HOW_TO_GATE}"
+
+
+def already_used(permit: Permit) -> str:
+    """Return what is said where a call's claim has had its start."""
+    if permit.action.state is not ActionState.RUNNING or not permit.starts:
+        return what_became(permit.action)
+    return (
+        "it has started already, and one claim admits one start; take the retry away, or declare the kind "
+        f"{permit.action.kind} `idempotent: true`"
+    )
+
+
+def what_became(action: ActionRecord) -> str:
+    """Return what a model is told of a call that was started by an earlier attempt."""
+    if action.state is ActionState.EXECUTED:
+        return f"this was executed already, by an earlier attempt, with the result: {action.result}"
+    if action.state is ActionState.FAILED:
+        return f"this was started already, by an earlier attempt, and failed: {action.detail}"
+    return NOT_KNOWN

@@ -1,0 +1,62 @@
+"""The tools of a hosted graph by name, through which the host reads what stock agents ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from bot.domain.action import MAX_DESCRIPTION, Action
+from bot.domain.record import ThreadRecord
+from bot.errors import BadAction
+from bot.graph.arguments import Unfit, read_args
+from bot.graph.payload import action_of
+
+KindOfTool = Callable[[str], str]
+SAME_ID = (
+    "several calls of this message have the id {id}, so their answers could not be told apart; give each "
+    "call an id of its own"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """The tools that can be seen in a graph. `complete` says that its agents can have no others by name."""
+
+    tools: Mapping[str, Sequence[BaseTool]] = field(default_factory=dict)
+    complete: bool = False
+
+    def action(
+        self, request: Mapping[str, Any], thread: ThreadRecord, kind_of_tool: KindOfTool, *, own: bool
+    ) -> Action:
+        """Return the action that a tool call is, its arguments as its tool reads them.
+
+        `own` says that an agent in the graph made the call, and not one that a tool hides: a tool that is
+        not there does not exist. Raises Unfit with what the model is told as a ToolNode would tell it, or
+        BadAction where it cannot be put before a person.
+        """
+        name = str(request.get("name"))
+        description = str(request.get("description") or "")
+        if description.endswith(f"Tool: {name}\nArgs: {request.get('args')}"):
+            description = ""  # LangChain's default text only repeats the arguments, which the card shows
+        proposal = {
+            "kind": kind_of_tool(name),
+            "args": self._args(name, request.get("args"), own=own),
+            "description": description[:MAX_DESCRIPTION] or None,
+        }
+        return action_of(proposal, thread)
+
+    def _args(self, name: str, given: Any, *, own: bool) -> Any:
+        found = self.tools.get(name, ())
+        if not found and own and self.complete:
+            raise Unfit(f"{name} is not a valid tool, try one of {sorted(self.tools)}")
+        if not isinstance(given, dict) or not found:
+            return given
+        read = [read_args(tool, given) for tool in found]
+        if any(each != read[0] for each in read):
+            raise BadAction(
+                f"the graph has several tools named {name}, which read these arguments differently"
+            )
+        return read[0]
