@@ -18,8 +18,6 @@ RETRY_AFTER_S = (5.0, 30.0, 180.0)
 """How long a failed thread is left alone before each retry that the host makes by itself."""
 BY_ITSELF = "the bot"
 """In whose name those retries are journalled."""
-MOST_NOTICES = 20
-"""An outage stalls many threads at once: the people of more than so many a day are told by the admins."""
 
 
 class Stalling:
