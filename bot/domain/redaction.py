@@ -9,7 +9,7 @@ agent over HTTP, and a hosted graph in its own saved state, which is sealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -33,8 +33,10 @@ REDACTED = Redacted("redacted")
 _Path = tuple[str, ...]
 
 
-def redact(args: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """Return a copy of the arguments in which what stands at the paths is REDACTED.
+def redact(
+    args: Mapping[str, Any], paths: Iterable[str], put: Callable[[Any], Any] = lambda _: REDACTED
+) -> dict[str, Any]:
+    """Return a copy of the arguments in which what stands at the paths is REDACTED, or what `put` makes.
 
     In a path `customer.ssn`, each dot goes down into a mapping; a list on the way stands for each of its
     items. An argument whose own name has dots in it is met too. What is neither where a path goes on, such as
@@ -42,22 +44,22 @@ def redact(args: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
     """
     redacted: dict[str, Any] = dict(args)
     for path in paths:
-        redacted = _without(redacted, tuple(path.split(".")))
+        redacted = _without(redacted, tuple(path.split(".")), put)
     return redacted
 
 
-def _without(value: Any, path: _Path) -> Any:
+def _without(value: Any, path: _Path, put: Callable[[Any], Any]) -> Any:
     if not path:
-        return REDACTED
+        return put(value)
     if isinstance(value, list | tuple):
-        return [_without(item, path) for item in value]
+        return [_without(item, path, put) for item in value]
     if not isinstance(value, Mapping):
-        return value if value is None else REDACTED
+        return value if value is None else put(value)
     changed = dict(value)
     for length in range(1, len(path) + 1):
         name = ".".join(path[:length])
         if name in changed:
-            changed[name] = _without(changed[name], path[length:])
+            changed[name] = _without(changed[name], path[length:], put)
     return changed
 
 
@@ -74,18 +76,26 @@ def _kept(value: Any) -> Any:
     return value
 
 
-def withheld(action: Action, paths: tuple[str, ...]) -> Action:
+def withheld(
+    action: Action, paths: tuple[str, ...], put: Callable[[Any], Any] = lambda _: REDACTED
+) -> Action:
     """Return an action as it may be kept and shown. Its digest is to be made of the one that came in.
 
-    Copies of a redacted value in the agent's own description are cut out too.
+    Copies of a redacted value in the agent's own description are cut out too. `put` makes what is kept in
+    place of a value; it is never shown.
     """
     if not paths:
         return action
-    args = redact(action.args, paths)
-    canonical = orjson.dumps(args, option=orjson.OPT_SORT_KEYS)
-    return replace(
-        action, args=args, canonical=canonical, description=scrub(action.description, action.args, paths)
-    )
+    canonical = orjson.dumps(redact(action.args, paths, put), option=orjson.OPT_SORT_KEYS)
+    description = scrub(action.description, action.args, paths)
+    return replace(action, args=redact(action.args, paths), canonical=canonical, description=description)
+
+
+def forms(value: Any) -> set[str]:
+    """Return each text that a redacted value, or one inside it, may stand as in other text."""
+    return {form for leaf in _at(value, ()) for form in _forms(leaf)} | {
+        form for leaf in _in_text(value, ()) for form in _forms(leaf)
+    }
 
 
 def scrub(value: Any, args: Mapping[str, Any], paths: Iterable[str]) -> Any:
@@ -127,8 +137,10 @@ def _at(value: Any, path: _Path) -> Iterator[Any]:
             yield from _in_text(value, path)
 
 
-def _in_text(text: str, path: _Path) -> Iterator[Any]:
+def _in_text(text: Any, path: _Path) -> Iterator[Any]:
     """What stands at a path of an object that was sent as text."""
+    if not isinstance(text, str):
+        return
     with suppress(ValueError):
         sent = orjson.loads(text)
         if isinstance(sent, Mapping | list):

@@ -192,7 +192,7 @@ class Parking:
         if not (actions or shapes or is_passing(error)):
             await self.fail(thread, hosted, error, permits)
             return
-        why = _what(error)
+        why = await self._membrane.scrubbed(thread.id, _what(error))
         log.error("a thread is stalled", thread=thread.id, graph=thread.graph, why=why)
         again = again and not any(action.state in CLAIMED for action in actions)
         name = type(error).__name__
@@ -224,7 +224,7 @@ class Parking:
 
         What it had claimed and is not known to have run is asked about: it may have happened.
         """
-        why, name = _what(error), type(error).__name__
+        why, name = await self._membrane.scrubbed(thread.id, _what(error)), type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
         await self._not_known(thread, permits)
         await self._membrane.ended(thread.id, "failed", why, cause=name)

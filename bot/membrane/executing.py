@@ -21,6 +21,7 @@ from bot.membrane.freezing import check_not_frozen
 from bot.membrane.recording import check_cap
 from bot.membrane.reruling import let_under, ruled_now, tightened
 from bot.membrane.resolving import note_restored
+from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, executions, messages, restores, threads, unknowns
 from bot.store.database import Transaction
 
@@ -214,6 +215,7 @@ class Executing:
         """
         core = self._core
         becomes = ActionState.EXECUTED if executed else ActionState.FAILED
+        detail, result = await Scrubbing(core).of_action(action_id, (detail, result))
 
         def work(tx: Transaction) -> Standing:
             now = core.clock()

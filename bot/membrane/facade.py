@@ -24,6 +24,7 @@ from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
 from bot.membrane.resolving import Resolving
 from bot.membrane.restoring import Restoring
+from bot.membrane.scrubbing import Scrubbing
 from bot.membrane.stalling import Stalling
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.timekeeping import Timekeeping
@@ -139,6 +140,10 @@ class Membrane:
     def vault(self, purpose: str) -> Vault:
         """Return what seals values of one purpose, under a key of its own."""
         return Vault(self._core.keyring.current.secret, purpose)
+
+    async def scrubbed(self, thread_id: str, words: str) -> str:
+        """Return words about a thread as they may be kept, logged and shown: without redacted values."""
+        return await Scrubbing(self._core).of_thread(thread_id, words)
 
     @property
     def policy(self) -> Policy:

@@ -17,6 +17,7 @@ from bot.errors import Conflict, NotFound
 from bot.membrane.changes import set_thread
 from bot.membrane.core import Core
 from bot.membrane.interrupts import OPEN, Asked, asked, asked_by, deliver, opened
+from bot.membrane.scrubbing import Scrubbing
 from bot.store import threads
 from bot.store.database import Transaction
 
@@ -97,7 +98,8 @@ class Hosting:
         `state`: running, parked, finished, failed, gone. `stall` writes that it is stalled. Raises NotFound.
         """
         core = self._core
-        await core.db.write(lambda tx: set_thread(tx, thread_id, state, core.clock(), error=error))
+        why = await Scrubbing(core).of_thread(thread_id, error)
+        await core.db.write(lambda tx: set_thread(tx, thread_id, state, core.clock(), error=why))
         core.bells.messages.set()  # the host's own bell rings when the thread's task has ended
 
     async def due(self, limit: int) -> tuple[list[InterruptRecord], list[ThreadRecord]]:

@@ -25,6 +25,7 @@ from bot.membrane.changes import (
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.executing import MAY_START
 from bot.membrane.recording import record
+from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, restores, reviews, threads
 from bot.store.database import Transaction
 
@@ -179,6 +180,7 @@ class Interrupts:
         `state`: failed or gone; `cause` says in a word why. Raises NotFound.
         """
         core = self._core
+        why = await Scrubbing(core).of_thread(thread_id, why)
 
         def work(tx: Transaction) -> None:
             for each in threads.interrupts_of(tx.connection, thread_id):

@@ -13,6 +13,7 @@ from bot.membrane.bells import wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.recording import record, record_passed
+from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, lines
 from bot.store.database import Transaction
 
@@ -112,6 +113,7 @@ class Proposals:
         Raises NotFound, or Conflict where it has started or ended, or a hosted thread waits for it.
         """
         core = self._core
+        why = await Scrubbing(core).of_action(action_id, why)
 
         def work(tx: Transaction) -> Standing:
             now = core.clock()

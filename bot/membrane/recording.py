@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain.action import Action
 from bot.domain.digest import alternatives
+from bot.domain.fingerprints import written
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import withheld
 from bot.domain.repair import FAR_S
@@ -37,7 +38,7 @@ def record(
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
     same = alternatives(core.keyring, action.kind, action.args)
-    digest, action = same[0], withheld(action, ruling.redact)
+    digest, action = same[0], _withheld(core, action, ruling)
     limits, now = core.policy().limits, core.clock()
     since = now - limits.remember_rejection_s
     if remembered := actions.rejected_since(tx.connection, action.agent, same, since, now + FAR_S):
@@ -69,6 +70,11 @@ def check_cap(tx: Transaction, agent: str, most: int, now: float) -> None:
             f"{TAKEN_BACK_S / 60:.0f} minutes: together as many as the policy lets wait at once; ask later",
             retry_after=RETRY_CAPPED_S,
         )
+
+
+def _withheld(core: Core, action: Action, ruling: Ruling) -> Action:
+    """Return an action as it may be kept: of what the policy redacts, only fingerprints."""
+    return withheld(action, ruling.redact, lambda value: written(core.keyring, value))
 
 
 def _record_remembered(
@@ -111,7 +117,7 @@ def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, *
     """
     brief = core.briefs.of(ruling)
     kept = brief.ruling if ruling.cost_usd is None else replace(brief.ruling, cost_usd=ruling.cost_usd)
-    digest, action = core.digest_of(action), withheld(action, ruling.redact)
+    digest, action = core.digest_of(action), _withheld(core, action, ruling)
     now = core.clock()
     passed = _new(core, action, ruling=kept, digest=digest, now=now, state=ActionState.PASSED, **place)
     freeze = freeze_of(tx.connection, tx.freezes(), Borne.of(passed), now)

@@ -6,7 +6,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Float, Integer, Row, and_, bindparam, cast, func, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Integer,
+    Row,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord
@@ -67,6 +80,12 @@ _REJECTED = Prepared(
     .order_by(actions.c.settled_at.desc())
     .limit(1)
 )
+_REDACTED = select(actions.c.args).where(cast(actions.c.args, String).like("%redacted %"))
+_ITS_THREAD = select(actions.c.thread_id).where(actions.c.id == bindparam("action_id")).scalar_subquery()
+_KEPT_BESIDE = Prepared(
+    _REDACTED.where(or_(actions.c.id == bindparam("action_id"), actions.c.thread_id == _ITS_THREAD))
+)
+_KEPT_IN_THREAD = Prepared(_REDACTED.where(actions.c.thread_id == bindparam("thread_id")))
 _UNDIGESTED = and_(literally(actions.c.tier, int(Tier.ASYNC_REVIEW)), actions.c.digest_id.is_(None))
 _OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
 _TO_DIGEST = Prepared(update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest")))
@@ -237,6 +256,16 @@ def rerule(connection: Connection, action_id: str, ruling: Ruling) -> None:
         "cost": ruling.cost_usd,
     }
     _RERULE.changed(connection, values)
+
+
+def kept_beside(connection: Connection, action_id: str) -> list[str]:
+    """Return arguments with something redacted, as they are kept, of an action and all in its thread."""
+    return [row.args.decode() for row in _KEPT_BESIDE.all(connection, {"action_id": action_id})]
+
+
+def kept_in_thread(connection: Connection, thread_id: str) -> list[str]:
+    """Return arguments with something redacted, as they are kept, of the actions in a thread."""
+    return [row.args.decode() for row in _KEPT_IN_THREAD.all(connection, {"thread_id": thread_id})]
 
 
 def rejected_since(

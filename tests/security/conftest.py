@@ -123,7 +123,8 @@ class Scene:
             "data": self.data,
             "policy": policy,
             "port": 0,
-            "graphs": f"till={graphs.__file__}:till,clerk={graphs.__file__}:clerk",
+            "graphs": f"till={graphs.__file__}:till,clerk={graphs.__file__}:clerk,"
+            f"curious={graphs.__file__}:curious",
             "sweep_s": 0.1,
         }
         async with Bot(Settings.model_validate(given)) as self.bot:

@@ -7,12 +7,15 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
 
 from bot.graph import Execution, gate_graph
 from tests.integration.graph.scripted import ScriptedModel
 from tests.security.effects import done
 
 CARD, SSN = "4242424242424242", "078-05-1120"
+FAILS = 13
 ARGS: dict[str, Any] = {"amount": 9, "card_number": CARD, "customer": {"name": "Bo", "ssn": SSN}}
 
 
@@ -28,7 +31,9 @@ def charge_card(run: Execution) -> dict[str, Any]:
 def charge(amount: float, card_number: str, customer: dict[str, Any]) -> str:
     """Charge a card."""
     done.append({"amount": amount, "card_number": card_number, "customer": customer})
-    return "charged"
+    if amount == FAILS:
+        raise RuntimeError(f"the bank declined {card_number} of {customer['ssn']}")
+    return f"charged {card_number} of {customer}"
 
 
 _ASKED: Any = {
@@ -38,9 +43,28 @@ _ASKED: Any = {
     }
 }
 
+
+def ask(state: MessagesState) -> dict[str, Any]:
+    """Ask what no host knows, with what nobody may see in the question."""
+    return {"messages": [("user", str(interrupt({"question": f"send a receipt for {CARD} to {SSN}?"})))]}
+
+
 till = gate_graph(charge_card).compile()
 clerk = create_agent(
-    ScriptedModel(scripts={f"charge {CARD}": [[("charge", ARGS)], "charged"]}),
+    ScriptedModel(
+        scripts={
+            f"charge {CARD}": [[("charge", ARGS)], "charged"],
+            "fail": [[("charge", {**ARGS, "amount": FAILS})], "not charged"],
+        }
+    ),
     tools=[charge],
     middleware=[HumanInTheLoopMiddleware(_ASKED)],
+)
+curious = (
+    StateGraph(MessagesState)
+    .add_node("clerk", clerk)
+    .add_node("ask", ask)
+    .add_edge(START, "clerk")
+    .add_edge("clerk", "ask")
+    .compile()
 )

@@ -147,6 +147,65 @@ async def test_of_an_effect_that_fails(scene: Scene, agent: httpx2.AsyncClient) 
     nowhere(scene)
 
 
+async def test_of_a_stock_tool_that_repeats_it(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    given = {"messages": [{"role": "user", "content": f"charge {CARD}"}]}
+    thread = (await agent.post("/v1/threads", json={"graph": "clerk", "input": given})).json()
+    await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
+    settled = await threads_action(agent, thread, "executed")
+    assert settled["result"] == "charged redacted of {'name': 'Bo', 'ssn': 'redacted'}"
+    nowhere(scene)
+
+
+async def test_of_a_stock_tool_that_fails(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    """And of the thread that fails by it, which the admins are told of."""
+    given = {"messages": [{"role": "user", "content": "fail"}]}
+    thread = (await agent.post("/v1/threads", json={"graph": "clerk", "input": given})).json()
+    await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
+    failed = await threads_action(agent, thread, "failed")
+    assert failed["detail"] == "RuntimeError: the bank declined redacted of redacted"
+
+    async def told() -> Json | None:
+        found: Json = (await agent.get(f"/v1/threads/{thread['id']}")).json()
+        return found if found["error"] else None
+
+    stands = await eventually(told, "why the thread failed")
+    assert "the bank declined redacted" in stands["error"]
+    nowhere(scene)
+
+
+async def test_of_a_question_that_no_host_knows(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    given = {"messages": [{"role": "user", "content": f"charge {CARD}"}]}
+    thread = (await agent.post("/v1/threads", json={"graph": "curious", "input": given})).json()
+    await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
+
+    async def ended() -> Json | None:
+        found: Json = (await agent.get(f"/v1/threads/{thread['id']}")).json()
+        return found if found["error"] else None
+
+    await eventually(ended, "that the question cannot be answered")
+    nowhere(scene)
+
+
+async def test_of_what_an_agent_over_http_says_later(scene: Scene, agent: httpx2.AsyncClient) -> None:
+    """In a report, whatever its shape, and in why an action is withdrawn."""
+    said = {"text": f"card={CARD}.", CARD: [CARD, int(CARD), {"ssn": f"<{SSN}>"}]}
+    for receipt, more in (("executed", {"result": said}), ("failed", {"detail": f"declined: {CARD}/{SSN}"})):
+        asked = await propose(agent, "card.charge", {**ARGS, "amount": len(receipt)})
+        await scene.click(asked, CLEO, "approve")
+        await standing(agent, asked, wait=20)
+        url = f"/v1/actions/{asked['id']}"
+        await agent.post(f"{url}/claim", json={"args_digest": asked["args_digest"]})
+        answer = (await agent.post(f"{url}/report", json={"receipt": receipt, **more})).json()
+        if receipt == "executed":
+            told = {"text": "card=redacted.", "redacted": ["redacted", "redacted", {"ssn": "<redacted>"}]}
+            assert answer["result"] == told
+        else:
+            assert answer["detail"] == "declined: redacted/redacted"
+    taken = await propose(agent, "card.charge", ARGS)
+    await agent.post(f"/v1/actions/{taken['id']}/withdraw", json={"why": f"{CARD} is stolen"})
+    nowhere(scene)
+
+
 async def test_what_was_redacted_is_still_bound(scene: Scene, agent: httpx2.AsyncClient) -> None:
     """An approval of one card number is no approval of another, though both look the same."""
     asked = await propose(agent, "card.charge", ARGS)
