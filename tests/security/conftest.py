@@ -79,6 +79,7 @@ actions:
 graphs:
   till: {agents: [till-agent]}
   clerk: {agents: [till-agent]}
+  curious: {agents: [till-agent]}
 """
 
 
