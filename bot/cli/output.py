@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
@@ -11,6 +12,10 @@ from typing import Any
 
 import click
 
+from bot.domain.scripts import oddities, unseen_belongs
+
+_ESCAPES = re.compile(r"\\[nrtbf]")
+"""Escapes of JSON, whose letter is none of the word behind it."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
@@ -38,9 +43,16 @@ def _plain(value: Any) -> Any:
 
 
 def safe(value: Any) -> str:
-    """Return one line in which every character can be seen: an agent may have written it."""
+    """Return one line in which every character can be seen for what it is: an agent may have written it."""
     text = "-" if value is None or value == "" else str(value)
-    return "".join(char if char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in text)
+    odd = oddities(_ESCAPES.sub("  ", text))
+    drawn = []
+    for at, char in enumerate(text):
+        plain = char.isprintable() or (not char.isascii() and unseen_belongs(text, at))
+        named = f"⟨{odd.scripts[at]}⟩" if at in odd.scripts else ""
+        marked = not plain or at in odd.places or char == "⟨"
+        drawn.append(f"{named}⟨U+{ord(char):04X}⟩" if marked else f"{named}{char}")
+    return "".join(drawn) + (f"⟨{odd.scripts[len(text)]}⟩" if len(text) in odd.scripts else "")
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

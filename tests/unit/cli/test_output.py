@@ -44,6 +44,10 @@ def test_instants_are_utc() -> None:
 def test_what_cannot_be_seen_is_written_out() -> None:
     assert output.safe("a\nb\x1b[2Jc\u202ed") == "a⟨U+000A⟩b⟨U+001B⟩[2Jc⟨U+202E⟩d"
     assert output.safe("straße, 東京") == "straße, 東京"
+    assert output.safe("cust\u043emers") == "cust⟨U+043E⟩mers"
+    assert output.safe("\u0441\u043e ⟨x⟩") == "\u0441\u043e⟨Cyrillic⟩ ⟨U+27E8⟩x⟩"
+    assert output.safe('"перевод\\nфам"') == '"перевод\\nфам"'
+    assert output.safe("می\u200cخواهم 👩\u200d💻") == "می\u200cخواهم 👩\u200d💻"
     assert output.safe(None) == output.safe("") == "-"
 
 
