@@ -35,7 +35,7 @@ from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, load, policy_at_start
 from bot.prints import printed_to_log
 from bot.reloads import Reloads
-from bot.secret import newest, secret_of
+from bot.secret import keyring_of, written
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
 from bot.stopping import EXIT_S, end_after, on_signal
@@ -89,7 +89,7 @@ class Bot:
         load(settings.policy)  # what is wrong with it is said before the database is touched
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
-        secret = secret_of(settings, await db.read(newest))
+        keyring = keyring_of(settings, await db.read(written))
         policy, source = await self._policy(db)
         self._in_force = in_force = PolicyInForce(policy)
         door = self._stack.enter_context(_bound(settings.host, settings.port))
@@ -99,7 +99,7 @@ class Bot:
             db,
             lambda: in_force.current,
             slack.people,
-            secret=secret,
+            secret=keyring,
             clock=self._clock,
             intake=Intake(int(settings.agent_mb_a_day * MB), self._disk.trouble),
         )
@@ -201,6 +201,7 @@ class Bot:
                 "freezes": (membrane.freezes_due, every_s),
                 "unknown": (membrane.unknown_due, 5 * every_s),
                 "digest": (membrane.digest_due, every_s),
+                "reseal": (membrane.reseal, 5 * every_s),
                 "threads": (self.host.sweep, 5 * every_s),
                 "audit": (membrane.audit, 10 * every_s),
                 "lateness": (self.slack.look_out, 5 * every_s),

@@ -32,7 +32,8 @@ def backup(*, file: Path, with_secret: bool, as_json: bool) -> None:
       3. mkdir -m 700 .membrane && tar -xf FILE -C .membrane
       4. give it the secret it was written with: MEMBRANE_SECRET, or
          cp .membrane.old/secret .membrane/ (in the backup if made with --with-secret);
-         what hosted threads keep is sealed with it, and no bot starts under another
+         what hosted threads keep is sealed with it, and no bot starts under another.
+         After a rotation the older key has to be in it still
       5. cp .membrane.old/journal.head .membrane/, if it is there
       6. membrane journal verify --anchor …, then membrane run
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "threads": ("bot.cli.threads", "threads_group", "See hosted threads, and set going what stands still."),
     "reviews": ("bot.cli.reviews", "reviews_group", "See what waits for a person, and what became of it."),
     "journal": ("bot.cli.journal", "journal_group", "Read, verify and export the record, prune what passed."),
+    "secret": ("bot.cli.secrets", "secret_group", "Rotate the bot's secret, see what needs an older one."),
     "freeze": ("bot.cli.freezes", "freeze", "Stop an agent, a kind, a graph, or all: nothing of it starts."),
     "thaw": ("bot.cli.freezes", "thaw", "End a freeze."),
     "backup": ("bot.cli.backup", "backup", "Copy both databases into one file, beside a running bot."),

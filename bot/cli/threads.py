@@ -19,7 +19,7 @@ from bot.cli.output import json_option, print_facts, print_json, print_table, sa
 from bot.domain.record import ActionRecord, Cause, Stall, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import MembraneError, NotFound
 from bot.membrane import Operating, Vault
-from bot.secret import newest, secret_of
+from bot.secret import keyring_of, written
 from bot.settings import load
 from bot.store import actions, reviews, stalls, threads
 from bot.store.database import Database
@@ -257,7 +257,7 @@ def _operate(work: Callable[[Operating, Database], Awaitable[T]]) -> T:
         raise MembraneError(f"there is no database {chosen.database}; set MEMBRANE_DATA to the bot's folder")
 
     async def run(db: Database) -> T:
-        secret = secret_of(chosen, await db.read(newest))
-        return await work(Operating(db, Vault(secret, "rows"), time.time), db)
+        keyring = keyring_of(chosen, await db.read(written))
+        return await work(Operating(db, Vault(keyring, "rows"), time.time), db)
 
     return change(run)

@@ -14,6 +14,7 @@ from bot.membrane.interrupts import OPEN, Asked, Call, Interrupts, Parked
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.proposals import Proposals
+from bot.membrane.resealing import sealed_under
 from bot.membrane.resolving import Resolving
 from bot.membrane.stalling import BY_ITSELF, RETRY_AFTER_S, Operating, Stalling
 from bot.membrane.sweeping import Sweeping
@@ -54,5 +55,6 @@ __all__ = [
     "Vault",
     "fits",
     "new_id",
+    "sealed_under",
     "wait_for",
 ]

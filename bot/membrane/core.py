@@ -117,7 +117,7 @@ class Core:
     vault: Vault = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vault", Vault(self.keyring.current.secret, "rows"))
+        object.__setattr__(self, "vault", Vault(self.keyring, "rows"))
 
     def digest_of(self, action: Action) -> str:
         """Return the keyed args digest of an action."""

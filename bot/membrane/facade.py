@@ -22,6 +22,7 @@ from bot.membrane.interrupts import Interrupts
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
 from bot.membrane.proposals import Proposals
+from bot.membrane.resealing import Resealing
 from bot.membrane.resolving import Resolving
 from bot.membrane.restoring import Restoring
 from bot.membrane.scrubbing import Scrubbing
@@ -99,6 +100,8 @@ class Membrane:
         self.freezes = Freezes(db, clock)
         self.freezes_due = Freezing(core, self.admins).freezes_due
 
+        self.reseal = Resealing(core).reseal
+
         self.timekeeping = Timekeeping(core, self.admins)
         self.audit = Auditing(core, self.admins, self.timekeeping).audit
 
@@ -139,7 +142,7 @@ class Membrane:
 
     def vault(self, purpose: str) -> Vault:
         """Return what seals values of one purpose, under a key of its own."""
-        return Vault(self._core.keyring.current.secret, purpose)
+        return Vault(self._core.keyring, purpose)
 
     async def scrubbed(self, thread_id: str, words: str) -> str:
         """Return words about a thread as they may be kept, logged and shown: without redacted values."""

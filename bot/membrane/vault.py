@@ -2,7 +2,7 @@
 
 AES-256-GCM under a key of its own for each purpose, derived (HKDF-SHA256) from the bot's secret, with a
 random nonce each time, which is safe for 2^32 values a key. What was changed, moved to another place or
-sealed under another secret does not open.
+sealed under a secret that is not there does not open.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import binascii
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -25,31 +26,64 @@ from bot.errors import StoreError
 
 NONCE = 12
 """Bytes of a nonce."""
+MARK = b"\x00mk2"
+"""What a sealed value begins with that names its key. A nonce begins so once in 2^32 values."""
+HEAD = len(MARK) + 4
+"""Bytes of the mark and the key's id."""
 KEY = "sealed"
 """The one key of a sealed JSON object."""
 
 
-class Vault:
-    """Seals and opens values of one purpose."""
+def key_of(sealed: bytes) -> bytes | None:
+    """Return the id of the key that a value is sealed under; None where it does not say."""
+    return sealed[len(MARK) : HEAD] if sealed.startswith(MARK) else None
 
-    def __init__(self, secret: bytes, purpose: str) -> None:
-        key = HKDF(SHA256(), 32, salt=None, info=f"checkpoint-membrane {purpose}".encode()).derive(secret)
-        self._cipher = AESGCM(key)
+
+def _opened(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
+    return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place)
+
+
+class Vault:
+    """Seals values of one purpose under the current key of a ring, and opens those of its older keys too.
+
+    A sealed value begins with MARK and the id of its key. Before keys had ids it began with its nonce: what
+    opens in no other way is tried as one of those.
+    """
+
+    def __init__(self, keyring: Keyring, purpose: str) -> None:
+        info = f"checkpoint-membrane {purpose}".encode()
+        self._ciphers = {
+            bytes.fromhex(key.id): AESGCM(HKDF(SHA256(), 32, salt=None, info=info).derive(key.secret))
+            for key in keyring.keys
+        }
+        self._current = bytes.fromhex(keyring.current.id)
 
     def seal(self, plain: bytes, place: str = "") -> bytes:
         """Return it sealed. It opens only at the same `place`, such as the id of its row."""
-        nonce = os.urandom(NONCE)
-        return nonce + self._cipher.encrypt(nonce, plain, place.encode())
+        head, nonce = MARK + self._current, os.urandom(NONCE)
+        return head + nonce + self._ciphers[self._current].encrypt(nonce, plain, head + place.encode())
 
     def open(self, sealed: bytes, place: str = "") -> bytes:
         """Return what was sealed at this place. Raises StoreError for anything else."""
-        try:
-            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
-        except (InvalidTag, ValueError) as error:
-            raise StoreError(
-                f"what is sealed{f' at {place}' if place else ''} does not open: it was changed, or sealed "
-                "under another MEMBRANE_SECRET; restore the one it was written with"
-            ) from error
+        key_id = key_of(sealed)
+        head = sealed[:HEAD] if key_id is not None else b""
+        if (cipher := self._ciphers.get(key_id or b"")) is not None:
+            with suppress(InvalidTag, ValueError):
+                return _opened(cipher, sealed[HEAD:], head + place.encode())
+        for cipher in self._ciphers.values():
+            with suppress(InvalidTag, ValueError):
+                return _opened(cipher, sealed, place.encode())
+        under = "another MEMBRANE_SECRET"
+        if key_id is not None and key_id not in self._ciphers:
+            under = f"the key {key_id.hex()}, which is not there"
+        raise StoreError(
+            f"what is sealed{f' at {place}' if place else ''} does not open: it was changed, or sealed under "
+            f"{under}; restore the one it was written with (MEMBRANE_SECRET, or MEMBRANE_SECRET_OLD)"
+        )
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether it is sealed under the current key."""
+        return key_of(sealed) == self._current
 
     def seal_json(self, value: Any, place: str) -> dict[str, Any]:
         """Return plain JSON, sealed, as a JSON object."""
@@ -57,14 +91,27 @@ class Vault:
 
     def open_json(self, sealed: dict[str, Any], place: str) -> dict[str, Any]:
         """Return what `seal_json` sealed at this place. Raises StoreError for anything else."""
-        try:
-            data = base64.b64decode(sealed[KEY], validate=True)
-        except (KeyError, TypeError, binascii.Error) as error:
-            raise StoreError(
-                f"what should be sealed at {place} is not; somebody changed the database"
-            ) from error
-        value: dict[str, Any] = orjson.loads(self.open(data, place))
+        value: dict[str, Any] = orjson.loads(self.open(_bytes(sealed, place), place))
         return value
+
+    def sealed_anew(self, sealed: dict[str, Any], place: str) -> dict[str, Any] | None:
+        """Return the same value sealed under the current key; None if it is. Raises StoreError."""
+        data = _bytes(sealed, place)
+        if self.is_current(data):
+            return None
+        return {KEY: base64.b64encode(self.seal(self.open(data, place), place)).decode()}
+
+
+def named_key(sealed: dict[str, Any]) -> str:
+    """Return the id of the key that a sealed JSON object names; "" where it names none."""
+    return (key_of(_bytes(sealed, "its row")) or b"").hex()
+
+
+def _bytes(sealed: dict[str, Any], place: str) -> bytes:
+    try:
+        return base64.b64decode(sealed[KEY], validate=True)
+    except (KeyError, TypeError, binascii.Error) as error:
+        raise StoreError(f"what should be sealed at {place} is not; somebody changed the database") from error
 
 
 def fits(keyring: Keyring, kept: Iterable[ActionRecord]) -> bool:

@@ -41,6 +41,11 @@ def long_enough(value: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def each_long_enough(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """Refuse secrets that could be guessed."""
+    return tuple(long_enough(value) for value in values)
+
+
 def slack_url(value: str) -> str:
     """Refuse a URL to which a token may not be sent; end it in a slash, as slack-sdk needs it."""
     scheme, _, rest = value.partition("://")

@@ -1,9 +1,13 @@
-"""The generated key of the args digests: one file in the data folder, for the bot's user alone."""
+"""The generated keys of the args digests: one file in the data folder, for the bot's user alone.
+
+One key a line. The first is in use; the others are older, and are kept while something still needs them.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,34 +15,58 @@ from bot.errors import SettingsError
 from bot.settings.checks import SECRET_LENGTH
 
 
-def read_or_generate(path: Path) -> bytes:
-    """Return the key in this file, generating it the first time.
+def read_or_generate(path: Path) -> tuple[bytes, ...]:
+    """Return the keys in this file, the current one first; generate one the first time.
 
     Raises SettingsError if the file cannot be used, has been cut short, or is open to other users.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            _generate(path)
+            _write(path, [new_key()], replace=False)
         shared = path.stat().st_mode & 0o077
-        key = path.read_bytes().strip()
+        keys = tuple(path.read_bytes().split())
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; MEMBRANE_DATA names the folder") from error
     if shared:
         raise SettingsError(f"{path} can be read by other users; run chmod 600 {path}")
-    if len(key) < SECRET_LENGTH:
+    if not keys or any(len(key) < SECRET_LENGTH for key in keys):
         raise SettingsError(f"{path} has been cut short; restore it, or what was approved no longer matches")
-    return key
+    return keys
 
 
-def _generate(path: Path) -> None:
-    """Write a new key. The link makes it appear whole, and from one writer only."""
+def new_key() -> bytes:
+    """Return a key of 256 random bits, as text."""
+    return secrets.token_hex(32).encode()
+
+
+def write(path: Path, keys: Sequence[bytes]) -> None:
+    """Replace the keys in this file, the current one first: all of them at once, or none.
+
+    Raises SettingsError where that cannot be done.
+    """
+    try:
+        _write(path, keys, replace=True)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}; nothing was changed") from error
+
+
+def _write(path: Path, keys: Sequence[bytes], *, replace: bool) -> None:
+    """Write keys, one a line. The file appears whole, and a new one from one writer only."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(b"\n".join(keys))
         file.flush()
         os.fsync(descriptor)
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    if replace:
+        draft.replace(path)
+    else:
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

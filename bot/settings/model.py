@@ -9,12 +9,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.domain.digest import Keyring
 from bot.domain.risk import Tier
 from bot.errors import SettingsError
 from bot.settings import keyfile
 from bot.settings.checks import (
     SECRET_LENGTH,
     Network,
+    each_long_enough,
     graph_names,
     long_enough,
     lower,
@@ -87,6 +89,13 @@ class Settings(BaseSettings):
         None,
         description=f"the key of the args digests, at least {SECRET_LENGTH} characters; where it is not set, "
         "one is generated into the data folder",
+    )
+    secret_old: Annotated[
+        tuple[SecretStr, ...], NoDecode, BeforeValidator(split), AfterValidator(each_long_enough)
+    ] = Field(
+        (),
+        description="earlier values of MEMBRANE_SECRET that something still needs, separated by commas; "
+        "`membrane secret status` says which",
     )
     host: str = Field("127.0.0.1", min_length=1, description="the address that the HTTP API listens on")
     port: int = Field(
@@ -198,17 +207,27 @@ class Settings(BaseSettings):
         days = {Tier.TRANSPARENT: self.retain_tier_0_days, Tier.ASYNC_REVIEW: self.retain_tier_1_days}
         return {tier: kept * 86400 for tier, kept in days.items()}
 
-    def digest_key(self, *, generate: bool = True) -> bytes:
-        """Return the key of the args digests; generate it into the data folder where none is set.
+    @property
+    def secret_file(self) -> Path:
+        """The file of the generated keys, which MEMBRANE_SECRET takes the place of."""
+        return self.data / "secret"
 
-        Raises SettingsError if its file cannot be used, or is not there and may not be made anew.
+    def keyring(self, *, generate: bool = True) -> Keyring:
+        """Return the keys of the args digests; generate one into the data folder where none is set.
+
+        Raises SettingsError if their file cannot be used, or is not there and may not be generated.
         """
         if self.secret is not None:
-            return self.secret.get_secret_value().encode()
-        path = self.data / "secret"
-        if not generate and not path.exists():
+            given = (self.secret, *self.secret_old)
+            return Keyring.of(*(each.get_secret_value().encode() for each in given))
+        if self.secret_old:
             raise SettingsError(
-                f"{path} is not there, and the database beside it was written under it: put it back, or set "
-                "MEMBRANE_SECRET. Under a new one, nothing that waits or is sealed could be used"
+                "MEMBRANE_SECRET_OLD is set without MEMBRANE_SECRET; set both, or neither: older keys then "
+                f"stand in {self.secret_file}, below the current one"
             )
-        return keyfile.read_or_generate(path)
+        if not generate and not self.secret_file.exists():
+            raise SettingsError(
+                f"{self.secret_file} is not there, and the database beside it was written under it: put it "
+                "back, or set MEMBRANE_SECRET. Under a new one, nothing that waits or is sealed could be used"
+            )
+        return Keyring.of(*keyfile.read_or_generate(self.secret_file))

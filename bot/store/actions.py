@@ -86,7 +86,11 @@ _KEPT_BESIDE = Prepared(
     _REDACTED.where(or_(actions.c.id == bindparam("action_id"), actions.c.thread_id == _ITS_THREAD))
 )
 _KEPT_IN_THREAD = Prepared(_REDACTED.where(actions.c.thread_id == bindparam("thread_id")))
-_UNDIGESTED = and_(literally(actions.c.tier, int(Tier.ASYNC_REVIEW)), actions.c.digest_id.is_(None))
+_UNDIGESTED = and_(
+    literally(actions.c.tier, int(Tier.ASYNC_REVIEW)),
+    actions.c.digest_id.is_(None),
+    ~literally(actions.c.state, ActionState.FROZEN),  # it is named when it has passed
+)
 _OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
 _TO_DIGEST = Prepared(update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest")))
 _STEP = cast(actions.c.proposed_at / bindparam("step", type_=Float), Integer)

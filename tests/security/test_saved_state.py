@@ -15,6 +15,7 @@ import httpx2
 import ormsgpack
 import pytest
 
+from bot.domain.digest import Keyring
 from bot.errors import StoreError
 from bot.graph.saver import open_saver
 from bot.graph.sealing import sealed
@@ -65,7 +66,7 @@ async def test_a_poisoned_checkpoint_runs_nothing(scene: Scene, agent: httpx2.As
 
 def test_even_sealed_poison_is_read_strictly(tmp_path: Path) -> None:
     """Should the secret be lost too, a type that is no message of LangChain's is still not called."""
-    vault = Vault(b"a secret of thirty-two characters", "threads")
+    vault = Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")
     marker = tmp_path / "poisoned"
     sealed = vault.seal(poison(f"touch {marker}"))
 
@@ -80,7 +81,9 @@ def test_even_sealed_poison_is_read_strictly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["msgpack", "json", "pickle", "bytes", "null", "msgpack+aes"])
 def test_what_the_bot_did_not_seal_is_not_read(kind: str) -> None:
     with pytest.raises(StoreError, match="sealed"):
-        sealed(Vault(b"a secret of thirty-two characters", "threads")).loads_typed((kind, b"\x80"))
+        sealed(Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")).loads_typed(
+            (kind, b"\x80")
+        )
 
 
 async def test_the_saved_state_of_another_thread_runs_nothing(

@@ -14,11 +14,10 @@ from pathlib import Path
 from bot.cli.doctor.findings import Finding, fail, ok, warn
 from bot.domain.policy import Policy
 from bot.domain.policy_notes import notes_of
-from bot.domain.record import ActionRecord
 from bot.errors import PolicyError, SettingsError, StoreError
 from bot.policyfile import load as load_policy
 from bot.policyfile.messages import did_you_mean
-from bot.secret import newest, secret_of
+from bot.secret import Written, keyring_of, written
 from bot.settings import Settings, load
 from bot.store import restores, reviews
 from bot.store.database import open_database
@@ -57,10 +56,10 @@ def data(chosen: Settings) -> list[Finding]:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         return [fail("data", f"{nearest} cannot be written to", "mend its permissions, or set MEMBRANE_DATA")]
     found = [ok("data", str(folder))]
-    key = folder / "secret"
+    key = chosen.secret_file
     if chosen.secret is None and key.exists():
         try:
-            chosen.digest_key()
+            chosen.keyring()
         except SettingsError as error:
             return [*found, fail("data", str(error)), _database(chosen, look_at_key=False)]
     return [*found, _database(chosen)]
@@ -99,17 +98,19 @@ def _database(chosen: Settings, *, look_at_key: bool = True) -> Finding:
         return ok("database", f"there is none at {path} yet; the first start makes it")
     try:
         waiting, kept = asyncio.run(_look_into(path))
-        if look_at_key and kept:  # where nothing is kept, any secret will do, and the first start makes one
-            secret_of(chosen, kept)
+        if (
+            look_at_key and kept.newest
+        ):  # where nothing is kept, any secret will do, and the first start makes one
+            keyring_of(chosen, kept)
     except (SettingsError, StoreError) as error:
         return fail("database", str(error))
     return ok("database", f"{path}, {waiting} review{'s' * (waiting != 1)} waiting")
 
 
-async def _look_into(path: Path) -> tuple[int, list[ActionRecord]]:
+async def _look_into(path: Path) -> tuple[int, Written]:
     db = open_database(path, readonly=True)
     try:
-        return await db.read(reviews.open_count), await db.read(newest)
+        return await db.read(reviews.open_count), await db.read(written)
     finally:
         await db.close()
 

@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.graph import START, StateGraph
 
+from bot.domain.digest import Keyring
 from bot.errors import SettingsError, StoreError
 from bot.graph import saver as saver_module
 from bot.graph import sealing
@@ -22,7 +23,7 @@ from bot.graph.saver import GroupedSaver, _Step, open_saver
 from bot.graph.sealing import check_strict
 from bot.membrane import Vault
 
-VAULT = Vault(b"a secret of thirty-two characters", "threads")
+VAULT = Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")
 
 
 class Count(TypedDict):

@@ -138,6 +138,22 @@ async def test_what_may_still_be_claimed_stays(cellar: Cellar) -> None:
     await cellar.room.membrane.claim(unclaimed, digest)
 
 
+async def test_what_is_frozen_stays_and_is_in_no_digest_before_the_thaw(cellar: Cellar) -> None:
+    room = cellar.room
+    await room.membrane.freezes.freeze("all", why="incident 42", by="a test")
+    frozen = [*await cellar.pass_some(2), *await cellar.pass_some(2, "report.make")]
+    room.clock.forward(20 * DAY_S)
+    assert await room.membrane.digest_due() == 0
+    assert (await cellar.kept.prune()).actions == 0
+    await room.membrane.freezes.thaw("all", by="a test")
+    await room.membrane.freezes_due()
+    for action_id in frozen:
+        action = (await room.membrane.standing(action_id)).action
+        assert action.state == "passed"
+        await room.membrane.claim(action_id, action.args_digest)
+    assert await room.membrane.digest_due() == 1
+
+
 async def test_what_people_decided_stays(cellar: Cellar) -> None:
     room = cellar.room
     waiting = await room.membrane.propose(room.action("data.delete"))

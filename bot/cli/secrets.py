@@ -1,0 +1,165 @@
+"""`membrane secret`: the keys of args digests and sealed state, and how to change them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import click
+
+from bot.cli.database import change, read
+from bot.cli.doctor.local import running
+from bot.cli.output import json_option, print_json, print_table
+from bot.domain.digest import Key, Keyring
+from bot.errors import SettingsError
+from bot.membrane import sealed_under
+from bot.settings import Settings, keyfile, load
+from bot.store import keyed
+from bot.store.database import Database
+
+COSTS = """\
+The new key is {new}. What it costs:
+  - Start the bot again: one that runs goes on with {old} until then.
+  - {old} stays in {file} and is needed until `membrane secret status` says otherwise: by what waits or is
+    approved, and by the saved state of hosted threads, until MEMBRANE_RETAIN_DAYS after each has ended.
+  - Backups from before need {old} for ever, wherever they are restored. Copy the file to where you keep it.
+  - Equal arguments before and after have different digests: the journal does not show that they are equal.
+What was proposed, approved, claimed or parked before goes on: old cards, buttons and digests are still taken.
+If somebody knows {old}, they can try out arguments against digests and open old copies of the databases.
+A rotation does not take that back. Drop it as soon as nothing needs it: `membrane secret drop {old}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What needs a key: open actions, rows of hosted threads, and threads with saved state."""
+
+    key: str
+    current: bool
+    open_actions: int
+    rows: int
+    threads: int
+
+    @property
+    def may_be_dropped(self) -> bool:
+        """Whether nothing needs it."""
+        return not (self.current or self.open_actions or self.rows or self.threads)
+
+
+@click.group("secret")
+def secret_group() -> None:
+    """Rotate the bot's secret, and see which older keys something still needs."""
+
+
+@secret_group.command("status")
+@json_option
+def status(*, as_json: bool) -> None:
+    """Say which keys there are, and what still needs each. Reads both databases, beside a running bot."""
+    settings = load(slack=False)
+    found = _needs(settings, _ring(settings))
+    if as_json:
+        print_json([{**_row(each), "may_be_dropped": each.may_be_dropped} for each in found])
+        return
+    print_table(
+        ("KEY", "USE", "OPEN ACTIONS", "ROWS OF THREADS", "THREADS WITH SAVED STATE", "MAY BE DROPPED"),
+        [(*_row(each).values(), "yes" if each.may_be_dropped else "no") for each in found],
+    )
+
+
+@secret_group.command("rotate")
+def rotate() -> None:
+    """Make a new key; the present one stays as an older one. The bot takes it up when it is started again.
+
+    It can be done beside a running bot. Where MEMBRANE_SECRET is set, whoever sets it has to rotate it; the
+    command says how.
+    """
+    settings = load(slack=False)
+    ring = _ring(settings)
+    if settings.secret is not None:
+        raise SettingsError(
+            "MEMBRANE_SECRET is set in the environment or in .env, so rotate it there: put its present value "
+            "at the head of MEMBRANE_SECRET_OLD, set MEMBRANE_SECRET to a new one (`openssl rand -hex 32` "
+            "makes one), and start the bot again. `membrane secret status` then says when the old one may go"
+        )
+    key = keyfile.new_key()
+    keyfile.write(settings.secret_file, [key, *(each.secret for each in ring.keys)])
+    new, old = Key.of(key).id, ring.current.id
+    if settings.database.exists():
+        change(lambda db: _note(db, "secret.rotated", {"from": old, "to": new}))
+    click.echo(COSTS.format(new=new, old=old, file=settings.secret_file))
+
+
+@secret_group.command("drop")
+@click.argument("key_id", metavar="KEY")
+def drop(key_id: str) -> None:
+    """Forget an older key that nothing needs any more. Stop the bot first.
+
+    While something needs it, it is kept: `membrane secret status` says what. Decide what is open, or wait.
+    """
+    settings = load(slack=False)
+    ring = _ring(settings)
+    if settings.secret is not None:
+        raise SettingsError(
+            "MEMBRANE_SECRET is set, so older keys stand in MEMBRANE_SECRET_OLD: take it out there"
+        )
+    if (process := running(settings)) is not None:
+        raise SettingsError(
+            f"the bot runs (process {process}) and may still write under {key_id}; stop it, drop the key, "
+            "and start it again"
+        )
+    found = next((each for each in _needs(settings, ring) if each.key == key_id), None)
+    if found is None:
+        raise SettingsError(f"there is no key {key_id}; `membrane secret status` lists those there are")
+    if not found.may_be_dropped:
+        raise SettingsError(
+            f"the key {key_id} is needed: it is {_words(found)}. Nothing was dropped; see "
+            "`membrane secret status`"
+        )
+    keyfile.write(settings.secret_file, [each.secret for each in ring.keys if each.id != key_id])
+    if settings.database.exists():
+        change(lambda db: _note(db, "secret.dropped", {"key": key_id}))
+    click.echo(f"{key_id} is dropped. Backups from its time cannot be used without it.")
+
+
+def _ring(settings: Settings) -> Keyring:
+    if settings.secret is None and not settings.secret_file.exists():
+        raise SettingsError(f"there is no secret yet at {settings.secret_file}; the first start makes one")
+    return settings.keyring(generate=False)
+
+
+def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
+    """Return what needs each key. What was written before keys had ids counts for the oldest."""
+    from bot.graph.statekeys import keys_of_saved_state  # noqa: PLC0415  # so that the others are quick
+
+    has_database = settings.database.exists()
+    actions = read(keyed.of_open_actions) if has_database else Counter[str]()
+    rows = read(sealed_under) if has_database else Counter[str]()
+    threads = keys_of_saved_state(settings.threads_database)
+    for counted in (actions, rows, threads):
+        counted[ring.keys[-1].id] += counted.pop(keyed.UNNAMED, 0)
+    ids = [key.id for key in ring.keys]
+    ids += sorted({*actions, *rows, *threads} - {*ids})
+    return [Needs(each, each == ring.current.id, actions[each], rows[each], threads[each]) for each in ids]
+
+
+def _row(needs: Needs) -> dict[str, object]:
+    return {
+        "key": needs.key,
+        "use": "current" if needs.current else "older",
+        "open_actions": needs.open_actions,
+        "rows": needs.rows,
+        "threads": needs.threads,
+    }
+
+
+def _words(needs: Needs) -> str:
+    if needs.current:
+        return "the current one"
+    return (
+        f"of {needs.open_actions} open actions, {needs.rows} rows of hosted threads and the saved state of "
+        f"{needs.threads} threads"
+    )
+
+
+async def _note(db: Database, event: str, body: dict[str, str]) -> None:
+    await db.write(lambda tx: tx.journal(time.time(), event, body))

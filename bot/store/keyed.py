@@ -1,0 +1,66 @@
+"""Which keys of the bot's secret the database still needs, by their ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from bot.domain.review import ActionState, ReviewState
+from bot.store.sqlite import Prepared
+from bot.store.tables import actions, interrupts, literally, reviews, threads
+
+UNNAMED = ""
+"""The key of what was written before keys had ids."""
+_PENDING = Prepared(
+    select(actions.c.args_digest)
+    .join(reviews, reviews.c.action_id == actions.c.id)
+    .where(literally(reviews.c.state, ReviewState.PENDING))
+)
+_HELD = tuple(
+    Prepared(select(actions.c.args_digest).where(literally(actions.c.state, state)))
+    for state in (ActionState.APPROVED, ActionState.FROZEN)
+)
+_THREADS = Prepared(
+    select(threads.c.id, threads.c.input.label("sealed"))
+    .where(threads.c.id > bindparam("after"))
+    .order_by(threads.c.id)
+    .limit(bindparam("most"))
+)
+_INTERRUPTS = Prepared(
+    select(interrupts.c.id, interrupts.c.payload.label("sealed"))
+    .where(interrupts.c.id > bindparam("after"))
+    .order_by(interrupts.c.id)
+    .limit(bindparam("most"))
+)
+_SEAL_THREAD = Prepared(
+    update(threads).where(threads.c.id == bindparam("row")).values(input=bindparam("sealed"))
+)
+_SEAL_INTERRUPT = Prepared(
+    update(interrupts).where(interrupts.c.id == bindparam("row")).values(payload=bindparam("sealed"))
+)
+SEALED = {"threads": (_THREADS, _SEAL_THREAD), "interrupts": (_INTERRUPTS, _SEAL_INTERRUPT)}
+"""The tables with a sealed column: what reads it, row by row in the order of ids, and what writes it."""
+
+
+def of_open_actions(connection: Connection) -> Counter[str]:
+    """Return how many actions that wait or were approved have their args digest under which key."""
+    found = (row[0] for query in (_PENDING, *_HELD) for row in query.all(connection))
+    return Counter(key_of_digest(digest) for digest in found)
+
+
+def key_of_digest(digest: str) -> str:
+    """Return the id of the key that an args digest is made with; UNNAMED where it does not say."""
+    version, _, rest = digest.partition(".")
+    return rest.partition(".")[0] if version == "2" else UNNAMED
+
+
+def sealed_rows(connection: Connection, table: str, *, after: str, most: int) -> list[tuple[str, str]]:
+    """Return sealed columns of a table of SEALED as they are, with their rows' ids, above an id."""
+    found = SEALED[table][0].all(connection, {"after": after, "most": most})
+    return [(row.id, row.sealed) for row in found]
+
+
+def seal(connection: Connection, table: str, row: str, sealed: str) -> None:
+    """Write the sealed column of a row."""
+    SEALED[table][1].changed(connection, {"row": row, "sealed": sealed})
