@@ -29,8 +29,18 @@ def token_group() -> None:
     help="Make an operator's token instead, such as an incident tool's: it freezes and thaws over HTTP.",
 )
 @click.option("--owner", required=True, metavar="SLACK_USER", help="Who answers for it, as U012ABCDEF.")
+@click.option(
+    "--on-behalf-of",
+    "acts_for",
+    multiple=True,
+    metavar="SLACK_USER",
+    help="Somebody who is told of what the agent does in their name; may be repeated. The owner and the "
+    "people of the policy are told anyway, others are not.",
+)
 @json_option
-def create(*, agent: str | None, operator: str | None, owner: str, as_json: bool) -> None:
+def create(
+    *, agent: str | None, operator: str | None, owner: str, acts_for: tuple[str, ...], as_json: bool
+) -> None:
     """Make a token. It is printed this once; only its hash is kept.
 
     \b
@@ -40,11 +50,11 @@ def create(*, agent: str | None, operator: str | None, owner: str, as_json: bool
     if (agent is None) == (operator is None):
         raise click.UsageError("give either --agent NAME or --operator NAME")
     try:
-        record, secret = change(lambda db: _made(Tokens(db), agent, operator, owner))
+        record, secret = change(lambda db: _made(Tokens(db), agent, operator, owner, acts_for))
     except BadAction as error:
         raise click.UsageError(str(error)) from error
     if as_json:
-        print_json({**_row(record), "token": secret})
+        print_json({**_row(record), "acts_for": list(record.acts_for), "token": secret})
         return
     may = "freeze and thaw, and nothing else" if record.operator else "propose"
     click.echo(f"{record.id}: {record.agent} may {may}; {owner} answers for it. Shown this once:", err=True)
@@ -52,12 +62,14 @@ def create(*, agent: str | None, operator: str | None, owner: str, as_json: bool
 
 
 async def _made(
-    tokens: Tokens, agent: str | None, operator: str | None, owner: str
+    tokens: Tokens, agent: str | None, operator: str | None, owner: str, acts_for: tuple[str, ...]
 ) -> tuple[TokenRecord, str]:
     if operator is not None:
+        if acts_for:
+            raise BadAction("an operator's token acts for nobody; leave --on-behalf-of out")
         return await tokens.create_operator(operator, owner)
     assert agent is not None
-    return await tokens.create(agent, owner)
+    return await tokens.create(agent, owner, acts_for=acts_for)
 
 
 @token_group.command("list")
@@ -67,7 +79,7 @@ def list_tokens(*, everything: bool, as_json: bool) -> None:
     """List the tokens: whose they are and when they were last used. Never the tokens themselves."""
     found = [record for record in read(tokens.listed) if everything or record.revoked_at is None]
     if as_json:
-        print_json([_row(record) for record in found])
+        print_json([{**_row(record), "acts_for": list(record.acts_for)} for record in found])
     elif not found:
         click.echo("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
     else:

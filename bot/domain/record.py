@@ -303,6 +303,7 @@ class TokenRecord:
     """A token: which agent it is and which Slack user answers for it. Never the token itself.
 
     An `operator`'s token stops and starts things. It is no agent's, and proposes, claims and votes nothing.
+    `acts_for` are Slack users who are told of what the agent does in their name.
     """
 
     id: str
@@ -314,6 +315,7 @@ class TokenRecord:
     operator: bool = False
     unconfirmed_since: Instant | None = None
     """Since when it is refused because the database was restored; None where it is good."""
+    acts_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

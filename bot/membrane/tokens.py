@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from bot.domain.people import AGENT, USER_ID
 from bot.domain.record import TokenRecord
@@ -33,22 +34,32 @@ class Tokens:
         self._clock = clock
         self._cache: dict[str, tuple[float, TokenRecord]] = {}
 
-    async def create(self, agent: str, owner: str) -> tuple[TokenRecord, str]:
+    async def create(
+        self, agent: str, owner: str, *, acts_for: Sequence[str] = ()
+    ) -> tuple[TokenRecord, str]:
         """Make a token for an agent, answered for by a Slack user. Returns it this once.
 
-        Raises BadAction where a name has the wrong shape.
+        `acts_for` are Slack users who are told of what it does in their name. Raises BadAction where a name
+        has the wrong shape.
         """
-        return await self._create(agent, owner, operator=False)
+        return await self._create(agent, owner, operator=False, acts_for=acts_for)
 
-    async def _create(self, agent: str, owner: str, *, operator: bool) -> tuple[TokenRecord, str]:
+    async def _create(
+        self, agent: str, owner: str, *, operator: bool, acts_for: Sequence[str] = ()
+    ) -> tuple[TokenRecord, str]:
         if not AGENT.fullmatch(agent):
             raise BadAction(f"agent {agent[:80]!r} is not letters, digits, dots, dashes (at most 64)")
         if not USER_ID.fullmatch(owner):
             raise BadAction(f"owner {owner[:80]!r} is not a Slack user id such as U012ABCDEF")
+        if strangers := [user for user in acts_for if not USER_ID.fullmatch(user)]:
+            raise BadAction(f"on-behalf-of {strangers[0][:80]!r} is not a Slack user id such as U012ABCDEF")
         now = self._clock()
-        record = TokenRecord(new_id("tok"), agent, owner, now, operator=operator)
+        named = tuple(sorted(set(acts_for)))
+        record = TokenRecord(new_id("tok"), agent, owner, now, operator=operator, acts_for=named)
         token = PREFIX + secrets.token_urlsafe(32)
-        body = {"token": record.id, "agent": agent, "owner": owner}
+        body: dict[str, Any] = {"token": record.id, "agent": agent, "owner": owner}
+        if named:
+            body["acts_for"] = named
         if operator:
             body["role"] = tokens.OPERATOR
 

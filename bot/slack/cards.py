@@ -63,11 +63,16 @@ def post(message: Message, standing: Standing, review: Review, links: Links = Li
 
 
 def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
-    """Draw what the person in whose name it was asked hears of it. No buttons: it is not theirs to decide."""
+    """Draw what the person in whose name it was asked hears of it. No buttons: it is not theirs to decide.
+
+    Nothing that the agent wrote in words of its own stands in it: whom it names has not asked to hear them.
+    """
     action = standing.action
     agent = text(cut(action.agent, 120), code=True)
     lead = [text("In your name, the agent "), agent, text(" asked for this:")]
-    blocks = [rich.block(rich.section(*lead), sentences.headline(action)), *_state(standing, review)]
+    blocks = [rich.block(rich.section(*lead), sentences.headline(action))]
+    blocks.append(progress.block(progress.lines(standing, review)))
+    blocks += [rich.block(*notes)] if (notes := sentences.notes(review)) else []
     blocks += _link(links)
     return Drawn(f"What you asked for through an agent: {_fallback(standing, review)}", blocks)
 

@@ -94,6 +94,9 @@ class Sender:
         if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
             # An agent names on whose behalf it acts: that name must not lead to a channel.
             raise NoSuchChannel("the recipient is no person")
+        if message.kind == "told" and not await self._outbox.may_be_told(message):
+            await self._outbox.gave_up(message.id, "its recipient is nobody whom this agent may write to")
+            return True
         channel_id = await self._places.find(message.recipient)
         if not await self._doubts.may_post(message, channel_id):
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from bot.domain.record import TokenRecord
@@ -27,6 +28,13 @@ _OWNERS = Prepared(
     .where(and_(tokens.c.agent == bindparam("who"), tokens.c.revoked_at.is_(None), tokens.c.role == AGENT))
     .distinct()
 )
+_ACTED_FOR = Prepared(
+    select(tokens.c.acts_for).where(
+        and_(
+            tokens.c.agent == bindparam("who"), tokens.c.revoked_at.is_(None), tokens.c.acts_for.is_not(None)
+        )
+    )
+)
 _USED = Prepared(
     update(tokens).where(tokens.c.id == bindparam("token")).values(last_used_at=bindparam("now"))
 )
@@ -41,6 +49,7 @@ def insert(connection: Connection, record: TokenRecord, digest: str) -> None:
         "hash": digest,
         "created_at": record.created_at,
         "role": OPERATOR if record.operator else AGENT,
+        "acts_for": orjson.dumps(record.acts_for).decode() if record.acts_for else None,
     }
     _INSERT.changed(connection, row)
 
@@ -55,7 +64,12 @@ def _read(row: Row[Any]) -> TokenRecord:
         row.last_used_at,
         operator=row.role == OPERATOR,
         unconfirmed_since=row.unconfirmed_since,
+        acts_for=_users(row.acts_for),
     )
+
+
+def _users(text: str | None) -> tuple[str, ...]:
+    return tuple(orjson.loads(text)) if text is not None else ()
 
 
 def by_hash(connection: Connection, digest: str) -> TokenRecord | None:
@@ -72,6 +86,12 @@ def listed(connection: Connection) -> list[TokenRecord]:
 def owners(connection: Connection, agent: str) -> frozenset[str]:
     """Return everybody who owns a live token of an agent."""
     return frozenset(row.owner for row in _OWNERS.all(connection, {"who": agent}))
+
+
+def acted_for(connection: Connection, agent: str) -> frozenset[str]:
+    """Return whom the live tokens of an agent name as people it acts for."""
+    rows = _ACTED_FOR.all(connection, {"who": agent})
+    return frozenset(user for row in rows for user in _users(row.acts_for))
 
 
 def revoke(connection: Connection, token_id: str, now: float) -> bool:

@@ -193,7 +193,10 @@ class Round:
         database = open_database(self._data / "membrane.db", writer="operator")
         try:
             tokens = Tokens(database)
-            return {agent: (await tokens.create(agent, world.OWNER))[1] for agent in world.AGENTS}
+            told = (world.CUSTOMER,)
+            return {
+                agent: (await tokens.create(agent, world.OWNER, acts_for=told))[1] for agent in world.AGENTS
+            }
         finally:
             await database.close()
 

@@ -13,7 +13,7 @@ from bot.errors import VoteRefused
 from bot.membrane import Membrane
 from bot.slack.courier import Courier
 from bot.slack.pace import Rates
-from tests.fakes import ADA, BEN, CLEO, policy
+from tests.fakes import ADA, BEN, CLEO, DIA, GUS, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
 
@@ -159,6 +159,39 @@ async def test_the_requester_is_told_and_a_made_up_one_reaches_no_channel(room: 
     assert room.said(room.dm(ADA))[0].startswith("What you asked for through an agent: Approved")
     assert len(room.said("C0APPR")) == 4
     assert room.dm(ADA, BEN) == ""
+
+
+async def test_whom_an_agent_names_is_told_only_if_it_may_write_to_them(room: Room) -> None:
+    """The owner, whom a live token names, and the people of the policy: ADA is one of them, GUS is none."""
+    taken, _ = await room.membrane.tokens.create("named", DIA, acts_for=[GUS])
+    for agent, requester in (("ops-agent", GUS), ("ops-agent", ADA), ("named", GUS)):
+        args = {"id": f"{agent} {requester}"}
+        standing = await room.propose(agent=agent, on_behalf_of=requester, args=args)
+        await room.membrane.withdraw(standing.action.id, why="BUY NOW at evil.example", agent=agent)
+        await room.courier.sweep()
+        if agent == "ops-agent" and requester == GUS:
+            assert room.dm(GUS) == "", "not even a conversation is opened with them"
+            assert (await room.rows(standing))[-1].due_at is None, "and it is not tried again"
+    for user in (ADA, GUS):
+        (words,) = room.said(room.dm(user))
+        assert words.startswith("What you asked for through an agent: Withdrawn")
+        text = read(room.blocks(room.dm(user)))
+        assert text.startswith("In your name, the agent `")
+        assert "evil.example" not in words + text, "nor is what the agent says of it"
+    await room.membrane.tokens.revoke(taken.id)
+    standing = await room.propose(agent="named", on_behalf_of=GUS, args={"id": "later"})
+    await room.membrane.withdraw(standing.action.id, why="x", agent="named")
+    await room.courier.sweep()
+    assert len(room.said(room.dm(GUS))) == 1
+
+
+async def test_the_owner_of_an_agent_is_told(room: Room) -> None:
+    await room.membrane.tokens.create("ops-agent", GUS)
+    standing = await room.propose(owner=GUS, on_behalf_of=GUS)
+    assert standing.review
+    await approve(room.membrane, standing.review.id, standing.action.args_digest)
+    await room.courier.sweep()
+    assert len(room.said(room.dm(GUS))) == 1
 
 
 async def test_a_digest_is_one_message(room: Room) -> None:
