@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, HumanInTheLoopMiddleware
@@ -18,15 +18,17 @@ from langgraph.pregel import Pregel
 
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
+from bot.graph.holding import graphs_held_by
 from bot.graph.loading import AnyGraph
 from bot.graph.middleware import MembraneMiddleware
 from bot.graph.toolbox import Toolbox
 
 
-def levels(graph: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
+def levels(graph: AnyGraph, *, held: bool = False) -> Iterator[tuple[str, AnyGraph]]:
     """Yield a graph and every graph in it, with where each is ("" for the graph itself).
 
-    LangGraph's own `get_subgraphs` leaves out those without a checkpointer and those that a tool runs.
+    LangGraph's own `get_subgraphs` leaves out those without a checkpointer and those that a tool runs. `held`
+    also looks into what functions name: an agent in a dict, behind a partial, a method or `with_retry`.
     """
     seen: set[int] = set()
     todo: list[tuple[str, AnyGraph]] = [("", graph)]
@@ -36,29 +38,33 @@ def levels(graph: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
             seen.add(id(level))
             yield where, level
             prefix = f"{where}/" if where else ""
-            todo += [(f"{prefix}{name}", found) for name, found in _inside(level)]
+            todo += [(f"{prefix}{name}", found) for name, found in _inside(level, held=held)]
 
 
-def _inside(level: AnyGraph) -> Iterator[tuple[str, AnyGraph]]:
+def _inside(level: AnyGraph, *, held: bool) -> Iterator[tuple[str, AnyGraph]]:
     for name, node in level.nodes.items():
-        yield from ((name, found) for found in _graphs_in(node.bound))
+        yield from ((name, found) for found in _graphs_in(node.bound, held=held))
         if isinstance(node.bound, ToolNode):
             for tool_name, tool in node.bound.tools_by_name.items():
-                yield from ((f"{name}/{tool_name}", found) for found in _graphs_in(tool))
+                yield from ((f"{name}/{tool_name}", found) for found in _graphs_in(tool, held=held))
 
 
-def _graphs_in(runnable: Any) -> Iterator[AnyGraph]:
+def _graphs_in(runnable: Any, *, held: bool) -> Iterator[AnyGraph]:
     """Yield the graphs that a node or a tool is, is made of, or names in its function."""
     if isinstance(runnable, Pregel):
         yield runnable
         return
     for step in getattr(runnable, "steps", ()):
-        yield from _graphs_in(step)
+        yield from _graphs_in(step, held=held)
     for function in functions_of(runnable):
         for value in names_in(function):
             owner = getattr(value, "__self__", value)  # graph.ainvoke is as good as the graph
             if isinstance(owner, Pregel):
                 yield owner
+            elif held:
+                yield from graphs_held_by(value)
+        if held and not isinstance(function, FunctionType):
+            yield from graphs_held_by(function)
 
 
 def functions_of(runnable: Any) -> list[Any]:
@@ -90,7 +96,7 @@ def toolbox_of(graph: AnyGraph) -> Toolbox:
     """Return the tools that can be seen in a graph."""
     found: dict[str, list[BaseTool]] = {}
     complete = True
-    for _, level in levels(graph):
+    for _, level in levels(graph, held=True):
         complete = complete and not any(_may_add_tools(each) for each in _middleware(level))
         for node in level.nodes.values():
             if isinstance(node.bound, ToolNode):
@@ -114,7 +120,7 @@ def _may_add_tools(middleware: AgentMiddleware[Any, Any, Any]) -> bool:
 def problems_of(graph: AnyGraph, policy: Policy) -> list[str]:
     """Return why the host may not run a graph under a policy, each with what to change."""
     found: list[str] = []
-    for where, level in levels(graph):
+    for where, level in levels(graph, held=True):
         place = f" in {where}" if where else ""
         if where and level.checkpointer is False:
             found.append(
@@ -126,14 +132,12 @@ def problems_of(graph: AnyGraph, policy: Policy) -> list[str]:
                 f"interrupt_before or interrupt_after is set{place}: a breakpoint asks no question that a "
                 "person could answer; use add_gate, or interrupt() in a middleware"
             )
-        found.extend(f"{problem}{place}" for problem in _ungated(level, policy))
+        found.extend(f"{problem}{place}" for problem in _ungated(level, policy, where))
     return found
 
 
-def _ungated(level: AnyGraph, policy: Policy) -> Iterator[str]:
-    middleware = list(_middleware(level))
-    own = any(isinstance(each, MembraneMiddleware) for each in middleware)
-    stock = [each for each in middleware if isinstance(each, HumanInTheLoopMiddleware)]
+def _ungated(level: AnyGraph, policy: Policy, where: str) -> Iterator[str]:
+    own, stock = _gates(level)
     if own and stock:
         yield "MembraneMiddleware and HumanInTheLoopMiddleware would both ask; use one of them"
     for each in stock:
@@ -143,12 +147,48 @@ def _ungated(level: AnyGraph, policy: Policy) -> Iterator[str]:
     for node in level.nodes.values():
         if isinstance(node.bound, ToolNode) and not own and not _gates_itself(node.bound):
             for tool in node.bound.tools_by_name:
-                if problem := _why_ungated(tool, stock, policy):
+                if problem := _why_ungated(tool, stock, policy, where):
                     yield problem
 
 
+def _gates(level: AnyGraph) -> tuple[bool, list[HumanInTheLoopMiddleware[Any, Any, Any]]]:
+    """Return whether an agent has the membrane's middleware, and LangChain's."""
+    middleware = list(_middleware(level))
+    own = any(isinstance(each, MembraneMiddleware) for each in middleware)
+    return own, [each for each in middleware if isinstance(each, HumanInTheLoopMiddleware)]
+
+
+def gating_of(graph: AnyGraph, policy: Policy) -> list[str]:
+    """Return a line for each tool that can be seen in a graph: its kind, its tiers, and what gates it."""
+    lines: list[str] = []
+    for where, level in levels(graph, held=True):
+        own, stock = _gates(level)
+        for node in level.nodes.values():
+            if isinstance(node.bound, ToolNode):
+                member = own or _gates_itself(node.bound)
+                for tool in node.bound.tools_by_name:
+                    place = f" in {where}" if where else ""
+                    lines.append(f"{tool}{place}: {_gating(tool, policy, stock, own=member)}")
+    return lines
+
+
+def _gating(
+    tool: str, policy: Policy, stock: list[HumanInTheLoopMiddleware[Any, Any, Any]], *, own: bool
+) -> str:
+    kind = policy.kind_of_tool(tool)
+    low, high = int(policy.own_tier(kind)), int(policy.strictest(kind))
+    tiers = f"{kind}, tier {low}" if low == high else f"{kind}, tier {low} to {high}"
+    if own:
+        return f"{tiers}; gated by MembraneMiddleware"
+    if any(tool in each.interrupt_on for each in stock):
+        return f"{tiers}; gated by LangChain's HumanInTheLoopMiddleware"
+    if high >= Tier.ASYNC_APPROVAL:
+        return f"{tiers}; nothing asks, so the guard stops it wherever it starts"
+    return f"{tiers}; runs without a gate"
+
+
 def _why_ungated(
-    tool: str, stock: list[HumanInTheLoopMiddleware[Any, Any, Any]], policy: Policy
+    tool: str, stock: list[HumanInTheLoopMiddleware[Any, Any, Any]], policy: Policy, where: str
 ) -> str | None:
     kind = policy.kind_of_tool(tool)
     tier = policy.strictest(kind)
@@ -160,10 +200,18 @@ def _why_ungated(
     rules = f"the policy can rule {kind} tier {int(tier)}"
     if configs:
         return f"the tool {tool} would run ungated where its `when` says no, but {rules}; leave `when` out"
+    agent = "the sub-agent, which has none of its caller's," if where else "the agent"
     return (
-        f"the tool {tool} would run ungated, but {rules}; add MembraneMiddleware() to the agent, or "
-        f"{tool!r} to HumanInTheLoopMiddleware's interrupt_on"
+        f"the tool {tool} would run ungated, but {rules}; add MembraneMiddleware() to the middleware of "
+        f"{agent} or {tool!r} to its HumanInTheLoopMiddleware's interrupt_on{_DEEP if where else ''}"
     )
+
+
+_DEEP = (
+    ". With Deep Agents, name each sub-agent in `subagents`, the general-purpose one too, as "
+    "{**GENERAL_PURPOSE_SUBAGENT, 'tools': [...], 'middleware': [MembraneMiddleware()]}, and declare the "
+    "kind of the tool that runs it `idempotent: true`: it starts again after each answer. The tool stands"
+)
 
 
 def _middleware(level: AnyGraph) -> Iterator[AgentMiddleware[Any, Any, Any]]:

@@ -52,9 +52,12 @@ class _State(AgentState[Any]):
 class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
     """Gates every tool of an agent by the policy in force; a tool's name is its kind unless mapped.
 
-    List it before middleware that retries tools or handles their errors; such middleware then runs inside
-    one claim. A tool that asks questions of its own (`interrupt`) starts again from its top when it is
-    answered, so its kind has to be declared idempotent.
+    List it before middleware that handles the errors of tools, which could swallow its pause, and after
+    middleware that changes their arguments. Middleware that retries tools runs inside one claim, which admits
+    one start unless the kind is declared idempotent. Each sub-agent needs one in its own list.
+
+    A tool that asks questions of its own (`interrupt`) starts again from its top when it is answered, so its
+    kind has to be declared idempotent.
     """
 
     state_schema = _State

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from bot import logs
-from bot.cli.doctor import limits, local
+from bot.cli.doctor import graphs, limits, local
 from bot.cli.doctor import slack as slack_part
 from bot.cli.doctor.findings import Finding, Status, ok, warn
 from bot.cli.entry import FOUND, exit_with
@@ -25,7 +25,8 @@ def doctor(*, no_slack: bool, as_json: bool) -> None:
 
     Looks at the settings, the policy, the data folder, the database, the API's port, the limit of
     descriptors, and in Slack at the tokens, their scopes, and every channel, user group and person that
-    the policy names. Changes nothing, posts nothing. Works beside a running bot. Exits with 1 if something
+    the policy names. Imports the hosted graphs, and lists for each of their tools its kind, its tiers and
+    what gates it. Changes nothing, posts nothing. Works beside a running bot. Exits with 1 if something
     fails.
     """
     logs.configure("critical")  # what is logged on the way is told in the findings
@@ -48,9 +49,9 @@ def look(*, with_slack: bool) -> list[Finding]:
     found += local.restored(chosen)
     found += local.api(chosen, process)
     found += limits.check(chosen, process)
-    found += local.graphs(chosen)
     policy, about = local.policy(chosen)
     found += about
+    found += graphs.check(chosen, policy)
     found += local.starters(chosen, policy) if policy is not None else []
     if with_slack:
         found += asyncio.run(slack_part.check(chosen, policy))

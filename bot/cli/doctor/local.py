@@ -1,4 +1,4 @@
-"""What can be looked at without Slack: settings, policy, data folder, database, API, graphs."""
+"""What can be looked at without Slack: settings, policy, data folder, database, API, who may start graphs."""
 
 from __future__ import annotations
 
@@ -183,16 +183,4 @@ def starters(chosen: Settings, rules: Policy) -> list[Finding]:
             )
             for name in strangers
         ]
-    return found
-
-
-def graphs(chosen: Settings) -> list[Finding]:
-    """See whether the files of the hosted graphs are there. They are not run: that is the bot's business."""
-    found = []
-    for spec in chosen.graphs:
-        path = Path(spec if spec.endswith(".json") else spec.partition("=")[2].rpartition(":")[0])
-        if path.is_file():
-            found.append(ok("graphs", f"{spec}: the file is there; the bot imports it when it starts"))
-        else:
-            found.append(fail("graphs", f"{spec}: there is no file {path}", "mend MEMBRANE_GRAPHS"))
     return found

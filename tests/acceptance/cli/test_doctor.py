@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+import bot.demo
 from bot.domain.action import Action
 from bot.localslack import Channel, LocalSlack, User, UserGroup, Workspace
 from bot.localslack.methods import ALL_SCOPES
@@ -46,6 +47,19 @@ CHANNELS = tuple(
 )
 GROUPS = (UserGroup(id="S0FIN", handle="finance", members=("U0ADA",)),)
 WELL = Workspace(users=USERS, channels=CHANNELS, usergroups=GROUPS)
+
+OPEN_AGENT = """
+from langchain.agents import create_agent
+from langchain_core.language_models import FakeListChatModel
+
+
+def wipe(table: str) -> str:
+    'Delete a table.'
+    return table
+
+
+graph = create_agent(FakeListChatModel(responses=["no"]), tools=[wipe])
+"""
 
 
 class Clinic:
@@ -213,6 +227,18 @@ async def test_a_running_bot_is_noticed_and_asked(clinic: Clinic, room: Room) ->
 async def test_a_missing_graph_file_is_named(clinic: Clinic) -> None:
     clinic.env["MEMBRANE_GRAPHS"] = "refunds=agents/refunds.py:graph"
     assert "there is no file agents/refunds.py" in (await clinic.failures())["graphs"]
+
+
+async def test_what_gates_each_tool_is_listed(clinic: Clinic) -> None:
+    """The demo's agent gates its own tools; one that nothing gates is a failure."""
+    demo = Path(bot.demo.__file__).parent / "graphs" / "support.py"
+    file = clinic.shell.folder / "open.py"
+    file.write_text(OPEN_AGENT)
+    clinic.env["MEMBRANE_GRAPHS"] = f"support={demo}:graph,open={file}:graph"
+    ended = await clinic.ask()
+    assert "gated by MembraneMiddleware" in ended.out
+    assert "open: wipe: wipe, tier 3; nothing asks, so the guard stops it wherever it starts" in ended.out
+    assert "the tool wipe would run ungated" in (await clinic.failures())["graphs"]
 
 
 async def test_a_graph_that_no_agent_may_start_is_named(clinic: Clinic) -> None:

@@ -1,0 +1,46 @@
+"""Graphs behind what code wraps and keeps them in: a dict, a partial, a method, LangChain's wrappers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from types import MethodType
+from typing import Any
+
+from langchain_core.runnables import Runnable
+from langgraph.pregel import Pregel
+
+from bot.graph.loading import AnyGraph
+
+_DEEP = 3
+"""How many wrappers and containers are looked through."""
+_MANY = 200
+"""How many values of a container are looked at."""
+_WRAPPED = ("bound", "steps", "steps__", "runnable", "fallbacks", "func", "afunc", "coroutine")
+"""Where LangChain's runnables keep what they wrap."""
+
+
+def graphs_held_by(value: Any, depth: int = _DEEP) -> Iterator[AnyGraph]:
+    """Yield the graphs that a value is, wraps or holds, as far as `depth` goes."""
+    if isinstance(value, Pregel):
+        yield value
+        return
+    if depth:
+        for each in islice(_inner(value), _MANY):
+            yield from graphs_held_by(each, depth - 1)
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, partial):
+        return (value.func, *value.args, *value.keywords.values())
+    if isinstance(value, MethodType):
+        owner = value.__self__
+        return (owner, *getattr(owner, "__dict__", {}).values())
+    if isinstance(value, Runnable):
+        return [getattr(value, name, None) for name in _WRAPPED]
+    return ()
