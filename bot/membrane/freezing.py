@@ -74,6 +74,7 @@ class Freezes:
 
     async def thaw(self, name: str, *, by: str) -> list[Freeze]:
         """End every freeze of this name, and return them. Raises NotFound where there is none."""
+        name = name.strip()
 
         def work(tx: Transaction) -> list[Freeze]:
             now = self.clock()

@@ -45,9 +45,13 @@ class Agent:
     ) -> None:
         await self._web.aclose()
 
+    async def send(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        """Make a request, and return whatever is answered."""
+        return await self._web.request(method, path, **more)
+
     async def ask(self, method: str, path: str, *, expect: int | None = None, **more: Any) -> Json:
         """Make a request; `expect` is the one status that will do."""
-        response = await self._web.request(method, path, **more)
+        response = await self.send(method, path, **more)
         right = response.status_code == expect if expect else response.status_code < 400
         assert right, f"{method} {path}: {response.status_code} {response.text}"
         answer: Json = response.json()
@@ -82,6 +86,10 @@ class Agent:
     async def start(self, graph: str, given: Json) -> Json:
         """Start a thread of a hosted graph."""
         return await self.ask("POST", "/v1/threads", json={"graph": graph, "input": given})
+
+    async def standing_of_thread(self, started: Json) -> Json:
+        """Ask how a thread stands."""
+        return await self.ask("GET", f"/v1/threads/{started['id']}")
 
     async def thread(self, started: Json, *states: str) -> Json:
         """Wait until a thread is in one of these states."""
