@@ -17,13 +17,18 @@ ROUTES = {
     "/v1/threads/{thread_id}": {"get"},
     "/v1/threads/{thread_id}/withdraw": {"post"},
 }
-"""All that a token opens. None of it votes, and none of it changes the policy."""
+"""All that an agent's token opens. None of it votes, and none of it changes the policy."""
+OPERATORS = {"/v1/operator/freezes": {"get", "post"}, "/v1/operator/thaws": {"post"}}
+"""All that an operator's token opens, and an agent's does not."""
 
 
 async def test_a_stolen_token_cannot_approve(scene: Scene, agent: httpx2.AsyncClient) -> None:
     """There is no such route: an approval is a click that Slack signs, by somebody that Slack knows."""
     page = (await agent.get("/openapi.json")).json()
-    assert {path: set(ways) for path, ways in page["paths"].items() if path.startswith("/v1/")} == ROUTES
+    assert {path: set(ways) for path, ways in page["paths"].items() if path.startswith("/v1/")} == ROUTES | OPERATORS
+    for path, ways in OPERATORS.items():
+        for way in ways:
+            assert (await agent.request(way, path, json={"what": "all", "why": "mine"})).status_code == 403
     asked = await propose(agent, "data.delete", {"id": 1})
     for path in ("approve", "vote", "votes"):
         response = await agent.post(f"/v1/actions/{asked['id']}/{path}", json={"approve": True})
