@@ -60,12 +60,12 @@ class FakeDirectory:
         self.away: set[str] = set()
         self.down = False
 
-    async def resolve(self, names: Sequence[str]) -> Resolved:
+    async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
         known = [name for name in names if name in self.people and name not in self.away]
         users = frozenset(user for name in known for user in self.people[name])
         return Resolved(users, tuple(name for name in names if name not in known))
 
-    async def full_member(self, user: str, team: str | None = None) -> bool:
+    async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         if self.down:
             raise MembraneError("Slack does not answer")
         return user not in self.outsiders and team in {None, "T0HOME"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
@@ -106,11 +107,20 @@ def _warn_if_unknown(name: str) -> None:
     known = {EVERYTHING, *read(kept.bearers)}
     settings = load(slack=False)
     known |= {each.partition("=")[0] for each in settings.graphs if "=" in each}
+    tools: Mapping[str, str] = {}
     try:
-        known |= set(load_policy(settings.policy).actions)
+        policy = load_policy(settings.policy)
+        known, tools = known | set(policy.actions), policy.tools
     except MembraneError:
         click.echo("The policy does not load, so its kinds could not be looked up.", err=True)
     if name in known:
+        return
+    if name in tools:
+        click.echo(
+            f"It is frozen as a name, but {safe(name)} is a tool, and a freeze is of its kind: "
+            f"membrane freeze {safe(tools[name])}",
+            err=True,
+        )
         return
     close = get_close_matches(name, sorted(known), n=1)
     hint = f" Did you mean {safe(close[0])}?" if close else ""

@@ -34,12 +34,24 @@ def kind_changes(name: str, old: Policy, new: Policy) -> Iterator[Change]:
             yield from keeping_changes(name, new.tiers[tier].window_s, new.valid_for_s(name, tier))
     elif after is None and before is not None:
         yield Change(name, Direction.STRICTER, "not in the policy any more, and so tier 3")
+        yield from _gone(name, before, old, new)
     elif before is not None and after is not None and before != after:
         yield from _declaration(name, before, after)
         yield from _arguments(name, before, after)
         yield from _rules(name, before, after)
     if before is not None and after is not None:
         yield from _settings(name, old, new)
+
+
+def _gone(name: str, before: Kind, old: Policy, new: Policy) -> Iterator[Change]:
+    """Return what a kind had that an unknown one at tier 3 has not."""
+    tier = Tier.SYNC_APPROVAL
+    yield from gated_changes(name, old.gated(name, tier), new.tiers[tier])
+    yield from keeping_changes(name, old.valid_for_s(name, tier), new.tiers[tier].window_s)
+    if before.mandated:
+        yield Change(name, Direction.LOOSER, "its sign-off is no longer mandated")
+    if before.redact:
+        yield Change(name, Direction.LOOSER, f"no longer redacts {', '.join(sorted(before.redact))}")
 
 
 def _declaration(name: str, before: Kind, after: Kind) -> Iterator[Change]:

@@ -85,12 +85,12 @@ class Resolved:
 class Directory(Protocol):
     """Who people are. Slack's implementation is `bot.slack.people`."""
 
-    async def resolve(self, names: Sequence[str]) -> Resolved:
-        """Resolve names of the policy in force, now."""
+    async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
+        """Resolve names of the policy in force, now. With `fresh`, nothing that was learnt before is used."""
         ...
 
-    async def full_member(self, user: str, team: str | None = None) -> bool:
-        """Whether somebody is a full, active, human member of this workspace.
+    async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
+        """Whether somebody is a full, active, human member of this workspace; `fresh` as in `resolve`.
 
         Raises MembraneError where that cannot be told now.
         """

@@ -28,15 +28,22 @@ def requesters_of(connection: Connection, action: ActionRecord) -> frozenset[str
 
 
 async def entitle(
-    core: Core, user: str, team: str | None, *, names: Sequence[str], requesters: frozenset[str]
+    core: Core,
+    user: str,
+    team: str | None,
+    *,
+    names: Sequence[str],
+    requesters: frozenset[str],
+    fresh: bool = False,
 ) -> None:
     """Raise VoteRefused unless this person, as Slack and the policy know them now, may decide.
 
-    `names` are of the policy's people, `team` is the workspace that the click came from.
+    `names` are of the policy's people, `team` is the workspace that the click came from. With `fresh`, Slack
+    is asked although it said something half a minute ago.
     """
     try:
-        member = await core.people.full_member(user, team)
-        found = await core.people.resolve(names)
+        member = await core.people.full_member(user, team, fresh=fresh)
+        found = await core.people.resolve(names, fresh=fresh)
     except MembraneError:
         member, found = True, Resolved(frozenset(), tuple(names))
     certain = user in found.users or not found.unresolved
@@ -53,7 +60,7 @@ async def still_entitled(
 
     async def why_not(voter: str) -> Refusal | None:
         try:
-            await entitle(core, voter, None, names=names, requesters=requesters)
+            await entitle(core, voter, None, names=names, requesters=requesters, fresh=True)
         except VoteRefused as refused:
             return refused.reason
         return None

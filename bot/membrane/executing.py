@@ -12,6 +12,7 @@ from bot.domain.action import Action
 from bot.domain.digest import result_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
 from bot.domain.repair import is_ahead
+from bot.domain.reruling import says_more
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
@@ -64,8 +65,8 @@ class Executing:
         `asked` is the args digest that the caller was given, or the action as it is about to run.
 
         With `rerun` an effect that was claimed and never reported may be claimed once more under the same
-        key, if its kind is idempotent. The policy in force rules it again, and may only say more than the one
-        that let it through. `args` are its real arguments where `asked` does not say: the store lacks what is
+        key, if its kind is idempotent and the policy in force says no more of it than the one that let it
+        through. `args` are its real arguments where `asked` does not say: the store lacks what is
         redacted of them.
 
         Raises NotFound, or ClaimRefused with the reason; one that lapsed, or that the policy says more of, is
@@ -126,9 +127,9 @@ class Executing:
             raise ClaimRefused(Refusal.ALREADY_CLAIMED, MAY_HAVE_RUN)
         earlier, report_by = before[-1], now + action.ruling.report_within_s
         ruling = ruled_now(self._core, action, action.ruling, manner.args) or action.ruling
-        if not (
-            manner.rerun and action.ruling.idempotent and ruling.idempotent
-        ) or not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by):
+        asked_first = ruling.tier.waits and says_more(action.ruling, ruling) is not None
+        may_rerun = manner.rerun and action.ruling.idempotent and ruling.idempotent and not asked_first
+        if not may_rerun or not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by):
             raise _already_claimed()
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         _close_unknown(tx, action, now)

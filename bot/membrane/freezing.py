@@ -26,6 +26,8 @@ from bot.store.freezes import FROZEN, THAWED, Borne
 
 MOST_NAME = 200
 MOST_WHY = 500
+LONGEST_S = 10 * 366 * 86_400.0
+"""Seconds that a freeze with an end lasts at most: one that is to last for longer needs no end."""
 ITS_TIME = "its time"
 """Who thaws a freeze that has an end."""
 
@@ -51,16 +53,18 @@ class Freezes:
         """Freeze an agent, a kind or a graph of this name, or EVERYTHING. It holds when this returns.
 
         A name that is frozen already is frozen once more: the longer one counts, and a thaw ends both. Raises
-        BadAction for an empty name or reason, or an end in the past.
+        BadAction for an empty name or reason, or an end in the past or beyond LONGEST_S.
         """
         now = self.clock()
-        name, why = name.strip(), why.strip()
+        name, why = _name(name), why.strip()
         if not 0 < len(name) <= MOST_NAME:
             raise BadAction(f"a freeze needs the name of an agent, a kind or a graph, or {EVERYTHING}")
         if not 0 < len(why) <= MOST_WHY:
             raise BadAction(f"a freeze needs a reason of at most {MOST_WHY} characters: everybody reads it")
         if until is not None and until <= now:
             raise BadAction("a freeze cannot end in the past")
+        if until is not None and until > now + LONGEST_S:
+            raise BadAction("a freeze ends within ten years; leave `until` out for one without an end")
         made = Freeze(new_id("frz"), name, why, by, now, until)
 
         def work(tx: Transaction) -> None:
@@ -74,7 +78,7 @@ class Freezes:
 
     async def thaw(self, name: str, *, by: str) -> list[Freeze]:
         """End every freeze of this name, and return them. Raises NotFound where there is none."""
-        name = name.strip()
+        name = _name(name)
 
         def work(tx: Transaction) -> list[Freeze]:
             now = self.clock()
@@ -90,6 +94,12 @@ class Freezes:
         now = self.clock()
         found = await self.db.read(freezes.listed)
         return [each for each in found if everything or each.holds(now)]
+
+
+def _name(given: str) -> str:
+    """Return the name that is meant: somebody who shouts ALL means everything."""
+    name = given.strip()
+    return EVERYTHING if name.casefold() == EVERYTHING else name
 
 
 def _thaw(tx: Transaction, freeze: Freeze, by: str, now: float) -> bool:

@@ -1,6 +1,7 @@
 """Who people are, as Slack says now: user groups, rotations, and who is a full member.
 
-What Slack says is believed for half a minute, and asked once however many clicks wait for it. What it does
+What Slack says is believed for half a minute, and asked once however many clicks wait for it; where a quorum
+fills, Slack is asked afresh about those who voted before. What it does
 not say is unresolved: nothing older is used in its place, so a vote is refused rather than counted on old
 news.
 """
@@ -43,12 +44,13 @@ class _Cache(Generic[T]):
         self._kept: dict[str, tuple[float, T | CallFailed]] = {}
         self._asked: dict[str, asyncio.Task[T]] = {}
 
-    async def get(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
+    async def get(self, key: str, fetch: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
         until, kept = self._kept.get(key, (0.0, None))
         if kept is not None and self._clock() < until:
             if isinstance(kept, CallFailed):
                 raise CallFailed(kept.method, kept.failure)
-            return kept
+            if not fresh:
+                return kept
         task = self._asked.get(key)
         if task is None:
             task = self._asked[key] = asyncio.ensure_future(self._fetch(key, fetch))
@@ -106,14 +108,14 @@ class SlackPeople:
         self.troubles: dict[str, str] = {}
         """What is wrong now, in a sentence, by user group."""
 
-    async def resolve(self, names: Sequence[str]) -> Resolved:
+    async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
         """Return who the names of the policy in force are at this moment."""
-        found = await asyncio.gather(*(self._users(name) for name in names))
+        found = await asyncio.gather(*(self._users(name, fresh=fresh) for name in names))
         known = [users for users in found if users is not None]
         unresolved = tuple(name for name, users in zip(names, found, strict=True) if users is None)
         return Resolved(frozenset().union(*known), unresolved)
 
-    async def _users(self, name: str) -> frozenset[str] | None:
+    async def _users(self, name: str, *, fresh: bool) -> frozenset[str] | None:
         source = self._policy().people.get(name)
         if source is None:
             return None
@@ -121,7 +123,7 @@ class SlackPeople:
         if present is not None or not isinstance(source, UserGroup):
             return present
         try:
-            users = await self._groups.get(source.id, lambda: self._members(source.id))
+            users = await self._groups.get(source.id, lambda: self._members(source.id), fresh=fresh)
         except CallFailed as failed:
             await self._say(name, source.id, failed.failure)
             return None
@@ -142,14 +144,14 @@ class SlackPeople:
         if self.tell is not None and failure.kind in (Kind.REFUSED, Kind.PLACE, Kind.TOKEN):
             await self.tell(sentence, f"user group {group_id} {failure.error}")
 
-    async def full_member(self, user: str, team: str | None = None) -> bool:
+    async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         """Whether somebody is a full, active, human member of the bot's workspace.
 
         `team` is the workspace the click says its user is of. Raises MembraneError where Slack does not say.
         """
         try:
             home = (await self._identity()).team_id
-            account = await self._accounts.get(user, lambda: self._account(user))
+            account = await self._accounts.get(user, lambda: self._account(user), fresh=fresh)
         except CallFailed as failed:
             if failed.failure.error in ("user_not_found", "user_not_visible"):
                 return False

@@ -42,6 +42,7 @@ _NOTHING_FROZEN_IN = ~exists().where(
                 or_(
                     literally(actions.c.state, ActionState.PASSED),
                     literally(actions.c.state, ActionState.APPROVED),
+                    literally(actions.c.state, ActionState.RUNNING),  # claimed for a resume that never came
                 ),
                 exists().where(and_(_LIVE, freezes.c.name == actions.c.kind)),
             ),

@@ -43,10 +43,10 @@ NUMBERS = {"amount": 900.0, "small": 1e-7, "whole": 9007199254740993, "list": [1
 class _Everybody:
     """The people of the policy, for what is decided while no bot runs."""
 
-    async def resolve(self, names: Sequence[str]) -> Resolved:
+    async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
         return Resolved(frozenset({CLEO, DIA}))
 
-    async def full_member(self, user: str, team: str | None = None) -> bool:
+    async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         return True
 
 

@@ -47,7 +47,13 @@ async def test_a_name_that_nothing_bears_is_frozen_and_said(shell: Shell, room: 
 
 
 @pytest.mark.parametrize(
-    "line", [("freeze",), ("freeze", "all"), ("freeze", "all", "--why", "x", "--until", "soon")]
+    "line",
+    [
+        ("freeze",),
+        ("freeze", "all"),
+        ("freeze", "all", "--why", "x", "--until", "soon"),
+        ("freeze", "all", "--why", "x", "--until", "9999-12-31T23:59:59-14:00"),
+    ],
 )
 async def test_what_is_missing_or_wrong_is_said(shell: Shell, room: Room, line: tuple[str, ...]) -> None:
     ended = await shell.run(*line)

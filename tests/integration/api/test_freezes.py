@@ -90,6 +90,16 @@ async def test_what_would_pass_waits_for_the_thaw(
     assert (await claim(agent, action)).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["ALL", "All", " all "])
+async def test_everything_is_frozen_however_it_is_spelt(
+    bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient, name: str
+) -> None:
+    assert (await freeze(operator, name))["name"] == "all"
+    assert (await propose(agent, "db.read"))["state"] == "frozen"
+    await thaw(bot, operator, name)
+    assert (await propose(agent, "db.read", id=2))["state"] == "passed"
+
+
 async def test_others_go_on(agent: httpx2.AsyncClient, operator: httpx2.AsyncClient) -> None:
     await freeze(operator, "db.read")
     passed = await propose(agent, "report.make")
@@ -209,6 +219,7 @@ async def test_an_operators_owner_may_still_vote(
         {"name": "all"},
         {"name": " ", "why": "x"},
         {"name": "all", "why": "x", "until": "2001-01-01T00:00:00Z"},
+        {"name": "all", "why": "x", "until": "9999-12-31T23:59:59-14:00"},
     ],
 )
 async def test_a_freeze_without_a_name_a_reason_or_a_future_is_refused(

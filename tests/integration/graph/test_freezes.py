@@ -52,6 +52,25 @@ async def test_an_approved_thread_stays_parked_until_the_thaw(house: House, shap
     assert set(await house.states(thread)) == {"executed"}
 
 
+async def test_what_was_claimed_before_a_stop_does_not_start_under_a_freeze(house: House) -> None:
+    """The bot claimed the call, and stopped before its thread went on."""
+    await house.open("batched")
+    thread = await house.run("batched", say("mixed"))
+    before = list(ran)
+    for index, state in enumerate(await house.states(thread)):
+        if state == "waiting":
+            await house.vote(thread, index)
+    for action in await house.actions(thread):
+        if action.kind == "data.delete":
+            await house.membrane.claim(action.id, action.args_digest)
+    await freeze(house, "data.delete")
+    await house.settle()
+    assert (ran, (await house.thread(thread)).state) == (before, "parked")
+    await thaw(house, "data.delete")
+    assert (await house.thread(thread)).state == "finished"
+    assert set(await house.states(thread)) == {"executed"}
+
+
 @pytest.mark.parametrize("name", ["ops-agent", "one", "all"])
 async def test_a_thread_is_not_started_before_the_thaw(house: House, name: str) -> None:
     await house.open("one")

@@ -302,6 +302,24 @@ async def test_invariant_13_an_approval_does_not_keep(room: Room) -> None:
     assert (await room.membrane.claim(action_id, digest)).action.state is ActionState.RUNNING
 
 
+@pytest.mark.parametrize(("tier", "runs"), [(Tier.ASYNC_REVIEW, True), (Tier.ASYNC_APPROVAL, False)])
+async def test_what_is_to_be_asked_by_now_is_not_run_again_unasked(
+    room: Room, tier: Tier, runs: bool
+) -> None:
+    tightened(room, "db.read", idempotent=True)
+    passed = await room.membrane.propose(room.action("db.read"))
+    action_id, digest = passed.action.id, passed.action.args_digest
+    await room.membrane.claim(action_id, digest)
+    tightened(room, "db.read", idempotent=True, tier=tier)
+    if runs:
+        assert (await room.membrane.claim(action_id, digest, rerun=True)).attempt == 2
+    else:
+        assert await refusal(room, action_id, digest, rerun=True) is Refusal.ALREADY_CLAIMED
+        room.clock.forward(601)
+        await room.membrane.unknown_due()
+        assert (await room.membrane.standing(action_id)).action.state is ActionState.UNKNOWN
+
+
 async def test_an_action_starts_once_however_many_ask(room: Room) -> None:
     action_id, digest = await approved(room)
     claims = await asyncio.gather(

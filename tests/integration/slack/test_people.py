@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from bot.domain.action import Action
 from bot.domain.escalation import Rotation
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
+from bot.domain.record import Standing
 from bot.errors import MembraneError
 from bot.localslack import LocalSlack
-from bot.membrane import Resolved
+from bot.membrane import Membrane, Resolved
 from bot.slack.calls import Calls
 from bot.slack.identity import identify, web_client
 from bot.slack.people import SlackPeople
-from tests.fakes import ADA, BEN, CLEO, PEOPLE, policy
+from bot.store.database import open_database
+from tests.fakes import ADA, BEN, CLEO, PEOPLE, SECRET, policy
 from tests.integration.slack.conftest import Clock
 
 
@@ -73,6 +77,32 @@ async def test_an_answer_is_believed_for_half_a_minute(
     clock.ahead += 31
     assert (await people.resolve(["money"])).users == {CLEO}
     assert not await people.full_member(BEN)
+
+
+@pytest.mark.parametrize("leaves", ["the workspace", "the group"])
+async def test_invariant_14_slack_is_asked_afresh_about_earlier_voters_when_a_quorum_fills(
+    people: SlackPeople, slack: LocalSlack, clock: Clock, tmp_path: Path, leaves: str
+) -> None:
+    in_force = with_people(leads=UserGroup("S0FIN"))
+    slack.state.change_usergroup("S0FIN", members=(BEN, CLEO, ADA))
+    db = open_database(tmp_path / "membrane.db")
+    people = SlackPeople(people._calls, lambda: in_force, people._identity, clock)
+    membrane = Membrane(db, lambda: in_force, people, secret=SECRET, clock=clock)
+    standing = await membrane.propose(Action.of("money.wire", {"id": 1}, agent="mailer"))
+    review = standing.review
+    assert review is not None
+
+    async def approve(voter: str) -> Standing:
+        return await membrane.vote(review.id, voter, approve=True, args_digest=review.args_digest)
+
+    await approve(BEN)
+    if leaves == "the workspace":
+        slack.state.change_user(BEN, deleted=True)
+    else:
+        slack.state.change_usergroup("S0FIN", members=(CLEO, ADA))
+    assert (await approve(CLEO)).action.state == "waiting", "within the half minute"
+    assert (await approve(ADA)).action.state == "approved"
+    await db.close()
 
 
 async def test_old_news_is_not_used_when_slack_is_silent(

@@ -157,6 +157,19 @@ def test_a_further_condition_is_looser_and_one_less_is_stricter() -> None:
     assert [change.direction for change in changes_between(new, old)] == ["stricter"]
 
 
+def test_what_a_kind_that_goes_had_of_its_own_is_said() -> None:
+    """A file that is half written lacks its last kinds, and with them whatever they demanded."""
+    settings = OwnSettings(quorum=5)
+    strict = kind("a.a", LARGE, mandated=True, redact=("card",), settings=settings, valid_for_s=1.0)
+    found = changes_between(policy(strict), policy())
+    assert sorted(change.what for change in found if change.loosens) == [
+        "an approval is good for 30m; it was for 1s",
+        "its sign-off is no longer mandated",
+        "no longer redacts card",
+        "quorum 5 is now 2",
+    ]
+
+
 def test_kinds_that_come_and_go() -> None:
     """A new kind was Tier 3 while it was unknown, so naming it can loosen."""
     small, large = policy(kind("a.a")), policy(kind("b.b", LARGE))
