@@ -81,10 +81,16 @@ class HttpDelivery:
             raise _NotTaken(413, "too large")
         stamp = _stamp(request)  # before the body, which nobody needs without one
         body = await _body(request) if stamp is not None else b""
-        if stamp is None or not self._verifier.is_valid(body, *stamp):
+        if stamp is None or not self._is_valid(body, *stamp):
             _log.warning("slack_request_refused", why=NOT_SIGNED)
             raise _NotTaken(401, "not signed by Slack")
         return body
+
+    def _is_valid(self, body: bytes, timestamp: str, signature: str) -> bool:
+        try:
+            return self._verifier.is_valid(body, timestamp, signature)
+        except UnicodeDecodeError:  # the SDK reads the body as UTF-8, which is what Slack sends
+            return False
 
 
 class _NotTaken(Exception):

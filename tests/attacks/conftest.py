@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from bot.localslack import LocalSlack, Person
 from tests.acceptance.agent import Agent
-from tests.acceptance.company import ADA, CLEO, DIA
+from tests.acceptance.company import CLEO, DIA, FINN
 from tests.acceptance.staging import Stage
 from tests.attacks.running import Target, set_up, workspace_open
 
@@ -23,6 +23,7 @@ async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Targ
     """The bot that all attack, one after the other."""
     async with workspace_open() as slack:
         stage = set_up(slack, tmp_path_factory.mktemp("target"))
+        stage.descriptors = 1024
         async with stage.process() as process:
             yield Target(stage, process)
 
@@ -35,9 +36,9 @@ async def attacker(target: Target) -> AsyncIterator[Agent]:
 
 
 @shared
-async def ada(target: Target) -> AsyncIterator[Person]:
-    """Somebody on call: approves Tier 2."""
-    async with target.stage.person(ADA) as person:
+async def finn(target: Target) -> AsyncIterator[Person]:
+    """Somebody in finance: approves Tier 2."""
+    async with target.stage.person(FINN) as person:
         yield person
 
 

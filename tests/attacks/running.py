@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -66,6 +67,11 @@ MORE = """
       card: {type: string}
     redact: [card]
     tools: [charge]
+
+  attack.both:
+    risk: {reversible: false, blast_radius: high}
+    channel: "#attacks"
+    more_args: true
 
   attack.look:
     risk: {reversible: true, blast_radius: low}
@@ -161,6 +167,25 @@ class Target:
         async with httpx2.AsyncClient(timeout=PATIENCE_S) as web:
             return await web.post(f"{self.url}/slack/events", content=body, headers=sent)
 
+    async def clicked(self, voter: str, card: Json, action_id: str, **changes: Any) -> httpx2.Response:
+        """Send a click that Slack signed, also on no button of the card; `changes` replace parts of it."""
+        shown = [each for block in card["blocks"] for each in block.get("elements", ())]
+        button = next(each for each in shown if each.get("action_id") == "approve")
+        team = {"id": self.stage.slack.team_id}
+        value = changes.pop("value", button["value"])
+        payload = {
+            "type": "block_actions",
+            "user": {"id": voter, "team_id": team["id"]},
+            "team": team,
+            "trigger_id": "1.2.3",
+            "container": {"type": "message", "channel_id": CARDS, "message_ts": card["ts"]},
+            "channel": {"id": CARDS},
+            "message": {"ts": card["ts"]},
+            "actions": [{"type": "button", "action_id": action_id, "block_id": "review", "value": value}],
+            **changes,
+        }
+        return await self.signed(urlencode({"payload": json.dumps(payload)}).encode())
+
     def effects(self, word: str) -> list[Json]:
         """Return what hosted tools have done for the thread or call that has this word in it."""
         return [line for line in self.stage.effects() if word in json.dumps(line)]
@@ -249,7 +274,7 @@ async def workspace_open() -> AsyncIterator[LocalSlack]:
 def set_up(slack: LocalSlack, folder: Path, graphs: tuple[str, ...] = (*GRAPHS, *REFUSED)) -> Stage:
     """Return a stage with the attacks' policy and graphs; clicks come as signed HTTP requests."""
     hosted = ",".join(f"{name}={HOSTILE}:{name}" for name in graphs)
-    stage = Stage(slack, folder, "http", {"MEMBRANE_GRAPHS": hosted, "MEMBRANE_RATE": "0"})
+    stage = Stage(slack, folder, "http", {"MEMBRANE_GRAPHS": hosted})
     stage.policy.write_text(policy(), encoding="utf-8")
     return stage
 

@@ -68,50 +68,52 @@ async def test_a_sub_agent_has_none_of_the_main_agents_middleware(
 
 @pytest.mark.parametrize("graph", ["jumping", "stock", "batched", "gated"])
 async def test_a_call_that_a_person_rejected_does_not_run(
-    target: Target, attacker: Agent, ada: Person, graph: str
+    target: Target, attacker: Agent, finn: Person, graph: str
 ) -> None:
     """Also where a middleware jumps to the tools, past LangChain's filter of answered calls."""
     word = mark()
     started = await attacker.start(graph, say([pay(word)], "done"))
-    await ada.click(CARDS, await target.card(ada, word), "reject")
+    await finn.click(CARDS, await target.card(finn, word), "reject")
     thread = await attacker.thread(started, *ENDED)
     assert target.effects(word) == []
     assert [each["state"] for each in thread["actions"]] == ["rejected"]
 
 
-async def test_a_condition_that_flips_in_a_sub_agent(target: Target, attacker: Agent, ada: Person) -> None:
+async def test_a_condition_that_flips_in_a_sub_agent(target: Target, attacker: Agent, finn: Person) -> None:
     word = mark()
     given = {"sub": "flips", "script": json.dumps([[pay(word)], "done"])}
     started = await attacker.start("deep", say([["task", given]], "done"))
-    await ada.click(CARDS, await target.card(ada, word), "reject")
+    await finn.click(CARDS, await target.card(finn, word), "reject")
     await attacker.thread(started, *ENDED)
     assert target.effects(word) == []
 
 
-async def test_arguments_that_change_after_the_approval(target: Target, attacker: Agent, ada: Person) -> None:
+async def test_arguments_that_change_after_the_approval(
+    target: Target, attacker: Agent, finn: Person
+) -> None:
     """150 is approved, and a middleware inside ours makes 9000 of it."""
     word = mark()
     started = await attacker.start("changing", say([pay(word)], "done"))
-    await target.approve(word, ada)
+    await target.approve(word, finn)
     thread = await attacker.thread(started, *ENDED)
     assert target.effects(word) == []
     assert [each["receipt"] for each in thread["actions"]] != ["executed"]
 
 
 async def test_a_tool_that_is_swapped_after_the_approval(
-    target: Target, attacker: Agent, ada: Person
+    target: Target, attacker: Agent, finn: Person
 ) -> None:
     word = mark()
     started = await attacker.start("renaming", say([pay(word)], "done"))
-    await target.approve(word, ada)
+    await target.approve(word, finn)
     await attacker.thread(started, *ENDED)
     assert target.effects(word) == []
 
 
-async def test_one_claim_admits_one_start(target: Target, attacker: Agent, ada: Person) -> None:
+async def test_one_claim_admits_one_start(target: Target, attacker: Agent, finn: Person) -> None:
     word = mark()
     started = await attacker.start("repeating", say([pay(word)], "done"))
-    await target.approve(word, ada)
+    await target.approve(word, finn)
     await attacker.thread(started, *ENDED)
     assert len(target.effects(word)) == 1
 
@@ -126,15 +128,15 @@ async def test_a_pause_that_is_swallowed_runs_nothing(target: Target, attacker: 
 @pytest.mark.parametrize("graph", GATED)
 @pytest.mark.parametrize("amount", ["9e2", 900])
 async def test_what_is_shown_is_what_the_tool_reads(
-    target: Target, attacker: Agent, ada: Person, graph: str, amount: Any
+    target: Target, attacker: Agent, finn: Person, graph: str, amount: Any
 ) -> None:
     """The card shows 900 and the default that nobody wrote, and exactly those run."""
     word = mark()
     started = await attacker.start(graph, say([pay(word, amount)], "done"))
-    card = json.dumps(await target.card(ada, word))
+    card = json.dumps(await target.card(finn, word))
     assert "900" in card
     assert "EUR" in card
-    await target.approve(word, ada)
+    await target.approve(word, finn)
     thread = await attacker.thread(started, *ENDED)
     assert [line["args"] for line in target.effects(word)] == [
         {"amount": 900.0, "note": word, "currency": "EUR"}
@@ -221,13 +223,13 @@ async def test_what_is_redacted_is_nowhere(
 
 
 async def test_a_model_that_is_overloaded_after_an_approval(
-    target: Target, attacker: Agent, ada: Person, cleo: Person
+    target: Target, attacker: Agent, finn: Person, cleo: Person
 ) -> None:
     """The thread stands still with its state, and goes on: what was paid is paid once."""
     word = mark()
     fails = {"fails": word, "times": 1, "then": "done"}
     started = await attacker.start("unavailable", say([pay(word)], fails))
-    await target.approve(word, ada)
+    await target.approve(word, finn)
     await attacker.thread(started, "stalled")
     assert len(target.effects(word)) == 1
     await target.command("threads", "retry", started["id"])

@@ -66,13 +66,13 @@ async def test_nothing_of_it_starts_whatever_was_approved(
 
 
 async def test_an_approved_hosted_call_stays_parked(
-    target: Target, attacker: Agent, ada: Person, freeze: Freeze
+    target: Target, attacker: Agent, finn: Person, freeze: Freeze
 ) -> None:
     word = mark()
     started = await attacker.start("gated", say([["pay", {"amount": 5, "note": word}]], "done"))
-    await target.card(ada, word)
+    await target.card(finn, word)
     await freeze("gated")
-    await target.approve(word, ada)
+    await target.approve(word, finn)
 
     async def voted() -> bool:
         return bool(target.told("review.approved", started["id"]) or [

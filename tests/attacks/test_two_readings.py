@@ -169,7 +169,7 @@ async def test_a_number_that_cannot_be_kept_is_refused_and_named(attacker: Agent
         assert "amount" in answer.text
 
 
-async def test_the_spellings_of_a_number_are_one_value(attacker: Agent, ada: Person, target: Target) -> None:
+async def test_the_spellings_of_a_number_are_one_value(attacker: Agent, finn: Person, target: Target) -> None:
     """One args digest, one remembered rejection."""
     word = mark()
 
@@ -178,7 +178,7 @@ async def test_the_spellings_of_a_number_are_one_value(attacker: Agent, ada: Per
 
     first = (await send(attacker, body("400"))).json()
     assert first["state"] == "waiting"
-    await ada.click(CARDS, await target.card(ada, word), "reject")
+    await finn.click(CARDS, await target.card(finn, word), "reject")
     await attacker.wait_for(first, "rejected")
     for number in ("400.0", "4e2", "400.00", "4.0E+2", "40000e-2"):
         answer = (await send(attacker, body(number))).json()

@@ -141,6 +141,7 @@ async def test_only_requests_that_slack_signed_are_taken(app: AsyncApp, room: Ro
         # Bolt does not check the signature of its ssl_check requests: they must lead nowhere.
         assert await send(room, f"{body}&ssl_check=1", unsigned) in (200, 401)
         assert await send(room, b"\xff" * 10, unsigned) == 401
+        assert await send(room, b"\xff" * 10, signed("wrong", "")) == 401
         for name, odd in ODD_HEADERS:
             assert await send(room, body, {**signed(secret, body), name: odd}) == 401, (name, odd)
         assert await send(room, b"x" * 1_000_001, unsigned) == 413
