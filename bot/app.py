@@ -23,7 +23,7 @@ from bot.disk import MB, Disk
 from bot.domain.policy import Policy
 from bot.errors import SettingsError
 from bot.graph.host import Host
-from bot.graph.hosted import hosted
+from bot.graph.hosted import hosted, printable
 from bot.heartbeat import EVERY_S, Heartbeat
 from bot.jobs import Jobs
 from bot.loop import new_loop
@@ -307,6 +307,6 @@ def run(settings: Settings) -> None:
 
     The process ends soon after, whatever hosted code left running in threads.
     """
-    with printed_to_log(hosted), asyncio.Runner(loop_factory=new_loop) as runner:
+    with printed_to_log(hosted, printable), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(serve(settings))
     end_after(EXIT_S, 0, "threads of hosted code do not end, and are left behind")

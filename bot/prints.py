@@ -19,16 +19,20 @@ END_S = 1.0
 MOST = 8 * 1024
 """Characters of one line; what is longer is told in pieces."""
 
+Whose = Callable[[], str | None]
+Cut = Callable[[str], str]
+
 log = structlog.get_logger("bot.prints")
 
 
 class _Printed(io.TextIOBase):
     """A stream that logs what is written to it, line by line. Each thread has a line of its own."""
 
-    def __init__(self, name: str, real: TextIO, whose: Callable[[], str | None]) -> None:
+    def __init__(self, name: str, real: TextIO, whose: Whose, cut: Cut) -> None:
         self._name = name
         self._real = real
         self._whose = whose
+        self._cut = cut
         self._lines = threading.local()
 
     @property
@@ -73,7 +77,7 @@ class _Printed(io.TextIOBase):
         try:
             thread = self._whose()
             more = {"thread": thread} if thread is not None else {}
-            log.info("printed", stream=self._name, line=line.rstrip("\r")[:MOST], **more)
+            log.info("printed", stream=self._name, line=self._cut(line.rstrip("\r")[:MOST]), **more)
         finally:
             self._lines.busy = False
 
@@ -98,13 +102,14 @@ class _Bytes(io.BufferedIOBase):
 
 
 @contextmanager
-def printed_to_log(whose: Callable[[], str | None]) -> Iterator[None]:
-    """Log what is printed inside. `whose` returns the thread whose code prints. Configure logs before.
+def printed_to_log(whose: Whose, cut: Cut = str) -> Iterator[None]:
+    """Log what is printed inside, after `cut`. `whose` returns the thread whose code prints.
 
-    What programs that hosted code starts write to the same stdout is logged too, without the thread.
+    Configure logs before. What programs that hosted code starts write to the same stdout is logged too, as it
+    is and without the thread.
     """
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Printed("stdout", out, whose), _Printed("stderr", err, whose)
+    sys.stdout, sys.stderr = _Printed("stdout", out, whose, cut), _Printed("stderr", err, whose, cut)
     try:
         with _children_to_log():
             yield

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+Cut = Callable[[str], str]
+"""Returns words without what the policy redacts."""
+
 _HOSTED: ContextVar[str | None] = ContextVar("membrane_hosted", default=None)
+_CUT: ContextVar[Cut | None] = ContextVar("membrane_cut", default=None)
 
 
 def hosted() -> str | None:
@@ -14,11 +18,18 @@ def hosted() -> str | None:
     return _HOSTED.get()
 
 
+def printable(line: str) -> str:
+    """Return a line that the code here prints, as it may be logged: without what its thread has redacted."""
+    cut = _CUT.get()
+    return line if cut is None else cut(line)
+
+
 @contextmanager
-def hosting(name: str | None) -> Iterator[None]:
-    """Say whose code runs inside. None: the bot's own, which hosted code called."""
-    token = _HOSTED.set(name)
+def hosting(name: str | None, cut: Cut | None = None) -> Iterator[None]:
+    """Say whose code runs inside, and what cuts its prints. None: the bot's own, which hosted code called."""
+    tokens = _HOSTED.set(name), _CUT.set(cut)
     try:
         yield
     finally:
-        _HOSTED.reset(token)
+        _HOSTED.reset(tokens[0])
+        _CUT.reset(tokens[1])

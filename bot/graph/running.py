@@ -228,7 +228,8 @@ class Runner:
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
-            with seated(seat), hosting(thread.id), noting_starts() as starts:
+            cut = await self._membrane.cutter(thread.id)
+            with seated(seat), hosting(thread.id, cut), noting_starts() as starts:
                 await hosted.graph.ainvoke(given, config, durability="sync")
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))

@@ -148,6 +148,10 @@ class Membrane:
         """Return words about a thread as they may be kept, logged and shown: without redacted values."""
         return await Scrubbing(self._core).of_thread(thread_id, words)
 
+    async def cutter(self, thread_id: str) -> Callable[[str], str]:
+        """Return what cuts redacted values of a thread's actions, as they are now, out of what it prints."""
+        return await Scrubbing(self._core).cutter(thread_id)
+
     @property
     def policy(self) -> Policy:
         """The policy in force."""

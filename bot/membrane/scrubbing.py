@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -28,6 +29,11 @@ class Scrubbing:
     async def of_thread(self, thread_id: str, value: T) -> T:
         """Return a value without what is redacted of the actions in a thread."""
         return await self._scrubbed(actions.kept_in_thread, thread_id, value)
+
+    async def cutter(self, thread_id: str) -> Callable[[str], str]:
+        """Return what cuts redacted values of a thread's actions, as they are now, out of text at once."""
+        kept = await self._core.db.read(lambda connection: actions.kept_in_thread(connection, thread_id))
+        return partial(cut_out, self._core.keyring, kept_in(kept))
 
     async def _scrubbed(self, kept: Callable[[Connection, str], list[str]], of: str, value: T) -> T:
         if value is None:

@@ -205,7 +205,7 @@ async def test_what_acts_by_itself_is_unknown_and_never_failed(
 
 
 @pytest.mark.parametrize("graph", ["stock", "batched"])
-@pytest.mark.parametrize("way", ["raises", "returns"])
+@pytest.mark.parametrize("way", ["raises", "returns", "prints"])
 async def test_what_is_redacted_is_nowhere(
     target: Target, attacker: Agent, cleo: Person, graph: str, way: str
 ) -> None:

@@ -112,7 +112,9 @@ async def test_what_is_fine_passes(attacker: Agent) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-async def test_an_address_that_two_mailers_read_differently(attacker: Agent, address: str) -> None:
+async def test_invariant_16_an_address_that_two_mailers_read_differently(
+    attacker: Agent, address: str
+) -> None:
     cases = [mail(address), mail("gus@northwind.example", address), refund(recipient=address)]
     assert await passed(attacker, cases) == []
 
@@ -215,7 +217,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("where", ["value", "key"])
-async def test_two_different_actions_never_look_the_same(
+async def test_invariant_16_two_different_actions_never_look_the_same(
     attacker: Agent, cleo: Person, target: Target, where: str
 ) -> None:
     """Of each pair the second is marked; the cards of all the first and of all the second differ in each."""

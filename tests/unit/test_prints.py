@@ -54,6 +54,13 @@ def test_a_line_without_an_end_is_told_in_pieces(told: io.StringIO) -> None:
     assert [len(line) for _, _, line in lines(told)] == [MOST, MOST, 1]
 
 
+def test_what_is_redacted_is_cut_out_before_a_line_is_logged(told: io.StringIO) -> None:
+    with printed_to_log(lambda: "thr_1", lambda line: line.replace("4242", "redacted")):
+        print("charging 42", end="")
+        print("42 now")
+    assert lines(told) == [("stdout", "thr_1", "charging redacted now")]
+
+
 def test_threads_do_not_mix_their_lines(told: io.StringIO) -> None:
     other_began, go_on = threading.Event(), threading.Event()
 

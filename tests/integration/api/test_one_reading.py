@@ -49,7 +49,7 @@ def _table(text: str) -> tuple[str, dict[str, Any]]:
         pytest.param(PLAIN, _refund, ADDRESSES, "sam@acme.example", id="refund, plain text"),
     ],
 )
-async def test_what_has_two_readings_waits_for_a_person(
+async def test_invariant_16_what_has_two_readings_waits_for_a_person(
     make_bot: MakeBot, text: str, make: Any, samples: list[str], fine: str
 ) -> None:
     bot = await make_bot(policy=_policy(text))
