@@ -60,6 +60,7 @@ def freeze(*, name: str | None, why: str | None, until: float | None, list_them:
     not refused: claims are answered 409 `frozen`, proposals that would pass wait, threads stay parked.
     Reviewers can go on voting. Windows go on too, so an approval that lapses meanwhile is asked again
     after the thaw. What is running already is not stopped.
+    A tool of a hosted graph that nothing gates is refused, from two seconds later at most.
 
     \b
       membrane freeze payment.refund --why "the ledger is wrong" --until 2h
@@ -117,8 +118,8 @@ def _warn_if_unknown(name: str) -> None:
         return
     if name in tools:
         click.echo(
-            f"It is frozen as a name, but {safe(name)} is a tool, and a freeze is of its kind: "
-            f"membrane freeze {safe(tools[name])}",
+            f"This stops nothing: {safe(name)} is a tool, and what is frozen is its kind: "
+            f"membrane freeze {safe(tools[name])} --why …",
             err=True,
         )
         return

@@ -70,8 +70,7 @@ def status(*, as_json: bool) -> None:
 def rotate() -> None:
     """Make a new key; the present one stays as an older one. The bot takes it up when it is started again.
 
-    It can be done beside a running bot. Where MEMBRANE_SECRET is set, whoever sets it has to rotate it; the
-    command says how.
+    It can be done beside a running bot. Where MEMBRANE_SECRET is set, rotate it there; the command says how.
     """
     settings = load(slack=False)
     ring = _ring(settings)

@@ -13,6 +13,8 @@ the tool may not run:
                       it runs; a stock agent's call        ToolStopped: a ToolNode tells the model,
                       is reported when it ends             anything else sees it raised
 
+A tool that nothing gates is stopped too while a freeze holds its kind, its agent or its graph.
+
 `tool.func()` and plain functions are no tool that starts: nothing here sees them.
 """
 
@@ -124,14 +126,19 @@ class ToolGuard(BaseCallbackHandler):
         name, seat = str((serialized or {}).get("name")), seat_here()
         membranes = [seat.membrane] if seat is not None else [each.membrane for each in armed]
         gating = next((each for each in membranes if _gated(each, name)), None)
+        frozen = next((stop for each in membranes if (stop := _frozen(each, name, seat))), None)
         if seat is None:
             if gating is not None:
                 self._stop(Stop(name, gating.policy.kind_of_tool(name), NO_RUN), gating, None, tool_call_id)
-        elif gating is not None or seat.permits.reporting:
+            if frozen is not None:
+                self._stop(frozen, membranes[0], None, tool_call_id)
+        elif gating is not None or frozen is not None or seat.permits.reporting:
             call = _Start(seat, name, tool_call_id, inputs if inputs is not None else input_str)
             permit = call.permit()
             if permit is None and gating is not None:
                 self._stop(call.why_stopped(), gating, seat.thread.id, tool_call_id)
+            if permit is None and frozen is not None:
+                self._stop(frozen, seat.membrane, seat.thread.id, tool_call_id)
             if permit is not None and permit.reports:
                 self._runs[run_id] = (seat, permit)
 
@@ -195,6 +202,14 @@ async def _written(membrane: Membrane, **what: Any) -> None:
 def _gated(membrane: Membrane, name: str) -> bool:
     policy = membrane.policy
     return policy.strictest(policy.kind_of_tool(name)) >= Tier.ASYNC_APPROVAL
+
+
+def _frozen(membrane: Membrane, tool: str, seat: Seat | None) -> Stop | None:
+    """Return why a tool that nothing gates may not start under a freeze. One that was claimed still may."""
+    kind = membrane.policy.kind_of_tool(tool)
+    borne = (kind,) if seat is None else (kind, seat.thread.agent, seat.thread.graph)
+    found = membrane.frozen(*borne)
+    return None if found is None else Stop(tool, kind, f"{found}. It may start after the thaw", "frozen")
 
 
 class _Start:

@@ -98,7 +98,8 @@ class Membrane:
         self.unknown_due = sweeping.unknown_due
 
         self.freezes = Freezes(db, clock)
-        self.freezes_due = Freezing(core, self.admins).freezes_due
+        freezing = Freezing(core, self.admins)
+        self.freezes_due, self.frozen = freezing.freezes_due, freezing.frozen
 
         self.reseal = Resealing(core).reseal
 

@@ -71,6 +71,17 @@ async def test_what_was_claimed_before_a_stop_does_not_start_under_a_freeze(hous
     assert set(await house.states(thread)) == {"executed"}
 
 
+async def test_a_tool_that_nothing_gates_is_refused_under_a_freeze_of_its_kind(house: House) -> None:
+    await house.open("harmless")
+    await freeze(house, "db.read")
+    thread = await house.run("harmless", say("pass"))
+    assert [name for name, _ in ran] == ["make_report"]
+    assert "db.read is frozen by a test: incident 42" in str(await house.said(thread))
+    await thaw(house, "db.read")
+    await house.run("harmless", say("pass"))
+    assert sorted(name for name, _ in ran) == ["make_report", "make_report", "read"]
+
+
 @pytest.mark.parametrize("name", ["ops-agent", "one", "all"])
 async def test_a_thread_is_not_started_before_the_thaw(house: House, name: str) -> None:
     await house.open("one")
