@@ -29,7 +29,17 @@ RUNNING = f"""
 SELECT actions.id FROM actions JOIN executions ON executions.action_id = actions.id
 WHERE actions.state = 'running' AND executions.report_by - executions.claimed_at <= {NOT_SOON_S}
 """
-TABLES = ("actions", "reviews", "votes", "messages", "interrupts", "threads", "executions", "unknowns")
+TABLES = (
+    "actions",
+    "reviews",
+    "votes",
+    "messages",
+    "interrupts",
+    "threads",
+    "thread_requests",
+    "executions",
+    "unknowns",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,11 @@ class Evidence:
     messages: list[Row]
     interrupts: list[Row]
     threads: list[Row]
+    thread_requests: list[Row]
     executions: list[Row]
     unknowns: list[Row]
     journal: list[Row]
+    """In the order of writing, over all writers."""
     runs: list[Row]
     told_graphs: list[Row]
     told_agents: list[Told]
@@ -67,6 +79,11 @@ class Evidence:
     def action(self) -> dict[str, Row]:
         """The actions by id."""
         return {row["id"]: row for row in self.actions}
+
+    @cached_property
+    def thread(self) -> dict[str, Row]:
+        """The threads by id."""
+        return {row["id"]: row for row in self.threads}
 
     @cached_property
     def reviews_of(self) -> dict[str, list[Row]]:
@@ -99,7 +116,7 @@ async def gather(data: Path, ledger: Ledger, slack: LocalSlack, told: list[Told]
     """Read everything. The bot must not run."""
     with closing(_connect(data / "membrane.db")) as connection:
         tables = {name: _rows(connection, f"SELECT * FROM {name} ORDER BY rowid") for name in TABLES}
-        entries = _rows(connection, "SELECT * FROM journal ORDER BY at, writer, seq")
+        entries = _rows(connection, "SELECT * FROM journal ORDER BY id")
     for row in tables["actions"]:
         row["job"] = json.loads(row["args"]).get("job")
     for row in tables["reviews"]:
@@ -177,6 +194,8 @@ class Watch:
             "interrupts open": "SELECT id FROM interrupts WHERE state IN ('waiting', 'answered')",
             "threads unsettled": "SELECT id FROM threads WHERE settled_at IS NULL",
             "actions running": RUNNING,
+            "actions frozen": "SELECT id FROM actions WHERE state = 'frozen'",
+            "operators' requests": "SELECT id FROM thread_requests WHERE done_at IS NULL",
             "actions in no digest": "SELECT id FROM actions WHERE tier = 1 AND digest_id IS NULL",
         }
         found = {what: [row["id"] for row in self._read(query)] for what, query in owed.items()}

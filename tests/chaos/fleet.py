@@ -20,7 +20,9 @@ from tests.chaos.world import KINDS, breaks, drags
 
 Json = dict[str, Any]
 
-UNDECIDED = {"waiting", "halted"}
+UNDECIDED = {"waiting", "halted", "frozen"}
+THAW_S = 0.3
+"""How often an agent asks about an approval that is frozen."""
 WAIT_S = 1
 """One long poll."""
 PATIENCE_S = 30.0
@@ -158,16 +160,18 @@ class Agent:
             action = await self._decided(job, action)
 
     async def _decided(self, job: ProposingJob, action: Json) -> Json:
-        """Wait until people have decided, or the clock has."""
+        """Wait until people have decided, or the clock has, and nothing freezes it."""
         path = f"/v1/actions/{action['id']}"
         action = await self._granted("GET", path)
-        while action["state"] in UNDECIDED:
+        while action["state"] in UNDECIDED or action["frozen"]:
+            if action["frozen"]:
+                await asyncio.sleep(THAW_S)
             action = await self._granted("GET", f"{path}?wait={WAIT_S}")
         self._note(job, action)
         return action
 
     async def _act(self, job: ProposingJob, action: Json) -> bool:
-        """Claim, act, report. Returns False where the approval had lapsed, so that it is asked again."""
+        """Claim, act, report. Returns False where the approval had lapsed or is frozen: it waits again."""
         if job.habit is Habit.SLOW and not self._was_slow:
             self._was_slow = True
             await asyncio.sleep(6.0 * self._luck)
@@ -175,7 +179,7 @@ class Agent:
         claim = {"args_digest": action["args_digest"], "rerun": kind.idempotent}
         status, claimed = await self._ask("POST", f"{path}/claim", claim)
         if status != 200:
-            return claimed.get("reason") != "lapsed"
+            return claimed.get("reason") not in {"lapsed", "frozen"}
         if job.habit is Habit.DIES_BEFORE:
             return True
         receipt = self._effect(job, claimed)

@@ -35,7 +35,7 @@ ledger = Ledger.from_environment()
 
 
 class Broken(Exception):
-    """An effect that could not be done; nothing has happened."""
+    """An effect that could not be done, so nothing has happened; or a model that does not answer."""
 
 
 async def perform(kind: str, job: str, style: str, run: Execution | None) -> str:
@@ -85,6 +85,8 @@ class Obedient(BaseChatModel):
         asked = next(message for message in messages if isinstance(message, HumanMessage))
         turns = json.loads(asked.text)
         spoken = sum(isinstance(each, AIMessage) for each in messages)
+        if spoken and world.fails(turns[0][0][1]) and random.random() < 0.5:
+            raise Broken("the model is away")
         calls = [
             {"name": tool, "args": {"job": job}, "id": f"call_{job}"}
             for tool, job in (turns[spoken] if spoken < len(turns) else ())

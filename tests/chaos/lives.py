@@ -22,6 +22,13 @@ from tests.chaos import bot
 START_S = 60.0
 """How long a start may take on a machine that is busy with other things."""
 STOP_S = 30.0
+PRELOADED = (
+    "tests.chaos.bot",
+    "bot.cli.threads",
+    "bot.cli.freezes",
+    "bot.cli.secrets",
+    "tests.chaos.operator",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Lives:
 
     def __init__(self, environment: Mapping[str, str], log: Path, came_up: Callable[[str], None]) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tests.chaos.bot"])
+        self._context.set_forkserver_preload(list(PRELOADED))
         self._environment = dict(environment)
         self._log = log
         self._came_up = came_up

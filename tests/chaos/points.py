@@ -22,7 +22,10 @@ from bot.graph.running import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
 from bot.membrane import Executing, Hosting, Interrupts, Judging, Outbox, Proposals, Sweeping
+from bot.membrane.freezing import Freezing
+from bot.membrane.resealing import Resealing
 from bot.membrane.restoring import Restoring
+from bot.membrane.stalling import Stalling
 from bot.slack import Slack
 from bot.store import heads, sqlite
 from tests.chaos.ledger import Ledger
@@ -61,6 +64,14 @@ SEAMS = {
     "thread-state": Seam(Hosting, "thread_state", "noting where a thread stands"),
     "ended": Seam(Interrupts, "ended", "ending a thread that did not finish"),
     "finished": Seam(Hosting, "finished", "noting that a thread took its answers and ended"),
+    # A thread that stands still, and what its operator asks.
+    "stall": Seam(Stalling, "stall", "leaving a thread as it is"),
+    "again": Seam(Stalling, "begin_again", "noting that a stalled thread runs again"),
+    "requested": Seam(Stalling, "request_done", "noting what came of an operator's request"),
+    # Freezes, and a new secret.
+    "freeze": Seam(Freezing, "_follow_up", "telling of freezes, and letting pass what is thawed"),
+    "thaw": Seam(Freezing, "_let_pass", "letting a thawed action pass"),
+    "reseal": Seam(Resealing, "_seal", "sealing rows under a new secret"),
     # An action's way.
     "propose": Seam(Proposals, "propose", "recording a proposal"),
     "withdraw": Seam(Proposals, "withdraw", "withdrawing an action"),

@@ -21,6 +21,7 @@ from tests.chaos.evidence import Evidence, Watch
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import VARIABLE, Ledger
 from tests.chaos.lives import Death, Doom, Lives
+from tests.chaos.operator import Operator
 from tests.chaos.people import Crowd
 from tests.chaos.weather import Weather
 
@@ -54,6 +55,7 @@ class _Stage:
     lives: Lives
     fleet: Fleet
     crowd: Crowd
+    operator: Operator
     weather: Weather
     ledger: Ledger
 
@@ -83,7 +85,9 @@ class Round:
                 await self._make_peace(stage)
             self._result.counts.update(jobs=stage.fleet.begun, clicks=stage.crowd.clicks)
             self._result.counts.update(faults=stage.weather.armed)
+            self._result.counts.update({f"operator: {what}": n for what, n in stage.operator.done.items()})
             self._complain("every agent is answered", stage.fleet.troubles)
+            self._complain("every operator is answered", stage.operator.troubles)
         if (self._data / "threads.db").exists():
             await self._reckon(stage)
         return self._result
@@ -104,7 +108,7 @@ class Round:
         """Let the windows run out, then let people answer everything, and wait until nothing is owed."""
         stage.weather.clear_up()
         stage.fleet.close()
-        stage.crowd.phase = "rest"
+        stage.crowd.phase = stage.operator.phase = "rest"
         watch = Watch(self._data)
         await stage.lives.begin()
         if not await stage.lives.until_up():
@@ -115,7 +119,7 @@ class Round:
         for review in watch.pending_past(time.time() - LATE_S):
             what = f"{review['id']} waits since {time.time() - review['expires_at']:.1f} s past its window"
             self._result.violations.append(Violation("nothing waits past its window", what, (review["id"],)))
-        stage.crowd.phase = "finish"
+        stage.crowd.phase = stage.operator.phase = "finish"
         await self._settle(stage, watch)
         if self._result.settled:
             self._complain("a bot that owes nothing says so", await stage.lives.troubles())
@@ -163,16 +167,19 @@ class Round:
         tokens = await self._tokens()
         slack = LocalSlack(world.workspace(), rate_scale=None)
         async with slack:
-            lives = Lives(self._environment(slack, ledger), self._folder / "bot.log", self._came_up(slack))
+            environment = self._environment(slack, ledger)
+            lives = Lives(environment, self._folder / "bot.log", self._came_up(slack))
             fleet = Fleet(lives, tokens, ledger, self._seed, Watch(self._data).behind)
             crowd = Crowd(slack, self._seed)
+            operator = Operator(environment, self._data, self._folder / "operator.log", self._seed)
             weather = Weather(slack, self._seed)
             tasks = [
                 asyncio.create_task(fleet.work(jobs.stream(self._seed))),
                 asyncio.create_task(crowd.mill_about()),
+                asyncio.create_task(operator.look_after()),
             ]
             try:
-                yield _Stage(slack, lives, fleet, crowd, weather, ledger)
+                yield _Stage(slack, lives, fleet, crowd, operator, weather, ledger)
             finally:
                 weather.clear_up()
                 for task in tasks:

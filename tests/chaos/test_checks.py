@@ -12,86 +12,7 @@ import pytest
 from tests.chaos.checks import check
 from tests.chaos.evidence import Evidence, Shown
 from tests.chaos.fleet import Told
-
-JOB = "job-000001"
-DIGEST = "d1"
-
-
-def entry(event: str, review_id: str | None = None, **body: Any) -> dict[str, Any]:
-    return {"event": event, "body": body, "action_id": "act_1", "review_id": review_id}
-
-
-def sound() -> Evidence:
-    """Return what is left of one order that was approved, carried out, and is shown as it is."""
-    ruling = {"kind": "order.change", "quorum": 1, "valid_for_s": 60.0}
-    card = {
-        "id": "msg_1",
-        "kind": "card",
-        "review_id": "rev_1",
-        "action_id": None,
-        "position": 0,
-        "channel_id": "C0ORDERS",
-        "ts": "101.5",
-        "given_up_at": None,
-        "error": None,
-        "created_at": 101.0,
-    }
-    return Evidence(
-        actions=[
-            {
-                "id": "act_1",
-                "job": JOB,
-                "state": "executed",
-                "tier": 2,
-                "idempotency_key": None,
-                "remembers": None,
-            }
-        ],
-        reviews=[
-            {
-                "id": "rev_1",
-                "action_id": "act_1",
-                "state": "approved",
-                "ruling": ruling,
-                "requesters": ["U0GUS"],
-                "args_digest": DIGEST,
-                "closed_at": 110.0,
-            }
-        ],
-        votes=[{"review_id": "rev_1", "voter": "U0CLEO", "approve": 1, "args_digest": DIGEST}],
-        messages=[card, {**card, "id": "msg_2", "kind": "page", "channel_id": "D0ADA", "ts": "105.5"}],
-        interrupts=[{"id": "int_1", "thread_id": "thr_1", "state": "delivered"}],
-        threads=[{"id": "thr_1", "graph": "own", "state": "finished", "error": None}],
-        executions=[
-            {"action_id": "act_1", "key": "k1", "attempt": 1, "claimed_at": 111.0, "report_by": 121.0}
-        ],
-        unknowns=[],
-        journal=[
-            entry("action.proposed"),
-            entry("review.opened", "rev_1"),
-            entry("review.closed", "rev_1", state="approved"),
-            entry("action.claimed"),
-            entry("action.executed"),
-        ],
-        runs=[
-            {
-                "job": JOB,
-                "kind": "order.change",
-                "key": "k1",
-                "attempt": 1,
-                "style": "own",
-                "action_id": "act_1",
-                "at": 111.5,
-            }
-        ],
-        told_graphs=[{"job": JOB, "action_id": "act_1", "receipt": "executed", "outcome": "approved"}],
-        told_agents=[Told(JOB, "act_1", "executed")],
-        shown=[
-            Shown("C0ORDERS", "101.5", "msg_1", frozenset(), "Approved"),
-            Shown("D0ADA", "105.5", "msg_2", frozenset(), "Approved"),
-        ],
-        broken=[],
-    )
+from tests.chaos.sound import JOB, entry, sound
 
 
 def test_of_a_sound_record_nothing_is_said() -> None:
@@ -115,6 +36,95 @@ def test_nor_of_one_that_people_are_asked_about() -> None:
     evidence = sound()
     unknown(evidence, asked=True, buttons=frozenset({"it_happened"}))
     assert check(evidence, settled=True) == []
+
+
+def of_thread(event: str, **body: Any) -> dict[str, Any]:
+    return {**entry(event, thread="thr_1", **body), "action_id": None}
+
+
+def asked(evidence: Evidence, wanted: str, *, done: bool = True) -> None:
+    """Let an operator ask something of the thread."""
+    made = {"id": "ask_1", "thread_id": "thr_1", "wanted": wanted, "done_at": 120.0 if done else None}
+    evidence.thread_requests.append(made)
+    evidence.journal.append(of_thread("thread.asked_by_operator", wanted=wanted))
+
+
+def stalled(evidence: Evidence, error: str = "Broken: job-000001 cannot be done") -> None:
+    """Let the thread stand still."""
+    evidence.threads[0].update(state="stalled", error=error)
+    evidence.journal.append(of_thread("thread.stalled", error=error))
+
+
+def withdrawn(evidence: Evidence, error: str = "Broken: job-000001 cannot be done") -> None:
+    """Let the thread stall after it acted, with another call still asked about, and be withdrawn."""
+    stalled(evidence, error)
+    evidence.interrupts.append({"id": "int_2", "thread_id": "thr_1", "state": "vanished"})
+    asked(evidence, "withdraw")
+    evidence.threads[0].update(state="gone", error="withdrawn by root: it broke too often")
+    evidence.journal.extend([of_thread("thread.gone"), of_thread("thread.withdrawn")])
+
+
+def frozen(evidence: Evidence, name: str, until: float | None, claimed_at: float = 111.0) -> None:
+    """Let a freeze begin before the action is claimed."""
+    began = entry("freeze.began", freeze="frz_1", name=name, until=until)
+    evidence.journal.insert(3, {**began, "action_id": None})
+    evidence.journal[4]["at"] = claimed_at
+
+
+def test_nor_of_a_thread_that_is_retried_and_ends() -> None:
+    evidence = sound()
+    stalled(evidence)
+    asked(evidence, "retry")
+    evidence.journal.extend([of_thread("thread.retried"), of_thread("thread.finished")])
+    evidence.threads[0].update(state="finished", error=None)
+    assert check(evidence, settled=True) == []
+
+
+def test_nor_of_a_stalled_one_that_an_operator_withdraws() -> None:
+    evidence = sound()
+    withdrawn(evidence)
+    assert check(evidence, settled=True) == []
+
+
+def test_nor_of_freezes_that_are_over_or_of_something_else() -> None:
+    for name, until in (("all", 111.0), ("data.wipe", None), ("chaos-two", None)):
+        evidence = sound()
+        frozen(evidence, name, until)
+        assert check(evidence, settled=True) == []
+    evidence = sound()
+    frozen(evidence, "all", None)
+    evidence.journal.insert(4, {**entry("freeze.ended", freeze="frz_1"), "action_id": None})
+    assert check(evidence, settled=True) == []
+
+
+def taken_back_while_stalled(evidence: Evidence) -> None:
+    stalled(evidence)
+    evidence.journal.append(entry("review.closed", "rev_1", state="withdrawn"))
+
+
+def action_taken_back_while_stalled(evidence: Evidence) -> None:
+    stalled(evidence)
+    evidence.journal.append(entry("action.withdrawn"))
+
+
+def asked_in_no_journal(evidence: Evidence) -> None:
+    asked(evidence, "retry")
+    evidence.journal.pop()
+
+
+def ended_while_stalled(evidence: Evidence) -> None:
+    stalled(evidence)
+    evidence.journal.append(of_thread("thread.gone"))
+
+
+def withdrawn_and_goes_on(evidence: Evidence) -> None:
+    withdrawn(evidence)
+    evidence.threads[0].update(state="parked")
+
+
+def withdrawn_and_asks_on(evidence: Evidence) -> None:
+    withdrawn(evidence)
+    evidence.interrupts[-1].update(state="answered")
 
 
 Damage = Callable[[Evidence], object]
@@ -168,6 +178,26 @@ DAMAGES: list[tuple[str, Damage]] = [
     ),
     ("no page after an outcome", lambda e: e.messages[1].update(created_at=111.0)),
     ("no page after an outcome", lambda e: e.messages[1].update(ts="112.5")),
+    ("no run without a claim of its own", lambda e: e.runs.append({**e.runs[0], "style": "again"})),
+    ("no run without a claim of its own", lambda e: e.runs.append({**e.runs[0], "key": None})),
+    ("every thread ends", stalled),
+    ("every thread ends", lambda e: e.threads[0].update(state="gone", error="withdrawn by root: moot")),
+    ("every thread ends", lambda e: withdrawn(e, "TypeError: it is not ours")),
+    ("every answer is delivered", withdrawn_and_asks_on),
+    ("every answer is delivered", lambda e: e.interrupts[0].update(state="vanished")),
+    ("a stalled thread keeps its reviews", taken_back_while_stalled),
+    (
+        "a stalled thread keeps its reviews",
+        action_taken_back_while_stalled,
+    ),
+    ("a stalled thread keeps its state", ended_while_stalled),
+    ("what an operator asks is done", lambda e: asked(e, "retry", done=False)),
+    ("what an operator asks is done", withdrawn_and_goes_on),
+    ("the journal tells what operators ask", asked_in_no_journal),
+    ("a freeze holds", lambda e: frozen(e, "all", None)),
+    ("a freeze holds", lambda e: frozen(e, "own", 111.1)),
+    ("a freeze holds", lambda e: frozen(e, "chaos-one", None)),
+    ("a freeze holds", lambda e: frozen(e, "order.change", None)),
     ("somebody is asked", lambda e: unknown(e, asked=False)),
     ("Slack shows the present", lambda e: unknown(e, asked=True)),
 ]

@@ -13,6 +13,9 @@ KILLS = 25
 SEED = "short"
 LIVES_S = 0.8
 POINTS = (
+    "stall.after",  # the thread is stalled, its owner is not told
+    "again.after",  # it runs again, and nothing of it has run
+    "requested.before",  # it is withdrawn, its operator has no answer
     "park.before",  # the thread is parked, its review is not written
     "resume.before",  # there is an outcome, its thread has not heard of it
     "checkpoint.before",  # between two saves of LangGraph's

@@ -70,6 +70,11 @@ def breaks(job: str) -> bool:
     return number_of(job) % 17 == 0
 
 
+def fails(job: str) -> bool:
+    """Whether the model of the thread that this job begins often fails, after the first calls."""
+    return number_of(job) % 3 == 0
+
+
 def drags(job: str) -> bool:
     """Whether this job's effect takes longer than its report may."""
     return number_of(job) % 23 == 0

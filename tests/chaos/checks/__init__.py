@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.chaos.checks import effects, messages, records, reviews
+from tests.chaos.checks import effects, messages, operators, records, reviews
 from tests.chaos.checks.violation import Check, Violation
 from tests.chaos.evidence import Evidence
 
@@ -13,11 +13,14 @@ ALWAYS: tuple[Check, ...] = (
     reviews.one_outcome,
     reviews.votes_count_once,
     effects.effects_happen_once,
+    effects.runs_are_claimed,
     effects.effects_were_allowed,
     effects.approvals_do_not_keep,
     effects.nothing_is_asked_twice,
     effects.what_was_told_stands,
     messages.no_page_after_an_outcome,
+    operators.stalled_threads_keep_their_reviews,
+    operators.freezes_hold,
 )
 ONCE_SETTLED: tuple[Check, ...] = (
     reviews.everything_is_answered,
@@ -26,6 +29,7 @@ ONCE_SETTLED: tuple[Check, ...] = (
     messages.every_review_has_its_card,
     messages.the_store_knows_what_slack_shows,
     messages.what_is_unknown_is_asked,
+    operators.operators_are_obeyed,
 )
 
 __all__ = ["Violation", "check"]

@@ -26,6 +26,16 @@ def effects_happen_once(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("effects at most once", f"{job} ran {len(runs)} times, as {styles}", about)
 
 
+def runs_are_claimed(evidence: Evidence) -> Iterator[Violation]:
+    """An effect ran no more often than it was claimed, however often its thread was set going again."""
+    claims = Counter({each["action_id"]: each["attempt"] for each in evidence.executions})
+    for job, runs in evidence.runs_of.items():
+        about = _about(evidence, job)
+        if (claimed := sum(claims[action_id] for action_id in about)) < len(runs):
+            what = f"{job} ran {len(runs)} times, and was claimed {claimed} times"
+            yield Violation("no run without a claim of its own", what, about)
+
+
 def effects_were_allowed(evidence: Evidence) -> Iterator[Violation]:
     """No effect on what was rejected, expired, withdrawn or never claimed."""
     claims = {execution["action_id"]: execution for execution in evidence.executions}

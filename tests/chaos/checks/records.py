@@ -27,7 +27,7 @@ def the_journal_tells_it_all(evidence: Evidence) -> Iterator[Violation]:
             for entry in evidence.entries_of[action["id"]]
             if entry["event"].startswith("action.")
         )
-        begun = sum(events[f"action.{how}"] for how in ("proposed", "passed", "remembered"))
+        begun = sum(events[f"action.{how}"] for how in ("proposed", "passed", "frozen", "remembered"))
         about = (action["id"],)
         if begun != 1:
             yield Violation("the journal tells it all", f"{action['id']} began {begun} times", about)

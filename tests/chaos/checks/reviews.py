@@ -30,17 +30,31 @@ def everything_is_answered(evidence: Evidence) -> Iterator[Violation]:
     for review in evidence.reviews:
         if review["state"] == "pending":
             yield Violation("everything is answered", f"{review['id']} is pending", (review["id"],))
-    broken = set()
+    failed, given_up, withdrawn = set(), set(), _withdrawn(evidence)
     for thread in evidence.threads:
-        if thread["state"] in {"failed", "stalled"} and thread["error"].startswith("Broken: "):
-            broken.add(thread["id"])  # a stock agent's tool that raises leaves its thread where it is
+        if thread["state"] == "failed" and thread["error"].startswith("Broken: "):
+            failed.add(thread["id"])
+        elif thread["state"] == "gone" and thread["id"] in withdrawn:
+            given_up.add(thread["id"])
         elif thread["state"] != "finished":
             what = f"{thread['id']} of {thread['graph']} is {thread['state']}: {thread['error']}"
             yield Violation("every thread ends", what, (thread["id"],))
     for interrupt in evidence.interrupts:
-        if interrupt["state"] != "delivered" and interrupt["thread_id"] not in broken:
+        vanished = interrupt["state"] == "vanished" and interrupt["thread_id"] in given_up
+        if interrupt["state"] != "delivered" and not vanished and interrupt["thread_id"] not in failed:
             what = f"the interrupt {interrupt['id']} of {interrupt['thread_id']} is {interrupt['state']}"
             yield Violation("every answer is delivered", what, (interrupt["thread_id"],))
+
+
+def _withdrawn(evidence: Evidence) -> set[str]:
+    """Return the threads that an operator withdrew, and that had stalled because their graph raised."""
+    broke, withdrawn = set(), set()
+    for entry in evidence.journal:
+        if entry["event"] == "thread.stalled" and entry["body"]["error"].startswith("Broken: "):
+            broke.add(entry["body"]["thread"])
+        elif entry["event"] == "thread.withdrawn":
+            withdrawn.add(entry["body"]["thread"])
+    return broke & withdrawn
 
 
 def votes_count_once(evidence: Evidence) -> Iterator[Violation]:
