@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -17,11 +17,10 @@ from fastapi import FastAPI
 from bot.api import Health, build_api
 from bot.api.connections import Connections, descriptors, most_connections
 from bot.api.peers import Peers
-from bot.api.serving import Server
+from bot.api.serving import Server, bound
 from bot.clock import SteadyClock
 from bot.disk import MB, Disk
 from bot.domain.policy import Policy
-from bot.errors import SettingsError
 from bot.graph.host import Host
 from bot.graph.hosted import hosted, printable
 from bot.heartbeat import EVERY_S, Heartbeat
@@ -92,7 +91,7 @@ class Bot:
         keyring = keyring_of(settings, await db.read(written))
         policy, source = await self._policy(db)
         self._in_force = in_force = PolicyInForce(policy)
-        door = self._stack.enter_context(_bound(settings.host, settings.port))
+        door = self._stack.enter_context(bound(settings.host, settings.port))
         self.slack = slack = Slack(settings, lambda: in_force.current, self._clock)
         self._stack.push_async_callback(slack.close)
         self.membrane = membrane = Membrane(
@@ -271,22 +270,6 @@ class Bot:
         await self._over.wait()
         if self._failure is not None:
             raise self._failure
-
-
-@contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield a listening address. Raises SettingsError where it cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, port))
-        except OSError as error:
-            raise SettingsError(
-                f"the API cannot listen on {host}:{port} ({error.strerror}); mend "
-                "MEMBRANE_HOST or MEMBRANE_PORT"
-            ) from error
-        yield door
 
 
 async def serve(settings: Settings) -> None:

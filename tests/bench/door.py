@@ -18,16 +18,18 @@ CALLERS = 32
 IDLE_S = 5.0
 
 _SERVER = """
-import asyncio, gc, signal, socket, sys, time
+import asyncio, contextlib, gc, signal, sys, time
 from pathlib import Path
 from bot.api import Health, build_api
 from bot.api.connections import Connections
-from bot.api.serving import Server
+from bot.api.serving import Server, bound
 from bot.loop import new_loop
 from bot.membrane import Membrane
 from bot.metrics import Metrics
 from bot.store.database import open_database
 from tests.fakes import SECRET, FakeDirectory, policy
+
+held = contextlib.ExitStack()
 
 async def main():
     db = open_database(Path(sys.argv[1]), exclusive=True)
@@ -35,8 +37,7 @@ async def main():
     membrane = Membrane(db, lambda: in_force, FakeDirectory(), secret=SECRET)
     _, token = await membrane.tokens.create("bench", "U0ADA")
     api = build_api(membrane, health=Health(dict, {}), metrics=Metrics(membrane, db, dict))
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening = held.enter_context(bound("127.0.0.1", 0))
     server = Server(api, Connections(700, 200))
     serving = asyncio.create_task(server.serve([listening]))
     await server.up.wait()
