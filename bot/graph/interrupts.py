@@ -120,6 +120,12 @@ def requests_of(record: InterruptRecord) -> list[dict[str, Any]]:
     return list(payload["action_requests"]) if record.shape == HITL_BATCH else [payload]
 
 
+def asked_again(interrupts: Iterable[Interrupt]) -> set[str]:
+    """Return the actions that gates ask about once more: each has taken its earlier answer."""
+    values = [each.value for each in interrupts if is_known(each.value)]
+    return {each["action_id"] for each in values if shape_of(each) == GATE_SHAPE and each.get("action_id")}
+
+
 def _gate(interrupt_id: str, value: dict[str, Any], thread: ThreadRecord) -> Parked:
     if value.get("action_id"):
         return Parked(interrupt_id, GATE_SHAPE, value, action_id=value["action_id"])

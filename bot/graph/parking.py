@@ -13,7 +13,7 @@ from bot.domain.record import ActionRecord, Cause, InterruptRecord, Stall, Threa
 from bot.domain.review import ActionState
 from bot.errors import BadAction, GraphRefused, TooMany
 from bot.graph.execution import plain
-from bot.graph.interrupts import calls_behind, ended, is_known, live_interrupts, orphans, read
+from bot.graph.interrupts import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
 from bot.graph.permits import Permits
 from bot.graph.stock import CLAIMED, stock_calls
@@ -76,7 +76,7 @@ class Parking:
         if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
             return
-        await self._let_go(thread, missing)
+        await self._let_go(thread, missing, asked_again(live.values()))
         if stale := [each for each in live if each in records and records[each].state not in OPEN]:
             why = (
                 f"it waits at an interrupt that was answered before ({stale[0]}): its saved state is too old"
@@ -129,11 +129,16 @@ class Parking:
                 raise Later(str(full), TURN_S) from full
         return questions
 
-    async def _let_go(self, thread: ThreadRecord, missing: list[InterruptRecord]) -> None:
-        """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on."""
+    async def _let_go(
+        self, thread: ThreadRecord, missing: list[InterruptRecord], again: Collection[str]
+    ) -> None:
+        """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on.
+
+        `again` are the actions that it asks about once more.
+        """
         vanished: list[str] = []
         for record in missing:
-            if record.state == "answered" and await self._taken(record):
+            if record.state == "answered" and await self._taken(record, again):
                 await self._membrane.delivered(record.id)
             else:
                 vanished.append(record.id)
@@ -142,15 +147,19 @@ class Parking:
             why = "the thread was started again or its question taken back, so nothing waits for this answer"
             await self._membrane.vanished(thread.id, tuple(vanished), why)
 
-    async def _taken(self, record: InterruptRecord) -> bool:
-        """Whether an answer reached the thread: what was approved in it has been claimed."""
+    async def _taken(self, record: InterruptRecord, again: Collection[str]) -> bool:
+        """Whether an answer reached the thread: what was approved in it was claimed, or is asked `again`.
+
+        A claim that a freeze refused leaves the approval as it was, so the action's state does not tell.
+        """
         untouched = {ActionState.APPROVED, ActionState.PASSED, ActionState.FROZEN}
         asked = await self._membrane.asked_in(record)
         standings = asked.standings
         if review := asked.review:
             # An approval that came later, of a successor, is not what this interrupt was answered with.
             standings = tuple(each for each in standings if each.review and each.review.id == review.id)
-        return not any(standing.action.state in untouched for standing in standings)
+        known = [each.action for each in standings if each.action.id not in again]
+        return not any(action.state in untouched for action in known)
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:
         """Leave a thread whose graph changed under it as it is, and say so: an undone change mends it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -126,3 +127,37 @@ async def test_a_rejection_under_a_freeze_ends_the_thread_at_the_thaw(house: Hou
     assert (await house.thread(thread)).state == "parked"
     await thaw(house, "all")
     assert (ran, await house.states(thread)) == ([], ["rejected"])
+
+
+@pytest.mark.parametrize("graph", ["one", "gated"])
+async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
+    house: House, graph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The freeze came after the answer went out, and the bot died before it noted that it was taken."""
+    await house.open(graph)
+    thread = await house.run(graph, DELETE if graph == "one" else say("delete"))
+    await house.vote(thread)
+    claim = house.membrane.claim
+
+    async def freeze_first(*args: Any, **kwargs: Any) -> Any:
+        await freeze(house, "all")
+        return await claim(*args, **kwargs)
+
+    async def die(*_: Any) -> bool:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.membrane, "claim", freeze_first)
+        patch.setattr(house.membrane, "delivered", die)
+        await house.host.sweep()
+        await house.host.drain(5)
+    await house.host.stop()
+    await house.open(graph)
+    await house.settle()
+    assert (await house.states(thread))[0] == "approved"
+    await thaw(house, "all")
+    assert (await house.thread(thread)).state == "finished"
+    assert await house.states(thread) == ["executed"]
+    assert len(ran) == 1
+    assert len((await house.standing(thread)).reviews) == 1, "nobody is asked again"
+    assert {each.state for each in await house.interrupts(thread)} == {"delivered"}
