@@ -185,8 +185,10 @@ def _why(name: str, group_id: str, failure: Failure) -> str:
                 f"Name the people of {name} one by one in the policy (users: […])."
             )
         case "no_such_subteam" | "subteam_disabled" | "subteam_not_found":
-            return f"{lead}there is no active user group {group_id}. Mend the policy, or restore the group."
+            return (
+                f"{lead}there is no active user group {group_id}. Correct the policy, or restore the group."
+            )
         case "missing_scope":
-            return f"{lead}the app lacks the scope usergroups:read. Install it anew from manifest.yml."
+            return f"{lead}the app lacks the scope usergroups:read. Install it again from manifest.yml."
         case other:
             return f"{lead}Slack answered {other} for the user group {group_id}."

@@ -21,7 +21,7 @@ COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 @click.option("--no-slack", is_flag=True, help="Leave out what needs Slack.")
 @json_option
 def doctor(*, no_slack: bool, as_json: bool) -> None:
-    """Check that everything is there which the bot needs, and say how to mend what is not.
+    """Check that everything is there which the bot needs, and say how to fix what is not.
 
     Looks at the settings, the policy, the data folder, the database, the API's port, the limit of
     descriptors, and in Slack at the tokens, their scopes, and every channel, user group and person that
@@ -68,5 +68,5 @@ def _print(found: list[Finding]) -> None:
     bad = sum(finding.status is Status.FAIL for finding in found)
     odd = sum(finding.status is Status.WARN for finding in found)
     looks = f"{odd} worth a look"
-    well = f"Nothing to mend; {looks}." if odd else "All is well."
-    click.echo(f"\n{bad} to mend{f', {looks}' if odd else ''}." if bad else f"\n{well}")
+    well = f"Nothing to fix; {looks}." if odd else "All is well."
+    click.echo(f"\n{bad} to fix{f', {looks}' if odd else ''}." if bad else f"\n{well}")

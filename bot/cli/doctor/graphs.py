@@ -20,7 +20,7 @@ def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
     for named in chosen.graphs:
         path = Path(named if named.endswith(".json") else named.partition("=")[2].rpartition(":")[0])
         if not path.is_file():
-            found.append(fail("graphs", f"{named}: there is no file {path}", "mend MEMBRANE_GRAPHS"))
+            found.append(fail("graphs", f"{named}: there is no file {path}", "correct MEMBRANE_GRAPHS"))
             continue
         if policy is None:
             found.append(ok("graphs", f"{named}: the file is there"))

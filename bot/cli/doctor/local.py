@@ -54,7 +54,9 @@ def data(chosen: Settings) -> list[Finding]:
     folder = chosen.data
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        return [fail("data", f"{nearest} cannot be written to", "mend its permissions, or set MEMBRANE_DATA")]
+        return [
+            fail("data", f"{nearest} cannot be written to", "give it write permission, or set MEMBRANE_DATA")
+        ]
     found = [ok("data", str(folder))]
     key = chosen.secret_file
     if chosen.secret is None and key.exists():

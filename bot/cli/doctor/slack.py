@@ -151,7 +151,11 @@ async def _members(
                 able.add(user)
                 continue
             why = f"{user} is unknown, a guest, a bot, deactivated or of another workspace: no vote counts"
-            problems.append(fail(f"people {name}", why, "take them out of the policy, or mend their account"))
+            problems.append(
+                fail(
+                    f"people {name}", why, "take them out of the policy, or set their account right in Slack"
+                )
+            )
         except MembraneError as error:
             problems.append(warn(f"people {name}", f"{user} was not looked at: {error}"))
     if not users:

@@ -103,7 +103,7 @@ async def test_where_all_is_well_it_says_so(clinic: Clinic) -> None:
     assert ended.code == 0
     for part in ("settings", "policy", "database", "socket", "channel #incidents", "people finance"):
         assert f"ok   {part} " in ended.out
-    assert ended.out.endswith("Nothing to mend; 1 worth a look.\n"), "both tokens have all scopes here"
+    assert ended.out.endswith("Nothing to fix; 1 worth a look.\n"), "both tokens have all scopes here"
 
 
 async def test_missing_scopes_are_named(clinic: Clinic) -> None:

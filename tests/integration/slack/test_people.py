@@ -56,7 +56,7 @@ async def test_what_cannot_be_told_is_unresolved(people: SlackPeople) -> None:
     )
     assert people.troubles == {
         "S0OFF": "Who off is cannot be told, so nobody can vote as one of them: there is no active user "
-        "group S0OFF. Mend the policy, or restore the group."
+        "group S0OFF. Correct the policy, or restore the group."
     }
 
 
