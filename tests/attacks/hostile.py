@@ -134,13 +134,21 @@ def look(note: str = "") -> str:
 
 
 @tool
+def hang(note: str) -> str:
+    """Never return: Tier 0."""
+    done("hang", note=note)
+    threading.Event().wait()
+    return "never"
+
+
+@tool
 def pay_unlisted(note: str) -> str:
     """Pay somebody; the policy names no such kind, so Tier 3."""
     return done("pay_unlisted", note=note)
 
 
 TOOLS = [look, pay, slow_pay, wipe]
-GENERAL = {"agents": [create_agent(Model(), tools=[*TOOLS, pay_unlisted])]}
+GENERAL: dict[str, list[Any]] = {"agents": [create_agent(Model(), tools=[*TOOLS, pay_unlisted])]}
 """A sub-agent without middleware, as Deep Agents makes one for general purposes."""
 
 
@@ -264,7 +272,6 @@ WAYS: dict[str, Callable[[str], Awaitable[Any]]] = {
     "agent, events": _events,
     "agent, batched": lambda word: _general().abatch([_text(word), _text(word)]),
     "agent, sync in a thread": lambda word: asyncio.to_thread(_general().invoke, _text(word)),
-    "agent as a tool": lambda word: _general().as_tool(name="look", description="x").ainvoke(_text(word)),
     "a ToolNode": _agent_node,
     "tool.invoke": lambda word: _sync(partial(pay.invoke, _args(word))),
     "tool.ainvoke": lambda word: slow_pay.ainvoke(_args(word)),
@@ -390,29 +397,40 @@ stock = _agent([*TOOLS, lose, charge], HumanInTheLoopMiddleware(ASKED, interrupt
 batched = _agent([*TOOLS, lose, charge], HumanInTheLoopMiddleware(ASKED))
 leaking = stock
 unavailable = gated
+idling = _agent([hang], MembraneMiddleware())
 _asking_once: Any = {
     "pay": {"allowed_decisions": ["approve", "reject"], "when": _once},
     "slow_pay": True,
     "wipe": True,
 }
-SUBS: dict[str, Any] = {
-    "plain": GENERAL["agents"][0],
-    "flips": _agent([look, pay], HumanInTheLoopMiddleware({"pay": _asking_once["pay"]})),
-    "asks nothing": _agent(TOOLS, HumanInTheLoopMiddleware({})),
+SUBS: dict[str, Callable[[], Any]] = {
+    "plain": lambda: _agent(TOOLS),
+    "flips": lambda: _agent([look, pay], HumanInTheLoopMiddleware({"pay": _asking_once["pay"]})),
+    "asks nothing": lambda: _agent(TOOLS, HumanInTheLoopMiddleware({})),
 }
+"""Made when they are called, where no look at the graph finds them."""
 flipping = _agent([look, pay], HumanInTheLoopMiddleware({"pay": _asking_once["pay"]}))
 
 
 @tool
 async def task(sub: str, script: str) -> str:
     """Hand work over to a sub-agent."""
-    found = await SUBS[sub].ainvoke({"messages": [{"role": "user", "content": script}]})
+    found = await SUBS[sub]().ainvoke({"messages": [{"role": "user", "content": script}]})
     return str(found["messages"][-1].text)
 
 
 deep = _agent([look, pay, wipe, task], MembraneMiddleware())
 """As a deep agent is made: the middleware is the main agent's, its sub-agents have none."""
 
+
+@tool
+async def seen_task(script: str) -> str:
+    """Hand work over to a sub-agent that is in sight."""
+    found = await GENERAL["agents"][0].ainvoke(say(script))
+    return str(found["messages"][-1].text)
+
+
+seen = _agent([look, seen_task], MembraneMiddleware())
 ungated = _agent(TOOLS)
 
 

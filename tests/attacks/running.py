@@ -40,9 +40,9 @@ ATTACKER = "attacker"
 GRAPHS = (
     "around", "changing", "repeating", "renaming", "swallowing", "jumping", "gated", "stock",
     "batched", "deep", "typed", "leaking", "acting", "functional", "asking", "approvable", "unavailable",
-    "chatty",
+    "chatty", "idling",
 )  # fmt: skip
-REFUSED = ("ungated", "flipping", "missing")
+REFUSED = ("ungated", "flipping", "seen", "missing")
 """Graphs that the bot refuses at the start, and everything else starts."""
 MORE = """
   attack.pay:
@@ -77,7 +77,7 @@ MORE = """
     risk: {reversible: true, blast_radius: low}
     reviewed: {by: U0CLEO, on: 2026-06-01, why: it changes nothing}
     more_args: true
-    tools: [look]
+    tools: [look, hang]
 
   attack.delegate:
     risk: {reversible: true, blast_radius: low}
