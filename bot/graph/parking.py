@@ -210,7 +210,7 @@ class Parking:
             await self._tell_stalled(thread, stall, about=why)
 
     async def _tell_stalled(self, thread: ThreadRecord, stall: Stall, *, about: str) -> None:
-        """Tell the admins of a thread that needs an operator, with the commands, and the agent's owner."""
+        """Tell the admins of a thread that needs an operator, with the commands, and its requesters."""
         verb = "answer" if stall.cause is Cause.QUESTION else "retry"
         commands = [f"membrane threads {each} {thread.id}" for each in ("show", verb, "withdraw")]
         words = (
@@ -218,7 +218,7 @@ class Parking:
             f"{stall.why[:1000]}. Its state is kept, and its reviews stay open. An operator's commands:"
         )
         await self._membrane.admins.tell("\n".join([words, *commands]), about=f"{thread.id} {about}")
-        await self._tell_owner(
+        await self._tell_requesters(
             thread, "stands still and needs an operator; its state is kept", about="stalled"
         )
 
@@ -242,11 +242,11 @@ class Parking:
             f"A thread of the graph {thread.graph} failed ({thread.id}): {why[:1000]}",
             about=f"failed_{thread.graph}_{version}_{name}_{NUMBERS.sub('#', why[:1000])}",
         )
-        await self._tell_owner(thread, "failed; nothing more of it runs", about="failed")
+        await self._tell_requesters(thread, "failed; nothing more of it runs", about="failed")
 
-    async def _tell_owner(self, thread: ThreadRecord, what: str, *, about: str) -> None:
-        words = f"A thread of the graph {thread.graph}, which your agent started, {what} ({thread.id})."
-        await self._membrane.tell_owner(thread, words, about=about)
+    async def _tell_requesters(self, thread: ThreadRecord, what: str, *, about: str) -> None:
+        words = f"A thread of the graph {thread.graph}, which {thread.agent} started, {what} ({thread.id})."
+        await self._membrane.tell_requesters(thread, words, about=about)
 
     async def _not_known(self, thread: ThreadRecord, permits: Permits | None) -> None:
         """Ask people what became of the calls that were claimed and that no tool was seen to start.

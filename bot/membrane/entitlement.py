@@ -27,6 +27,21 @@ def requesters_of(connection: Connection, action: ActionRecord) -> frozenset[str
     return frozenset(user for user in users if user)
 
 
+async def may_be_told(core: Core, user: str, *, agent: str, owner: str | None) -> bool:
+    """Whether somebody may be told of what an agent asked for in their name.
+
+    That is for the owners of the agent, for people whom one of its tokens names, and for the people of the
+    policy in force: an agent names whom it likes, and must not write to them.
+    """
+
+    def known(connection: Connection) -> frozenset[str]:
+        return tokens.owners(connection, agent) | tokens.acted_for(connection, agent)
+
+    if user == owner or user in await core.db.read(known):
+        return True
+    return user in (await core.people.resolve(tuple(core.policy().people))).users
+
+
 async def entitle(
     core: Core,
     user: str,

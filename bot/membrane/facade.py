@@ -129,7 +129,7 @@ class Membrane:
         self.begin_again = stalling.begin_again
         self.answer_in = stalling.answer_in
         self.request_done = stalling.request_done
-        self.tell_owner = stalling.tell_owner
+        self.tell_requesters = stalling.tell_requesters
 
         interrupts = Interrupts(core)
         self.park = interrupts.park

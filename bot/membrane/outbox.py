@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from bot.domain.policy import Policy
-from bot.domain.record import Digested, Message, Standing, Unknown
+from bot.domain.record import ActionRecord, Digested, Message, Standing, Unknown
 from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_action, the_review
-from bot.membrane.entitlement import requesters_of
+from bot.membrane.entitlement import may_be_told, requesters_of
 from bot.membrane.resolving import the_unknown, where_asked, who_may_say
 from bot.store import (
     actions,
@@ -24,7 +24,6 @@ from bot.store import (
     restores,
     reviews,
     threads,
-    tokens,
 )
 from bot.store.database import Transaction
 from bot.store.leftovers import Leftover
@@ -129,23 +128,13 @@ class Outbox:
         return await self._core.db.read(lambda connection: _facts(connection, message.id, policy))
 
     async def may_be_told(self, message: Message) -> bool:
-        """Whether somebody may be told of what an agent asked for in their name.
+        """Whether the recipient may be told of what an agent asked for in their name."""
 
-        That is for the owners of the agent, for people whom one of its tokens names, and for the people of
-        the policy in force: an agent names whom it likes, and must not write to them.
-        """
-        core = self._core
+        def asked(connection: Connection) -> ActionRecord:
+            return the_action(connection, the_review(connection, message.review_id or "").action_id)
 
-        def known(connection: Connection) -> frozenset[str]:
-            review = the_review(connection, message.review_id or "")
-            action = the_action(connection, review.action_id)
-            agent = tokens.owners(connection, action.agent) | tokens.acted_for(connection, action.agent)
-            return agent | {action.owner or ""}
-
-        if message.recipient in await core.db.read(known):
-            return True
-        found = await core.people.resolve(tuple(core.policy().people))
-        return message.recipient in found.users
+        action = await self._core.db.read(asked)
+        return await may_be_told(self._core, message.recipient, agent=action.agent, owner=action.owner)
 
     async def attempting(self, message_id: str, *, doubted_since: float | None = None) -> Facts | None:
         """Note that a post is about to be tried, and return what to draw it from.

@@ -10,6 +10,7 @@ from bot.domain.record import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import Conflict, NotFound
 from bot.membrane.changes import FINAL, STALLED, set_thread
 from bot.membrane.core import Core, new_id
+from bot.membrane.entitlement import may_be_told
 from bot.membrane.vault import Vault
 from bot.store import messages, stalls, threads
 from bot.store.database import Database, Transaction
@@ -113,22 +114,31 @@ class Stalling:
 
         await core.db.write(work)
 
-    async def tell_owner(self, thread: ThreadRecord, words: str, *, about: str) -> None:
-        """Want a direct message to the person who answers for a thread's agent, once for each thing.
+    async def tell_requesters(self, thread: ThreadRecord, words: str, *, about: str) -> None:
+        """Want a direct message to an agent's owner and to the person it acts for, once for each thing.
 
-        The words are the bot's own: they hold nothing that an agent wrote.
+        The words are the bot's own: they hold nothing that an agent wrote. Somebody whom the agent may not
+        write to is not told.
         """
-        if thread.owner is None:
-            return
-        owner, core = thread.owner, self._core
+        core = self._core
+        named = [user for user in (thread.owner, thread.on_behalf_of) if user is not None]
+        told = [
+            user
+            for user in dict.fromkeys(named)
+            if await may_be_told(core, user, agent=thread.agent, owner=thread.owner)
+        ]
 
         def work(tx: Transaction) -> None:
-            note = f"msg_{about}_{thread.id}"
             now, rest = core.clock(), messages.REST
-            messages.want(tx.connection, note, "notice", owner, now=now, priority=rest, body=words)
+            for user in told:
+                note = (
+                    f"msg_{about}_{thread.id}" if user == thread.owner else f"msg_{about}_{thread.id}_{user}"
+                )
+                messages.want(tx.connection, note, "notice", user, now=now, priority=rest, body=words)
 
-        await core.db.write(work)
-        core.bells.messages.set()
+        if told:
+            await core.db.write(work)
+            core.bells.messages.set()
 
 
 class Operating:

@@ -12,7 +12,7 @@ import pytest
 from bot.domain.record import Cause, Wanted
 from bot.errors import Conflict
 from bot.membrane import RETRY_AFTER_S, Operating
-from tests.fakes import GUS, policy
+from tests.fakes import ADA, GUS, policy
 from tests.integration.graph import agents, stalling
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
@@ -167,6 +167,17 @@ async def test_a_thread_that_did_nothing_fails_but_for_a_service_that_is_down(ho
     words = [text for to, text in told if to == "#membrane-admin"]
     assert ["wrong: a" in each for each in words] == [True, False], "each cause is told once"
     assert len([text for to, text in told if to == GUS]) == 3
+
+
+async def test_who_a_failed_thread_ran_for_is_told_unless_the_agent_may_not_write_to_them(
+    house: House,
+) -> None:
+    """The policy's people may; anybody else whom an agent names is left alone."""
+    await open_host(house, "always")
+    for named in (ADA, "U0STRANGER", GUS):
+        await house.run("always", {"text": "a"}, owner=GUS, on_behalf_of=named)
+    told = [to for to, _ in await notices(house)]
+    assert (told.count(ADA), told.count("U0STRANGER"), told.count(GUS)) == (1, 0, 3)
 
 
 @pytest.mark.parametrize(
