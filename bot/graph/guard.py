@@ -117,6 +117,7 @@ class ToolGuard(BaseCallbackHandler):
         run_id: UUID,
         tool_call_id: str | None = None,
         inputs: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
         **kwargs: Any,  # noqa: ARG002 - LangChain's signature
     ) -> None:
         """Raise ToolStopped unless this tool may start; LangChain then does not run it."""
@@ -124,6 +125,8 @@ class ToolGuard(BaseCallbackHandler):
         if not armed:
             return
         name, seat = str((serialized or {}).get("name")), seat_here()
+        if seat is not None:
+            seat.starts.note(metadata)
         membranes = [seat.membrane] if seat is not None else [each.membrane for each in armed]
         gating = next((each for each in membranes if _gated(each, name)), None)
         frozen = next((stop for each in membranes if (stop := _frozen(each, name, seat))), None)
@@ -150,46 +153,37 @@ class ToolGuard(BaseCallbackHandler):
             armed.loop.call_soon_threadsafe(armed.spawn, call)
         raise ToolStopped(f"{stop.tool} was not run: {stop.why}")
 
-    async def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
-        """Report what a stock agent's call returned: a message whose status says error is a failure."""
+    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
+        """Report what a stock agent's call returned: a message whose status says error is a failure.
+
+        No coroutine: LangChain would start an event loop for it at the end of every synchronous tool.
+        """
+        run = self._runs.pop(run_id, None)
+        if run is None:
+            return
         if isinstance(output, ToolMessage) and output.status == "error":
-            await self._report(run_id, executed=False, detail=output.text)
+            self._report(*run, executed=False, detail=output.text)
         else:
             result = plain(output.content) if isinstance(output, ToolMessage) else None
-            await self._report(run_id, executed=True, result=result)
+            self._report(*run, executed=True, result=result)
 
-    async def on_tool_error(
+    def on_tool_error(
         self,
         error: BaseException,
         *,
         run_id: UUID,
         **kwargs: Any,  # noqa: ARG002 - as above
     ) -> None:
-        """Report that a stock agent's call failed."""
-        if isinstance(error, GraphBubbleUp):
-            self._runs.pop(run_id, None)  # it asks a question of its own and goes on later
-            return
-        await self._report(run_id, executed=False, detail=f"{type(error).__name__}: {error}")
-
-    async def _report(self, run_id: UUID, **what: Any) -> None:
+        """Report that a stock agent's call failed, unless it asks a question of its own and goes on later."""
         run = self._runs.pop(run_id, None)
-        if run is None:
-            return
-        seat, permit = run
-        call = report_call(seat, permit.action.id, **what)
-        if asyncio.get_running_loop() is seat.loop:
-            await call
-        else:  # a synchronous run, which may be holding that very loop
-            armed = next((each for each in self._armed if each.loop is seat.loop), None)
-            seat.loop.call_soon_threadsafe(armed.spawn if armed else seat.loop.create_task, call)
+        if run is not None and not isinstance(error, GraphBubbleUp):
+            self._report(*run, executed=False, detail=f"{type(error).__name__}: {error}")
 
-
-async def report_call(seat: Seat, action_id: str, **what: Any) -> None:
-    """Report what became of a call. If that cannot be written, its receipt becomes unknown in time."""
-    try:
-        await seat.membrane.report(action_id, **what)
-    except MembraneError:
-        log.exception("what became of a call could not be reported", action=action_id)
+    def _report(self, seat: Seat, permit: Permit, **what: Any) -> None:
+        seat.reports.note(lambda: seat.reach(seat.membrane.report(permit.action.id, **what)))
+        armed = next((each for each in self._armed if each.loop is seat.loop), None)
+        write = armed.spawn if armed is not None else seat.loop.create_task
+        seat.loop.call_soon_threadsafe(write, seat.reports.written())
 
 
 async def _written(membrane: Membrane, **what: Any) -> None:

@@ -36,7 +36,7 @@ from bot.graph.loading import Hosted
 from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.permits import Permit, Permits
 from bot.graph.seat import Seat, seated
-from bot.graph.starts import Starts, noting_starts
+from bot.graph.starts import Starts
 from bot.graph.stock import CLAIMED, STARTED, stock_calls
 from bot.membrane import Asked, Membrane
 
@@ -228,9 +228,7 @@ class Runner:
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
-            cut = await self._membrane.cutter(thread.id)
-            with seated(seat), hosting(thread.id, cut), noting_starts() as starts:
-                await hosted.graph.ainvoke(given, config, durability="sync")
+            await _invoke(hosted, given, config, seat)
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
             answers = ()  # raised before anything was taken
@@ -238,12 +236,10 @@ class Runner:
             raise Later(f"a database could not be used: {error}", RETRY_S) from error
         except Exception as error:
             if not is_invalid_resume(error):
-                again = await self._may_run_again(hosted, thread, starts)
+                again = await self._may_run_again(hosted, thread, seat.starts)
                 await self._parking.broke(thread, hosted, error, permits, again=again)
                 return
             log.exception("a thread did not take its answer", thread=thread.id)
-        finally:
-            permits.close()
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
         await self._tell_swallowed(seat, live.values())
@@ -304,6 +300,17 @@ def _not_asked(snapshot: StateSnapshot, answers: Collection[str]) -> str | None:
     if any(is_known(live[each].value) for each in answers):
         return "this is an approval, which people give in Slack"
     return None
+
+
+async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, seat: Seat) -> None:
+    """Run a graph on. Afterwards nothing of it starts, and what its tools did is written."""
+    try:
+        cut = await seat.membrane.cutter(seat.thread.id)
+        with seated(seat), hosting(seat.thread.id, cut):
+            await hosted.graph.ainvoke(given, config, durability="sync")
+    finally:
+        seat.permits.close()
+        await seat.reports.written()
 
 
 async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:

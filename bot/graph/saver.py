@@ -27,6 +27,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from bot.graph.sealing import SealedSerializer, sealed, sealed_alike
+from bot.graph.seat import seat_here
 from bot.membrane import Vault
 from bot.store.groups import Groups, Unit
 from bot.store.sqlite import explain, of_the_store
@@ -262,6 +263,9 @@ class GroupedSaver(BaseCheckpointSaver[str]):
 
     async def _write(self, write: Callable[[], T]) -> T:
         result, statements = self._sql.take_down(write)
+        seat = seat_here()
+        if seat is not None and seat.loop is asyncio.get_running_loop():
+            await seat.reports.written()
         await self._file.use(statements.run, writes=True)
         return result
 

@@ -17,6 +17,8 @@ from bot.domain.record import ThreadRecord
 from bot.errors import GraphRefused
 from bot.graph.hosted import hosting
 from bot.graph.permits import Permits
+from bot.graph.reports import Reports
+from bot.graph.starts import Starts
 from bot.membrane import Membrane
 
 T = TypeVar("T")
@@ -27,7 +29,8 @@ class Seat:
     """What a run knows of its host. `loop` is the one that the membrane lives on.
 
     `permits` are what the run may start. `paused` are the call ids and kinds of the questions that it raised:
-    one that its thread is not parked at afterwards was swallowed on its way.
+    one that its thread is not parked at afterwards was swallowed on its way. `starts` are the tools that
+    started in it, `reports` what is to be written of stock agents' calls that have ended.
     """
 
     membrane: Membrane
@@ -35,6 +38,8 @@ class Seat:
     loop: asyncio.AbstractEventLoop
     permits: Permits = field(default_factory=Permits)
     paused: list[tuple[str | None, str]] = field(default_factory=list)
+    starts: Starts = field(default_factory=Starts)
+    reports: Reports = field(default_factory=Reports)
 
     def kind_of_tool(self, name: str) -> str:
         """Return the action kind that a tool stands for, by the policy in force."""
