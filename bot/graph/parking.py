@@ -29,6 +29,8 @@ PASSING_NAMES = {"TransportError", "APIConnectionError", "ServiceUnavailableErro
 """Errors of clients whose libraries the bot does not know."""
 TURN_S = 5.0
 """How often a thread whose agent is at its cap of open reviews asks whether it is its turn."""
+RETRY_S = 5.0
+"""How long a thread that could not go on just now is left alone."""
 STALLED_S = 60.0
 """How long a thread that cannot go on is left alone."""
 

@@ -16,9 +16,9 @@ from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, Interrupt, StateSnapshot
 
 from bot.domain.record import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
-from bot.domain.review import ActionState
-from bot.errors import ClaimRefused, GraphRefused, NotFound, StoreError
+from bot.errors import GraphRefused, NotFound, StoreError
 from bot.graph.answer import answer_to
+from bot.graph.claimed import WOULD_START, allow_again, hold_up
 from bot.graph.graphs import Graphs
 from bot.graph.hitl import Decider, Lapsed
 from bot.graph.hosted import hosting
@@ -33,15 +33,12 @@ from bot.graph.interrupts import (
     unfinished,
 )
 from bot.graph.loading import Hosted
-from bot.graph.parking import STALLED_S, Later, Parking
-from bot.graph.permits import Permit, Permits
+from bot.graph.parking import RETRY_S, STALLED_S, Later, Parking
+from bot.graph.permits import Permits
 from bot.graph.seat import Seat, seated
 from bot.graph.starts import Starts
 from bot.graph.stock import CLAIMED, STARTED, stock_calls
 from bot.membrane import Asked, Membrane
-
-RETRY_S = 5.0
-"""How long a thread that could not go on is left alone."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,10 +77,12 @@ class Runner:
 
     async def _continue(self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot) -> None:
         if snapshot.created_at is None and await self._never_ran(thread):
+            await self._hold_up(thread)
             await self._run(thread, hosted, thread.input, Permits())
         elif unfinished(snapshot):
-            permits = Permits()
-            await self._allow_again(thread, permits, cut_off=broken_off(snapshot))
+            await self._hold_up(thread)
+            calls, permits = await self._parking.calls(thread.id), Permits()
+            await allow_again(self._membrane, calls, permits, cut_off=broken_off(snapshot))
             await self._run(thread, hosted, None, permits)
         else:
             await self._parking.settle(thread, hosted, snapshot)
@@ -107,6 +106,8 @@ class Runner:
             live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
             asked = tuple(each for each in asked if each.record.id in live)
         calls, permits = stock_calls(owed.actions, owed.shapes), Permits()
+        if left := [call for call in calls if call.state in CLAIMED]:
+            await hold_up(self._membrane, thread, left)
         try:
             given = self._answers(thread, hosted, asked, snapshot, permits)
             answers = {each.record.id: answer async for each, answer in given}
@@ -121,7 +122,8 @@ class Runner:
         if calls:
             permits.bar(call for call in calls if call.state in STARTED)
             cut_off = snapshot is not None and broken_off(snapshot)
-            await self._allow_again(thread, permits, answers, cut_off=cut_off)
+            calls = await self._parking.calls(thread.id)  # some were claimed just now
+            await allow_again(self._membrane, calls, permits, answers, cut_off=cut_off)
         await self._run(thread, hosted, Command(resume=answers), permits, answers)
 
     async def again(self, thread_id: str, request: ThreadRequest | None = None) -> None:
@@ -135,7 +137,7 @@ class Runner:
             raise
         snapshot = await _state(hosted, thread)
         answers = self._answers_in(request)
-        if request is not None and (why := _not_asked(snapshot, answers)):
+        if request is not None and (why := await self._not_now(thread, snapshot, answers)):
             await self._membrane.request_done(request, f"refused: {why}")
             return
         begun = await self._membrane.begin_again(thread_id, request)
@@ -146,8 +148,26 @@ class Runner:
             return
         given: Command[Any] | None = Command(resume=answers) if answers else None
         permits = Permits()
-        await self._allow_again(begun, permits, answers, cut_off=True)
+        calls = await self._parking.calls(thread_id)
+        await allow_again(self._membrane, calls, permits, answers, cut_off=True)
         await self._run(begun, hosted, given, permits, answers, operator=True)
+
+    async def _not_now(
+        self, thread: ThreadRecord, snapshot: StateSnapshot, answers: Collection[str]
+    ) -> str | None:
+        """Return why a thread does not go on as an operator asks; None where it does."""
+        if why := _not_asked(snapshot, answers):
+            return why
+        try:
+            await self._hold_up(thread)
+        except Later as frozen:
+            return str(frozen)
+        return None
+
+    async def _hold_up(self, thread: ThreadRecord) -> None:
+        """Keep a thread where it is while a freeze holds it, or what it would start. Raises Later."""
+        actions = await self._membrane.actions_of(thread.id)
+        await hold_up(self._membrane, thread, [each for each in actions if each.state in WOULD_START])
 
     def _answers_in(self, request: ThreadRequest | None) -> dict[str, Any]:
         wanted = request is not None and request.wanted is Wanted.ANSWER
@@ -257,30 +277,6 @@ class Runner:
         for call_id, kind in dict.fromkeys(seat.paused):
             if (call_id, kind) not in held:
                 await self._membrane.guarding.swallowed(kind=kind, thread=seat.thread.id, call_id=call_id)
-
-    async def _allow_again(
-        self, thread: ThreadRecord, permits: Permits, answers: Collection[str] = (), *, cut_off: bool
-    ) -> None:
-        """Permit the calls of stock agents that were claimed before, and may start in this run.
-
-        Where a crash left a step unfinished (`cut_off`), its tools start again: those of idempotent kinds are
-        claimed again, the others are barred. Where it did not, a claimed call starts here for the first time,
-        unless this run brings answers: then only an idempotent one may start again.
-        """
-        for action in await self._parking.calls(thread.id):
-            if action.state not in STARTED or action.interrupt_id in answers:
-                continue
-            permits.bar([action])
-            if action.state is ActionState.UNKNOWN and await self._membrane.may_have_run(action.id):
-                continue
-            if cut_off:
-                try:
-                    await self._membrane.claim(action.id, action.args_digest, rerun=True)
-                except ClaimRefused:
-                    continue
-            elif action.state not in CLAIMED or (answers and not action.ruling.idempotent):
-                continue
-            permits.issue(Permit(action, call_id=action.call_id, reports=True))
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
         """Say that a thread still waits for an answer that it was given, and leave it for a while."""

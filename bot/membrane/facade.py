@@ -100,6 +100,7 @@ class Membrane:
         self.freezes = Freezes(db, clock)
         freezing = Freezing(core, self.admins)
         self.freezes_due, self.frozen = freezing.freezes_due, freezing.frozen
+        self.held_up = freezing.held_up
 
         self.reseal = Resealing(core).reseal
 

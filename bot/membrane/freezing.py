@@ -8,7 +8,7 @@ sweep tells the admins, has cards drawn again, and lets pass what waited for the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -143,6 +143,11 @@ class Freezing:
             core.bells.moved(action_id)
         core.bells.ring()
         return len(news)
+
+    async def held_up(self, names: Collection[str]) -> Freeze | None:
+        """Return the freeze, if any, that holds one of these agents, kinds and graphs now."""
+        live = await self._core.db.read(freezes.unthawed)
+        return covering(live, tuple(names), self._core.clock())
 
     def _follow_up(self, tx: Transaction, recipients: list[str]) -> list[str]:
         core = self._core

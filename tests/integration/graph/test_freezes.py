@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import policy
+from tests.integration.graph import agents, ways_around
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
+from tests.integration.graph.test_between_saves import WAYS, Dying
+from tests.integration.graph.test_guard import AROUND, KINDS
 
 
 async def freeze(house: House, name: str) -> None:
@@ -161,3 +165,49 @@ async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
     assert len(ran) == 1
     assert len((await house.standing(thread)).reviews) == 1, "nobody is asked again"
     assert {each.state for each in await house.interrupts(thread)} == {"delivered"}
+
+
+@pytest.mark.parametrize("graph", ["late", "late_per_call", "late_gated"])
+async def test_what_was_claimed_before_the_freeze_may_finish(house: House, graph: str) -> None:
+    """The freeze lands between the resume and the start of the tool: its claim is older, so it is running."""
+    house.in_force.append(policy(tools=KINDS))
+    await house.open(graph, file=AROUND)
+    thread = await house.run(graph, say("pay"))
+    release = agents.HOLD["late"] = asyncio.Event()
+    await house.vote(thread)
+    await house.host.sweep()
+    while ways_around.REACHED not in ran:
+        await asyncio.sleep(0.01)
+    assert await house.states(thread) == ["running"]
+    await freeze(house, "all")
+    release.set()
+    await house.settle()
+    assert ran == [ways_around.REACHED, ("pay", 9000.0, "EUR")]
+    assert await house.states(thread) == ["executed"]
+    assert (await house.thread(thread)).state == "finished"
+
+
+@pytest.mark.parametrize("name", ["data.delete", "all"])
+@pytest.mark.parametrize("saves", range(4))
+@pytest.mark.parametrize("graph", WAYS)
+async def test_what_a_crash_left_claimed_does_not_start_before_the_thaw(
+    house: House, graph: str, saves: int, name: str
+) -> None:
+    """The bot dies in its resume, and starts again under a freeze: the thread stands, and is not refused."""
+    await house.open(*WAYS)
+    thread = await house.run(graph, WAYS[graph])
+    await house.vote(thread)
+    with pytest.MonkeyPatch.context() as patch:
+        await Dying(patch, saves).sweep(house)
+    before = list(ran)
+    await freeze(house, name)
+    await house.open(*WAYS)
+    await house.settle()
+    house.clock.forward(6)
+    await house.settle()
+    assert ran == before
+    await thaw(house, name)
+    house.clock.forward(6)
+    await house.settle()
+    assert (await house.thread(thread)).state == "finished"
+    assert (len(ran), await house.states(thread)) == (1, ["executed"])

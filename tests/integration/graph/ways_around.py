@@ -21,7 +21,7 @@ from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
 
 from bot.graph import MembraneMiddleware
-from tests.integration.graph.agents import ran
+from tests.integration.graph.agents import HOLD, ran
 from tests.integration.graph.scripted import ScriptedModel, Turn, say
 
 PAY = {"amount": 9000}
@@ -224,6 +224,18 @@ class Safe(AgentMiddleware[Any, Any, Any]):
             return ToolMessage(f"caught {type(error).__name__}", tool_call_id=request.tool_call["id"])
 
 
+REACHED = "the tool's turn"
+
+
+class Waits(AgentMiddleware[Any, Any, Any]):
+    """Holds a call up between its resume and its tool's start."""
+
+    async def awrap_tool_call(self, request: Any, handler: Any) -> Any:
+        ran.append(REACHED)
+        await HOLD["late"].wait()
+        return await handler(request)
+
+
 class Jumps(AgentMiddleware[Any, Any, Any]):
     """Sends the agent to its tools, past LangGraph's filter of answered calls."""
 
@@ -245,3 +257,10 @@ batched = create_agent(model(), tools=TOOLS, middleware=[HumanInTheLoopMiddlewar
 per_call = create_agent(
     model(), tools=TOOLS, middleware=[HumanInTheLoopMiddleware(ASKED, interrupt_mode="per_call")]
 )
+late = create_agent(model(), tools=TOOLS, middleware=[HumanInTheLoopMiddleware(ASKED), Waits()])
+late_per_call = create_agent(
+    model(),
+    tools=TOOLS,
+    middleware=[HumanInTheLoopMiddleware(ASKED, interrupt_mode="per_call"), Waits()],
+)
+late_gated = create_agent(model(), tools=TOOLS, middleware=[MembraneMiddleware(), Waits()])

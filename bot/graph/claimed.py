@@ -1,0 +1,57 @@
+"""What an earlier run of a thread left claimed: started, cut off, or not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from bot.domain.record import ActionRecord, ThreadRecord
+from bot.domain.review import ActionState
+from bot.errors import ClaimRefused
+from bot.graph.parking import RETRY_S, Later
+from bot.graph.permits import Permit, Permits
+from bot.graph.stock import CLAIMED, STARTED
+from bot.membrane import Membrane
+
+WOULD_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN, *CLAIMED}
+"""States of an action that a run which goes on after a crash may start."""
+
+
+async def hold_up(membrane: Membrane, thread: ThreadRecord, actions: Iterable[ActionRecord]) -> None:
+    """Keep a thread where it is while a freeze holds it, or one of these actions. Raises Later.
+
+    A freeze stops nothing that was claimed in a run which goes on. What a run that was broken off had
+    claimed, or was about to claim, would start in a new one, and that waits for the thaw.
+    """
+    kinds = {action.kind for action in actions}
+    if freeze := await membrane.held_up({thread.agent, thread.graph, *kinds}):
+        raise Later(str(freeze), RETRY_S)
+
+
+async def allow_again(
+    membrane: Membrane,
+    calls: Iterable[ActionRecord],
+    permits: Permits,
+    answers: Collection[str] = (),
+    *,
+    cut_off: bool,
+) -> None:
+    """Permit the calls that were claimed before, and may start in this run.
+
+    Where a crash left a step unfinished (`cut_off`), its tools start again: those of idempotent kinds are
+    claimed again, the others are barred. Where it did not, a claimed call starts here for the first time,
+    unless this run brings answers: then only an idempotent one may start again.
+    """
+    for action in calls:
+        if action.state not in STARTED or action.interrupt_id in answers:
+            continue
+        permits.bar([action])
+        if action.state is ActionState.UNKNOWN and await membrane.may_have_run(action.id):
+            continue
+        if cut_off:
+            try:
+                await membrane.claim(action.id, action.args_digest, rerun=True)
+            except ClaimRefused:
+                continue
+        elif action.state not in CLAIMED or (answers and not action.ruling.idempotent):
+            continue
+        permits.issue(Permit(action, call_id=action.call_id, reports=True))
