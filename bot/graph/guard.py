@@ -44,7 +44,14 @@ from bot.errors import BadAction, MembraneError
 from bot.graph.arguments import read_args, read_text
 from bot.graph.execution import plain
 from bot.graph.permits import Permit
-from bot.graph.refusals import ARGS_CHANGED, NO_RUN, Stop, already_used, not_asked
+from bot.graph.refusals import (
+    ARGS_CHANGED,
+    NO_RUN,
+    READ_OTHERWISE,
+    Stop,
+    already_used,
+    not_asked,
+)
 from bot.graph.seat import Seat, seat_here
 from bot.membrane import Membrane
 
@@ -139,7 +146,10 @@ class ToolGuard(BaseCallbackHandler):
             call = _Start(seat, name, tool_call_id, inputs if inputs is not None else input_str)
             permit = call.permit()
             if permit is None and gating is not None:
-                self._stop(call.why_stopped(), gating, seat.thread.id, tool_call_id)
+                stop, stopped = call.why_stopped()
+                if stopped is not None and stopped.reports and seat.permits.spend(stopped):
+                    self._report(seat, stopped, executed=False, detail=stop.why)
+                self._stop(stop, gating, seat.thread.id, tool_call_id)
             if permit is None and frozen is not None:
                 self._stop(frozen, seat.membrane, seat.thread.id, tool_call_id)
             if permit is not None and permit.reports:
@@ -224,28 +234,41 @@ class _Start:
         """Return the permit that this start uses; None where there is none."""
         return self._seat.permits.take(self._tool, self._kind, self._call_id, self._same)
 
-    def why_stopped(self) -> Stop:
-        """Return why there is none."""
+    def why_stopped(self) -> tuple[Stop, Permit | None]:
+        """Return why there is none, and the permit of this very call where it starts as another."""
         alike = self._seat.permits.like(self._tool, self._kind, self._call_id)
         if self._unread is not None:
-            return Stop(self._tool, self._kind, self._unread, "arguments unread")
+            return self._stop(self._unread, "arguments unread"), None
         if used := next((each for each in alike if self._same(each)), None):
-            return Stop(self._tool, self._kind, already_used(used), "claim used")
-        if self._call_id is not None and any(each.call_id == self._call_id for each in alike):
-            return Stop(self._tool, self._kind, ARGS_CHANGED, "arguments changed")
+            return self._stop(already_used(used), "claim used"), None
+        if sent := next((each for each in alike if each.open and self._as_sent(each)), None):
+            return self._stop(READ_OTHERWISE, "arguments read otherwise"), sent
+        if own := next((each for each in alike if self._call_id and each.call_id == self._call_id), None):
+            return self._stop(ARGS_CHANGED, "arguments changed"), own
         tier = self._seat.membrane.policy.strictest(self._kind)
-        return Stop(self._tool, self._kind, not_asked(self._kind, tier), "no claim")
+        return self._stop(not_asked(self._kind, tier), "no claim"), None
+
+    def _stop(self, why: str, code: str) -> Stop:
+        return Stop(self._tool, self._kind, why, code)
 
     def _same(self, permit: Permit) -> bool:
         """Whether this starts with exactly the arguments that a permit is for."""
-        digest = permit.action.args_digest
+        if self._unread is not None:
+            return False
         # An earlier release asked about what the call was sent with.
-        args = self._given if is_version_1(digest) and isinstance(self._given, dict) else self._args
+        return self._fits(permit, self._args) or (
+            is_version_1(permit.action.args_digest) and self._as_sent(permit)
+        )
+
+    def _as_sent(self, permit: Permit) -> bool:
+        return isinstance(self._given, dict) and self._fits(permit, self._given)
+
+    def _fits(self, permit: Permit, args: dict[str, Any]) -> bool:
         try:
             action = Action.of(permit.action.kind, args, agent=permit.action.agent)
         except BadAction:
             return False
-        return self._unread is None and self._seat.membrane.digest_fits(digest, action)
+        return self._seat.membrane.digest_fits(permit.action.args_digest, action)
 
 
 _STARTS = {BaseTool.run.__code__, BaseTool.arun.__code__}

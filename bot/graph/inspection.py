@@ -21,6 +21,7 @@ from bot.domain.risk import Tier
 from bot.graph.holding import graphs_held_by
 from bot.graph.loading import AnyGraph
 from bot.graph.middleware import MembraneMiddleware
+from bot.graph.starting import own_start
 from bot.graph.toolbox import Toolbox
 
 
@@ -145,10 +146,24 @@ def _ungated(level: AnyGraph, policy: Policy, where: str) -> Iterator[str]:
             if not {"approve", "reject"} <= set(config["allowed_decisions"]):
                 yield f"interrupt_on[{tool!r}] must allow approve and reject, which is what a card offers"
     for node in level.nodes.values():
+        if isinstance(node.bound, ToolNode):
+            yield from _unseen(node.bound, policy)
         if isinstance(node.bound, ToolNode) and not own and not _gates_itself(node.bound):
             for tool in node.bound.tools_by_name:
                 if problem := _why_ungated(tool, stock, policy, where):
                     yield problem
+
+
+def _unseen(node: ToolNode, policy: Policy) -> Iterator[str]:
+    """Yield a problem for each tool that can be gated and whose start the guard would not see."""
+    for name, tool in node.tools_by_name.items():
+        method = own_start(type(tool))
+        if method is not None and policy.strictest(policy.kind_of_tool(name)) >= Tier.ASYNC_APPROVAL:
+            yield (
+                f"the tool {name} has {method} of its own ({type(tool).__name__}.{method}), which starts it "
+                "past LangChain's callbacks, so nothing holds it to what was approved; write _run or _arun "
+                f"instead, or call super().{method}()"
+            )
 
 
 def _gates(level: AnyGraph) -> tuple[bool, list[HumanInTheLoopMiddleware[Any, Any, Any]]]:

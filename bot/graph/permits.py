@@ -81,6 +81,14 @@ class Permits:
                     return permit
         return None
 
+    def spend(self, permit: Permit) -> bool:
+        """Use a permit up without a start, as its call was stopped. False where it may have started."""
+        with self._lock:
+            if permit.starts or permit.action.ruling.idempotent or permit not in self._issued:
+                return False
+            permit.starts += 1
+            return True
+
     def like(self, tool: str, kind: str, call_id: str | None) -> list[Permit]:
         """Return the permits, used ones and barred ones too, of such a call, whatever its arguments."""
         with self._lock:

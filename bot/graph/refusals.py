@@ -25,6 +25,11 @@ ARGS_CHANGED = (
     "its arguments are not the ones that its claim is for: something changed them after they were ruled. "
     "List what changes arguments before MembraneMiddleware()"
 )
+READ_OTHERWISE = (
+    "it was approved as the model sent it, and the tool reads that otherwise: a default is added, or a value "
+    "is converted. The host could not see the agent that has this tool. Let the function that calls it name "
+    "it (`agent.ainvoke(...)`, a variable of a module), or send every argument as the tool reads it"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import door, parked, proposals, ruling, slack, threads
+from tests.bench import door, parked, proposals, ruling, slack, threads, tools
 from tests.bench.figures import Figure
 from tests.bench.profiling import profiled
 
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "ruling": ruling.measure,
     "proposals": proposals.measure,
     "door": door.measure,
+    "tools": tools.measure,
     "threads": threads.measure,
     "parked": parked.measure,
     "slack": slack.measure,

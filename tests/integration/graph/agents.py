@@ -92,6 +92,7 @@ KINDS = {
     "job": "job.run",
     "ask_sub": "db.read",
     "ask_stock": "db.read",
+    "ask_sync_stock": "db.read",
     "ask_yourself": "report.make",
 }
 """The policy's `tools`."""
@@ -110,6 +111,7 @@ SCRIPTS: dict[str, list[Turn]] = {
     "huge": [[("mail", {"to": "x" * 70_000}), ("delete", {"id": 3})], "huge"],
     "stock": [[("ask_stock", {"text": "two"})], "asked"],
     "yourself": [[("ask_yourself", {"text": "are you sure?"})], "asked"],
+    "sync stock": [[("ask_sync_stock", {"text": "delete all"})], "asked"],
     "sub": [[("ask_sub", {"text": "delete all"})], "asked"],
 }
 
@@ -226,6 +228,18 @@ async def ask_stock(text: str) -> str:
     )
 
 
+sync_stock = create_agent(
+    model(), tools=[blocking_delete], middleware=[HumanInTheLoopMiddleware({"blocking_delete": True})]
+)
+
+
+@tool
+def ask_sync_stock(text: str) -> str:
+    """Ask a stock agent, synchronously."""
+    said: str = sync_stock.invoke({"messages": [{"role": "user", "content": text}]})["messages"][-1].text
+    return said
+
+
 @tool
 def ask_yourself(text: str) -> str:
     """Ask a question after the tool has started."""
@@ -235,6 +249,7 @@ def ask_yourself(text: str) -> str:
 
 supervisor = create_agent(model(), tools=[ask_sub, ask_yourself], middleware=[MembraneMiddleware()])
 with_stock_agent = create_agent(model(), tools=[ask_stock])
+with_sync_stock_agent = create_agent(model(), tools=[ask_sync_stock])
 with_sub_agent = create_agent(model(), tools=[ask_sub])
 nested_agent = StateGraph(MessagesState).add_node("agent", gated).add_edge(START, "agent")
 

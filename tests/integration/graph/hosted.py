@@ -16,6 +16,7 @@ from tests.integration.graph.agents import (
     ungated,
     with_stock_agent,
     with_sub_agent,
+    with_sync_stock_agent,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "ungated",
     "with_stock_agent",
     "with_sub_agent",
+    "with_sync_stock_agent",
 ]

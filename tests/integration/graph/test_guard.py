@@ -11,7 +11,7 @@ import pytest
 
 from bot.store import journal
 from tests.fakes import policy
-from tests.integration.graph import ways_around
+from tests.integration.graph import agents, ways_around
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
@@ -104,6 +104,40 @@ async def test_a_rejected_call_does_not_run_when_a_middleware_jumps_to_the_tools
     assert ran == []
     assert await house.states(thread) == ["rejected"]
     assert [stop["why"] for stop in await stops(house)] == ["no claim"]
+
+
+async def test_a_rejected_call_of_a_hidden_agent_does_not_run_when_its_predicate_flips(house: House) -> None:
+    """The sub-agent asks again whether to ask, is told no, and would run what a person rejected."""
+    await house.open("asking", file=AROUND)
+    thread = await house.run("asking", {"agent": "flips", "text": "pay"})
+    assert await house.states(thread) == ["waiting"]
+    await house.vote(thread, approve=False)
+    agents.BROKEN.add(ways_around.FLIPPED)
+    await house.settle()
+    assert ran == []
+    assert await house.states(thread) == ["rejected"]
+    assert [stop["why"] for stop in await stops(house)] == ["no claim"]
+
+
+async def test_what_a_hidden_agent_reads_otherwise_than_it_was_shown_does_not_run(house: House) -> None:
+    """The host cannot see its tool, so people are shown what was sent: '9e2', and no currency."""
+    await house.open("asking", file=AROUND)
+    thread = await house.run("asking", {"agent": "stock", "text": "pay exactly"})
+    (action,) = await house.actions(thread)
+    assert action.args == {"amount": "9e2"}
+    await approve_all(house, thread)
+    assert ran == []
+    assert [stop["why"] for stop in await stops(house)] == ["arguments read otherwise"]
+    assert await house.states(thread) == ["failed"]
+
+
+async def test_what_a_hidden_agent_reads_as_it_was_shown_runs(house: House) -> None:
+    await house.open("asking", file=AROUND)
+    thread = await house.run("asking", {"agent": "stock", "text": "pay as read"})
+    await approve_all(house, thread)
+    assert ran == [("pay", 900.0, "EUR")]
+    assert await house.states(thread) == ["executed"]
+    assert await stops(house) == []
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])

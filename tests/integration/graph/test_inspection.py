@@ -15,7 +15,7 @@ from bot.graph import MembraneMiddleware
 from bot.graph.inspection import problems_of, version_of
 from bot.graph.loading import AnyGraph
 from tests.fakes import policy
-from tests.integration.graph import agents
+from tests.integration.graph import agents, ways_around
 from tests.integration.graph.agents import delete, mail, model, read
 
 POLICY = policy(tools={**agents.KINDS, "ask_ungated": "db.read"})
@@ -49,6 +49,9 @@ def stock(interrupt_on: dict[str, Any]) -> AnyGraph:
         agents.one.compile(),
         agents.with_sub_agent,
         around(agents.gated),
+        create_agent(
+            model(), tools=[ways_around.Payment(), ways_around.Logged()], middleware=[MembraneMiddleware()]
+        ),
         around(ToolNode([delete], awrap_tool_call=MembraneMiddleware().awrap_tool_call)),
     ],
 )
@@ -85,6 +88,14 @@ def test_a_gated_graph_is_hosted(graph: AnyGraph) -> None:
             "the graph in inner is compiled with checkpointer=False",
         ),
         (create_agent(model(), tools=[ask_ungated]), "in tools/ask_ungated"),
+        (
+            create_agent(model(), tools=[ways_around.Silent()], middleware=[MembraneMiddleware()]),
+            "the tool pay has run of its own (Silent.run)",
+        ),
+        (
+            around(ToolNode([ways_around.Told()], awrap_tool_call=MembraneMiddleware().awrap_tool_call)),
+            "write _run or _arun instead, or call super().run()",
+        ),
         (around(agents.gated, interrupt_before=["inner"]), "a breakpoint asks no question"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.record import Claim
+from bot.domain.record import Claim, Standing
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
@@ -132,6 +132,64 @@ async def test_a_call_is_reported_as_soon_as_its_tool_ends(house: House) -> None
     event.set()
     await house.settle()
     assert await house.states(thread) == ["executed", "rejected"]
+
+
+@pytest.mark.parametrize("graph", ["batched", "per_call"])
+async def test_no_saved_state_knows_more_of_a_tool_than_the_store(
+    house: House, monkeypatch: pytest.MonkeyPatch, graph: str
+) -> None:
+    """A bot that dies after a tool's result is saved has reported it before."""
+    report, reporting, go = house.membrane.report, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any, **kwargs: Any) -> Standing:
+        reporting.set()
+        await go.wait()
+        return await report(*args, **kwargs)
+
+    monkeypatch.setattr(house.membrane, "report", slow)
+    await house.open(graph)
+    thread = await house.run(graph, say("delete"))
+    await house.vote(thread)
+    await house.host.sweep()
+    await reporting.wait()
+    hosted = house.host._graphs[graph].graph
+    for _ in range(20):  # far more than a save takes: each of these goes through the file after it
+        state = await hosted.aget_state({"configurable": {"thread_id": thread}})
+        assert all(task.result is None for task in state.tasks)
+        assert not any(each.type == "tool" for each in state.values["messages"])
+    assert await house.states(thread) == ["running"]
+    go.set()
+    await house.settle()
+    assert await house.states(thread) == ["executed"]
+    assert (await house.thread(thread)).state == "finished"
+
+
+async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tool ends on a thread of its own, which does not wait; the thread's end does."""
+    order: list[str] = []
+    report, finished = house.membrane.report, house.membrane.thread_state
+
+    async def slow(*args: Any, **kwargs: Any) -> Standing:
+        for _ in range(20):
+            await house.membrane.open_reviews()  # other work of the store goes first
+        order.append("reported")
+        return await report(*args, **kwargs)
+
+    async def state(thread_id: str, state: str, error: str | None = None) -> None:
+        order.append(state)
+        await finished(thread_id, state, error)
+
+    await house.open("with_sync_stock_agent")
+    thread = await house.run("with_sync_stock_agent", say("sync stock"))
+    monkeypatch.setattr(house.membrane, "report", slow)
+    monkeypatch.setattr(house.membrane, "thread_state", state)
+    await house.vote(thread)
+    await house.settle()
+    assert order[-2:] == ["reported", "finished"]
+    assert ran == [("blocking_delete", 1)]
+    assert await house.states(thread) == ["executed"]
 
 
 async def test_a_tool_that_raises_stalls_the_thread_and_fails_only_that_call(house: House) -> None:

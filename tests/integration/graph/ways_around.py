@@ -17,11 +17,11 @@ from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, 
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.runnables.config import run_in_executor
-from langchain_core.tools import tool
+from langchain_core.tools import BaseTool, tool
 from langgraph.graph import START, StateGraph
 
 from bot.graph import MembraneMiddleware
-from tests.integration.graph.agents import HOLD, ran
+from tests.integration.graph.agents import BROKEN, HOLD, ran
 from tests.integration.graph.scripted import ScriptedModel, Turn, say
 
 PAY = {"amount": 9000}
@@ -30,6 +30,7 @@ SCRIPTS: dict[str, list[Turn]] = {
     "slow": [[("slow_pay", PAY)], "paid"],
     "pay 150": [[("pay", {"amount": 150})], "paid"],
     "pay exactly": [[("pay", {"amount": "9e2"})], "paid"],
+    "pay as read": [[("pay", {"amount": 900.0, "currency": "EUR"})], "paid"],
     "pay nobody": [[("pay_nobody", PAY)], "paid"],
     "pay oddly": [[("pay", {"amount": "much"})], "paid"],
     "pay both": [[("pay", {"amount": 150}), ("pay", {"amount": 170})], "paid"],
@@ -63,8 +64,50 @@ def look(id: int) -> str:  # noqa: A002
     return "seen"
 
 
+class Payment(BaseTool):
+    """A tool as a class."""
+
+    name: str = "pay"
+    description: str = "Pay somebody."
+
+    def _run(self, amount: float, currency: str = "EUR") -> str:
+        ran.append(("pay", amount, currency))
+        return "paid"
+
+
+class Logged(Payment):
+    """Starts through LangChain's own code in the end."""
+
+    def invoke(self, *given: Any, **more: Any) -> Any:
+        return super().invoke(*given, **more)
+
+
+class Told(Payment):
+    """Starts past LangChain's own code, and calls its callbacks."""
+
+    def run(self, tool_input: Any, *_: Any, **__: Any) -> Any:
+        CallbackManager.configure().on_tool_start({"name": self.name}, str(tool_input), inputs=tool_input)
+        return self._run(**tool_input)
+
+
+class Silent(Payment):
+    """Starts past LangChain's own code, and tells nobody."""
+
+    def run(self, tool_input: Any, *_: Any, **__: Any) -> Any:
+        return self._run(**tool_input)
+
+
 hidden: Any = create_agent(model(), tools=[pay, slow_pay])
-AGENTS: dict[str, Any] = {"payer": hidden}
+DECISIONS: dict[str, Any] = {"allowed_decisions": ["approve", "reject"]}
+FLIPPED = "the predicate"
+"""What is in BROKEN once the predicate says something else."""
+ASKS: Any = {"pay": DECISIONS}
+FLIPS: Any = {"pay": {**DECISIONS, "when": lambda _: FLIPPED not in BROKEN}}
+AGENTS: dict[str, Any] = {
+    "payer": hidden,
+    "stock": create_agent(model(), tools=[pay], middleware=[HumanInTheLoopMiddleware(ASKS)]),
+    "flips": create_agent(model(), tools=[pay], middleware=[HumanInTheLoopMiddleware(FLIPS)]),
+}
 
 
 class Mine(BaseCallbackHandler):
@@ -170,6 +213,10 @@ WAYS: dict[str, Callable[[], Awaitable[Any]]] = {
     "bind": lambda: pay.bind().ainvoke(PAY),
     "built in the node": built,
     "a tool of that name": lambda: tool("pay", description="pay")(ran.append).ainvoke(PAY),
+    "class": partial(sync, partial(Payment().invoke, PAY)),
+    "class, async": partial(Payment().ainvoke, PAY),
+    "class that calls super": partial(sync, partial(Logged().invoke, PAY)),
+    "class that tells": partial(sync, partial(Told().invoke, PAY)),
     "renamed": lambda: pay.model_copy(update={"name": "unheard_of"}).ainvoke(PAY),
 }
 
@@ -188,6 +235,18 @@ async def take(state: Way) -> Way:
     return {"told": "nothing was raised"}
 
 
+class Errand(TypedDict):
+    agent: str
+    text: str
+
+
+async def ask(state: Errand) -> dict[str, Any]:
+    module: Any = globals()  # as above
+    await module["AGENTS"][state["agent"]].ainvoke(say(state["text"]))
+    return {}
+
+
+asking = StateGraph(Errand).add_node("ask", ask).add_edge(START, "ask")
 around = StateGraph(Way).add_node("take", take).add_edge(START, "take")
 
 
@@ -251,7 +310,7 @@ renaming = create_agent(model(), tools=TOOLS, middleware=[MembraneMiddleware(), 
 swallowing = create_agent(model(), tools=TOOLS, middleware=[Safe(), MembraneMiddleware()])
 plain = create_agent(model(), tools=[look])
 gated = create_agent(model(), tools=TOOLS, middleware=[MembraneMiddleware()])
-ASKED: dict[str, Any] = {each.name: {"allowed_decisions": ["approve", "reject"]} for each in TOOLS}
+ASKED: dict[str, Any] = {each.name: DECISIONS for each in TOOLS}
 jumping = create_agent(model(), tools=TOOLS, middleware=[Jumps(), HumanInTheLoopMiddleware(ASKED)])
 batched = create_agent(model(), tools=TOOLS, middleware=[HumanInTheLoopMiddleware(ASKED)])
 per_call = create_agent(
