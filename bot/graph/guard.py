@@ -55,6 +55,9 @@ from bot.graph.refusals import (
 from bot.graph.seat import Seat, seat_here
 from bot.membrane import Membrane
 
+SETTLE_S = 5.0
+"""How long a host that stops waits for the store."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -82,9 +85,16 @@ class Armed:
         return task
 
     async def settled(self) -> None:
-        """Wait until everything that was stopped or has ended is written."""
-        while self.tasks:
-            await asyncio.wait(set(self.tasks))
+        """Wait until everything that was stopped or has ended is written, for SETTLE_S seconds at most."""
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                while self.tasks:
+                    await asyncio.wait(set(self.tasks))
+        except TimeoutError:
+            for task in self.tasks:
+                task.cancel()
+            log.warning("the store takes no reports; the receipts of what ran become unknown in time")
+            await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class ToolGuard(BaseCallbackHandler):
@@ -193,7 +203,7 @@ class ToolGuard(BaseCallbackHandler):
         seat.reports.note(lambda: seat.reach(seat.membrane.report(permit.action.id, **what)))
         armed = next((each for each in self._armed if each.loop is seat.loop), None)
         write = armed.spawn if armed is not None else seat.loop.create_task
-        seat.loop.call_soon_threadsafe(write, seat.reports.written())
+        seat.loop.call_soon_threadsafe(write, seat.reports.write())
 
 
 async def _written(membrane: Membrane, **what: Any) -> None:

@@ -24,25 +24,39 @@ class Reports:
 
     def __init__(self) -> None:
         self._noted: deque[Callable[[], Coroutine[Any, Any, Any]]] = deque()
-        self._writing: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._waiting: set[asyncio.Task[Any]] = set()
 
     def note(self, report: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Note a report, to be written by the next `written`. Safe to use from any thread."""
+        """Note a report. Safe to use from any thread."""
         self._noted.append(report)
 
-    async def written(self) -> None:
-        """Write what was noted. Await it on the membrane's loop; a caller that is cancelled stops nothing."""
-        while self._noted or self._writing is not None:
-            if self._writing is None:
-                self._writing = asyncio.create_task(self._write())
-            await asyncio.wait([self._writing])
-
-    async def _write(self) -> None:
-        try:
+    async def write(self) -> None:
+        """Write what was noted, on the membrane's loop. Who is cancelled leaves the rest to another."""
+        async with self._lock:
             while self._noted:
+                report = self._noted.popleft()
                 try:
-                    await self._noted.popleft()()
+                    await report()
                 except MembraneError:
                     log.exception("what became of a call could not be reported; it is unknown in time")
+                except asyncio.CancelledError:
+                    self._noted.appendleft(report)  # made twice, it changes nothing
+                    raise
+
+    async def written(self) -> None:
+        """Write what was noted before going on, as part of the run."""
+        if not self._noted and not self._lock.locked():
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            await self.write()
         finally:
-            self._writing = None
+            self._waiting.discard(task)
+
+    def abandon(self) -> None:
+        """Cancel what waits in a run that is broken off: saves that may not come before the reports."""
+        for task in self._waiting:
+            task.cancel()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import closing
 from typing import Any
 
 import structlog
@@ -299,14 +300,21 @@ def _not_asked(snapshot: StateSnapshot, answers: Collection[str]) -> str | None:
 
 
 async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, seat: Seat) -> None:
-    """Run a graph on. Afterwards nothing of it starts, and what its tools did is written."""
+    """Run a graph on. Afterwards nothing of it starts, and what its tools did is written.
+
+    A run that is broken off does not wait for that, and saves nothing more: the host waits as it stops.
+    """
+    cut = await seat.membrane.cutter(seat.thread.id)
     try:
-        cut = await seat.membrane.cutter(seat.thread.id)
-        with seated(seat), hosting(seat.thread.id, cut):
+        with seated(seat), hosting(seat.thread.id, cut), closing(seat.permits):
             await hosted.graph.ainvoke(given, config, durability="sync")
-    finally:
-        seat.permits.close()
+    except Exception:
         await seat.reports.written()
+        raise
+    except asyncio.CancelledError:
+        seat.reports.abandon()
+        raise
+    await seat.reports.written()
 
 
 async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:
