@@ -45,7 +45,7 @@ async def test_a_tool_that_would_run_ungated_is_refused_alone(house: House) -> N
     text = host.refused["ungated"]
     assert "the tool delete would run ungated" in text
     assert "the policy can rule data.delete tier 3" in text
-    assert "add MembraneMiddleware() to the agent" in text
+    assert "add MembraneMiddleware() to the middleware of the agent" in text
     assert "the tool mail" in text
     assert "the tool read" not in text
     with pytest.raises(GraphRefused, match="the graph ungated is refused: the tool"):
@@ -121,7 +121,8 @@ async def test_a_reload_that_leaves_a_graph_ungated_refuses_its_new_threads(hous
     assert host.recheck(strict) == [
         (
             "the graph harmless: the tool read would run ungated, but the policy can rule data.delete tier 3;"
-            " add MembraneMiddleware() to the agent, or 'read' to HumanInTheLoopMiddleware's interrupt_on"
+            " add MembraneMiddleware() to the middleware of the agent or 'read' to its "
+            "HumanInTheLoopMiddleware's interrupt_on"
         )
     ]
     with pytest.raises(GraphRefused, match="the graph harmless is refused"):
