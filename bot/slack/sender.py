@@ -240,10 +240,10 @@ class Sender:
         """Delete a message that Slack lets nobody change, so that nothing stays that is not true any more.
 
         A card is posted again, and so is what its requester is told. Its copies stay as they are while they
-        ask the same as the card, and are not needed afterwards.
+        ask the same as the card, and are not needed afterwards. A notice never changes, so it stays.
         """
         facts = await self._outbox.facts(message)
-        if message.kind in COPIES and asks(facts):
+        if isinstance(facts, NoticeFacts) or (message.kind in COPIES and asks(facts)):
             await self._outbox.left(message.id, version=facts.message.wanted, error=failure.error)
             return True
         if message.kind in (*ANEW, *COPIES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from tests.fakes import ADA, CLEO
 from tests.integration.slack.conftest import Room
@@ -96,3 +97,20 @@ async def test_what_the_requester_is_told_is_told_anew(room: Room) -> None:
     await until_quiet(room)
     assert len(room.said(room.dm(ADA))) == 1
     assert "Executed" in read(room.blocks(room.dm(ADA)))
+
+
+async def test_a_notice_whose_post_was_in_doubt_stays(room: Room) -> None:
+    """It is found in the channel and says what it is to say, so it is not given up."""
+    room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True)
+    not_editable(room)
+    await room.notice("#membrane-admin", "hello", key="k")
+    for _ in range(5):
+        await until_quiet(room)
+        room.clock.ahead += 10
+    entries = await room.db.read(journal_events)
+    assert "message.posted" in entries
+    assert "message.given_up" not in entries
+
+
+def journal_events(connection: Connection) -> list[str]:
+    return [row[0] for row in connection.exec_driver_sql("SELECT event FROM journal ORDER BY id")]
