@@ -34,7 +34,7 @@ from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, load, policy_at_start
 from bot.prints import printed_to_log
 from bot.reloads import Reloads
-from bot.secret import keyring_of, written
+from bot.secret import keyring_of, note, written
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
 from bot.stopping import EXIT_S, end_after, on_signal
@@ -89,6 +89,7 @@ class Bot:
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
         keyring = keyring_of(settings, await db.read(written))
+        await db.write(lambda tx: note(tx, keyring.current.id))
         policy, source = await self._policy(db)
         self._in_force = in_force = PolicyInForce(policy)
         door = self._stack.enter_context(bound(settings.host, settings.port))

@@ -13,6 +13,7 @@ from bot.errors import SettingsError
 from bot.membrane import fits
 from bot.settings import Settings
 from bot.store import actions, keyed
+from bot.store.database import Transaction
 
 LOOK_AT = 20
 """So many of the newest actions are looked at."""
@@ -20,16 +21,26 @@ LOOK_AT = 20
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What tells under which keys a database was written: its newest actions, and the keys that are named."""
+    """What tells under which keys a database was written: its newest actions, and the keys that are named.
+
+    `last` is the current key of the bot's last start; None before a start noted it.
+    """
 
     newest: Sequence[ActionRecord] = ()
     needed: Sequence[str] = field(default=())
+    last: str | None = None
 
 
 def written(connection: Connection) -> Written:
     """Return that by which `keyring_of` tells."""
     newest = actions.of_agent(connection, None, most=LOOK_AT)
-    return Written(newest, sorted({key for key in keyed.of_open_actions(connection) if key}))
+    needed = sorted({key for key in keyed.of_open_actions(connection) if key})
+    return Written(newest, needed, keyed.last_key(connection))
+
+
+def note(tx: Transaction, key: str) -> None:
+    """Note which key is the current one, so that older ones can go although the newest actions name them."""
+    keyed.set_last_key(tx.connection, key)
 
 
 def keyring_of(settings: Settings, kept: Written) -> Keyring:
@@ -40,12 +51,13 @@ def keyring_of(settings: Settings, kept: Written) -> Keyring:
     """
     ring = settings.keyring(generate=not kept.newest)
     which = "MEMBRANE_SECRET" if settings.secret is not None else settings.secret_file
-    if not fits(ring, kept.newest):
+    ids = {key.id for key in ring.keys}
+    if kept.last not in ids and not fits(ring, kept.newest):
         raise SettingsError(
             f"{which} is not the secret that {settings.database} was written under: put that one back, or "
             "start on an empty folder (MEMBRANE_DATA)"
         )
-    if missing := set(kept.needed) - {key.id for key in ring.keys}:
+    if missing := set(kept.needed) - ids:
         raise SettingsError(
             f"open actions in {settings.database} need the key {', '.join(sorted(missing))}, which {which} "
             "does not hold any more: put it back below the current one (or into MEMBRANE_SECRET_OLD) until "

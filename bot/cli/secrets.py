@@ -7,16 +7,21 @@ from collections import Counter
 from dataclasses import dataclass
 
 import click
+from sqlalchemy import Connection
 
 from bot.cli.database import change, read
 from bot.cli.doctor.local import running
 from bot.cli.output import json_option, print_json, print_table
 from bot.domain.digest import Key, Keyring
-from bot.errors import SettingsError
+from bot.domain.policy_model import Limits
+from bot.errors import PolicyError, SettingsError
 from bot.membrane import sealed_under
+from bot.policyfile import parse
+from bot.secret import note
 from bot.settings import Settings, keyfile, load
 from bot.store import keyed
-from bot.store.database import Database
+from bot.store.database import Database, Transaction
+from bot.store.digests import policy_in_force
 
 COSTS = """\
 The new key is {new}. What it costs:
@@ -32,18 +37,19 @@ A rotation does not take that back. Drop it as soon as nothing needs it: `membra
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What needs a key: open actions, rows of hosted threads, and threads with saved state."""
+    """What needs a key: open actions, rejections that are remembered, rows of hosted threads, saved state."""
 
     key: str
     current: bool
     open_actions: int
+    rejections: int
     rows: int
     threads: int
 
     @property
     def may_be_dropped(self) -> bool:
         """Whether nothing needs it."""
-        return not (self.current or self.open_actions or self.rows or self.threads)
+        return not (self.current or self.open_actions or self.rejections or self.rows or self.threads)
 
 
 @click.group("secret")
@@ -61,7 +67,15 @@ def status(*, as_json: bool) -> None:
         print_json([{**_row(each), "may_be_dropped": each.may_be_dropped} for each in found])
         return
     print_table(
-        ("KEY", "USE", "OPEN ACTIONS", "ROWS OF THREADS", "THREADS WITH SAVED STATE", "MAY BE DROPPED"),
+        (
+            "KEY",
+            "USE",
+            "OPEN ACTIONS",
+            "REJECTIONS",
+            "ROWS OF THREADS",
+            "THREADS WITH SAVED STATE",
+            "MAY BE DROPPED",
+        ),
         [(*_row(each).values(), "yes" if each.may_be_dropped else "no") for each in found],
     )
 
@@ -116,7 +130,7 @@ def drop(key_id: str) -> None:
         )
     keyfile.write(settings.secret_file, [each.secret for each in ring.keys if each.id != key_id])
     if settings.database.exists():
-        change(lambda db: _note(db, "secret.dropped", {"key": key_id}))
+        change(lambda db: _note(db, "secret.dropped", {"key": key_id}, current=ring.current.id))
     click.echo(f"{key_id} is dropped. Backups from its time cannot be used without it.")
 
 
@@ -132,13 +146,26 @@ def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
 
     has_database = settings.database.exists()
     actions = read(keyed.of_open_actions) if has_database else Counter[str]()
+    rejections = read(_remembered) if has_database else Counter[str]()
     rows = read(sealed_under) if has_database else Counter[str]()
     threads = keys_of_saved_state(settings.threads_database)
-    for counted in (actions, rows, threads):
+    for counted in (actions, rejections, rows, threads):
         counted[ring.keys[-1].id] += counted.pop(keyed.UNNAMED, 0)
     ids = [key.id for key in ring.keys]
-    ids += sorted({*actions, *rows, *threads} - {*ids})
-    return [Needs(each, each == ring.current.id, actions[each], rows[each], threads[each]) for each in ids]
+    ids += sorted({*actions, *rejections, *rows, *threads} - {*ids})
+    return [
+        Needs(each, each == ring.current.id, actions[each], rejections[each], rows[each], threads[each])
+        for each in ids
+    ]
+
+
+def _remembered(connection: Connection) -> Counter[str]:
+    """Count the rejections that the policy in force still remembers, by their keys."""
+    try:
+        limits = parse(policy_in_force(connection) or "").limits
+    except PolicyError:
+        limits = Limits()
+    return keyed.of_rejections(connection, time.time() - limits.remember_rejection_s)
 
 
 def _row(needs: Needs) -> dict[str, object]:
@@ -146,6 +173,7 @@ def _row(needs: Needs) -> dict[str, object]:
         "key": needs.key,
         "use": "current" if needs.current else "older",
         "open_actions": needs.open_actions,
+        "rejections": needs.rejections,
         "rows": needs.rows,
         "threads": needs.threads,
     }
@@ -155,10 +183,15 @@ def _words(needs: Needs) -> str:
     if needs.current:
         return "the current one"
     return (
-        f"of {needs.open_actions} open actions, {needs.rows} rows of hosted threads and the saved state of "
-        f"{needs.threads} threads"
+        f"of {needs.open_actions} open actions, {needs.rejections} remembered rejections, "
+        f"{needs.rows} rows of hosted threads and the saved state of {needs.threads} threads"
     )
 
 
-async def _note(db: Database, event: str, body: dict[str, str]) -> None:
-    await db.write(lambda tx: tx.journal(time.time(), event, body))
+async def _note(db: Database, event: str, body: dict[str, str], *, current: str | None = None) -> None:
+    def work(tx: Transaction) -> None:
+        tx.journal(time.time(), event, body)
+        if current is not None:
+            note(tx, current)
+
+    await db.write(work)

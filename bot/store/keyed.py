@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from bot.domain.review import ActionState, ReviewState
+from bot.store import restores
 from bot.store.sqlite import Prepared
 from bot.store.tables import actions, interrupts, literally, reviews, threads
 
@@ -39,6 +40,14 @@ _SEAL_THREAD = Prepared(
 _SEAL_INTERRUPT = Prepared(
     update(interrupts).where(interrupts.c.id == bindparam("row")).values(payload=bindparam("sealed"))
 )
+_REMEMBERED = select(actions.c.args_digest).where(
+    and_(
+        literally(actions.c.state, ActionState.REJECTED),
+        actions.c.remembers.is_(None),
+        actions.c.settled_at >= bindparam("since"),
+    )
+)
+_LAST = "key"
 SEALED = {"threads": (_THREADS, _SEAL_THREAD), "interrupts": (_INTERRUPTS, _SEAL_INTERRUPT)}
 """The tables with a sealed column: what reads it, row by row in the order of ids, and what writes it."""
 
@@ -47,6 +56,22 @@ def of_open_actions(connection: Connection) -> Counter[str]:
     """Return how many actions that wait or were approved have their args digest under which key."""
     found = (row[0] for query in (_PENDING, *_HELD) for row in query.all(connection))
     return Counter(key_of_digest(digest) for digest in found)
+
+
+def of_rejections(connection: Connection, since: float) -> Counter[str]:
+    """Return how many rejections from then on are found again under which key. Reads all: not for the bot."""
+    found = connection.execute(_REMEMBERED, {"since": since}).scalars()
+    return Counter(key_of_digest(digest) for digest in found)
+
+
+def last_key(connection: Connection) -> str | None:
+    """Return the id of the current key of the bot's last start; None before a start noted it."""
+    return restores.fact(connection, _LAST)
+
+
+def set_last_key(connection: Connection, key: str) -> None:
+    """Note the id of the current key."""
+    restores.set_fact(connection, _LAST, key)
 
 
 def key_of_digest(digest: str) -> str:

@@ -79,3 +79,29 @@ async def test_a_key_that_open_actions_need_cannot_be_forgotten(folder: Path) ->
         with pytest.raises(SettingsError, match=f"need the key {Key.of(new).id}"):
             async with Bot(place.settings()):
                 pass
+
+
+async def test_the_bot_starts_without_a_key_that_only_what_has_ended_names(tmp_path: Path) -> None:
+    """No key is in the newest actions but the one that was dropped."""
+    first, second = keyfile.new_key(), keyfile.new_key()
+    (tmp_path / "policy.yaml").write_bytes((Path(__file__).parent / "v0_1" / "policy.yaml").read_bytes())
+    (tmp_path / "data").mkdir(mode=0o700)
+    secret = tmp_path / "data" / "secret"
+    keyfile.write(secret, [first])
+    async with LocalSlack(workspace(), rate_scale=None) as slack:
+        place = Place(slack, tmp_path)
+        async with place.run() as bot:
+            _, token = await bot.membrane.tokens.create("ops-agent", "U0GUS")
+            async with Agent(bot.api_url, token) as agent:
+                done = await agent.propose("mail.send", {"to": "x"})
+                await agent.ask("POST", f"/v1/actions/{done['id']}/withdraw", json={"why": "moot"})
+        keyfile.write(secret, [second, first])
+        async with place.run():
+            pass
+        keyfile.write(secret, [second])
+        async with place.run():
+            pass
+        keyfile.write(secret, [first[::-1]])
+        with pytest.raises(SettingsError, match="is not the secret"):
+            async with Bot(place.settings()):
+                pass

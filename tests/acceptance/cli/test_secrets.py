@@ -79,6 +79,16 @@ async def test_the_last_use_of_a_key_frees_it(shell: Shell, room: Room) -> None:
     assert OLD.id not in keys(shell)
 
 
+async def test_a_rejection_that_is_remembered_holds_its_key(shell: Shell, room: Room) -> None:
+    standing = await room.propose("data.delete", id=1)
+    review = standing.review
+    await room.membrane.vote(review.id, fakes.CLEO, approve=False, args_digest=standing.action.args_digest)
+    await shell.run("secret", "rotate")
+    await room.db.close()
+    needed = await shell.run("secret", "drop", OLD.id)
+    assert (needed.code, "1 remembered rejections" in needed.err) == (2, True)
+
+
 async def test_where_it_is_set_outside_it_is_rotated_there(shell: Shell, room: Room) -> None:
     for command in (("rotate",), ("drop", OLD.id)):
         ended = await shell.run("secret", *command, MEMBRANE_SECRET="s" * 32)
