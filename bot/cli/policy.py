@@ -126,7 +126,7 @@ def apply(file: Path) -> None:
     """Let a looser policy come into force, where MEMBRANE_POLICY_REFUSE_LOOSER keeps it out.
 
     FILE is the file of the running bot, which takes it within seconds if it still says the same then. Only
-    this version of it is let through.
+    this version of it is let through, once.
     """
     policy = _load_or_exit(file, as_json=False)
     before = database.change(lambda db: _allow(db, policy.version))

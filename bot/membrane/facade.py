@@ -196,6 +196,7 @@ class Membrane:
             now = core.clock()
             digests.keep_policy(tx.connection, version, source, now)
             digests.set_fact(tx.connection, digests.IN_FORCE, version)
+            digests.use_allowance(tx.connection, version)
             tx.journal(now, "policy.in_force", {"version": version})
 
         await core.db.write(work)

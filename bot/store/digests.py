@@ -86,3 +86,9 @@ def policy_allowed(connection: Connection) -> str | None:
 def allow_policy(connection: Connection, version: str) -> None:
     """Let a policy come into force though it is looser."""
     set_fact(connection, ALLOWED, version)
+
+
+def use_allowance(connection: Connection, version: str) -> None:
+    """Forget that a version was allowed once it is in force: it does not come back unasked."""
+    if policy_allowed(connection) == version:
+        connection.execute(_DROP_META, {"of": ALLOWED})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+
 import pytest
 
 from bot.localslack import Person
 from tests.acceptance.agent import Agent, eventually
 from tests.acceptance.company import ADMIN, APPROVALS
-from tests.acceptance.staging import Stage
+from tests.acceptance.staging import PROGRAM, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,3 +79,31 @@ async def test_somebody_taken_out_of_the_file_can_no_longer_vote(
 
 async def reloaded(stage: Stage) -> bool:
     return len(stage.rows("policies")) == 2
+
+
+async def test_a_looser_policy_is_allowed_once(stage: Stage) -> None:
+    """What was allowed, came into force and was tightened since, waits for the command again."""
+    stage.settings = {"MEMBRANE_POLICY_REFUSE_LOOSER": "1"}
+    token = await stage.token()
+    async with stage.process() as process, Agent(process.url, token) as agent:
+
+        async def held(times: int) -> bool:
+            return len(process.logged("policy.held")) == times
+
+        async def loaded(times: int) -> bool:
+            return len(process.logged("policy.loaded")) == times
+
+        edit(stage, MEDIUM, MEDIUM.replace("medium", "low"))
+        await eventually(lambda: held(1), what="that it waits")
+        assert await tier_of(agent, "mail.send", 2)
+        allowed = await asyncio.create_subprocess_exec(
+            PROGRAM, "policy", "apply", stage.policy, env={**os.environ, **stage.environment}
+        )
+        assert await allowed.wait() == 0
+        await eventually(lambda: loaded(1), what="the looser one")
+        assert await tier_of(agent, "mail.send", 0)
+        edit(stage, MEDIUM.replace("medium", "low"), MEDIUM)
+        await eventually(lambda: loaded(2), what="the stricter one")
+        edit(stage, MEDIUM, MEDIUM.replace("medium", "low"))
+        await eventually(lambda: held(2), what="that it waits again")
+        assert await tier_of(agent, "mail.send", 2)
