@@ -1,6 +1,6 @@
 r"""A first agent for the bot to host: it wants to do one thing, and the policy says who has to agree.
 
-Start a thread of it (the token's agent has to stand in `graphs` of the policy):
+Start a thread of it, with a token of the agent that `graphs` names, at the policy's end:
 
     curl -s localhost:8484/v1/threads -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
          -d '{"graph": "example", "input": {"kind": "data.delete", "args": {"what": "old logs", "count": 3}}}'
