@@ -22,6 +22,8 @@ FIRST = {
     "MEMBRANE_GRAPHS": f"example={AGENT}:graph",
 }
 """Settings that a first run wants, with where their values begin."""
+MAY_START = ("# graphs:\n#   example:", "graphs:\n  example:")
+"""Lets the example's agent start it: in the policy that ships, the section is commented out."""
 NEXT = f"""
 Next:
   1. Create the Slack app from {MANIFEST} (its first lines say how), put its two tokens into {ENV}, and invite
@@ -51,7 +53,9 @@ def init(folder: Path) -> None:
 
 
 def _files() -> Iterator[tuple[str, str]]:
-    for name in (DEFAULT_POLICY, POLICY_SCHEMA, MANIFEST):
+    policy = shipped(DEFAULT_POLICY).read_text(encoding="utf-8")
+    yield DEFAULT_POLICY, policy.replace(*MAY_START)
+    for name in (POLICY_SCHEMA, MANIFEST):
         yield name, shipped(name).read_text(encoding="utf-8")
     yield ENV, _env()
     example = Path(__file__).parents[1] / "starter" / "example_agent.py"

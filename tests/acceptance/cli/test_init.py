@@ -17,7 +17,8 @@ async def test_an_empty_folder_gets_all_that_a_first_run_needs(shell: Shell) -> 
     looked = await shell.spawn(PROGRAM, "doctor", "--no-slack")
     failed = [line for line in looked.out.splitlines() if line.startswith("fail")]
     assert [line.split()[2] for line in failed] == ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"]
-    assert "agents/example.py" in looked.out
+    assert [line for line in looked.out.splitlines() if line.startswith("warn")] == []
+    assert [line for line in looked.out.splitlines() if line.startswith("ok   graph") and "example" in line]
 
 
 async def test_its_settings_load_and_are_for_their_owner_alone(shell: Shell) -> None:
