@@ -25,6 +25,7 @@ from bot.membrane.changes import (
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.executing import MAY_START
 from bot.membrane.recording import record
+from bot.membrane.resolving import note_restored
 from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, restores, reviews, threads
 from bot.store.database import Transaction
@@ -200,7 +201,16 @@ def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -
     body = {"thread": interrupt.thread_id, "interrupt": interrupt.id, "why": why}
     tx.journal(now, "thread.vanished", body)
     called = actions.of_interrupt(tx.connection, interrupt.id)
-    return sum(withdraw_action(core, tx, each, why, now) for each in called if each.state in WITHDRAWABLE)
+    return sum(_take_back(core, tx, each, why) for each in called if each.state in WITHDRAWABLE)
+
+
+def _take_back(core: Core, tx: Transaction, action: ActionRecord, why: str) -> int:
+    """Withdraw an action; one that may have run since a backup is *unknown* besides. Returns its reviews."""
+    since = restores.since(tx.connection, action.id)
+    count = withdraw_action(core, tx, action, why, core.clock())
+    if since is not None:
+        note_restored(core, tx, the_action(tx.connection, action.id), since)
+    return count
 
 
 def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:

@@ -30,8 +30,8 @@ def copied(stage: Stage) -> Path:
     return aside
 
 
-def put_back(stage: Stage, aside: Path) -> None:
-    for name in NAMES:
+def put_back(stage: Stage, aside: Path, names: tuple[str, ...] = NAMES) -> None:
+    for name in names:
         for file in stage.database.parent.glob(f"{name}*"):
             file.unlink()
         shutil.copy(aside / name, stage.database.parent / name)
@@ -85,3 +85,32 @@ async def test_a_hosted_effect_that_ran_after_the_backup(stage: Stage, cleo: Per
     assert {"store.restored", "token.confirmed", "store.confirmed"} <= {
         row["event"] for row in stage.rows("journal")
     }
+
+
+async def test_an_effect_is_asked_about_although_the_saved_threads_went_on(
+    stage: Stage, cleo: Person
+) -> None:
+    """The store alone comes back, so the thread has gone on from where the store says that it waits.
+
+    The first bot stops in order: where the journal ends is noted every second, and at a stop.
+    """
+    token = await stage.token()
+    async with stage.bot() as first, Agent(first.api_url, token) as agent:
+        started = await agent.start("ledger", {"kind": "data.delete", "args": {"what": "old logs"}})
+        asked = await button(cleo, "approve")
+        await agent.thread(started, "parked")
+        await stage.shown()
+        aside = copied(stage)
+        await cleo.click(APPROVALS, asked, "approve")
+        await agent.thread(started, "finished")
+    (ran,) = stage.effects()
+    put_back(stage, aside, ("membrane.db",))
+    async with stage.bot() as again, Agent(again.api_url, token) as agent:
+        asked = await button(cleo, "it_happened", words="may have run since")
+        await cleo.click(APPROVALS, asked, "it_happened")
+        db = open_database(stage.database, writer="cli")
+        await Tokens(db).confirm(None)
+        await db.close()
+        done = await agent.thread(started, "finished")
+        assert [each["receipt"] for each in done["actions"]] == ["executed"]
+        assert stage.effects() == [ran]
