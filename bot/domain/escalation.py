@@ -14,7 +14,7 @@ MANDATED_REPEAT_S = 3600.0
 """How often a mandated sign-off whose chain does not repeat goes back to everybody it pages."""
 
 ACK_SHARE_OF_WINDOW = 0.8
-"""An acknowledgement never quiets a chain past this share of the window (DESIGN.md §4)."""
+"""An acknowledgement never quiets a chain past this share of the window."""
 
 
 @dataclass(frozen=True, slots=True)

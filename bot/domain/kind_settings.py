@@ -2,7 +2,7 @@
 
 An action's own settings hold at its own tier. When it is raised, the higher tier's approvers, channel and
 chain hold, with the larger quorum and the shorter window. What happens when nobody answers belongs to the
-tier alone (DESIGN.md §2, invariants 5 and 6).
+tier alone (invariants 5 and 6).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def gated_parts(tier: Tier, gated: GatedTier, *, mandated: bool = False) -> Gate
 def settings_at(kind: Kind, own_tier: Tier, tier: Tier, base: GatedTier) -> GatedTier:
     """Return what holds for a kind at a tier: its own settings at its own tier; when raised, the tier's.
 
-    Of a raised one the larger quorum and the shorter window hold (DESIGN.md §4, Rulings).
+    Of a raised one the larger quorum and the shorter window hold.
     """
     own = kind.settings
     if tier > own_tier:

@@ -2,7 +2,7 @@
 
 A ruling is the maximum of what everything asks for: the key of the declared risk, a declared tier, doubt
 about the arguments, the raise rules and the agent's own hint. Nothing is ever subtracted, so the order of
-rules never matters (DESIGN.md §2, invariants 1, 2, 5 and 6).
+rules never matters (invariants 1, 2, 5 and 6).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The strictest of then and now: an earlier ruling of an action, held to what the policy in force says.
 
-Only up (DESIGN.md §2, invariants 2 and 14): a policy that has become looser since changes nothing.
+Only up (invariants 2 and 14): a policy that has become looser since changes nothing.
 """
 
 from __future__ import annotations

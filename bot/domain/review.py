@@ -198,7 +198,7 @@ def cast(review: Review, vote: Vote, checked: Mapping[str, Refusal | None] | Non
     One rejection ends it; approvals count until the quorum. The window counts here as well: a vote after
     `expires_at` is late even if no sweep has run yet, except on a mandated sign-off, which never expires.
     `checked` says of the earlier voters why they may not decide any more; None of one who may. The votes of
-    the former fall out (DESIGN.md §2, invariant 14).
+    the former fall out (invariant 14).
     """
     if review.state is ReviewState.WITHDRAWN:
         raise VoteRefused(Refusal.WITHDRAWN, "This was withdrawn: its action is moot.")

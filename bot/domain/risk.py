@@ -46,7 +46,7 @@ class Risk:
 
 
 def permeability_key(risk: Risk, cost_threshold_usd: float = COST_THRESHOLD_USD) -> Tier:
-    """Return the tier that the risk alone asks for (DESIGN.md §2).
+    """Return the tier that the risk alone asks for.
 
     A cost that is not a number is doubt, and doubt raises: NaN counts as above the threshold.
     """

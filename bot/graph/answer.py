@@ -1,6 +1,6 @@
 """What a parked thread is told: an outcome, who made it, and a sentence that a model can read.
 
-An expiry is an answer like the others (DESIGN.md §2, invariant 4): it resumes the thread in the same way, and
+An expiry is an answer like the others (invariant 4): it resumes the thread in the same way, and
 whoever reads it can tell "nobody answered" from "a person said no".
 """
 

@@ -1,6 +1,6 @@
 """Say what became of an action that started and never reported back: the *unknown* receipt.
 
-Nothing is guessed (DESIGN.md §6): a person is asked, on a card of its own, and answers once.
+Nothing is guessed: a person is asked, on a card of its own, and answers once.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Strings stand in quotes, or, where they have several lines, each line behind a bar. Names that are not plain
 words stand in quotes. So the drawing can be read back into the same arguments, and two different arguments
-never look the same (DESIGN.md §2, invariant 9), but for what the policy redacts, which is said in no quotes.
+never look the same (invariant 9), but for what the policy redacts, which is said in no quotes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The buttons of cards: what they are called, what each carries, and how that is read back.
 
 A button carries the ids of its review and action, and the digest of the arguments that its card showed, so a
-vote is for those arguments and no others (DESIGN.md §2, invariant 9).
+vote is for those arguments and no others (invariant 9).
 """
 
 from __future__ import annotations

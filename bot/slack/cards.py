@@ -1,7 +1,7 @@
 """Messages about reviews: the card, the page to somebody on call, the post to a channel, the requester's.
 
 Pure: what is kept in, blocks and fallback text out. Top to bottom a card says what will happen, who asks,
-the arguments, why it is here, until when and what happens then; then the buttons (DESIGN.md §7).
+the arguments, why it is here, until when and what happens then; then the buttons.
 """
 
 from __future__ import annotations
