@@ -50,6 +50,7 @@ class Life(RuleBasedStateMachine):
         self.claims: Counter[str] = Counter()
         self.keys: dict[str, str] = {}
         self.again: Counter[str] = Counter()
+        self.acknowledged: set[str] = set()
         self.numbers = 0
         self.db: Database
         self.membrane: Membrane
@@ -195,8 +196,17 @@ class Life(RuleBasedStateMachine):
     @rule(action=actions)
     def acknowledge(self, action: str) -> None:
         review = self.standing(action).review
-        if review is not None and review.pending:
-            self.run(self.membrane.acknowledge(review.id, CLEO))
+        if review is None or not review.pending:
+            return
+        before = review.quiet_until
+        try:
+            quieted = self.run(self.membrane.acknowledge(review.id, CLEO))
+        except VoteRefused:
+            assert review.id in self.acknowledged or CLEO in {vote.voter for vote in review.approvals}
+            return
+        if review.id in self.acknowledged:
+            assert quieted.quiet_until == before, "once each: a second one changes nothing"
+        self.acknowledged.add(review.id)
 
     # The clock
 
