@@ -140,7 +140,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: httptools_impl.RequestResponseCycle, app: Any) -> None:
-        """Work on a request, unless whoever sent it through a proxy has too many under way."""
+        """Work on a request, unless its sender behind a proxy has too many under way."""
         peer = None
         if self._registry.peers.is_proxy(self._address):
             peer = self._registry.peers.of_request(self._address, cycle.scope["headers"])

@@ -58,7 +58,7 @@ def already_used(permit: Permit) -> str:
 
 
 def what_became(action: ActionRecord) -> str:
-    """Return what a model is told of a call that was started by an earlier attempt."""
+    """Return the answer to a model about a call that an earlier attempt started."""
     if action.state is ActionState.EXECUTED:
         return f"this was executed already, by an earlier attempt, with the result: {action.result}"
     if action.state is ActionState.FAILED:

@@ -1,4 +1,4 @@
-"""What can be said of the hosted graphs: are they there, what is wrong with them, what gates which tool."""
+"""Findings about the hosted graphs: whether their files are there, what is wrong, what gates each tool."""
 
 from __future__ import annotations
 

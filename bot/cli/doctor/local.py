@@ -74,7 +74,7 @@ def restored(chosen: Settings) -> list[Finding]:
     try:
         found, left = asyncio.run(_restore(chosen.database))
     except StoreError:
-        return []  # said of the database
+        return []  # the finding about the database has it
     if found is None:
         return []
     of_tokens, of_actions, of_threads = left
