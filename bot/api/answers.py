@@ -9,14 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason, span
+from bot.domain.following import follows, outcome_of
 from bot.domain.record import ActionLine, ActionRecord, Claim, Standing, ThreadRecord
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import AbsentDefault
-
-UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-NO_OUTCOME = {ActionState.PASSED, ActionState.FROZEN, ActionState.WAITING, ActionState.WITHDRAWN}
-"""States in which an outcome, if there was one, is void: asked again, taken back, or never asked."""
-OUTCOMES = {ReviewState.APPROVED, ReviewState.REJECTED, ReviewState.EXPIRED}
 
 FOLLOWS = {
     ActionState.PASSED: "Claim it, then act.",
@@ -38,21 +35,12 @@ def instant(at: float | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
-def span(seconds: float) -> str:
-    """Return a duration in words, in the largest unit that it is whole in."""
-    for size, unit in UNITS:
-        count, rest = divmod(seconds, size)
-        if count and not rest:
-            return f"{count:.0f} {unit}" + ("" if count == 1 else "s")
-    return f"{seconds:g} seconds"
-
-
 def action(standing: Standing, now: float) -> dict[str, Any]:
     """Return an ActionAnswer."""
     record, decided = standing.action, _decided(standing)
     until, ruling = standing.valid_until, record.ruling
-    review = standing.review
-    expired = decided is not None and decided.state is ReviewState.EXPIRED
+    review, then = standing.review, follows(standing, now)
+    reason = expiry_reason(decided) if decided is not None else None
     return {
         "id": record.id,
         "kind": record.kind,
@@ -64,14 +52,17 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
         "policy_version": ruling.policy_version,
         "state": record.state,
         "message": message(standing),
+        "done": then.done,
+        "next": then.next,
         "may_start": until is not None
         and now <= until
         and record.thread_id is None
         and standing.frozen is None,
         "frozen": str(standing.frozen) if standing.frozen is not None else None,
         "valid_until": instant(until),
-        "outcome": _outcome(record, decided),
-        "nobody_answered": expired,
+        "outcome": outcome_of(record.state, decided.state if decided is not None else None),
+        "outcome_reason": reason,
+        "nobody_answered": reason is ExpiryReason.NOBODY_ANSWERED,
         "decided_by": decided.decided_by if decided is not None else (),
         "decided_at": instant(decided.closed_at) if decided is not None else None,
         "note": decided.note if decided is not None else None,
@@ -88,15 +79,9 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
 def _decided(standing: Standing) -> Review | None:
     """The review whose outcome the action's state rests on."""
     decided = standing.decided
-    if decided is None or standing.action.state in NO_OUTCOME or decided.state not in OUTCOMES:
+    if decided is None or decided.state is not outcome_of(standing.action.state, decided.state):
         return None
     return decided
-
-
-def _outcome(record: ActionRecord, decided: Review | None) -> str | None:
-    if decided is not None:
-        return decided.state
-    return ReviewState.REJECTED if record.remembers else None
 
 
 def _review(review: Review) -> dict[str, Any]:
@@ -164,13 +149,14 @@ def _waiting(review: Review) -> str:
     if review.overdue_at is not None:
         return f"{text} It is overdue: {IF_NOBODY_ANSWERS[AbsentDefault.ESCALATE]}."
     within = f" within {span(ruling.window_s)}" if ruling.window_s and review.expires_at is not None else ""
-    return f"{text} If nobody answers{within}, {if_nobody_answers(review)}."
+    unless = "not enough people approve" if got else "nobody answers"
+    return f"{text} If {unless}{within}, {if_nobody_answers(review)}."
 
 
 def _verdict(review: Review) -> str:
     if review.state is ReviewState.EXPIRED:
-        within = f" within {span(review.ruling.window_s)}" if review.ruling.window_s else ""
-        return f"Nobody answered{within}; this is not a refusal by a person."
+        words = expired_words(review)
+        return f"{words[0].upper()}{words[1:]}."
     return _noted(f"{review.state.capitalize()} by {' and '.join(review.decided_by)}", review.note)
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from bot.api import shape
+from bot.api.hints import fields_at, unknown
 from bot.api.problems import ApiError
 from bot.domain.numbers import first_inexact, read_float, read_int
 
@@ -44,7 +45,7 @@ async def read(request: Request, model: type[M]) -> M:
         return model.model_validate(data, strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise invalid(faults, "body") from error
+        raise invalid(faults, "body", model) from error
 
 
 async def _bytes(request: Request) -> bytes:
@@ -141,12 +142,18 @@ def _check_depth(data: Any) -> None:
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def invalid(faults: Sequence[Any], part: str = "") -> ApiError:
-    """Return the problem for what pydantic found wrong; `part` goes before each path."""
+def invalid(faults: Sequence[Any], part: str = "", model: type[BaseModel] | None = None) -> ApiError:
+    """Return the problem for what pydantic found wrong; `part` goes before each path.
+
+    Of a field that the `model` does not know it says which one may have been meant.
+    """
     errors = []
     for fault in faults[:MOST_FAULTS]:
         path = ".".join(str(step)[:80] for step in (*([part] if part else []), *fault["loc"]))
-        errors.append({"where": path, "what": fault["msg"].removeprefix("Value error, ")})
+        what = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden" and model is not None:
+            what = unknown(str(fault["loc"][-1]), fields_at(model, fault["loc"][:-1]) or (), "a field here")
+        errors.append({"where": path, "what": what})
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     detail = f"{errors[0]['where']}: {errors[0]['what']}{more}"
     return ApiError(422, "invalid", detail, {"errors": errors})

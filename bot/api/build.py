@@ -24,6 +24,7 @@ from bot.api.health import Health
 from bot.api.operations import Operations
 from bot.api.operators import Operators
 from bot.api.problems import ApiError
+from bot.api.queries import Checked
 from bot.api.rates import Buckets
 from bot.api.replies import Polls
 from bot.api.threads import Host, Threads
@@ -39,7 +40,7 @@ Agents propose actions; the policy rules them; what is hard to undo waits for a 
 3. `POST /v1/actions/{id}/claim` with the `args_digest` starts it, once. **Only then may the effect happen.**
 4. `POST /v1/actions/{id}/report` says what became of it.
 
-An expired review is not a refusal by a person: `nobody_answered` tells the two apart.
+An outcome `expired` is not a refusal by a person: `outcome_reason` tells why nobody decided in time.
 Errors are RFC 9457 problems; their `type` stays the same, their `detail` is for people.
 """
 
@@ -66,6 +67,7 @@ def build_api(
         title="Checkpoint Membrane", version=version, description=DESCRIPTION, redoc_url=None,
         generate_unique_id_function=lambda route: route.name, redirect_slashes=False,
     )  # fmt: skip
+    api.router.route_class = Checked
     polls = Polls(closing or asyncio.Event())
     Actions(membrane, polls, clock).add_to(api.router)
     if host is not None:

@@ -5,23 +5,40 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.domain.action import KIND, MAX_BYTES, MAX_DESCRIPTION
+from bot.domain.expiry import ExpiryReason
+from bot.domain.following import Next
+from bot.domain.labels import MOST_LABEL, what_is_wrong
 from bot.domain.people import USER_ID
 from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import BlastRadius, Risk
 from bot.domain.ruling import AbsentDefault
 from bot.membrane.executing import MAX_DETAIL
 
-KEY = r"^[\x21-\x7e]{1,200}$"
-"""An idempotency key: printable ASCII without spaces."""
 EXAMPLE_ID = "act_019c8f3a2b4d5e6f708192a3b4c"
 EXAMPLE_DIGEST = "2.1f0c9a3b." + "6f1c" * 16
 
 SlackUser = Annotated[str, Field(pattern=f"^{USER_ID.pattern}$", examples=["U0AAA"])]
+
+
+def _label(value: str) -> str:
+    if (wrong := what_is_wrong(value)) is not None:
+        raise ValueError(wrong)
+    return value
+
+
+Label = Annotated[
+    str, AfterValidator(_label), Field(json_schema_extra={"minLength": 1, "maxLength": MOST_LABEL})
+]
+"""Printable text of any script, as `bot.domain.labels` has it."""
 IdempotencyKey = Annotated[
-    str, Field(pattern=KEY, description="the same key and action again returns what the first did")
+    Label,
+    Field(
+        description="the same key and action again returns what the first did; printable text of any script, "
+        f"at most {MOST_LABEL} characters, compared as it is"
+    ),
 ]
 
 
@@ -196,8 +213,8 @@ class ReviewAnswer(BaseModel):
 class ActionAnswer(BaseModel):
     """Where an action stands.
 
-    `outcome` is what people, or the window, made of it. `nobody_answered` is true where it expired, which is
-    not a refusal by a person; `decided_by` then is empty.
+    `outcome` is what people, or the window, made of it. `expired` is not a refusal by a person, and
+    `decided_by` then is empty; `outcome_reason` says whether nobody answered, or too few approved in time.
     """
 
     model_config = ConfigDict(
@@ -215,10 +232,13 @@ class ActionAnswer(BaseModel):
                     "policy_version": "sha256:9b2e",
                     "state": "waiting",
                     "message": "It waits for release-leads (0 of 2 approvals).",
+                    "done": False,
+                    "next": "wait",
                     "may_start": False,
                     "frozen": None,
                     "valid_until": None,
                     "outcome": None,
+                    "outcome_reason": None,
                     "nobody_answered": False,
                     "decided_by": [],
                     "decided_at": None,
@@ -257,11 +277,19 @@ class ActionAnswer(BaseModel):
     policy_version: str
     state: ActionState
     message: str = Field(description="how it stands, in words that a model can be told")
+    done: bool = Field(description="whether nothing more comes of it; a halted one can still be answered")
+    next: Next = Field(
+        description="`claim`: it may start. `wait`: for people, the thaw, or the report of who claimed it. "
+        "`stop`: there is nothing to do or to wait for"
+    )
     may_start: bool = Field(description="whether a claim would succeed now")
     frozen: str | None = Field(description="the freeze that keeps it from starting, in a sentence")
     valid_until: datetime | None = Field(description="until when it may be claimed")
     outcome: Literal["approved", "rejected", "expired"] | None
-    nobody_answered: bool
+    outcome_reason: ExpiryReason | None = Field(
+        description="why it expired: `nobody_answered`, or `quorum_short` where some approved, and too few"
+    )
+    nobody_answered: bool = Field(description="whether it expired without a single approval that counts")
     decided_by: list[str] = Field(description="Slack user ids")
     decided_at: datetime | None
     note: str | None = Field(description="what the person who decided it said")

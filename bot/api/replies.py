@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import orjson
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from bot.api import models
 from bot.api.problems import ApiError
+from bot.api.queries import Checked, checked
+from bot.domain.labels import what_is_wrong
 from bot.domain.record import TokenRecord
 from bot.errors import TooMany
 
 T = TypeVar("T")
 
 KEY_NAME = "Idempotency-Key"
-KEY = re.compile(models.KEY)
+ENCODED = "UTF-8''"
+"""How a header's value begins that is percent-encoded, as RFC 8187 writes it."""
 KEY_HEADER = {
     "name": KEY_NAME,
     "in": "header",
     "required": False,
-    "description": "as in the body; either will do",
-    "schema": {"type": "string", "pattern": models.KEY},
+    "description": "As `idempotency_key` in the body; either will do. A header holds ASCII, taken as it "
+    "is. A key in another script goes into the body, or is percent-encoded here as RFC 8187 has it: "
+    "`UTF-8''%C3%BCberweisung-7` is `überweisung-7`.",
+    "schema": {"type": "string", "minLength": 1},
 }
 MOST_POLLS = 100
 """Long polls that one token may have open at once."""
@@ -46,7 +49,7 @@ def reply(body: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, media_type="application/json")
 
 
-class Direct(APIRoute):
+class Direct(Checked):
     """A route whose endpoint takes the request as it is and reads it by itself.
 
     Solving dependencies that an endpoint does not have would be a quarter of a passing proposal's cost.
@@ -60,7 +63,7 @@ class Direct(APIRoute):
             response: Response = await endpoint(request, **request.path_params)
             return response
 
-        return handle
+        return checked(self, handle)
 
 
 def body_schema(model: str, *, keyed: bool = False) -> dict[str, Any]:
@@ -77,14 +80,38 @@ def key_of(request: Request, in_body: str | None) -> str | None:
 
     Raises ApiError where it has no right shape, or where header and body differ.
     """
-    header = request.headers.get(KEY_NAME)
-    if header is None:
+    given = request.headers.getlist(KEY_NAME)
+    if not given:
         return in_body
-    if not KEY.fullmatch(header):
-        raise ApiError(422, "invalid", f"{KEY_NAME}: it is not 1 to 200 printable ASCII characters")
-    if in_body not in (None, header):
+    key = _key_in(given)
+    if in_body not in (None, key):
         raise ApiError(409, "conflict", f"{KEY_NAME}: it differs from body.idempotency_key")
-    return header
+    return key
+
+
+def _key_in(given: list[str]) -> str:
+    """Return the key that a header holds. Raises ApiError."""
+    if len(given) > 1:
+        raise _bad_key(f"it is given {len(given)} times")
+    key = given[0]
+    if not key.isascii():
+        raise _bad_key(
+            "a header holds ASCII alone; put the key into body.idempotency_key, or percent-encode it as "
+            f"{ENCODED}%C3%BC"
+        )
+    if key[: len(ENCODED)].upper() == ENCODED:
+        try:
+            key = unquote(key[len(ENCODED) :], errors="strict")
+        except UnicodeDecodeError as error:
+            raise _bad_key("its percent-encoded bytes are not UTF-8") from error
+    if (wrong := what_is_wrong(key)) is not None:
+        raise _bad_key(wrong)
+    return key
+
+
+def _bad_key(why: str) -> ApiError:
+    fault = {"where": f"header.{KEY_NAME}", "what": why}
+    return ApiError(422, "invalid", f"{KEY_NAME}: {why}", {"errors": [fault]})
 
 
 class Polls:

@@ -104,6 +104,8 @@ class Standing:
     reviews: tuple[Review, ...] = ()
     frozen: Freeze | None = None
     """What keeps it from starting, whatever is decided."""
+    asked_about: bool = False
+    """Whether a person is asked if it happened: it was claimed, and never reported in time."""
 
     @property
     def review(self) -> Review | None:

@@ -11,23 +11,24 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason
 from bot.domain.record import Standing
 from bot.domain.review import ActionState, Review, ReviewState
-
-_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class Answer(BaseModel):
     """The answer to the membrane's own interrupt.
 
-    `default` is what an expiry leads to. `decided_by` are Slack user ids, empty where nobody was asked or
-    nobody answered. `at` is in seconds since the epoch, UTC. `text` says it all in one sentence.
+    `reason` is why it expired: nobody answered, or too few approved; `default` is what that leads to.
+    `decided_by` are Slack user ids, empty where nobody was asked or it expired. `at` is in seconds since the
+    epoch, UTC. `text` says it all in one sentence.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     _schema: ClassVar[dict[str, Any] | None] = None
 
     outcome: Literal["approved", "rejected", "expired"]
+    reason: ExpiryReason | None = None
     default: Literal["safe_halt", "abort"] | None = None
     action_id: str
     review_id: str | None = None
@@ -48,23 +49,8 @@ class Answer(BaseModel):
 
     @property
     def halts(self) -> bool:
-        """Whether nobody answered and the action stays answerable (Tier 2)."""
+        """Whether it expired and the action stays answerable (Tier 2)."""
         return self.outcome == "expired" and self.default == "safe_halt"
-
-
-def span(seconds: float) -> str:
-    """Return a duration in words: "30 minutes", "4 hours"."""
-    for size, unit in _UNITS:
-        if seconds >= size and seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-    return f"{seconds:g} seconds"
-
-
-def nobody_answered(window_s: float | None) -> str:
-    """Return what an agent is told of an expiry, so that it does not take it for a refusal."""
-    within = f" within {span(window_s)}" if window_s else ""
-    return f"nobody answered{within}; this is not a refusal by a person"
 
 
 def verdict(standing: Standing, review: Review | None) -> str:
@@ -75,7 +61,7 @@ def verdict(standing: Standing, review: Review | None) -> str:
             return action.detail or "rejected"
         return f"approved by the policy (tier {int(action.tier)}: {action.ruling.reason})"
     if review.state is ReviewState.EXPIRED:
-        return nobody_answered(review.ruling.window_s)
+        return expired_words(review)
     who = " and ".join(review.decided_by)
     said = f"{review.state} by {who}" if who else f"{review.state}, nobody judged it"
     return f"{said}: {review.note}" if review.note else said
@@ -106,6 +92,7 @@ def answer_to(standing: Standing, review: Review | None) -> Answer:
     return Answer.model_validate(
         {
             "outcome": review.state.value,
+            "reason": expiry_reason(review),
             "default": review.ruling.default if expired else None,
             "action_id": action.id,
             "review_id": review.id,

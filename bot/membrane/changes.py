@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at
+from bot.domain.expiry import expiry_reason, unanswered
 from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
 from bot.domain.review import ActionState, Review, ReviewState, Vote
 from bot.domain.risk import Tier
@@ -94,7 +96,13 @@ def close_review(
     now = closed.closed_at or core.clock()
     if not reviews.close(tx.connection, closed):
         return False
-    body = {"state": closed.state, "decided_by": closed.decided_by, "note": closed.note}
+    body: dict[str, Any] = {
+        "state": closed.state,
+        "decided_by": closed.decided_by,
+        "note": closed.note,
+    }
+    if (reason := expiry_reason(closed)) is not None:
+        body |= {"reason": reason, "approvals": [vote.voter for vote in closed.approvals]}
     tx.journal(now, "review.closed", body, action_id=action.id, review_id=closed.id)
     messages.touch(tx.connection, closed.id, now=now, clicked=clicked)
     messages.drop_unsent(tx.connection, closed.id, now)
@@ -126,9 +134,8 @@ def _follows(closed: Review) -> tuple[ActionState, str | None]:
         return ActionState.REJECTED, closed.note
     if closed.state is ReviewState.WITHDRAWN:
         return ActionState.WITHDRAWN, closed.note
-    if closed.ruling.default is AbsentDefault.SAFE_HALT:
-        return ActionState.HALTED, "nobody answered within the window"
-    return ActionState.ABORTED, "nobody answered within the window"
+    becomes = ActionState.HALTED if closed.ruling.default is AbsentDefault.SAFE_HALT else ActionState.ABORTED
+    return becomes, f"{unanswered(closed)} within the window"
 
 
 def _in_gate(tx: Transaction, interrupt_id: str | None) -> bool:

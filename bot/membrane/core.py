@@ -21,7 +21,7 @@ from bot.errors import NotFound
 from bot.membrane.bells import Bells
 from bot.membrane.intake import Intake
 from bot.membrane.vault import Vault
-from bot.store import actions, freezes, reviews, threads
+from bot.store import actions, freezes, reviews, threads, unknowns
 from bot.store.database import Database
 from bot.store.freezes import Borne
 from bot.store.rulings import Briefs
@@ -147,7 +147,15 @@ def the_review(connection: Connection, review_id: str) -> Review:
 def standing_of(connection: Connection, action_id: str, agent: str | None = None) -> Standing:
     """Return the action with its reviews. Raises NotFound."""
     action = the_action(connection, action_id, agent)
-    return Standing(action, reviews.of_action(connection, action_id), _frozen(connection, action))
+    found = reviews.of_action(connection, action_id)
+    return Standing(action, found, _frozen(connection, action), _asked_about(connection, action))
+
+
+def _asked_about(connection: Connection, action: ActionRecord) -> bool:
+    if action.state is not ActionState.UNKNOWN:
+        return False
+    unknown = unknowns.latest(connection, action.id)
+    return unknown is not None and unknown.is_open
 
 
 def _frozen(connection: Connection, action: ActionRecord) -> Freeze | None:

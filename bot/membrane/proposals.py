@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.action import Action
+from bot.domain.following import Next, follows
 from bot.domain.record import ActionLine, ActionRecord, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
@@ -21,8 +22,6 @@ LOOK_AGAIN_S = 5.0
 """How often a long poll looks by itself, as a net under the bell."""
 THREAD_KEY = "thr_"
 """How the idempotency keys of hosted threads begin: with the thread's id."""
-MOVING = {ActionState.WAITING, ActionState.HALTED, ActionState.FROZEN}
-"""States that a caller waits to see the end of."""
 
 
 class Proposals:
@@ -94,14 +93,15 @@ class Proposals:
     async def wait(self, action_id: str, timeout_s: float, *, agent: str | None = None) -> Standing:
         """Return where an action stands once it changes, or after `timeout_s` seconds.
 
-        One that does not wait for anybody is returned at once.
+        One that an agent need not wait for is returned at once.
         """
         ends = self._core.clock() + timeout_s
         with self._core.bells.watch(action_id) as changed:
             first = standing = await self.standing(action_id, agent=agent)
-            while standing.action.state in MOVING and standing.action.state is first.action.state:
-                left = ends - self._core.clock()
-                if left <= 0:
+            while standing.action.state is first.action.state:
+                now = self._core.clock()
+                left = ends - now
+                if left <= 0 or follows(standing, now).next is not Next.WAIT:
                     break
                 await wait_for(changed, min(left, LOOK_AGAIN_S))
                 standing = await self.standing(action_id, agent=agent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.domain.expiry import unanswered
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
@@ -75,7 +76,8 @@ def closed(review: Review) -> str:
 def _expired(review: Review, when: str) -> str:
     if review.ruling.default is AbsentDefault.SAFE_HALT:
         return f"The window passed{when}, and it was halted. It can be answered on its new card."
-    return f"The window passed{when}, and it was aborted: nobody had answered in time. Nothing was executed."
+    why = unanswered(review)
+    return f"The window passed{when}, and it was aborted: {why} in time. Nothing was executed."
 
 
 def refused(error: VoteRefused, review: Review) -> str:

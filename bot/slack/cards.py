@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.expiry import unanswered
 from bot.domain.freezing import Freeze
 from bot.domain.record import ActionRecord, Message, Standing
 from bot.domain.review import Review, ReviewState
@@ -45,7 +46,7 @@ def card(standing: Standing, review: Review, links: Links = Links(), *, terse: b
     action = standing.action
     blocks = [rich.block(sentences.headline(action), sentences.who(action))]
     blocks += [] if terse else [arguments(action)]
-    blocks.append(rich.block(sentences.why(review.ruling), *_came_from(review, links)))
+    blocks.append(rich.block(sentences.why(review.ruling), *_came_from(standing, review, links)))
     blocks += [*_state(standing, review), *_goes_on(review, links)]
     blocks += [*([] if terse else _claim(action)), buttons.row(review)]
     return Drawn(_fallback(standing, review), blocks)
@@ -138,9 +139,10 @@ def _lead(words: str, message: Message, review: Review, links: Links) -> Json:
     steps = len(chain.steps)
     turn = message.position - steps + 1
     where = f"step {message.position + 1} of {steps}" if turn <= 0 else f"repetition {turn}"
+    so_far = f"{unanswered(review)} so far" if review.approvals else "nobody has answered yet"
     return rich.section(
         text(words, bold=True),
-        text(f" because nobody has answered yet: {where} of the escalation "),
+        text(f" because {so_far}: {where} of the escalation "),
         text(cut(chain.name, 120), code=True),
         text("."),
     )
@@ -174,12 +176,16 @@ def _halted(review: Review) -> bool:
     return review.state is ReviewState.EXPIRED and review.ruling.default is AbsentDefault.SAFE_HALT
 
 
-def _came_from(review: Review, links: Links) -> list[Json]:
+def _came_from(standing: Standing, review: Review, links: Links) -> list[Json]:
     if review.predecessor_id is None:
         return []
     words = "an earlier card"
     where = rich.link(links.predecessor, words) if links.predecessor else text(words)
-    return [rich.section(text("Nobody answered "), where, text(", so it was halted and is asked again."))]
+    earlier = next((each for each in standing.reviews if each.id == review.predecessor_id), None)
+    lead = "Nobody answered "
+    if earlier is not None and earlier.approvals:
+        lead = f"Only {len(earlier.approvals)} of {earlier.ruling.quorum} approved on "
+    return [rich.section(text(lead), where, text(", so it was halted and is asked again."))]
 
 
 def _goes_on(review: Review, links: Links) -> list[Json]:
@@ -216,8 +222,8 @@ def _summary(review: Review) -> str:
         case ReviewState.PENDING:
             return f"Approval wanted, Tier {tier}"
         case ReviewState.EXPIRED if review.ruling.default is AbsentDefault.SAFE_HALT:
-            return "Halted: nobody answered in time"
+            return f"Halted: {unanswered(review)} in time"
         case ReviewState.EXPIRED:
-            return "Aborted: nobody answered in time"
+            return f"Aborted: {unanswered(review)} in time"
         case state:
             return state.value.capitalize()

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.domain.escalation import Instant
+from bot.domain.expiry import unanswered
 from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
 from bot.domain.review import ActionState
 from bot.slack import args, mrkdwn, progress, rich
@@ -98,7 +99,9 @@ def _in_short(action: ActionRecord) -> tuple[str, int]:
 def _halted(halted: Sequence[Standing], count: int, links: Mapping[str, str]) -> list[Json]:
     if not count:
         return []
-    lines = [f"*{count} halted: nobody answered, and each can still be answered.*"]
+    seen = len(halted) == count and not any(_short(standing) for standing in halted)
+    why = "nobody answered" if seen else "not decided in time"
+    lines = [f"*{count} halted: {why}, and each can still be answered.*"]
     lines += [_halted_line(standing, links) for standing in halted]
     if count > len(halted):
         lines.append(f"and {count - len(halted)} more")
@@ -110,4 +113,10 @@ def _halted_line(standing: Standing, links: Mapping[str, str]) -> str:
     since = f", since {mrkdwn.date(action.settled_at)}" if action.settled_at is not None else ""
     what, who = mrkdwn.literal(cut(action.kind, 80)), mrkdwn.literal(cut(action.agent, 80))
     link = links.get(review.id) if review is not None else None
-    return f"• {what} by {who}{since}{f': <{link}|open its card>' if link else ''}"
+    return f"• {what} by {who}{since}{_short(standing)}{f': <{link}|open its card>' if link else ''}"
+
+
+def _short(standing: Standing) -> str:
+    """Say how many approved, where some did; else nothing."""
+    expired = standing.decided
+    return f" ({unanswered(expired)})" if expired is not None and expired.approvals else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bot.domain.expiry import unanswered
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import AbsentDefault
@@ -37,14 +38,15 @@ def lines(standing: Standing, review: Review) -> list[str]:
     """Deadline, votes and who is on it while it waits; then the outcome and what came of it."""
     if not review.pending:
         return [_outcome(review), *fallen(review), *_aftermath(standing, review)]
-    return [_deadline(review), _votes(review), *fallen(review), *_acknowledged(review)]
+    return [_deadline(standing, review), _votes(review), *fallen(review), *_acknowledged(review)]
 
 
-def _deadline(review: Review) -> str:
+def _deadline(standing: Standing, review: Review) -> str:
     """Until when it waits, and what happens then."""
     if review.expires_at is None:
-        words = "no window. It was halted when nobody answered, and stays halted until somebody does."
-        return f"*Until when:* {words}"
+        earlier = next((each for each in standing.reviews if each.id == review.predecessor_id), review)
+        why = unanswered(earlier)
+        return f"*Until when:* no window. It was halted when {why}, and stays halted until it is decided."
     if review.overdue_at is not None:
         since = date(review.overdue_at)
         return f"*Overdue* since {since}: it stays pending, and people are paged until somebody answers."
@@ -108,8 +110,7 @@ def _outcome(review: Review) -> str:
             then = "It was halted: its state is kept, and it can still be answered."
         case _:
             then = "It was aborted and did not run."
-    short = f"only {len(review.approvals)} of {review.ruling.quorum} approved"
-    return f"⌛ *Expired* {when}: {short if review.approvals else 'nobody answered'} in time. {then}"
+    return f"⌛ *Expired* {when}: {unanswered(review)} in time. {then}"
 
 
 def _aftermath(standing: Standing, review: Review) -> list[str]:

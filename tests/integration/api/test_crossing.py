@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 
+from bot.domain.record import Verdict
 from bot.domain.risk import Tier
+from bot.store import journal
 from tests import fakes
 from tests.integration.api.conftest import Bot
 
@@ -87,6 +90,70 @@ async def test_nobody_answering_is_told_apart_from_a_refusal(
     expected = "Nobody answered within 1000 seconds; this is not a refusal by a person. "
     assert found["message"] == expected + then
     assert (await claim(agent, action)).json()["reason"] == "not_approved"
+
+
+async def test_half_a_quorum_is_not_silence(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    action = await proposed(agent, "money.wire")
+    await bot.vote(action, voters=(fakes.CLEO,))
+    half = await look(agent, action)
+    assert half["message"].endswith(
+        "(1 of 2 approvals). If not enough people approve within 1000 seconds, it is aborted and does not "
+        "run."
+    )
+    await bot.pass_time(1001)
+    found = await look(agent, action)
+    assert (found["outcome"], found["outcome_reason"], found["nobody_answered"]) == (
+        "expired",
+        "quorum_short",
+        False,
+    )
+    assert found["message"] == (
+        "Only 1 of 2 approved within 1000 seconds; this is not a refusal by a person. "
+        "It is aborted and does not run."
+    )
+    assert found["detail"] == "only 1 of 2 approved within the window"
+    entries = await bot.db.read(lambda connection: list(journal.entries(connection, action_id=action["id"])))
+    (closed,) = [orjson.loads(each.body) for each in entries if each.event == "review.closed"]
+    assert (closed["reason"], closed["approvals"]) == ("quorum_short", [fakes.CLEO])
+
+
+def follows(found: dict[str, Any]) -> tuple[bool, str, str]:
+    return found["done"], found["next"], found["state"]
+
+
+async def test_each_answer_says_what_to_do_next(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    action = await proposed(agent, "money.wire")
+    assert follows(action) == (False, "wait", "waiting")
+    await bot.vote(action)
+    assert follows(await look(agent, action)) == (False, "claim", "approved")
+    freeze = await bot.membrane.freezes.freeze("mailer", why="audit", by="gus")
+    assert follows(await look(agent, action)) == (False, "wait", "approved")
+    await bot.membrane.freezes.thaw(freeze.name, by="gus")
+    await claim(agent, action)
+    assert follows(await look(agent, action)) == (False, "wait", "running")
+    done = (await report(agent, action, receipt="executed")).json()
+    assert follows(done) == (True, "stop", "executed")
+
+
+async def test_what_passed_too_long_ago_is_done(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    action = await proposed(agent, "db.read")
+    assert follows(action) == (False, "claim", "passed")
+    await bot.pass_time(3601)
+    assert follows(await look(agent, action)) == (True, "stop", "passed")
+
+
+async def test_an_unknown_receipt_is_done_once_a_person_leaves_it(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
+    action = await proposed(agent, "money.wire")
+    await bot.vote(action)
+    await claim(agent, action)
+    await bot.pass_time(601)
+    assert follows(await look(agent, action)) == (False, "wait", "unknown")
+    await bot.membrane.resolve_unknown(
+        action["id"], fakes.CLEO, Verdict.LEFT, number=1, args_digest=action["args_digest"]
+    )
+    assert follows(await look(agent, action)) == (True, "stop", "unknown")
 
 
 async def test_a_halted_action_can_still_be_approved(bot: Bot, agent: httpx2.AsyncClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -112,14 +113,68 @@ async def test_two_different_keys_in_one_request_are_refused(agent: httpx2.Async
     assert answer.json()["detail"] == "Idempotency-Key: it differs from body.idempotency_key"
 
 
-@pytest.mark.parametrize("key", ["", "with space", "ü", "x" * 201])
+@pytest.mark.parametrize(
+    "key", ["", " ", "x ", "x" * 201, "a\nb", "a\u202eb", "a\u2028b", "\u200b", "\ufeffa", "\ufdd0"]
+)
 async def test_a_key_of_the_wrong_shape_is_refused(agent: httpx2.AsyncClient, key: str) -> None:
-    header = [(b"Idempotency-Key", key.encode("latin-1"))]
+    header = {"Idempotency-Key": f"UTF-8''{quote(key)}"}
     answer = await agent.post("/v1/actions", json={"kind": "db.read"}, headers=header)
     assert answer.status_code == 422
+    assert answer.json()["errors"][0]["where"] == "header.Idempotency-Key"
     assert (await propose(agent, "db.read", 422, idempotency_key=key))["errors"][0]["where"] == (
         "body.idempotency_key"
     )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "überweisung 7",
+        "заказ-42",
+        "注文",
+        "order/7?x=%20",
+        "👩\u200d👩\u200d👧",
+        "نامه\u200cها",
+        "x" * 200,
+        "\U0001fae9",
+    ],
+)
+async def test_a_key_of_any_script_is_the_same_in_the_body_and_encoded_in_the_header(
+    bot: Bot, agent: httpx2.AsyncClient, key: str
+) -> None:
+    first = await propose(agent, "money.wire", idempotency_key=key)
+    bot.clock.forward(1)
+    body = {"kind": "money.wire", "args": {"id": 1}}
+    header = {"Idempotency-Key": f"utf-8''{quote(key)}"}
+    again = await agent.post("/v1/actions", json=body, headers=header)
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    both = await agent.post("/v1/actions", json={**body, "idempotency_key": key}, headers=header)
+    assert (both.status_code, both.json()["id"]) == (200, first["id"])
+
+
+async def test_an_ascii_key_in_the_header_is_taken_as_it_is(agent: httpx2.AsyncClient) -> None:
+    """Also where it looks encoded: keys of older clients keep their meaning."""
+    first = await propose(agent, "money.wire", idempotency_key="a%20b")
+    body = {"kind": "money.wire", "args": {"id": 1}}
+    again = await agent.post("/v1/actions", json=body, headers={"Idempotency-Key": "a%20b"})
+    assert again.json()["id"] == first["id"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ([(b"Idempotency-Key", "ü".encode("latin-1"))], "a header holds ASCII alone; put the key into body"),
+        ([(b"Idempotency-Key", "ü".encode())], "a header holds ASCII alone; put the key into body"),
+        ([(b"Idempotency-Key", b"UTF-8''%FC")], "its percent-encoded bytes are not UTF-8"),
+        ([(b"Idempotency-Key", b"a"), (b"Idempotency-Key", b"a")], "it is given 2 times"),
+    ],
+)
+async def test_a_header_that_two_readers_could_read_differently_is_refused(
+    agent: httpx2.AsyncClient, headers: list[tuple[bytes, bytes]], says: str
+) -> None:
+    answer = await agent.post("/v1/actions", json={"kind": "db.read"}, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"Idempotency-Key: {says}")
 
 
 async def test_too_many_open_reviews_are_answered_429_with_when_to_try_again(make_bot: MakeBot) -> None:

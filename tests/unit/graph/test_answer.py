@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bot.domain.expiry import expired_words, span
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState, Review, ReviewState, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
-from bot.graph.answer import Answer, answer_to, nobody_answered, span, verdict
+from bot.graph.answer import Answer, answer_to, verdict
 
 RULING = Ruling(
     "data.delete",
@@ -65,8 +66,17 @@ def test_a_window_in_words(seconds: float, words: str) -> None:
 
 
 def test_silence_is_not_a_refusal() -> None:
-    assert nobody_answered(1800) == "nobody answered within 30 minutes; this is not a refusal by a person"
-    assert nobody_answered(None) == "nobody answered; this is not a refusal by a person"
+    silent = closed(ReviewState.EXPIRED)
+    assert expired_words(silent) == "nobody answered within 30 minutes; this is not a refusal by a person"
+    endless = replace(silent, ruling=replace(RULING, window_s=None))
+    assert expired_words(endless) == "nobody answered; this is not a refusal by a person"
+
+
+def test_half_a_quorum_is_not_silence() -> None:
+    review = closed(ReviewState.EXPIRED, Vote("U1", True, "d", 15.0), ruling=replace(RULING, quorum=2))
+    answer = answer_to(Standing(ACTION, (review,)), review)
+    assert answer.text == "only 1 of 2 approved within 30 minutes; this is not a refusal by a person"
+    assert (answer.outcome, answer.reason, answer.decided_by) == ("expired", "quorum_short", ())
 
 
 def test_an_approval_names_everybody_who_made_it() -> None:
@@ -92,7 +102,7 @@ def test_an_expiry_says_what_it_leads_to(default: AbsentDefault, halts: bool) ->
     answer = answer_to(Standing(ACTION, (review,)), review)
     assert (answer.outcome, answer.default, answer.decided_by) == ("expired", default, ())
     assert answer.halts is halts
-    assert answer.text == nobody_answered(1800)
+    assert (answer.text, answer.reason) == (expired_words(review), "nobody_answered")
 
 
 def test_nobody_is_named_where_nobody_was_asked() -> None:

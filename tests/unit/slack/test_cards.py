@@ -252,3 +252,14 @@ def test_a_restore_stands_above_everything() -> None:
     assert drawn.text.startswith("After a restore: ")
     later = cards.after_restore(cards.card(standing(review()), review()), NOON, NOON + 60)
     assert "look whether this was done before" in read(later.blocks).split("\n")[0]
+
+
+def test_a_halt_after_half_a_quorum_does_not_say_that_nobody_answered() -> None:
+    gone = review(ruling=ruling(2, quorum=2), votes=(vote(),), state=ReviewState.EXPIRED, closed_at=NOON)
+    after = review(id="rev_2", ruling=ruling(2, quorum=2), expires_at=None, predecessor_id="rev_1")
+    whole = standing(gone, after, state=ActionState.HALTED)
+    assert cards.card(whole, gone).text.startswith("Halted: only 1 of 2 approved in time: ")
+    again = read(cards.card(whole, after).blocks)
+    assert "Only 1 of 2 approved on an earlier card, so it was halted and is asked again." in again
+    assert "It was halted when only 1 of 2 approved, and stays halted until it is decided." in again
+    assert "obody" not in again.replace("checked by nobody", "")

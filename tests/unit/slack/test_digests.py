@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.domain.review import ActionState
+from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
 from bot.slack import digests
-from tests.unit.slack.making import NOON, action, passed, standing
+from tests.unit.slack.making import NOON, action, passed, review, ruling, standing, vote
 from tests.unit.slack.reading import read
 
 
@@ -42,3 +42,11 @@ def test_what_was_answered_before_the_digest_was_sent_is_not_in_it() -> None:
     drawn = digests.digest(passed(), [], NOON)
     assert drawn.text == "Digest: 0 actions passed"
     assert drawn.blocks
+
+
+def test_a_digest_tells_half_a_quorum_from_silence() -> None:
+    gone = review(ruling=ruling(2, quorum=2), votes=(vote(),), state=ReviewState.EXPIRED, closed_at=NOON)
+    halted = standing(gone, state=ActionState.HALTED, tier=Tier.ASYNC_APPROVAL, settled_at=NOON)
+    text = read(digests.digest(passed(), [halted], NOON).blocks)
+    assert text.startswith("1 halted: not decided in time, and each can still be answered.")
+    assert "(only 1 of 2 approved)" in text

@@ -1,0 +1,43 @@
+"""What a misspelt name may have meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+MOST_COMPARED = 80
+"""Characters of a name that are compared: a long one is no misspelling."""
+MOST_NAMED = 12
+"""Names that are listed where none is close."""
+
+
+def unknown(name: str, known: Iterable[str], what: str) -> str:
+    """Return that a name is not known, and which one may have been meant, or which there are."""
+    names = sorted(known)
+    close = get_close_matches(name[:MOST_COMPARED], names, n=1)
+    if close:
+        return f"it is not {what}; did you mean {close[0]}?"
+    if not names:
+        return f"it is not {what}; there are none"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"it is not {what}; there are {', '.join(names[:MOST_NAMED])}{more}"
+
+
+def fields_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str] | None:
+    """Return the names of the fields of the object at a path in a model; None where there is no model."""
+    found: type[BaseModel] | None = model
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = found.model_fields.get(step) if found is not None else None
+        found = _model_in(field.annotation) if field is not None else None
+    return list(found.model_fields) if found is not None else None
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model_in(each))), None)

@@ -1,0 +1,69 @@
+"""Query parameters: an unknown one, or one given twice, is refused. It would silently do nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any, get_args, get_origin
+
+from fastapi._compat import ModelField
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.api.hints import unknown
+from bot.api.problems import ApiError
+
+MOST_FAULTS = 20
+"""Faults that an answer names."""
+MOST_NAME = 80
+"""Characters of a name that an answer repeats."""
+
+
+class Checked(APIRoute):
+    """A route that knows its query parameters and refuses others."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what handles a request whose query is known."""
+        return checked(self, super().get_route_handler())
+
+
+def checked(
+    route: APIRoute, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return `handle` behind a look at the query: what the route does not take is refused."""
+    params = route.dependant.query_params
+    known = frozenset(param.alias for param in params)
+    many = frozenset(param.alias for param in params if _takes_several(param))
+
+    async def look(request: Request) -> Response:
+        if request.scope["query_string"]:
+            check(request.query_params.multi_items(), known, many)
+        return await handle(request)
+
+    return look
+
+
+def _takes_several(param: ModelField) -> bool:
+    annotation = param.field_info.annotation
+    return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
+
+
+def check(given: list[tuple[str, str]], known: frozenset[str], many: frozenset[str]) -> None:
+    """Raise ApiError where a query names what is not known, or twice what has one value."""
+    counts = Counter(name for name, _ in given)
+    strange = [name for name in counts if name not in known]
+    twice = [name for name, count in counts.items() if count > 1 and name in known - many]
+    if not strange and not twice:
+        return
+    errors = [
+        {"where": f"query.{name[:MOST_NAME]}", "what": unknown(name, known, "a parameter here")}
+        for name in strange[:MOST_FAULTS]
+    ]
+    errors += [
+        {"where": f"query.{name}", "what": f"it is given {counts[name]} times, and has one value"}
+        for name in twice
+    ]
+    left = len(strange) + len(twice) - 1
+    detail = f"{errors[0]['where']}: {errors[0]['what']}" + (f" (and {left} more)" if left else "")
+    raise ApiError(422, "invalid", detail, {"errors": errors})

@@ -1,0 +1,53 @@
+"""Why a review expired, as a reason for machines and in the words that agents and people read.
+
+Silence is said only where nobody answered: a review that had some of its approvals says how many.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from bot.domain.review import Review, ReviewState
+
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+class ExpiryReason(StrEnum):
+    """Why a review expired. None of these is a refusal by a person."""
+
+    NOBODY_ANSWERED = "nobody_answered"
+    QUORUM_SHORT = "quorum_short"
+    """Some approved in time, and fewer than the quorum needs."""
+
+
+def expiry_reason(review: Review) -> ExpiryReason | None:
+    """Return why a review expired; None where it did not."""
+    if review.state is not ReviewState.EXPIRED:
+        return None
+    return reason_of(len(review.approvals))
+
+
+def reason_of(approvals: int) -> ExpiryReason:
+    """Return why a review with so many approvals expired."""
+    return ExpiryReason.QUORUM_SHORT if approvals else ExpiryReason.NOBODY_ANSWERED
+
+
+def unanswered(review: Review) -> str:
+    """Return what a review lacks, or lacked when it expired: "nobody answered", "only 1 of 2 approved"."""
+    count = len(review.approvals)
+    return f"only {count} of {review.ruling.quorum} approved" if count else "nobody answered"
+
+
+def expired_words(review: Review) -> str:
+    """Return what an agent is told of an expiry, so that it does not take it for a refusal."""
+    within = f" within {span(review.ruling.window_s)}" if review.ruling.window_s else ""
+    return f"{unanswered(review)}{within}; this is not a refusal by a person"
+
+
+def span(seconds: float) -> str:
+    """Return a duration in words, in the largest unit that it is whole in: "30 minutes", "1 day"."""
+    for size, unit in _UNITS:
+        count, rest = divmod(seconds, size)
+        if count and not rest:
+            return f"{count:.0f} {unit}" + ("" if count == 1 else "s")
+    return f"{seconds:g} seconds"

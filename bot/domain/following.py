@@ -1,0 +1,114 @@
+"""What an agent does next about an action, and what people or the window made of it.
+
+| state | `next` | `done` |
+|---|---|---|
+| passed | claim; stop once it passed too long ago, as only a new proposal helps | no; yes then |
+| frozen | wait: it passes at the thaw | no |
+| waiting | wait: people are asked | no |
+| halted | wait: nobody decided in time, and it can still be answered | no |
+| approved | claim, also after the approval has lapsed: the claim has it asked again | no |
+| running | wait: whoever claimed it acts and reports | no |
+| unknown | wait while a person is asked whether it happened; stop once they left it | no; yes then |
+| rejected, aborted, withdrawn | stop: it does not run | yes |
+| executed, failed | stop: it ran | yes |
+
+Two things hold back a claim: a freeze, and a hosted thread, which starts its actions by itself. Then `next`
+is wait. `done` means that nothing more comes of the action, whatever the agent waits for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.escalation import Instant
+from bot.domain.record import Standing
+from bot.domain.review import ActionState, ReviewState
+
+
+class Next(StrEnum):
+    """What an agent does next."""
+
+    CLAIM = "claim"
+    WAIT = "wait"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What follows: `done` says that nothing more comes of the action."""
+
+    done: bool
+    next: Next
+
+
+STOP = Following(done=True, next=Next.STOP)
+WAIT = Following(done=False, next=Next.WAIT)
+CLAIM = Following(done=False, next=Next.CLAIM)
+
+ENDED = frozenset(
+    {
+        ActionState.REJECTED,
+        ActionState.ABORTED,
+        ActionState.WITHDRAWN,
+        ActionState.EXECUTED,
+        ActionState.FAILED,
+    }
+)
+"""States that nothing follows."""
+STARTED = frozenset({ActionState.RUNNING, ActionState.EXECUTED, ActionState.FAILED, ActionState.UNKNOWN})
+"""States of an action that was claimed."""
+
+
+def following(
+    state: ActionState,
+    *,
+    hosted: bool = False,
+    frozen: bool = False,
+    lapsed: bool = False,
+    asked_about: bool = False,
+) -> Following:
+    """Return what follows for an agent, as the table above has it.
+
+    `hosted`: a hosted thread starts it. `frozen`: a freeze holds it. `lapsed`: it may not be claimed any more
+    as it was let through. `asked_about`: a person is asked whether an unknown one happened.
+    """
+    if state in ENDED:
+        return STOP
+    if state is ActionState.UNKNOWN:
+        return WAIT if asked_about else STOP
+    if state is ActionState.PASSED and lapsed and not hosted:
+        return STOP
+    if state in {ActionState.PASSED, ActionState.APPROVED} and not hosted and not frozen:
+        return CLAIM
+    return WAIT
+
+
+def follows(standing: Standing, now: Instant) -> Following:
+    """Return what follows for an agent from where an action stands now."""
+    until = standing.valid_until
+    return following(
+        standing.action.state,
+        hosted=standing.action.thread_id is not None,
+        frozen=standing.frozen is not None,
+        lapsed=until is not None and now > until,
+        asked_about=standing.asked_about,
+    )
+
+
+def outcome_of(state: ActionState, decided: ReviewState | None) -> ReviewState | None:
+    """Return the outcome that an action's state rests on; None where it has none, or has none any more.
+
+    `decided` is how the action's latest closed review ended, if it has one.
+    """
+    match state:
+        case ActionState.REJECTED:
+            return ReviewState.REJECTED
+        case ActionState.HALTED | ActionState.ABORTED:
+            return ReviewState.EXPIRED
+        case ActionState.APPROVED:
+            return ReviewState.APPROVED
+        case _ if state in STARTED and decided is ReviewState.APPROVED:
+            return ReviewState.APPROVED
+        case _:
+            return None
