@@ -46,13 +46,13 @@ class Visit:
         self._buckets = buckets
         self._end: Callable[[], None] | None = None
 
-    async def begin(self, size: int = 0) -> None:
-        """Wait for the turn of a request with a body of so many bytes, once that has arrived.
+    async def begin(self, size: int = 0, values: int = 0) -> None:
+        """Wait for the turn of a request with a body of so many bytes and values, once that has arrived.
 
         Raises TooMany.
         """
         self._buckets.charge(self._token_id, size)
-        self._end = await self._turns.take(self._token_id, size)
+        self._end = await self._turns.take(self._token_id, size, values)
 
     def end(self) -> None:
         """Let others go on: the answer is made, or waits for people."""

@@ -21,18 +21,26 @@ def too_much(text: bytes) -> str | None:
     # Quotes within strings count here too: where there are so few, the exact count below is cheap.
     if text.count(b'"') > 2 * (MOST_VALUES + MOST_KEYS) and _quotes(text) > 2 * (MOST_VALUES + MOST_KEYS):
         return f"more than {MOST_VALUES + MOST_KEYS} strings"
-    if _values(text) <= MOST_VALUES and text.count(b":") <= MOST_KEYS:
+    if roughly(text) <= MOST_VALUES and text.count(b":") <= MOST_KEYS:
         return None
-    outside = b"".join(_without_escapes(text).split(b'"')[::2])
-    if _values(outside) > MOST_VALUES:
+    outside = outside_strings(text)
+    if roughly(outside) > MOST_VALUES:
         return f"more than {MOST_VALUES} values"
     if outside.count(b":") > MOST_KEYS:
         return f"more than {MOST_KEYS} keys"
     return None
 
 
-def _values(text: bytes) -> int:
-    """Every value but the first stands behind a comma, or first in a list or an object."""
+def outside_strings(text: bytes) -> bytes:
+    """Return what stands outside the strings of a JSON text."""
+    return b"".join(_without_escapes(text).split(b'"')[::2])
+
+
+def roughly(text: bytes) -> int:
+    """Return how many values a JSON text holds at most; more than it holds where strings hold commas.
+
+    Every value but the first stands behind a comma, or first in a list or an object.
+    """
     return 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
 
 

@@ -15,7 +15,8 @@ from bot.errors import TooMany
 ROOM = 16
 """Weight of the requests that are worked on at once."""
 BYTES_A_WEIGHT = 4 * 1024
-"""A request weighs one, and one more for each so many bytes of its body."""
+VALUES_A_WEIGHT = 150
+"""A request weighs one, and one more for each so many bytes, and for each so many values, of its body."""
 MOST_WAITING = 200
 """Requests of one token that may wait for their turn; what they hold is held in memory meanwhile."""
 RETRY_S = 1.0
@@ -28,12 +29,14 @@ class Turns:
         self._room = self._free = room
         self._queues: dict[str, deque[tuple[asyncio.Future[None], int]]] = {}
 
-    async def take(self, token_id: str, size: int = 0) -> Callable[[], None]:
-        """Wait for a turn for a body of so many bytes. Return what ends the turn, once or several times.
+    async def take(self, token_id: str, size: int = 0, values: int = 0) -> Callable[[], None]:
+        """Wait for a turn for a body of so many bytes and values.
+
+        Returns what ends the turn, which may be called several times.
 
         Raises TooMany where too many of the token's requests wait already.
         """
-        weight = min(self._room, 1 + size // BYTES_A_WEIGHT)
+        weight = min(self._room, 1 + size // BYTES_A_WEIGHT + values // VALUES_A_WEIGHT)
         if self._queues or weight > self._free:
             await self._wait(token_id, weight)
         else:

@@ -14,6 +14,8 @@ EXACT = 2**53
 """Below this, each whole double is exactly the integer that it is written as."""
 PATH_KEY = 64
 """Characters of a key in the path that an error names: each value below a key repeats it."""
+LONGEST = 400
+"""Characters of the longest number that is looked at; the smallest double, written out plainly, has 326."""
 LEAST, MOST = -(2**63), 2**64 - 1
 """The integers that the store keeps exactly."""
 
@@ -46,12 +48,15 @@ def read_float(text: str) -> float | Inexact:
 
     Exactly: the shortest decimal of the double is the number that was written.
     """
+    if len(text) > LONGEST:
+        return Inexact(text)
     try:
         value = float(text)
-        written = Decimal(text)
+        if repr(value) == text or Decimal(repr(value)) == Decimal(text):
+            return value
     except (ValueError, InvalidOperation):
-        return Inexact(text)
-    return value if Decimal(repr(value)) == written else Inexact(text)
+        pass
+    return Inexact(text)
 
 
 def read_int(text: str) -> int | Inexact:

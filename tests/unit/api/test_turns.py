@@ -90,3 +90,13 @@ def test_the_bytes_of_a_body_count_against_the_rate() -> None:
     assert buckets.take("b") == 0
     clock.forward(1.4)
     assert buckets.take("a") == 0
+
+
+async def test_many_values_weigh_as_much_as_many_bytes() -> None:
+    rounds = Turns(room=4)
+    end = await rounds.take("a", size=100, values=8_000)
+    waiting = asyncio.create_task(rounds.take("b"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    end()
+    (await waiting)()
