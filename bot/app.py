@@ -107,6 +107,7 @@ class Bot:
         self._stack.push_async_callback(membrane.restoring.note)
         await membrane.take_over()
         await membrane.policy_in_force(policy.version, source)
+        await membrane.pointing.follow()
 
         self.host = host = Host(
             membrane,

@@ -37,6 +37,7 @@ class Reloads:
         if not reload.changes:
             lines[0] = "The policy loads again; nothing changed."
         await self._membrane.admins.tell("\n".join(lines), about=f"policy {policy.version}")
+        await self._membrane.pointing.follow()
 
     async def _refused(self, error: PolicyError) -> None:
         lead = "The policy does not load, so the last good one stays in force."

@@ -74,7 +74,7 @@ def freeze(*, name: str | None, why: str | None, until: float | None, list_them:
     if name is None or not why:
         raise click.UsageError("say what to freeze and why: membrane freeze NAME --why REASON (or --list)")
     try:
-        made = change(lambda db: Freezes(db).freeze(name, why=why, by=_by(), until=until))
+        made = change(lambda db: Freezes(db).freeze(name, why=why, by=at_the_terminal(), until=until))
     except BadAction as error:
         raise click.UsageError(str(error)) from error
     if as_json:
@@ -89,14 +89,15 @@ def freeze(*, name: str | None, why: str | None, until: float | None, list_them:
 @json_option
 def thaw(*, name: str, as_json: bool) -> None:
     """End every freeze of a name. What waited passes, and approvals that are still good can be claimed."""
-    ended = change(lambda db: Freezes(db).thaw(name, by=_by()))
+    ended = change(lambda db: Freezes(db).thaw(name, by=at_the_terminal()))
     if as_json:
         print_json(ended)
     else:
         click.echo(f"{safe(name)} is thawed.")
 
 
-def _by() -> str:
+def at_the_terminal() -> str:
+    """Return who gives a command, as the journal says it."""
     try:
         return f"{getpass.getuser()} at the terminal"
     except (OSError, KeyError):  # a container may have no name for its user

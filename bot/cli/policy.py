@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bot import settings
 from bot.cli import database
 from bot.domain.action import Action
 from bot.domain.change import Change, Direction
@@ -18,7 +19,8 @@ from bot.domain.numbers import read_float, read_int
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
 from bot.domain.policy_notes import notes_of
-from bot.errors import BadAction, PolicyError, Problem
+from bot.errors import BadAction, MembraneError, PolicyError, Problem
+from bot.membrane import stranded
 from bot.policyfile import load, parse, schema
 from bot.policyfile.explaining import explanation
 from bot.policyfile.messages import did_you_mean
@@ -47,7 +49,10 @@ def policy_group() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @_json_option
 def check(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say whether policy files load; print every error with its place."""
+    """Say whether policy files load; print every error with its place.
+
+    Where there is a bot's database, also which of its open reviews would wait for nobody under them.
+    """
     results = [_checked(file) for file in files]
     if as_json:
         _print_json(results)
@@ -164,10 +169,20 @@ def _checked(file: Path) -> dict[str, Any]:
         "file": str(file),
         "ok": True,
         "problems": [],
-        "notes": list(notes_of(policy)),
+        "notes": [*notes_of(policy), *_stranded(policy)],
         "version": policy.version,
         "kinds": len(policy.kinds),
     }
+
+
+def _stranded(policy: Policy) -> list[str]:
+    """Return which open reviews, where there is a database, wait for names that a policy does not have."""
+    try:
+        if not settings.load(slack=False).database.exists():
+            return []
+        return [str(each) for each in database.read(lambda connection: stranded(connection, policy.people))]
+    except MembraneError:  # `membrane doctor` says what is wrong with the settings or the database
+        return []
 
 
 def _print_checked(result: dict[str, Any]) -> None:

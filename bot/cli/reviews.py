@@ -10,11 +10,16 @@ import click
 import orjson
 from sqlalchemy import Connection
 
-from bot.cli.database import read
+from bot.cli.database import change, read
+from bot.cli.freezes import at_the_terminal
 from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, span, when
 from bot.domain.record import ActionRecord, JournalEntry, Message
 from bot.domain.review import Review, ReviewState
 from bot.errors import NotFound
+from bot.membrane import Pointers
+from bot.policyfile import load as load_policy
+from bot.policyfile.messages import did_you_mean
+from bot.settings import load
 from bot.store import actions, journal, messages, reviews
 
 EVERY = "all"
@@ -161,6 +166,32 @@ def show(*, found_by: str, as_json: bool) -> None:
         print_json(asdict(story))
     else:
         _print(story)
+
+
+@reviews_group.command("point")
+@click.argument("name", metavar="NAME")
+@click.argument("group", metavar="GROUP")
+def point(name: str, group: str) -> None:
+    """Let GROUP decide the open reviews that wait for NAME, which the policy no longer has.
+
+    For a group that was renamed in the policy, or taken out of it, while reviews wait for it. GROUP is one of
+    the policy's people. It holds at once, beside a running bot, until the policy has NAME again.
+
+    \b
+      membrane reviews point platform-oncall platform
+    """  # noqa: D301  # \b is click's mark for lines to keep
+    settings = load(slack=False)
+    people = load_policy(settings.policy).people
+    if name in people:
+        raise click.UsageError(
+            f"{settings.policy} names {safe(name)}: its own people decide what waits for it"
+        )
+    if group not in people:
+        hint = did_you_mean(group, people)
+        raise click.UsageError(f"{settings.policy} names no people {safe(group)}; {hint}")
+    ids = change(lambda db: Pointers(db).point(name, group, by=at_the_terminal()))
+    count = f"{len(ids)} open review{'s' * (len(ids) != 1)}"
+    click.echo(f"{group} decides in place of {safe(name)} now: {count}.")
 
 
 def _story(connection: Connection, found_by: str) -> _Story:

@@ -59,9 +59,21 @@ def _people(old: Policy, new: Policy) -> Iterator[Change]:
         if before is None:
             yield Change(f"people {name}", Direction.DIFFERENT, "is new")
         elif after is None:
-            yield Change(f"people {name}", Direction.STRICTER, "is gone; they can no longer vote by it")
+            yield Change(f"people {name}", Direction.STRICTER, _gone(name, before, old, new))
         else:
             yield from _source(name, before, after)
+
+
+def _gone(name: str, before: PeopleSource, old: Policy, new: Policy) -> str:
+    """Say what becomes of a name that is gone, and of the reviews that wait for it."""
+    words = "is gone; they can no longer vote by it, on reviews that are open neither"
+    alike = [each for each, source in new.people.items() if source == before and each not in old.people]
+    if not alike:
+        return words
+    point = f"membrane reviews point {name} {alike[0]}"
+    return (
+        f"{words}. {alike[0]} leads to the same people: to let them decide what waits for {name}, run {point}"
+    )
 
 
 def _source(name: str, before: PeopleSource, after: PeopleSource) -> Iterator[Change]:

@@ -153,12 +153,18 @@ class Review:
 
 
 def entitled(
-    voter: str, approvers: frozenset[str] | None, requesters: frozenset[str], *, full_member: bool
+    voter: str,
+    approvers: frozenset[str] | None,
+    requesters: frozenset[str],
+    *,
+    full_member: bool,
+    why: tuple[str, ...] = (),
 ) -> None:
     """Raise VoteRefused unless this person may vote.
 
     `approvers` are the Slack user ids that the policy in force names, None where that cannot be told now.
-    `full_member` is False for a bot, a guest, a deactivated user or somebody from another workspace.
+    `full_member` is False for a bot, a guest, a deactivated user or somebody from another workspace. `why`
+    says in sentences why they cannot be told, where trying again later does not help.
     """
     if not full_member:
         raise VoteRefused(
@@ -172,7 +178,9 @@ def entitled(
     if approvers is None:
         raise VoteRefused(
             Refusal.UNRESOLVED,
-            "Who may vote on this cannot be told right now, so no vote counts. Try again in a minute; "
+            " ".join(("Your vote was not counted.", *why, "The admins have been told."))
+            if why
+            else "Who may vote on this cannot be told right now, so no vote counts. Try again in a minute; "
             "the admins have been told.",
         )
     if voter not in approvers:

@@ -13,6 +13,7 @@ from bot.membrane.hosting import Hosting, Owed
 from bot.membrane.interrupts import OPEN, Asked, Call, Interrupts, Parked
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
+from bot.membrane.pointing import Pointers, stranded
 from bot.membrane.proposals import Proposals
 from bot.membrane.resealing import sealed_under
 from bot.membrane.resolving import Resolving
@@ -45,6 +46,7 @@ __all__ = [
     "Outbox",
     "Owed",
     "Parked",
+    "Pointers",
     "Proposals",
     "ReceiptFacts",
     "Resolved",
@@ -56,5 +58,6 @@ __all__ = [
     "fits",
     "new_id",
     "sealed_under",
+    "stranded",
     "wait_for",
 ]

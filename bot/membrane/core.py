@@ -80,6 +80,8 @@ class Resolved:
 
     users: frozenset[str]
     unresolved: tuple[str, ...] = ()
+    why: tuple[str, ...] = field(default=(), compare=False)
+    """Why names cannot be told, in sentences for people, where waiting does not help."""
 
 
 class Directory(Protocol):

@@ -62,7 +62,8 @@ async def entitle(
     except MembraneError:
         member, found = True, Resolved(frozenset(), tuple(names))
     certain = user in found.users or not found.unresolved
-    transitions.entitled(user, found.users if certain else None, requesters, full_member=member)
+    approvers = found.users if certain else None
+    transitions.entitled(user, approvers, requesters, full_member=member, why=found.why)
 
 
 async def still_entitled(
@@ -83,10 +84,11 @@ async def still_entitled(
     asked = tuple(voters)
     found = dict(zip(asked, await asyncio.gather(*(why_not(voter) for voter in asked)), strict=True))
     if Refusal.UNRESOLVED in found.values():
+        why = (await core.people.resolve(names)).why or ("Try again in a minute.",)
         raise VoteRefused(
             Refusal.UNRESOLVED,
             "Whether the approvals that are there still count cannot be told right now, so yours was not "
-            "counted. Try again in a minute; the admins have been told.",
+            f"counted. {' '.join(why)} The admins have been told.",
         )
     return found
 

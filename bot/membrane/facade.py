@@ -21,6 +21,7 @@ from bot.membrane.intake import Intake
 from bot.membrane.interrupts import Interrupts
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
+from bot.membrane.pointing import PointedPeople, Pointing
 from bot.membrane.proposals import Proposals
 from bot.membrane.resealing import Resealing
 from bot.membrane.resolving import Resolving
@@ -55,11 +56,13 @@ class Membrane:
         intake: Intake | None = None,
     ) -> None:
         ring = secret if isinstance(secret, Keyring) else Keyring.of(secret)
+        self.people = people = PointedPeople(people, policy, db)
         self._core = core = Core(
             db, policy, people, ring, bells or Bells(), clock, ids or Ids().new, intake=intake or Intake()
         )
         self.bells = core.bells
         self.admins = Admins(core)
+        self.pointing = Pointing(core, self.admins)
         self.outbox = Outbox(core)
         self.tokens = Tokens(db, clock)
 

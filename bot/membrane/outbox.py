@@ -13,6 +13,7 @@ from bot.domain.review import Review
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import may_be_told, requesters_of
+from bot.membrane.pointing import in_place_of
 from bot.membrane.resolving import the_unknown, where_asked, who_may_say
 from bot.store import (
     actions,
@@ -58,6 +59,8 @@ class CardFacts:
     """Of when the backup is since which the action may have run; None where that is certain."""
     restore: Restore | None = None
     """The restore that is not confirmed yet, where the review was opened after it."""
+    in_place: tuple[tuple[str, str | None], ...] = ()
+    """Who of its approvers the policy no longer names, and who decides in their place, while it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +371,8 @@ def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
         cards = messages.cards_of(connection, review.action_id)
         successor = reviews.successor_of(connection, review.id)
         facts = CardFacts(message, standing, review, successor, cards, _stalled(connection, standing, review))
+        if review.pending:
+            facts = replace(facts, in_place=in_place_of(connection, review.ruling.approvers, policy))
         return _with_restore(connection, facts)
     if message.digest_id is not None:
         return _digest_facts(connection, message, message.digest_id)

@@ -6,6 +6,7 @@ the arguments, why it is here, until when and what happens then; then the button
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,17 @@ def after_restore(drawn: Drawn, since: float, at: float) -> Drawn:
         f"{mrkdwn.date(at)} is not known to it: look whether this was done before."
     )
     return Drawn(drawn.text, [progress.block([line]), *drawn.blocks])
+
+
+def in_place(drawn: Drawn, gone: Sequence[tuple[str, str | None]]) -> Drawn:
+    """Say above a card which of its approvers the policy no longer names, and who decides in their place."""
+    lines = []
+    for name, to in gone:
+        lead = f"⚠ The policy no longer names {mrkdwn.literal(cut(name, sentences.NAME_CHARACTERS))}"
+        then = f"{mrkdwn.literal(cut(to, sentences.NAME_CHARACTERS))} decides in its place." if to else ""
+        nobody = "nobody can decide as one of them until an admin names another group for it."
+        lines.append(f"{lead}: {then or nobody}")
+    return Drawn(drawn.text, [progress.block(lines), *drawn.blocks]) if lines else drawn
 
 
 def _notification(lead: Json, standing: Standing, review: Review, links: Links) -> Drawn:

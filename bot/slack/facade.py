@@ -77,7 +77,7 @@ class Slack:
             self._calls,
             identity,
             policy=self._policy,
-            people=self.people,
+            people=membrane.people,
             admins=admins,
             bells=membrane.bells,
             clock=self._clock,

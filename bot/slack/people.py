@@ -107,17 +107,21 @@ class SlackPeople:
         self.tell: Told | None = None
         self.troubles: dict[str, str] = {}
         """What is wrong now, in a sentence, by user group."""
+        self._lasting: dict[str, str] = {}
+        """What is wrong until somebody corrects it, in a sentence, by name of the policy."""
 
     async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
         """Return who the names of the policy in force are at this moment."""
         found = await asyncio.gather(*(self._users(name, fresh=fresh) for name in names))
         known = [users for users in found if users is not None]
         unresolved = tuple(name for name, users in zip(names, found, strict=True) if users is None)
-        return Resolved(frozenset().union(*known), unresolved)
+        why = tuple(self._lasting[name] for name in unresolved if name in self._lasting)
+        return Resolved(frozenset().union(*known), unresolved, why)
 
     async def _users(self, name: str, *, fresh: bool) -> frozenset[str] | None:
         source = self._policy().people.get(name)
         if source is None:
+            self._lasting.pop(name, None)
             return None
         present = present_users(source, self._clock())
         if present is not None or not isinstance(source, UserGroup):
@@ -128,6 +132,7 @@ class SlackPeople:
             await self._say(name, source.id, failed.failure)
             return None
         self.troubles.pop(source.id, None)
+        self._lasting.pop(name, None)
         return users
 
     async def _members(self, group_id: str) -> frozenset[str]:
@@ -137,11 +142,16 @@ class SlackPeople:
 
     async def _say(self, name: str, group_id: str, failure: Failure) -> None:
         sentence = _why(name, group_id, failure)
+        lasts = failure.kind in (Kind.REFUSED, Kind.PLACE, Kind.TOKEN)
+        if lasts:
+            self._lasting[name] = sentence
+        else:
+            self._lasting.pop(name, None)
         if self.troubles.get(group_id) == sentence:
             return
         self.troubles[group_id] = sentence
         _log.error("user_group_not_resolved", name=name, group=group_id, error=failure.error)
-        if self.tell is not None and failure.kind in (Kind.REFUSED, Kind.PLACE, Kind.TOKEN):
+        if self.tell is not None and lasts:
             await self.tell(sentence, f"user group {group_id} {failure.error}")
 
     async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:

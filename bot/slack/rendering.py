@@ -22,6 +22,7 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
                 drawn = cards.restored(drawn, facts.restored_from)
             elif facts.restore is not None:
                 drawn = cards.after_restore(drawn, facts.restore.since, facts.restore.at)
+            drawn = cards.in_place(drawn, facts.in_place)
             return cards.stalled(drawn, facts.stalled) if facts.stalled else drawn
         case ReceiptFacts():
             latest = facts.standing.review

@@ -70,6 +70,11 @@ def set_fact(connection: Connection, name: str, value: str) -> None:
     keep_fact(connection, name, value)
 
 
+def drop_fact(connection: Connection, name: str) -> None:
+    """Forget a fact about the database."""
+    connection.execute(_DROP_META, {"of": name})
+
+
 def policy_in_force(connection: Connection) -> str | None:
     """Return the text of the policy that came into force last, or None where none ever did."""
     version = fact(connection, IN_FORCE)
