@@ -104,7 +104,8 @@ class WebApi:
         try:
             self._authorise(method, token)
             call.require_scope(*method.scopes)
-            wait = self._rates.wait_for(name, method.tier, self._channel(args.text("channel")))
+            channel, slow = self._channel(args.text("channel")), self._state.slow_history
+            wait = self._rates.wait_for(name, method.tier, channel, slow_history=slow)
             return rate_limited(wait) if wait else Answer({"ok": True, **method.run(call)}, headers=headers)
         except SlackRefusal as refusal:
             return self._refused(refusal, headers)

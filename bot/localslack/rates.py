@@ -10,6 +10,10 @@ PER_MINUTE = {1: 1.0, 2: 20.0, 3: 50.0, 4: 100.0}
 POSTS_PER_MINUTE = 60.0  # per channel, "1 per second"
 POSTS_BURST = 5.0  # Slack speaks of short bursts and gives no figure
 WORKSPACE_PER_MINUTE = 300.0  # of chat.postMessage, "several hundred"
+SLOWED = ("conversations.history", "conversations.replies")
+SLOW_PER_MINUTE = 1.0
+"""For apps that a vendor distributes outside the Marketplace:
+https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps"""
 
 
 @dataclass(slots=True)
@@ -30,8 +34,13 @@ class Rates:
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
 
-    def wait_for(self, method: str, tier: Tier, channel: str) -> int:
-        """Count one call; 0 if it may go, else the seconds of ``Retry-After``."""
+    def wait_for(self, method: str, tier: Tier, channel: str, *, slow_history: bool = False) -> int:
+        """Count one call; 0 if it may go, else the seconds of ``Retry-After``.
+
+        With `slow_history` histories are read once a minute, whatever the scale is.
+        """
+        if slow_history and method in SLOWED:
+            return self._take(f"slow {method}", SLOW_PER_MINUTE, 1.0, 1.0)
         if self.scale is None:
             return 0
         if method == "chat.postMessage":
@@ -43,8 +52,8 @@ class Rates:
         burst = max(PER_MINUTE[tier], 10.0)
         return self._take(method, PER_MINUTE[tier], burst)
 
-    def _take(self, key: str, per_minute: float, burst: float) -> int:
-        scale = self.scale or 1.0
+    def _take(self, key: str, per_minute: float, burst: float, scale: float | None = None) -> int:
+        scale = scale or self.scale or 1.0
         rate, most, now = per_minute * scale / 60, burst * scale, self._clock()
         bucket = self._buckets.setdefault(key, _Bucket(most, now))
         bucket.left = min(most, bucket.left + (now - bucket.at) * rate)

@@ -22,6 +22,8 @@ class State:
         self.seed = seed
         self.clock = clock
         self.paid = seed.paid
+        self.slow_history = seed.slow_history
+        self.sparse_pages = seed.sparse_pages
         self.changes = Changes()
         bot = User(id=seed.bot.user_id, name=seed.bot.name, real_name=seed.bot.real_name, is_bot=True)
         self.users: dict[str, User] = {user.id: user for user in (bot, *seed.users)}

@@ -88,6 +88,9 @@ class Workspace:
     Attributes:
         delivery: ``"socket"`` for Socket Mode, or the request URL(s) for HTTP delivery.
         paid: user groups need a paid plan; without one their methods answer ``plan_upgrade_required``.
+        slow_history: ``conversations.history`` as for an app that a vendor hosts outside the Marketplace: one
+            request a minute, with 15 messages at most.
+        sparse_pages: lists come in pages that are shorter than asked for, or empty, and go on all the same.
     """
 
     users: tuple[User, ...] = ()
@@ -99,6 +102,8 @@ class Workspace:
     domain: str = "local"
     delivery: str | RequestUrls = "socket"
     paid: bool = True
+    slow_history: bool = False
+    sparse_pages: bool = False
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -12,7 +12,7 @@ from bot.domain.escalation import Instant
 from bot.domain.record import Message
 from bot.membrane import Outbox
 from bot.slack.calls import DELETE, Calls
-from bot.slack.copies import find_copies
+from bot.slack.copies import Histories, Look
 from bot.slack.failures import CallFailed, Kind
 from bot.slack.places import NoSuchChannel, Places
 
@@ -71,7 +71,7 @@ class Doubts:
     ) -> None:
         self._outbox = outbox
         self._calls = calls
-        self._bot_id = bot_id
+        self._histories = Histories(calls, bot_id, clock)
         self._places = places
         self._timing = timing
         self._clock = clock
@@ -104,25 +104,27 @@ class Doubts:
             return True
         now = self._clock()
         settle = self._timing.settle_s
-        found = await self._find(message.id, channel_id, since)
-        if found:
+        look = await self._look(message.id, channel_id, since, good_from=min(now, since + settle))
+        if look is not None and look.found:
             if message.doubted_since is not None:
                 self.watch(message.id, channel_id, message.doubted_since, expected=1)
-            await self._keep_first(message.id, channel_id, found)
+            await self._keep_first(message.id, channel_id, look.found)
             return False
-        blind = found is None
+        blind = look is None
         until = since + settle * (BLIND_SHARE if blind else 1.0)
-        if now < until:
+        if (now if look is None else look.at) < until:
             looks = [since + share * settle for share in LOOKS]
-            at = until if blind else next((look for look in looks if look > now), until)
+            at = until if blind else next((at for at in looks if at > now), max(now, until))
             await self._outbox.later(message.id, at=at, error="it may have been posted; looking for it")
             return False
         return True
 
-    async def _find(self, message_id: str, channel_id: str, since: Instant) -> list[str] | None:
+    async def _look(
+        self, message_id: str, channel_id: str, since: Instant, *, good_from: Instant
+    ) -> Look | None:
         """Return the copies there are; None where the bot may not look."""
         try:
-            return await find_copies(self._calls, channel_id, message_id, since, self._bot_id)
+            return await self._histories.look(channel_id, message_id, since, good_from=good_from)
         except CallFailed as failed:
             if failed.failure.kind in (Kind.PLACE, Kind.REFUSED):
                 return None
@@ -135,7 +137,11 @@ class Doubts:
         await self._outbox.posted(message_id, version=0, channel_id=channel_id, ts=first)
         for ts in others:
             _log.info("copy_deleted", message=message_id, channel=channel_id, ts=ts)
-            await self._calls.ask(DELETE, self._calls.client.chat_delete, channel=channel_id, ts=ts)
+            try:
+                await self._calls.ask(DELETE, self._calls.client.chat_delete, channel=channel_id, ts=ts)
+            except CallFailed as failed:
+                if failed.failure.kind is not Kind.GONE:  # somebody was first
+                    raise
 
     def watch(self, message_id: str, place: str, since: Instant, *, expected: int) -> None:
         """Look for late copies of a message for a while, besides those that are `expected` to be there."""
@@ -173,9 +179,10 @@ class Doubts:
         """Delete the copies that are there. Returns in how many seconds to try again, if Slack is busy."""
         try:
             channel_id = await self._places.find(watch.place)
-            found = await self._find(message_id, channel_id, watch.since) or []
-            if len(found) > watch.expected:
-                await self._keep_first(message_id, channel_id, found)
+            due = watch.looks[0]
+            look = await self._look(message_id, channel_id, watch.since, good_from=due)
+            if look is not None and len(look.found) > watch.expected:
+                await self._keep_first(message_id, channel_id, look.found)
                 watch.expected = 1
         except NoSuchChannel as gone:
             _log.warning("copies_not_found", message=message_id, error=str(gone))

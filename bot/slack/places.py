@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from bot.domain.people import USER_ID
 from bot.errors import MembraneError
 from bot.slack.calls import Calls
+from bot.slack.cursors import Walk, pages
 from bot.slack.failures import CallFailed, Kind
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
@@ -19,8 +20,6 @@ BELIEVED_S = 600.0
 """How long a name is believed to be its channel's: channels are renamed, and another can take the name."""
 FAILED_S = 5.0
 """How long a look-up that Slack refused is not made again: cards for one closed channel ask once."""
-PAGES = 50
-PAGE = 200
 LIST = "users.conversations"
 MOST_KEPT = 1000
 GROUP = 8
@@ -47,6 +46,9 @@ class Places:
         self._listed_at = -BELIEVED_S
         self._failed: dict[str, tuple[float, CallFailed]] = {}
         self._listing = asyncio.Lock()
+        self._walk = Walk()
+        self._read: dict[str, str] = {}
+        """The names on the pages of the list that have been read, while Slack lets it be read no further."""
 
     async def find(self, recipient: str) -> str:
         """Return the id of the conversation. Raises NoSuchChannel or CallFailed."""
@@ -105,22 +107,22 @@ class Places:
 
     async def _list(self, _: str) -> str:
         """Read the names of the channels that the bot is in: the only ones it may post to."""
-        cursor, names = "", dict[str, str]()
-        for _page in range(PAGES):
-            page = await self._calls.ask(
+        try:
+            async for page in pages(
+                self._calls,
                 LIST,
                 self._calls.client.users_conversations,
+                self._walk,
                 types="public_channel,private_channel",
                 exclude_archived=True,
-                limit=PAGE,
-                cursor=cursor,
-            )
-            names |= {str(channel["name"]).lower(): str(channel["id"]) for channel in page["channels"]}
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                break
-        self._names = names
-        self._listed_at = self._clock()
+            ):
+                self._read |= {str(each["name"]).lower(): str(each["id"]) for each in page["channels"]}
+        except CallFailed as failed:
+            if failed.failure.kind is not Kind.LIMITED:  # else it goes on where it was
+                self._walk, self._read = Walk(), {}
+            raise
+        self._names, self._listed_at = self._read, self._clock()
+        self._walk, self._read = Walk(), {}
         return ""
 
 

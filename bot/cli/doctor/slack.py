@@ -17,14 +17,13 @@ from bot.errors import MembraneError, SettingsError
 from bot.settings import Delivery, Settings
 from bot.shipped import MANIFEST, shipped
 from bot.slack.calls import Calls
+from bot.slack.cursors import Walk, pages
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.people import SlackPeople
 from bot.slack.places import NoSuchChannel, Places
 
 PATIENCE_S = 10
-PAGES, PAGE = 10, 1000
-"""How much of a large workspace's list of channels is read to say more of one that the bot is not in."""
 NAMED = 6
 MORE_VOTES = "add approvers, or lower the quorum in the policy"
 INSTALL = "install the app anew from manifest.yml"
@@ -106,18 +105,14 @@ async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding
 
 async def _public(client: AsyncWebClient, name: str) -> Mapping[str, Any] | None:
     """Look among all public channels, where the bot need not be a member; None if that finds nothing."""
-    wanted, cursor = name.removeprefix("#").lower(), ""
-    for _ in range(PAGES):
-        try:
-            page = await ask("conversations.list", client.conversations_list(limit=PAGE, cursor=cursor))
-        except CallFailed:
-            return None
-        for channel in page["channels"]:
-            if channel["name"] == wanted:
-                return dict(channel)
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            break
+    wanted = name.removeprefix("#").lower()
+    try:
+        async for page in pages(Calls(client), "conversations.list", client.conversations_list, Walk()):
+            for channel in page["channels"]:
+                if channel["name"] == wanted:
+                    return dict(channel)
+    except CallFailed:  # as after twenty pages, which is what Slack lets anybody read in a minute
+        return None
     return None
 
 

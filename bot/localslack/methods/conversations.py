@@ -8,7 +8,7 @@ from bot.localslack.conversation import Conversation, Message
 from bot.localslack.errors import SlackRefusal
 from bot.localslack.messages import as_json
 from bot.localslack.method import Call, Method, scope_noun
-from bot.localslack.methods.paging import from_cursor, page, to_cursor
+from bot.localslack.methods.paging import MOST, from_cursor, is_filled, next_page, page, to_cursor
 from bot.localslack.workspace import Json
 
 _NOUNS = ("channels", "groups", "im", "mpim")
@@ -16,6 +16,10 @@ _READ = tuple(f"{noun}:read" for noun in _NOUNS)
 _HISTORY = tuple(f"{noun}:history" for noun in _NOUNS)
 _TYPES = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 _DM_PEOPLE = 8
+_LATER = 9_999_999_999
+"""Later than every message."""
+SLOW_MOST = 15
+"""Messages of a page for an app that a vendor hosts."""
 
 
 def shown(call: Call, conversation: Conversation) -> Json:
@@ -66,7 +70,7 @@ def listed(call: Call, *, member: str | None = None) -> Json:
         and (member is None or member in conversation.members)
         and not (without_archived and conversation.is_archived)
     ]
-    items, more = page(call.args, found)
+    items, more = page(call, found)
     return {"channels": [shown(call, conversation) for conversation in items], **more}
 
 
@@ -84,7 +88,7 @@ def _info(call: Call) -> Json:
 
 def _members(call: Call) -> Json:
     conversation = call.conversation("read")
-    items, more = page(call.args, conversation.members)
+    items, more = page(call, conversation.members)
     return {"members": items, **more}
 
 
@@ -142,7 +146,13 @@ def _history(call: Call) -> Json:
     conversation = call.conversation("history")
     if call.state.bot_user_id not in conversation.members:
         raise SlackRefusal("not_in_channel")
-    limit = call.args.number("limit", 100, 999)
+    limit = call.args.number("limit", 100, MOST)
+    if call.state.slow_history:
+        limit = min(limit, SLOW_MOST)
+    cursor = call.args.text("cursor")
+    if call.state.sparse_pages and not is_filled(cursor):
+        before = from_cursor(cursor, "next_ts") if cursor else str(_LATER)
+        return {"messages": [], "has_more": True, "pin_count": 0, **next_page(to_cursor("filled", before))}
     found = list(islice(_between(call, conversation), limit + 1))
     has_more = len(found) > limit
     items = found[:limit]
@@ -152,7 +162,7 @@ def _history(call: Call) -> Json:
         "messages": [as_json(m, seed.bot, seed.team_id, metadata=metadata) for m in items],
         "has_more": has_more,
         "pin_count": 0,
-        "response_metadata": {"next_cursor": to_cursor("next_ts", items[-1].ts) if has_more else ""},
+        **next_page(to_cursor("next_ts", items[-1].ts) if has_more else ""),
     }
 
 
@@ -161,7 +171,8 @@ def _between(call: Call, conversation: Conversation) -> Iterator[Message]:
     oldest = _time(call, "oldest", "invalid_ts_oldest") or 0.0
     latest = _time(call, "latest", "invalid_ts_latest") or math.inf
     cursor = call.args.text("cursor")
-    before = float(from_cursor(cursor, "next_ts")) if cursor else math.inf
+    kind = "filled" if is_filled(cursor) else "next_ts"
+    before = float(from_cursor(cursor, kind)) if cursor else math.inf
     inclusive = call.args.flag("inclusive")
     for message in conversation.newest_first():
         ts = float(message.ts)

@@ -1,30 +1,50 @@
-"""Cursors, as Slack's lists have them."""
+"""Cursors, as Slack's lists have them: a page may hold less than was asked for, or nothing, and go on."""
 
 import base64
 from collections.abc import Sequence
 from typing import TypeVar
 
-from bot.localslack.args import Args
 from bot.localslack.errors import SlackRefusal
+from bot.localslack.method import Call
 from bot.localslack.workspace import Json
 
 Item = TypeVar("Item")
 
+MOST = 999
+"""Slack wants limits "under 1000"."""
+SPARSE = 3
+"""Items of a page where pages are sparse."""
+
 
 def page(
-    args: Args, items: Sequence[Item], *, default: int = 100, most: int = 1000
+    call: Call, items: Sequence[Item], *, default: int = 100, most: int = MOST
 ) -> tuple[list[Item], Json]:
     """One page of `items`, and the ``response_metadata`` that leads to the next.
 
     Raises:
         SlackRefusal: ``invalid_cursor`` or ``invalid_limit``.
     """
-    start = from_cursor(args.text("cursor"), "offset") if args.text("cursor") else "0"
-    limit = args.number("limit", default, most)
-    first = int(start)
+    given, limit = call.args.text("cursor"), call.args.number("limit", default, most + 1)
+    if limit > most:
+        raise SlackRefusal("invalid_limit")
+    first = int(from_cursor(given, "filled" if is_filled(given) else "offset")) if given else 0
+    if call.state.sparse_pages:
+        if not is_filled(given):
+            return [], next_page(to_cursor("filled", str(first)) if first < len(items) else "")
+        limit = min(limit, SPARSE)
     after = first + limit
-    cursor = to_cursor("offset", str(after)) if after < len(items) else ""
-    return list(items[first:after]), {"response_metadata": {"next_cursor": cursor}}
+    more = after < len(items) or call.state.sparse_pages
+    return list(items[first:after]), next_page(to_cursor("offset", str(after)) if more else "")
+
+
+def next_page(cursor: str) -> Json:
+    """The part of an answer that leads to the next page."""
+    return {"response_metadata": {"next_cursor": cursor}}
+
+
+def is_filled(cursor: str) -> bool:
+    """Whether a page that has something follows, where every other one is empty."""
+    return cursor.startswith(to_cursor("filled", "")[:8])
 
 
 def to_cursor(kind: str, value: str) -> str:

@@ -53,7 +53,7 @@ def _info(call: Call) -> Json:
 
 def _list(call: Call) -> Json:
     members = [user for user in call.state.users.values() if not user.is_stranger]
-    items, more = page(call.args, members)
+    items, more = page(call, members)
     return {"members": [shown(call, user) for user in items], "cache_ts": int(call.state.clock()), **more}
 
 

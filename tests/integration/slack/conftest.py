@@ -16,13 +16,14 @@ from bot.domain.action import Action
 from bot.domain.policy import Policy
 from bot.domain.record import Message, Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
-from bot.membrane import Membrane
+from bot.membrane import Directory, Membrane
 from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.listeners import build_app
 from bot.slack.pace import Rates
+from bot.slack.people import SlackPeople
 from bot.store import messages
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, FakeDirectory, policy
@@ -132,7 +133,7 @@ def make_courier(
     membrane: Membrane,
     web: AsyncWebClient,
     identity: Identity,
-    people: FakeDirectory,
+    people: Directory,
     clock: Callable[[], float],
     **changes: Any,
 ) -> Courier:
@@ -172,6 +173,21 @@ async def room(tmp_path: Path, slack: LocalSlack, clock: Clock) -> AsyncIterator
     courier = make_courier(membrane, web, identity, people, clock)
     yield Room(membrane, db, people, clock, in_force, slack, web, identity, courier)
     await db.close()
+
+
+def asks_slack(room: Room, in_force: Policy) -> None:
+    """Let the room's membrane ask Slack who people are, by a policy, in place of what a fake says."""
+    room.in_force[:] = [in_force]
+
+    async def known() -> Identity:
+        return room.identity
+
+    calls = Calls(room.web, room.clock)
+    people = SlackPeople(calls, lambda: room.in_force[-1], known, room.clock)
+    room.membrane = Membrane(room.db, lambda: room.in_force[-1], people, secret=SECRET, clock=room.clock)
+    admins = room.membrane.admins
+    people.tell = lambda words, about: admins.tell(words, about=about)
+    room.courier = make_courier(room.membrane, room.web, room.identity, room.membrane.people, room.clock)
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -1,0 +1,62 @@
+"""Who may decide, as Slack says: clicks that are signed, people who are asked of the workspace."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.people import UserGroup
+from bot.domain.review import ActionState
+from bot.localslack import Person
+from tests.fakes import CLEO
+from tests.integration.slack.conftest import Room, asks_slack
+from tests.integration.slack.test_listeners import CARD, now, shown, whisper
+from tests.integration.slack.test_people import with_people
+
+
+@pytest.fixture
+async def room(room: Room) -> Room:
+    """The room, with `leads` as a user group of the workspace."""
+    room.slack.state.change_usergroup("S0FIN", members=(CLEO,))
+    asks_slack(room, with_people(leads=UserGroup("S0FIN")))
+    return room
+
+
+async def test_who_clicks_on_a_free_plan_reads_that_user_groups_need_a_paid_one(
+    live: Room, cleo: Person
+) -> None:
+    live.slack.state.paid = False
+    standing = await live.propose()
+    assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
+    words = await whisper(cleo)
+    assert "user groups need a paid plan of Slack, and this workspace has none" in words
+    assert "minute" not in words
+    assert (await now(live, standing)).action.state is ActionState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [("missing_scope", "lacks the scope usergroups:read"), ("no_such_subteam", "no active user group S0FIN")],
+)
+async def test_who_clicks_reads_whatever_waiting_does_not_help(
+    live: Room, cleo: Person, error: str, says: str
+) -> None:
+    live.slack.faults.arm(method="usergroups.users.list", kind="error", error=error, times=99)
+    await live.propose()
+    assert (await cleo.click(CARD, await shown(cleo), "reject")).acked
+    assert says in await whisper(cleo)
+
+
+async def test_what_passes_by_itself_is_to_be_tried_again(live: Room, cleo: Person) -> None:
+    live.slack.faults.arm(method="usergroups.users.list", kind="http", status=503, times=99)
+    await live.propose()
+    assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
+    assert "Try again in a minute" in await whisper(cleo)
+
+
+async def test_a_group_that_the_policy_lost_is_told_to_who_clicks(live: Room, cleo: Person) -> None:
+    await live.propose()
+    card = await shown(cleo)
+    live.in_force.append(with_people(captains=UserGroup("S0FIN")))
+    live.in_force[-1].people.pop("leads")  # type: ignore[attr-defined]  # a policy's people are read only
+    assert (await cleo.click(CARD, card, "approve")).acked
+    assert "membrane reviews point leads GROUP" in await whisper(cleo)
