@@ -37,12 +37,10 @@ from bot.reloads import Reloads
 from bot.secret import keyring_of, note, written
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
-from bot.stopping import EXIT_S, end_after, on_signal
+from bot.stopping import end_after, on_signal
 from bot.store.database import Database, open_database
 from bot.store.digests import policy_allowed, policy_in_force
 
-GRACE_S = 10.0
-"""How long a stop waits for what is in hand; what is cut off goes on at the next start."""
 KEEP_EVERY_S = 60.0
 """How often what passed long ago is looked for; it leaves in full segments, or when it is a day late."""
 KEEP_CUT_OFF_S = 120.0
@@ -119,7 +117,7 @@ class Bot:
             clock=self._clock,
         )
         await host.start()
-        self._stack.push_async_callback(host.stop, GRACE_S)
+        self._stack.push_async_callback(host.stop, settings.grace_s)
         await self._stack.enter_async_context(LoopWatch(host.where))
         await host.tell_refused()
         self._jobs = jobs = self._make_jobs()
@@ -128,7 +126,7 @@ class Bot:
         )
         await jobs.run_all()
         jobs.start()
-        self._stack.push_async_callback(jobs.stop)
+        self._stack.push_async_callback(jobs.stop, self._settings.grace_s)
         await self._stack.enter_async_context(self._background("host", host.run()))
         await self._stack.enter_async_context(self._background("slack", slack.run(membrane)))
         parts = {
@@ -189,7 +187,7 @@ class Bot:
         sweeps = {"retention": (kept.sweep, KEEP_EVERY_S)}
         jobs = Jobs(sweeps, cut_off_s=KEEP_CUT_OFF_S, clock=self._clock)
         jobs.start()
-        self._stack.push_async_callback(jobs.stop)
+        self._stack.push_async_callback(jobs.stop, self._settings.grace_s)
 
     def _make_jobs(self) -> Jobs:
         membrane, every_s = self.membrane, self._settings.sweep_s
@@ -253,7 +251,7 @@ class Bot:
         if most < chosen.connections:
             log.warning("fewer connections than set, for want of descriptors", most=most, limit=descriptors())
         connections = Connections(most, chosen.connections_per_peer, Peers(chosen.trusted_proxies))
-        server = Server(api, connections, grace_s=int(GRACE_S))
+        server = Server(api, connections, grace_s=max(1, int(chosen.grace_s)))
         async with self._background("api", server.serve(sockets=[door])) as serving:
             await server.up.wait()
             host, port = door.getsockname()[:2]
@@ -261,7 +259,7 @@ class Bot:
             yield
             closing.set()
             server.should_exit = True
-            await asyncio.wait([serving], timeout=GRACE_S)
+            await asyncio.wait([serving], timeout=chosen.grace_s)
 
     def stop(self) -> None:
         """Ask the bot to stop."""
@@ -281,7 +279,7 @@ async def serve(settings: Settings) -> None:
         # What stands by now stays. A full collection over it takes a tenth of a second, and answers no click.
         gc.collect()
         gc.freeze()
-        with on_signal(lambda: loop.call_soon_threadsafe(bot.stop)):
+        with on_signal(lambda: loop.call_soon_threadsafe(bot.stop), within_s=settings.stop_s):
             await bot.stopped()
             log.info("stopping; what waits goes on at the next start")
             await bot.close()
@@ -294,4 +292,4 @@ def run(settings: Settings) -> None:
     """
     with printed_to_log(hosted, printable), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(serve(settings))
-    end_after(EXIT_S, 0, "threads of hosted code do not end, and are left behind")
+    end_after(settings.exit_s, 0, "threads of hosted code do not end, and are left behind")

@@ -16,16 +16,11 @@ from types import FrameType
 
 import structlog
 
-STOP_S = 25.0
-"""How long a stop may take in all. Kubernetes kills after 30 s."""
-EXIT_S = 3.0
-"""How long the interpreter may wait for threads that others started, once the bot itself has stopped."""
-
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def on_signal(stop: Callable[[], object], *, within_s: float = STOP_S) -> Iterator[None]:
+def on_signal(stop: Callable[[], object], *, within_s: float) -> Iterator[None]:
     """Call `stop` at SIGTERM or SIGINT; a process that has not ended `within_s` seconds later is ended.
 
     `stop` is called from a signal handler. The handler is Python's own: asyncio's would wait until the loop

@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     slack_api_url: Annotated[str, AfterValidator(slack_url)] = Field(
         "https://slack.com/api/", description="where Slack's Web API is; a local workspace has its own"
     )
+    slack_pace: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="how fast messages go to Slack: 1 is the pace that Slack documents, 0.5 leaves half "
+        "of it to another program of the same app; more than 1 is for a workspace on this machine",
+    )
     delivery: Annotated[Delivery, BeforeValidator(lower)] = Field(
         Delivery.SOCKET,
         description="how clicks arrive: socket (no public address needed) or http (POST /slack/events)",
@@ -163,6 +170,13 @@ class Settings(BaseSettings):
     sweep_s: float = Field(
         1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
     )
+    stop_s: float = Field(
+        25.0,
+        ge=1,
+        le=3600,
+        description="seconds that a stop may take in all, fewer than the supervisor waits before it kills "
+        "(Kubernetes 30); what is cut off goes on at the next start",
+    )
     heartbeat_url: str | None = Field(
         None,
         pattern=r"^https?://",
@@ -206,6 +220,16 @@ class Settings(BaseSettings):
         """For how long passed actions stay in the database, in seconds."""
         days = {Tier.TRANSPARENT: self.retain_tier_0_days, Tier.ASYNC_REVIEW: self.retain_tier_1_days}
         return {tier: kept * 86400 for tier, kept in days.items()}
+
+    @property
+    def grace_s(self) -> float:
+        """For how long a stop waits for what is in hand, before it is cut off, in seconds."""
+        return self.stop_s * 0.4
+
+    @property
+    def exit_s(self) -> float:
+        """For how long the process waits for threads of hosted code, once the bot has stopped, in seconds."""
+        return self.stop_s * 0.12
 
     @property
     def secret_file(self) -> Path:

@@ -22,6 +22,7 @@ from bot.slack.failures import CallFailed
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.lateness import Lateness
 from bot.slack.listeners import build_app
+from bot.slack.pace import USUAL
 from bot.slack.people import SlackPeople
 from bot.slack.signed import HttpDelivery
 
@@ -81,6 +82,7 @@ class Slack:
             admins=admins,
             bells=membrane.bells,
             clock=self._clock,
+            rates=USUAL.times(self._settings.slack_pace),
         )
         self._delivery = delivery = self._way_in(app, signing_secret)
         # Cards go out meanwhile, however long it takes to learn whether clicks will come in.

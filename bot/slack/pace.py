@@ -6,7 +6,7 @@ a minute: https://docs.slack.dev/apis/web-api/rate-limits
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.escalation import Instant
 from bot.slack.calls import POST, UPDATE
@@ -24,6 +24,15 @@ class Rates:
     update_s: float = 1.25
     update_burst: int = 20
     kept_updates: int = 8
+
+    def times(self, pace: float) -> Rates:
+        """Return rates that are so many times as fast."""
+        return replace(
+            self,
+            channel_s=self.channel_s / pace,
+            workspace_s=self.workspace_s / pace,
+            update_s=self.update_s / pace,
+        )
 
 
 USUAL = Rates()

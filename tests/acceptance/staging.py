@@ -35,6 +35,8 @@ UP_S = 60.0
 """A start takes seconds, most of them for importing; on a busy machine it takes long."""
 WHOLE_S = 120.0
 """Of one test, with whatever it waits for."""
+PACE = "50"
+"""The workspace is on this machine, and its cards wait for no others."""
 SOCKETS = 2
 """Connections that the bot keeps."""
 APART = ("tokens", "meta", "journal")
@@ -80,6 +82,7 @@ class Stage:
             "MEMBRANE_PORT": "0",
             "MEMBRANE_GRAPHS": GRAPHS,
             "MEMBRANE_SWEEP_S": "0.1",
+            "MEMBRANE_SLACK_PACE": PACE,
             "MEMBRANE_LOG_FORMAT": "json",
             ledger.VARIABLE: str(self.folder / "ledger.jsonl"),
             **self.settings,

@@ -21,17 +21,21 @@ MISBEHAVING = ",".join(
     f"{name}={hanging.__file__}:{name}" for name in ("hang", "elsewhere", "hold", "chatter", "asks")
 )
 
+STOP_S = "5"
+"""What hangs is cut off by the same rule as after 25 seconds."""
+
 
 @pytest.fixture(autouse=True)
 def misbehaving(stage: Stage) -> None:
     stage.settings["MEMBRANE_GRAPHS"] = f"{GRAPHS},{MISBEHAVING}"
+    stage.settings["MEMBRANE_STOP_S"] = STOP_S
 
 
-async def said(process: Process, words: str) -> dict[str, object]:
-    """Wait for a log event with these words, and return it."""
+async def said(process: Process, words: str, **more: str) -> dict[str, object]:
+    """Wait for a log event with these words and more, and return it."""
 
     async def look() -> dict[str, object] | None:
-        found = process.logged(words)
+        found = [line for line in process.logged(words) if more.items() <= line.items()]
         return found[0] if found else None
 
     return await eventually(look, what=words)
@@ -57,8 +61,7 @@ async def test_what_holds_the_loop_is_named(stage: Stage) -> None:
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         thread = await agent.start("hold", {"text": "3"})
-        held = await said(process, "something holds the event loop")
-        assert held["tool"] == "sleepy"
+        held = await said(process, "something holds the event loop", tool="sleepy")
         assert held["thread"] == thread["id"]
         assert str(held["at"]).startswith(f"sleepy ({hanging.__file__}:")
         await said(process, "the event loop goes on")

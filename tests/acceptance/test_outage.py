@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from bot.app import Bot
@@ -15,9 +13,6 @@ from tests.acceptance.company import ADA, APPROVALS, CLEO, DIGEST
 from tests.acceptance.staging import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-AT_ONCE_S = 10.0
-"""What waits for nobody is done in less, on a busy machine too; the windows are ten minutes long."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +31,8 @@ async def test_invariant_10_tiers_0_and_1_pass_at_once_while_slack_is_down_and_t
     token = await stage.token()
     await slack.stop()
     async with stage.bot(alone=True) as bot, Agent(bot.api_url, token) as agent:
-        for n in range(20):
-            assert (await agent.propose("data.delete", {"n": n}))["state"] == "waiting"
+        queue = [await agent.propose("data.delete", {"n": n}) for n in range(20)]
         await agent.ask("POST", "/v1/actions", json={"kind": "data.delete", "args": {"n": 20}}, expect=429)
-        began = time.monotonic()
         for kind, args in (("db.read", {}), ("report.generate", {"name": "churn", "cost": 5})):
             passed = await agent.propose(kind, args)
             assert passed["state"] == "passed"
@@ -47,7 +40,7 @@ async def test_invariant_10_tiers_0_and_1_pass_at_once_while_slack_is_down_and_t
             assert (await agent.report(passed))["receipt"] == "executed"
             thread = await agent.start("ledger", {"kind": kind, "args": args})
             await agent.thread(thread, "finished")
-        assert time.monotonic() - began < AT_ONCE_S
+        assert {(await agent.standing(asked))["state"] for asked in queue} == {"waiting"}
         assert len(stage.effects()) == 2
         assert "Slack" in (await agent.problems())["slack"]
 

@@ -23,6 +23,8 @@ Json = dict[str, Any]
 GRAPHS = ",".join(
     f"{name}={graphs.__file__}:{name}" for name in ("one", "order", "batched", "per_call", "wrapped")
 )
+PACE = 50.0
+"""The workspace is on this machine, and its cards wait for no others."""
 CARD = "4242424242424242"
 """What the policy redacts."""
 
@@ -57,6 +59,7 @@ class Place:
             "port": 0,
             "graphs": GRAPHS,
             "sweep_s": 0.1,
+            "slack_pace": PACE,
         }
         return Settings.model_validate(given)
 

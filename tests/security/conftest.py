@@ -127,6 +127,7 @@ class Scene:
             "graphs": f"till={graphs.__file__}:till,clerk={graphs.__file__}:clerk,"
             f"curious={graphs.__file__}:curious",
             "sweep_s": 0.1,
+            "slack_pace": 50.0,
         }
         async with Bot(Settings.model_validate(given)) as self.bot:
             self.slack.deliver_to(self.slack_url)

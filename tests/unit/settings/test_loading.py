@@ -100,6 +100,8 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ("MEMBRANE_PORT", "tcp://10.0.0.1:8484", "enableServiceLinks: false"),
         ("MEMBRANE_RATE", "nan", "greater than or equal to 0"),
         ("MEMBRANE_SWEEP_S", "0", "greater than 0"),
+        ("MEMBRANE_SLACK_PACE", "0", "greater than 0"),
+        ("MEMBRANE_STOP_S", "0.5", "greater than or equal to 1"),
         ("MEMBRANE_RETAIN_DAYS", "-1", "greater than or equal to 0"),
         ("MEMBRANE_GRAPHS", "agent.py", "neither name=path/file.py:graph nor a langgraph.json"),
         ("MEMBRANE_GRAPHS", "a=x.py:g,a=y.py:g", "names the graph 'a' twice"),

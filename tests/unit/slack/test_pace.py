@@ -59,3 +59,9 @@ def test_a_year_of_channels_is_forgotten() -> None:
     for number in range(5000):
         pace.take(POST, f"D{number}", 100.0 + number)
     assert len(pace._next_in) <= 1001
+
+
+def test_a_pace_of_a_half_leaves_half_of_slacks_to_another_program() -> None:
+    halved = RATES.times(0.5)
+    assert (halved.channel_s, halved.workspace_s, halved.update_s) == (2.0, 0.2, 2.0)
+    assert (halved.update_burst, halved.kept_updates) == (RATES.update_burst, RATES.kept_updates)
