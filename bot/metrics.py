@@ -77,6 +77,9 @@ class Metrics:
         ProcessCollector(registry=registry)
         registry.register(self)
         self._open = Gauge("membrane_open_reviews", "Reviews pending", registry=registry)
+        self._queued = Gauge(
+            "membrane_queued_actions", "Actions waiting for a place at their agent's cap", registry=registry
+        )
         self._lag = Gauge(
             "membrane_courier_lag_seconds", "Age of the oldest message that Slack lacks", registry=registry
         )
@@ -108,6 +111,7 @@ class Metrics:
         async with self._lock:
             await self._count()
             self._open.set(await self._membrane.open_reviews())
+            self._queued.set(await self._membrane.queued_actions())
             self._lag.set(await self._membrane.outbox.behind_s())
             for sweep, at in self._sweeps().items():
                 self._swept.labels(sweep).set(at)

@@ -4,6 +4,7 @@
 |---|---|---|
 | passed | claim; stop once it passed too long ago, as only a new proposal helps | no; yes then |
 | frozen | wait: it passes at the thaw | no |
+| queued | wait: people are asked once its agent is below its cap of open reviews | no |
 | waiting | wait: people are asked | no |
 | halted | wait: nobody decided in time, and it can still be answered | no |
 | approved | claim, also after the approval has lapsed: the claim has it asked again | no |

@@ -32,6 +32,8 @@ class ActionState(StrEnum):
     """Tier 0 or 1: it may start."""
     FROZEN = "frozen"
     """It would pass, but an operator has frozen it: it passes at the thaw."""
+    QUEUED = "queued"
+    """People have to be asked, and its agent is at its cap: its review opens when another one has closed."""
     WAITING = "waiting"
     """A review is pending."""
     HALTED = "halted"
@@ -48,6 +50,10 @@ class ActionState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """Claimed and never reported: whether it happened is not known."""
+
+
+ASKED = frozenset({ActionState.QUEUED, ActionState.WAITING, ActionState.HALTED})
+"""States of an action that people are to answer about."""
 
 
 class Receipt(StrEnum):

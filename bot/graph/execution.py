@@ -16,7 +16,7 @@ from langgraph.errors import GraphBubbleUp
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, Claim, Standing
 from bot.domain.redaction import scrub
-from bot.domain.review import ActionState, Receipt
+from bot.domain.review import ASKED, ActionState, Receipt
 from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
 from bot.graph.answer import verdict
 from bot.graph.permits import Permit
@@ -166,7 +166,7 @@ async def _report(seat: Seat, record: ActionRecord, ran: Ran, args: Mapping[str,
 async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:
     standing = await seat.reach(seat.membrane.standing(action_id))
     state = standing.action.state
-    asked_again = state in {ActionState.WAITING, ActionState.HALTED}
+    asked_again = state in ASKED
     if asked_again or refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED, Refusal.FROZEN}:
         return Ending(None, str(refused))
     if refused.reason is Refusal.ALREADY_CLAIMED:

@@ -204,14 +204,16 @@ class Host:
             self._withdrawing.pop(request.id, None)
 
     async def sweep(self, *, look: bool = True) -> int:
-        """Start what is due, without waiting for it. Returns how many threads were set going.
+        """Start what is due, without waiting for it. Returns how much was set going: threads, and reviews of
+        actions that waited for a place.
 
         `look` asks whether somebody else wrote to the saved state, in line with what the threads save.
         """
         async with asyncio.timeout(SWEEP_LIMIT_S), self._sweeping:
             if look and await self._saver.changed_elsewhere():
                 await self.recover()
-            begun = await self._take_due() + self._look_at_owed()
+            begun = await self._membrane.open_queued()
+            begun += await self._take_due() + self._look_at_owed()
             if look:
                 begun += await self._again()
             await self._retention.sweep()

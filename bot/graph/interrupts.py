@@ -25,14 +25,12 @@ from bot.graph.arguments import Unfit
 from bot.graph.loading import AnyGraph
 from bot.graph.payload import GATE, action_of
 from bot.graph.toolbox import SAME_ID, KindOfTool, Toolbox
-from bot.membrane import Call, Parked
+from bot.membrane import UNFIT, Call, Parked
 
 HITL_BATCH = "hitl_batch"
 HITL_CALL = "hitl_call"
 GATE_SHAPE = "gate"
 
-UNFIT = "membrane_unfit"
-"""Where the payload that is kept of an interrupt says which calls were left out, and why."""
 NO_TOOLS = Toolbox()
 
 

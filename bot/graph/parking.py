@@ -11,7 +11,7 @@ from langgraph.types import Interrupt, StateSnapshot
 
 from bot.domain.record import ActionRecord, Cause, InterruptRecord, Stall, ThreadRecord
 from bot.domain.review import ActionState
-from bot.errors import BadAction, GraphRefused, TooMany
+from bot.errors import BadAction, GraphRefused
 from bot.graph.execution import plain
 from bot.graph.interrupts import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
@@ -27,8 +27,6 @@ PASSING = {408, 409, 425, 429}
 """HTTP statuses that pass, beside all from 500 on."""
 PASSING_NAMES = {"TransportError", "APIConnectionError", "ServiceUnavailableError"}
 """Errors of clients whose libraries the bot does not know."""
-TURN_S = 5.0
-"""How often a thread whose agent is at its cap of open reviews asks whether it is its turn."""
 RETRY_S = 5.0
 """How long a thread that could not go on just now is left alone."""
 STALLED_S = 60.0
@@ -60,8 +58,7 @@ class Parking:
         """Write where a thread stands after a run, or after a look at it.
 
         `taken` are the interrupts whose answers it has just taken. Interrupts without a review get one;
-        those that the thread no longer waits at are closed. Raises Later where the agent is at its cap of
-        open reviews, so the thread waits its turn, and where the graph changed under it.
+        those that the thread no longer waits at are closed. Raises Later where the graph changed under it.
         """
         same_graph = thread.graph_version == hosted.version
         plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
@@ -124,11 +121,7 @@ class Parking:
                 continue
             kind_of_tool, calls = self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
             parked = read(interrupt, thread, kind_of_tool, calls, hosted.toolbox)
-            try:
-                await self._membrane.park(thread.id, parked)
-            except TooMany as full:
-                await self._membrane.thread_state(thread.id, "parked", f"waits its turn: {full}")
-                raise Later(str(full), TURN_S) from full
+            await self._membrane.park(thread.id, parked)
         return questions
 
     async def _let_go(

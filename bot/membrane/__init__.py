@@ -10,7 +10,7 @@ from bot.membrane.executing import Executing
 from bot.membrane.facade import Membrane
 from bot.membrane.freezing import Freezes
 from bot.membrane.hosting import Hosting, Owed
-from bot.membrane.interrupts import OPEN, Asked, Call, Interrupts, Parked
+from bot.membrane.interrupts import OPEN, UNFIT, Asked, Call, Interrupts, Parked
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.pointing import Pointers, stranded
@@ -26,6 +26,7 @@ __all__ = [
     "BY_ITSELF",
     "OPEN",
     "RETRY_AFTER_S",
+    "UNFIT",
     "Admins",
     "Asked",
     "Bells",

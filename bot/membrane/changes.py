@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from bot.domain import review as transitions
 from bot.domain.escalation import page_at
 from bot.domain.expiry import expiry_reason, unanswered
 from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
-from bot.domain.review import ActionState, Review, ReviewState, Vote
+from bot.domain.review import ASKED, ActionState, Review, ReviewState, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
@@ -20,6 +20,7 @@ from bot.store import actions, messages, restores, reviews, stalls, threads
 from bot.store.database import Transaction
 
 WITHDRAWABLE = {
+    ActionState.QUEUED,
     ActionState.WAITING,
     ActionState.HALTED,
     ActionState.APPROVED,
@@ -152,13 +153,14 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
     record = threads.interrupt(tx.connection, interrupt_id)
     if record is None or record.state != "waiting":
         return
+    calls = actions.of_interrupt(tx.connection, interrupt_id)
     if record.shape == GATE:
         asked = reviews.of_interrupt(tx.connection, interrupt_id)
         still_open = any(review.pending for review in asked)
+        still_open = still_open or any(call.state is ActionState.QUEUED for call in calls)
     else:
-        calls = actions.of_interrupt(tx.connection, interrupt_id)
-        still_open = any(call.state in {ActionState.WAITING, ActionState.HALTED} for call in calls)
-    if not still_open and not _held(tx, interrupt_id):
+        still_open = any(call.state in ASKED for call in calls)
+    if not still_open and not _held(tx, calls):
         threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
 
 
@@ -166,9 +168,8 @@ class UncheckedVoters(Exception):
     """A quorum would fill with approvals whose voters were not checked again; check them, and retry."""
 
 
-def _held(tx: Transaction, interrupt_id: str) -> bool:
+def _held(tx: Transaction, calls: Iterable[ActionRecord]) -> bool:
     """Whether an answer waits until a person has said if a call ran since the backup that was restored."""
-    calls = actions.of_interrupt(tx.connection, interrupt_id)
     return any(
         call.state in restores.UNSETTLED and restores.since(tx.connection, call.id) is not None
         for call in calls

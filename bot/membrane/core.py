@@ -29,6 +29,7 @@ from bot.store.rulings import Briefs
 STARTABLE = {
     ActionState.PASSED,
     ActionState.FROZEN,
+    ActionState.QUEUED,
     ActionState.WAITING,
     ActionState.HALTED,
     ActionState.APPROVED,

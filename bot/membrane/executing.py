@@ -16,10 +16,10 @@ from bot.domain.reruling import says_more
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
-from bot.membrane.changes import GATE, WITHDRAWABLE, open_review, redraw, withdraw_action
+from bot.membrane.capping import ask, check_cap
+from bot.membrane.changes import GATE, WITHDRAWABLE, redraw, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.freezing import check_not_frozen
-from bot.membrane.recording import check_cap
 from bot.membrane.reruling import let_under, ruled_now, tightened
 from bot.membrane.resolving import note_restored
 from bot.membrane.scrubbing import Scrubbing
@@ -157,7 +157,7 @@ class Executing:
             actions.rerule(tx.connection, action.id, more.ruling)  # passes still, and is in the digest
             return None
         if manner.agent is not None:
-            check_cap(tx, action.agent, self._core.policy().limits.open_per_agent, now)
+            check_cap(self._core, tx, action.agent, now)
         body = {"tier": int(more.ruling.tier), "policy": more.ruling.policy_version, "why": more.why}
         self._ask_again(tx, action, more.ruling, "action.tightened", body)
         why = f"the policy was tightened since it let this through, so people are asked: {more.why}"
@@ -173,7 +173,8 @@ class Executing:
         actions.move(tx.connection, action, ActionState.WAITING, at=None)
         if ruling.policy_version != action.ruling.policy_version:
             actions.rerule(tx.connection, action.id, ruling)
-        open_review(self._core, tx, the_action(tx.connection, action.id), ruling, now, interrupt_id=held)
+        asked, hosted = the_action(tx.connection, action.id), action.thread_id is not None
+        ask(self._core, tx, asked, ruling, now, interrupt_id=held, queues=hosted)
         if held is not None:
             threads.move_interrupt(tx.connection, held, "answered", "waiting", now)
         redraw(tx, action.id, now)

@@ -23,6 +23,7 @@ from bot.membrane.judging import Judging
 from bot.membrane.outbox import Outbox
 from bot.membrane.pointing import PointedPeople, Pointing
 from bot.membrane.proposals import Proposals
+from bot.membrane.queueing import Queueing
 from bot.membrane.resealing import Resealing
 from bot.membrane.resolving import Resolving
 from bot.membrane.restoring import Restoring
@@ -32,7 +33,7 @@ from bot.membrane.sweeping import Sweeping
 from bot.membrane.timekeeping import Timekeeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault
-from bot.store import digests, messages, reviews, threads
+from bot.store import actions, digests, messages, reviews, threads
 from bot.store.database import Database, Transaction
 
 
@@ -144,6 +145,7 @@ class Membrane:
         self.delivered = interrupts.delivered
         self.vanished = interrupts.vanished
         self.ended = interrupts.ended
+        self.open_queued = Queueing(core).open_queued
 
     def vault(self, purpose: str) -> Vault:
         """Return what seals values of one purpose, under a key of its own."""
@@ -177,6 +179,10 @@ class Membrane:
     async def open_reviews(self) -> int:
         """Return how many reviews are pending."""
         return await self._core.db.read(reviews.open_count)
+
+    async def queued_actions(self) -> int:
+        """Return how many actions wait for a place among the open reviews of their agent."""
+        return await self._core.db.read(actions.queued_count)
 
     async def take_over(self) -> None:
         """Take what an earlier process was sending and running: nobody else has this database open.

@@ -6,6 +6,7 @@ but the host reads it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,8 @@ from sqlalchemy import Connection
 
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, InterruptRecord, Standing
-from bot.domain.review import Review
+from bot.domain.review import ActionState, Review
+from bot.domain.ruling import Ruling
 from bot.membrane.changes import (
     GATE,
     WITHDRAWABLE,
@@ -30,6 +32,14 @@ from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, restores, reviews, threads
 from bot.store.database import Transaction
 
+UNFIT = "membrane_unfit"
+"""Where the payload that is kept of an interrupt says which calls were left out, and why."""
+TOO_MANY_AT_ONCE = (
+    "this was not put before a person: the calls of one message are answered together, and this message "
+    "makes {asked} that people have to approve, where the policy lets {most} of {agent} wait at once; call "
+    "it again in a later message"
+)
+"""What a model is told of a call beyond what may wait at once, when its batch is answered."""
 OPEN = {"waiting", "answered"}
 """States of an interrupt whose thread should be parked at it."""
 
@@ -79,9 +89,12 @@ class Interrupts:
     async def park(self, thread_id: str, parked: Parked) -> tuple[Standing, ...]:
         """Record an interrupt that a thread is parked at, and open the reviews that its calls need.
 
+        Where the agent is at its cap of open reviews, calls are queued: their reviews open as others close.
+        The calls of a batch are answered together, so no more of them are put before people than may wait at
+        once; the others are answered with why not when the batch is.
+
         Parking the same interrupt again changes nothing. Where nothing waits for a person the interrupt is
-        answered at once. Raises NotFound, or TooMany where the agent has too many reviews open: nothing is
-        recorded then, and the thread waits its turn.
+        answered at once. Raises NotFound.
         """
         core = self._core
 
@@ -99,23 +112,27 @@ class Interrupts:
         core = self._core
         now = core.clock()
         set_thread(tx, thread_id, "parked", now)
-        payload = core.vault.seal_json(parked.payload, parked.interrupt_id)
+        ruled = [(call, core.policy().rule(call.action)) for call in parked.calls]
+        left_out = _beyond(ruled, core.policy().limits.open_per_agent) if parked.shape != GATE else {}
+        kept = {**parked.payload, UNFIT: {**parked.payload.get(UNFIT, {}), **left_out}}
+        payload = core.vault.seal_json(kept if left_out else parked.payload, parked.interrupt_id)
         made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, payload, "waiting", now)
         threads.insert_interrupt(tx.connection, made)
         body = {"thread": thread_id, "interrupt": made.id, "shape": made.shape}
+        if left_out:
+            body["over_cap"] = str(len(left_out))
         tx.journal(now, "thread.parked", body, action_id=parked.action_id)
         if parked.action_id is not None:
             self._park_again(tx, the_action(tx.connection, parked.action_id), parked.interrupt_id, now)
-        # A batch larger than the cap goes through whole once its agent has nothing else open.
-        capped = any(reviews.open_count(tx.connection, call.action.agent) for call in parked.calls)
-        for call in parked.calls:
-            ruling = core.policy().rule(call.action)
+        for call, ruling in ruled:
+            if str(call.place) in left_out:
+                continue
             record(
                 core,
                 tx,
                 call.action,
                 ruling,
-                capped=capped,
+                queues=True,
                 thread_id=thread_id,
                 interrupt_id=parked.interrupt_id,
                 place=call.place,
@@ -127,6 +144,8 @@ class Interrupts:
 
     def _park_again(self, tx: Transaction, action: ActionRecord, interrupt_id: str, now: float) -> None:
         actions.link(tx.connection, action.id, interrupt_id)
+        if action.state is ActionState.QUEUED:  # its review will answer this interrupt
+            return
         found = reviews.of_action(tx.connection, action.id)
         if action.state in MAY_START:  # it was frozen when its thread claimed it
             for review in found[-1:]:
@@ -191,6 +210,15 @@ class Interrupts:
 
         await core.db.write(work)
         core.bells.ring()
+
+
+def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:
+    """Return which calls of a batch are beyond what may wait at once, by place, and what is said of them."""
+    asked = [call for call, ruling in ruled if ruling.tier.waits]
+    return {
+        str(call.place): TOO_MANY_AT_ONCE.format(asked=len(asked), most=most, agent=call.action.agent)
+        for call in asked[most:]
+    }
 
 
 def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -> int:

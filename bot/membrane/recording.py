@@ -13,27 +13,22 @@ from bot.domain.redaction import withheld
 from bot.domain.repair import FAR_S
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
-from bot.errors import TooMany
-from bot.membrane.changes import open_review
+from bot.membrane.capping import ask, check_cap
 from bot.membrane.core import Core, freeze_of, standing_of
-from bot.store import actions, reviews
+from bot.store import actions
 from bot.store.database import Transaction
 from bot.store.freezes import Borne
 from bot.store.rulings import Brief
 
-RETRY_CAPPED_S = 30.0
-"""When an agent at its cap of open reviews may ask again."""
-TAKEN_BACK_S = 600.0
-"""How long a review that its agent withdrew counts as open."""
-
 
 def record(
-    core: Core, tx: Transaction, action: Action, ruling: Ruling, *, capped: bool = True, **place: Any
+    core: Core, tx: Transaction, action: Action, ruling: Ruling, *, queues: bool = False, **place: Any
 ) -> Standing:
     """Record a ruled action: passed, answered with a remembered rejection, or waiting for a new review.
 
-    `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id. Raises TooMany
-    where the agent has as many reviews open as the policy lets wait at once, unless `capped` is False.
+    `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id. Where the agent
+    has as many reviews open as the policy lets wait at once, an action that `queues` waits for a place among
+    them; for another this raises TooMany.
     """
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
@@ -43,33 +38,13 @@ def record(
     since = now - limits.remember_rejection_s
     if remembered := actions.rejected_since(tx.connection, action.agent, same, since, now + FAR_S):
         return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
-    if capped:
-        check_cap(tx, action.agent, limits.open_per_agent, now)
+    if not queues:
+        check_cap(core, tx, action.agent, now)
     proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
     _insert(tx, proposed, action, "action.proposed", **place)
     tx.flush()
-    open_review(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id)
+    ask(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id, queues=queues)
     return standing_of(tx.connection, proposed.id)
-
-
-def check_cap(tx: Transaction, agent: str, most: int, now: float) -> None:
-    """Raise TooMany for an agent that makes reviewers look at too much at once.
-
-    What it took back a moment ago counts: reviewers have seen it, and it could propose without end.
-    """
-    is_open = reviews.open_count(tx.connection, agent)
-    if is_open >= most:
-        raise TooMany(
-            f"{agent} has {most} reviews open, as many as the policy lets wait at once; ask again when some "
-            "are decided",
-            retry_after=RETRY_CAPPED_S,
-        )
-    if is_open + reviews.taken_back(tx.connection, agent, now - TAKEN_BACK_S, now + FAR_S) >= most:
-        raise TooMany(
-            f"{agent} has {is_open} reviews open and took others back within the last "
-            f"{TAKEN_BACK_S / 60:.0f} minutes: together as many as the policy lets wait at once; ask later",
-            retry_after=RETRY_CAPPED_S,
-        )
 
 
 def _withheld(core: Core, action: Action, ruling: Ruling) -> Action:
@@ -88,9 +63,6 @@ def _record_remembered(
     **place: Any,
 ) -> Standing:
     now = core.clock()
-    detail = f"the same action was rejected a moment ago ({remembered.id}), so nobody was asked again"
-    if remembered.detail:
-        detail += f": {remembered.detail}"
     answered = replace(
         _new(
             core,
@@ -102,12 +74,18 @@ def _record_remembered(
             **place,
         ),
         settled_at=now,
-        detail=detail,
+        detail=what_is_remembered(remembered),
         remembers=remembered.id,
     )
     _insert(tx, answered, action, "action.remembered", **place)
     tx.flush()
     return standing_of(tx.connection, answered.id)
+
+
+def what_is_remembered(rejected: ActionRecord) -> str:
+    """Say why an action is rejected without anybody being asked."""
+    detail = f"the same action was rejected a moment ago ({rejected.id}), so nobody was asked again"
+    return f"{detail}: {rejected.detail}" if rejected.detail else detail
 
 
 def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:

@@ -80,6 +80,26 @@ _REJECTED = Prepared(
     .order_by(actions.c.settled_at.desc())
     .limit(1)
 )
+_QUEUED = literally(actions.c.state, ActionState.QUEUED)
+_NEXT_QUEUED = Prepared(
+    _ACTIONS.where(and_(_QUEUED, actions.c.agent == bindparam("agent")))
+    .order_by(actions.c.id)
+    .limit(bindparam("most"))
+)
+_NEXT_AGENT_QUEUED = Prepared(
+    select(func.min(actions.c.agent)).where(and_(_QUEUED, actions.c.agent > bindparam("after")))
+)
+_QUEUED_COUNT = Prepared(select(func.count()).where(_QUEUED))
+_REMEMBER = Prepared(
+    update(actions)
+    .where(actions.c.id == bindparam("action_id"))
+    .values(
+        state=ActionState.REJECTED.value,
+        settled_at=bindparam("at"),
+        detail=bindparam("why"),
+        remembers=bindparam("earlier"),
+    )
+)
 _REDACTED = select(actions.c.args).where(cast(actions.c.args, String).like("%redacted %"))
 _ITS_THREAD = select(actions.c.thread_id).where(actions.c.id == bindparam("action_id")).scalar_subquery()
 _KEPT_BESIDE = Prepared(
@@ -286,6 +306,29 @@ def rejected_since(
         if found is not None:
             return record_of(found)
     return None
+
+
+def remember(connection: Connection, action_id: str, earlier: str, *, at: float, detail: str) -> None:
+    """Answer an action with an earlier rejection of the same."""
+    _REMEMBER.changed(connection, {"action_id": action_id, "earlier": earlier, "at": at, "why": detail})
+
+
+def queued(connection: Connection, agent: str, most: int) -> list[ActionRecord]:
+    """Return the actions of an agent that wait for a place among its open reviews, the oldest first."""
+    return [record_of(row) for row in _NEXT_QUEUED.all(connection, {"agent": agent, "most": most})]
+
+
+def agents_queued(connection: Connection) -> list[str]:
+    """Return the agents with actions that wait for a place: one look in the index for each of them."""
+    found: list[str] = []
+    while (agent := _NEXT_AGENT_QUEUED.scalar(connection, {"after": found[-1] if found else ""})) is not None:
+        found.append(agent)
+    return found
+
+
+def queued_count(connection: Connection) -> int:
+    """Return how many actions wait for a place among the open reviews of their agent."""
+    return int(_QUEUED_COUNT.scalar(connection))
 
 
 def oldest_undigested(connection: Connection) -> float | None:

@@ -33,7 +33,12 @@ _OLD = (
             actions.c.tier == bindparam("of"),
             actions.c.proposed_at < bindparam("before"),
             actions.c.state.not_in(
-                [ActionState.RUNNING.value, ActionState.WAITING.value, ActionState.FROZEN.value]
+                [
+                    ActionState.RUNNING.value,
+                    ActionState.QUEUED.value,
+                    ActionState.WAITING.value,
+                    ActionState.FROZEN.value,
+                ]
             ),
             or_(actions.c.tier == int(Tier.TRANSPARENT), actions.c.digest_id.is_not(None)),
             ~_THREAD_RUNS,

@@ -20,7 +20,7 @@ _PENDING = Prepared(
 )
 _HELD = tuple(
     Prepared(select(actions.c.args_digest).where(literally(actions.c.state, state)))
-    for state in (ActionState.APPROVED, ActionState.FROZEN)
+    for state in (ActionState.APPROVED, ActionState.FROZEN, ActionState.QUEUED)
 )
 _THREADS = Prepared(
     select(threads.c.id, threads.c.input.label("sealed"))

@@ -23,7 +23,7 @@ BACKUP = "backup"
 INSTANCE, EPOCH, RESTORED = "instance", "epoch", "restored"
 
 STARTABLE = (ActionState.PASSED, ActionState.APPROVED)
-UNDECIDED = (ActionState.WAITING, ActionState.HALTED, ActionState.FROZEN)
+UNDECIDED = (ActionState.QUEUED, ActionState.WAITING, ActionState.HALTED, ActionState.FROZEN)
 UNSETTLED = (*STARTABLE, *UNDECIDED, ActionState.RUNNING, ActionState.UNKNOWN)
 """States of an action that may run, or may have run and has not been told to have."""
 

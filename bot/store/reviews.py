@@ -88,7 +88,6 @@ _TAKEN_BACK = Prepared(
     select(func.count()).where(
         and_(
             literally(reviews.c.state, ReviewState.WITHDRAWN),
-            reviews.c.interrupt_id.is_(None),
             reviews.c.agent == bindparam("who"),
             reviews.c.closed_at > bindparam("since"),
             reviews.c.closed_at <= bindparam("until"),
@@ -275,7 +274,7 @@ def open_count(connection: Connection, agent: str | None = None) -> int:
 
 
 def taken_back(connection: Connection, agent: str, since: float, until: float) -> int:
-    """Return how many reviews an agent has withdrawn between two instants."""
+    """Return how many reviews of an agent were withdrawn between two instants, also those of threads."""
     return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since, "until": until}))
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest of the migrations: what these tables are."""
 
 metadata = MetaData()
@@ -107,6 +107,7 @@ actions = Table(
     _partial("actions_halted", "settled_at", where="state = 'halted'"),
     _partial("actions_approved", "id", where="state = 'approved'"),
     _partial("actions_frozen", "id", where="state = 'frozen'"),
+    _partial("actions_queued", "agent", "id", where="state = 'queued'"),
     _partial(
         "actions_rejected",
         "agent",
@@ -142,10 +143,7 @@ reviews = Table(
     _partial("reviews_one_pending", "action_id", where="state = 'pending'", unique=True),
     _partial("reviews_pending", "id", where="state = 'pending'"),
     _partial("reviews_open_of_agent", "agent", where="state = 'pending'"),
-    # What an agent took back, not what was withdrawn from a thread that cannot go on.
-    _partial(
-        "reviews_taken_back", "agent", "closed_at", where="state = 'withdrawn' AND interrupt_id IS NULL"
-    ),
+    _partial("reviews_taken_back", "agent", "closed_at", where="state = 'withdrawn'"),
     _partial("reviews_expiry", "expiry_due_at", where="expiry_due_at IS NOT NULL"),
     _partial("reviews_pages", "next_page_at", where="next_page_at IS NOT NULL"),
     _partial("reviews_interrupt", "interrupt_id", where="interrupt_id IS NOT NULL"),
@@ -251,6 +249,8 @@ threads = Table(
         "threads_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
     _partial("threads_unsettled", "state", "wanted_at", where="settled_at IS NULL"),
+    _partial("threads_open_of_agent", "agent", where="settled_at IS NULL"),
+    _partial("threads_wanted", "agent", "wanted_at", where="state = 'wanted'"),
 )
 
 stalls = Table(

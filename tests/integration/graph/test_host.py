@@ -167,35 +167,6 @@ async def test_a_graph_that_raises_fails_its_thread_and_nothing_else(house: Hous
     assert (await house.thread(await house.run("one", DELETE))).state == "parked"
 
 
-async def test_at_the_cap_a_thread_waits_its_turn(house: House) -> None:
-    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
-    await house.open("one", "batched")
-    first = await house.run("one", DELETE)
-    second = await house.run("one", {**DELETE, "args": {"id": 2}})
-    third = await house.run("batched", say("two"))
-    waiting = await house.thread(second)
-    assert waiting.state == "parked"
-    assert "waits its turn: ops-agent has 1 reviews open" in (waiting.error or "")
-    assert await house.interrupts(second) == []
-
-    await house.vote(first)
-    house.clock.forward(31)
-    await house.settle()
-    turns = [await house.states(each) for each in (second, third)]
-    assert turns in (
-        [["waiting"], []],
-        [[], ["waiting", "waiting"]],  # a batch larger than the cap goes through alone
-    )
-    turn, other = (second, third) if turns[0] else (third, second)
-    assert (await house.thread(turn)).error is None
-    assert "waits its turn" in ((await house.thread(other)).error or "")
-
-    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=4))
-    house.clock.forward(31)
-    await house.settle()
-    assert [len(await house.states(each)) for each in (second, third)] == [1, 2]
-
-
 async def test_a_thread_started_again_withdraws_its_review(house: House) -> None:
     """Somebody gives a parked thread new input: the old question is moot, the new one is asked."""
     await house.open("one")

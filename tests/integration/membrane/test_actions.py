@@ -15,7 +15,7 @@ from bot.domain.record import Claim
 from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import BlastRadius, Risk, Tier
 from bot.errors import ClaimRefused, Conflict, NotFound, Refusal, ReportRefused, TooMany
-from bot.membrane.recording import TAKEN_BACK_S
+from bot.membrane.capping import TAKEN_BACK_S
 from bot.store import journal
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.membrane.conftest import Room
@@ -380,7 +380,7 @@ async def test_what_an_agent_took_back_counts_as_open_for_a_while(room: Room) ->
     for number in range(3):
         standing = await room.membrane.propose(room.action("mail.send", number=number))
         await room.membrane.withdraw(standing.action.id, why="no longer wanted")
-    with pytest.raises(TooMany, match="has 0 reviews open and took others back within the last 10 minutes"):
+    with pytest.raises(TooMany, match="has 0 reviews open, and 3 were withdrawn within the last 10 minutes"):
         await room.membrane.propose(room.action("mail.send", number=9))
     assert (await room.membrane.propose(room.action("mail.send", agent="another"))).review
     room.clock.forward(TAKEN_BACK_S + 1)

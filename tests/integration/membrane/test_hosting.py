@@ -7,8 +7,7 @@ import pytest
 from bot.domain.action import Action
 from bot.domain.record import Standing
 from bot.domain.review import ActionState, Review
-from bot.errors import TooMany
-from bot.membrane import Call, Parked
+from bot.membrane import UNFIT, Call, Parked
 from tests.fakes import CLEO, policy
 from tests.integration.membrane.conftest import Room
 
@@ -42,15 +41,32 @@ async def test_a_batch_waits_for_its_last_answer(room: Room) -> None:
     assert [each.id for each in (await room.membrane.due(10))[0]] == ["int_1"]
 
 
-async def test_a_batch_larger_than_the_cap_goes_through_once_nothing_else_is_open(room: Room) -> None:
+async def test_of_a_batch_no_more_calls_are_put_before_people_than_may_wait_at_once(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=2))
-    _, standings = await parked(room, *["mail.send"] * 5)
-    assert await states(room, *standings) == ["waiting"] * 5
-    with pytest.raises(TooMany):
-        await parked(room, "mail.send", "data.delete", interrupt="int_2")
-    for standing in standings:
-        await approve(room, standing.review)
-    await parked(room, "mail.send", "data.delete", interrupt="int_2")
+    thread, standings = await parked(room, *["mail.send"] * 5)
+    assert await states(room, *standings) == ["waiting"] * 2
+    (interrupt,) = await room.membrane.interrupts_of(thread)
+    assert sorted(interrupt.payload[UNFIT]) == ["2", "3", "4"]
+    assert (
+        "makes 5 that people have to approve, where the policy lets 2 of crew wait at once"
+        in (interrupt.payload[UNFIT]["2"])
+    )
+
+
+async def test_a_call_over_the_cap_is_queued_until_another_review_has_closed(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=2))
+    _, first = await parked(room, "mail.send", "data.delete")
+    _, second = await parked(room, "mail.send", interrupt="int_2")
+    _, other = await parked(room, "mail.send", interrupt="int_3", agent="another")
+    assert await states(room, *first, *second, *other) == ["waiting", "waiting", "queued", "waiting"]
+    assert await room.membrane.open_queued() == 0
+    await approve(room, first[0].review)
+    assert [each.id for each in (await room.membrane.due(10))[0]] == []
+    assert await room.membrane.open_queued() == 1
+    assert await states(room, *second) == ["waiting"]
+    assert (await room.events()).count("action.queued") == 1
+    await approve(room, (await room.membrane.standing(second[0].action.id)).review)
+    assert [each.id for each in (await room.membrane.due(10))[0]] == ["int_2"]
 
 
 async def test_what_vanishes_is_withdrawn_with_all_that_nobody_has_started(room: Room) -> None:

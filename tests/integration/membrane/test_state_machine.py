@@ -21,7 +21,7 @@ from bot.domain.record import Claim, Standing, Verdict
 from bot.domain.review import ActionState, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, ReportRefused, TooMany, VoteRefused
 from bot.membrane import Membrane
-from bot.membrane.recording import TAKEN_BACK_S
+from bot.membrane.capping import TAKEN_BACK_S
 from bot.store import journal
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, Clock, FakeDirectory, policy

@@ -62,7 +62,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "keys of open actions": ("actions_approved", keyed.of_open_actions),
     "receipts": ("messages_action", lambda c: messages.receipts_of(c, "act_1")),
     "wanted": ("threads_unsettled", lambda c: threads.lease_wanted(c, by="me", now=NOW, until=NOW, most=9)),
-    "unsettled": ("threads_unsettled", threads.unsettled),
+    "unsettled": ("threads_open_of_agent", threads.unsettled),
     "answered": (
         "interrupts_answered",
         lambda c: threads.lease_answered(c, by="me", now=NOW, until=NOW, most=9),

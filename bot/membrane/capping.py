@@ -1,0 +1,84 @@
+"""The cap on open reviews of one agent: how many may open now, who is refused, and who waits for a place."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from bot.domain.record import ActionRecord
+from bot.domain.repair import FAR_S
+from bot.domain.review import ActionState
+from bot.domain.ruling import Ruling
+from bot.errors import TooMany
+from bot.membrane.changes import open_review
+from bot.membrane.core import Core
+from bot.store import actions, reviews
+from bot.store.database import Transaction
+
+RETRY_CAPPED_S = 30.0
+"""When an agent at its cap of open reviews may ask again."""
+TAKEN_BACK_S = 600.0
+"""How long a withdrawn review counts as open."""
+
+
+def check_cap(core: Core, tx: Transaction, agent: str, now: float) -> None:
+    """Raise TooMany for an agent that has as many reviews open as the policy lets wait at once."""
+    if (why := at_cap(core, tx.connection, agent, now)) is not None:
+        raise TooMany(f"{why}; ask again when some are decided", retry_after=RETRY_CAPPED_S)
+
+
+def ask(
+    core: Core,
+    tx: Transaction,
+    action: ActionRecord,
+    ruling: Ruling,
+    now: float,
+    *,
+    interrupt_id: str | None = None,
+    queues: bool = False,
+) -> None:
+    """Open a review of an action that is waiting. One that `queues` waits for a place where there is none."""
+    why = _why_it_queues(core, tx.connection, action.agent, now) if queues else None
+    if why is None:
+        open_review(core, tx, action, ruling, now, interrupt_id=interrupt_id)
+        return
+    actions.move(
+        tx.connection, action, ActionState.QUEUED, at=None, detail=f"{why}; its turn comes by itself"
+    )
+    tx.journal(now, "action.queued", {"agent": action.agent, "why": why}, action_id=action.id)
+
+
+def _why_it_queues(core: Core, connection: Connection, agent: str, now: float) -> str | None:
+    if actions.queued(connection, agent, 1):
+        return f"other actions of {agent} wait for a place among its open reviews before this one"
+    return at_cap(core, connection, agent, now)
+
+
+def at_cap(core: Core, connection: Connection, agent: str, now: float) -> str | None:
+    """Return in words why an agent may open no review now; None where it may."""
+    most = core.policy().limits.open_per_agent
+    is_open, withdrawn = _counted(connection, agent, now)
+    if is_open >= most:
+        return f"{agent} has {is_open} reviews open, as many as the policy lets wait at once"
+    if is_open + withdrawn >= most:
+        return (
+            f"{agent} has {is_open} reviews open, and {withdrawn} were withdrawn within the last "
+            f"{TAKEN_BACK_S / 60:.0f} minutes: together as many as the policy lets wait at once"
+        )
+    return None
+
+
+def room(core: Core, connection: Connection, agent: str, now: float) -> int:
+    """Return how many reviews an agent may open now."""
+    return max(0, core.policy().limits.open_per_agent - sum(_counted(connection, agent, now)))
+
+
+def _counted(connection: Connection, agent: str, now: float) -> tuple[int, int]:
+    """Return how many reviews of an agent are open, and how many were withdrawn a moment ago.
+
+    Those count too, whoever withdrew them: reviewers have seen them, and an agent that ends its threads could
+    ask without end.
+    """
+    return (
+        reviews.open_count(connection, agent),
+        reviews.taken_back(connection, agent, now - TAKEN_BACK_S, now + FAR_S),
+    )
