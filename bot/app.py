@@ -161,7 +161,7 @@ class Bot:
         )
         slack.mount(api)
         await self._stack.enter_async_context(self._served(api, door, closing))
-        watcher = Reloads(settings, membrane, host.recheck).watcher(in_force)
+        watcher = Reloads(settings, membrane, host.recheck, self._clock).watcher(in_force)
         await self._stack.enter_async_context(self._background("policy", watcher.run()))
         log.info(
             "the bot is up",
@@ -217,8 +217,7 @@ class Bot:
         return self._clock.astray() if isinstance(self._clock, SteadyClock) else None
 
     async def _look_at_disk(self) -> None:
-        tell = self.membrane.admins.tell
-        await self._disk.look(lambda words, about: tell(words, about=about))
+        await self._disk.look(self.membrane.admins.tell)
 
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()

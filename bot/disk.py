@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
+
 MB = 1024 * 1024
 KNOWN_FOR_S = 1.0
 
@@ -44,16 +46,17 @@ class Disk:
         """Return what is wrong, for `/readyz`."""
         return self.trouble()
 
-    async def look(self, tell: Callable[[str, str], Awaitable[object]]) -> None:
-        """Tell, with words and what they are about, when the room runs short and when there is some again."""
+    async def look(self, tell: Callable[[Notice], Awaitable[object]]) -> None:
+        """Tell when the room runs short and when there is some again."""
         trouble = self.trouble()
         if (trouble is not None) == self._told:
             return
         self._told = trouble is not None
+        where, at = f"the disk of {self._folder}", f"{self._asked_at:.0f}"
         if trouble is not None:
-            more = (
-                "Agents' new actions are refused until there is room (MEMBRANE_DISK_FLOOR_MB); votes go on."
-            )
-            await tell(f"{trouble[0].upper()}{trouble[1:]}. {more}", "disk low")
+            what = f"{trouble[0].upper()}{trouble[1:]}. Agents' new actions are refused; votes go on."
+            todo = "Free some space, or set another floor (MEMBRANE_DISK_FLOOR_MB)."
+            await tell(Notice(Subject.DISK_LOW, what, where, todo, at))
         else:
-            await tell("The disk has room again; agents' actions are taken.", "disk has room")
+            what = "The disk has room again; agents' actions are taken."
+            await tell(Notice(Subject.DISK_HAS_ROOM, what, where, NOTHING_TO_DO, at))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
 from bot.domain.policy import Policy
 from bot.errors import PolicyError
 from bot.membrane import Membrane
@@ -19,36 +21,100 @@ class Reloads:
     """
 
     def __init__(
-        self, settings: Settings, membrane: Membrane, recheck: Callable[[Policy], list[str]]
+        self,
+        settings: Settings,
+        membrane: Membrane,
+        recheck: Callable[[Policy], list[str]],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._membrane = membrane
         self._recheck = recheck
+        self._clock = clock
+        self._version = ""
+        self._since = clock()
 
     def watcher(self, in_force: PolicyInForce) -> PolicyWatcher:
         """Return what keeps the policy in force in step with its file."""
+        self._version, self._since = in_force.current.version, self._clock()
         refuses = self._settings.policy_refuse_looser
         gate = Gate(self._membrane.policy_allowed, self._held) if refuses else None
         return PolicyWatcher(self._settings.policy, in_force, self._loaded, self._refused, gate=gate)
 
     async def _loaded(self, policy: Policy, reload: Reload) -> None:
+        now = self._clock()
+        if policy.version != self._version:
+            self._version, self._since = policy.version, now
         await self._membrane.policy_in_force(policy.version, reload.source)
-        lines = ["The policy was reloaded.", *reload.changes, *self._recheck(policy)]
-        if not reload.changes:
-            lines[0] = "The policy loads again; nothing changed."
-        await self._membrane.admins.tell("\n".join(lines), about=f"policy {policy.version}")
+        graphs = self._recheck(policy)
+        since = f"in force since {_told_time(self._since, now)}"
+        if not reload.repaired:
+            what = f"The policy was reloaded. It is {since}: {_count(reload.changes)}."
+        elif reload.changes:
+            what = f"The policy loads again. It is {since}: {_count(reload.changes)}."
+        else:
+            what = f"The policy loads again; nothing changed. It is {since}."
+        notice = Notice(
+            _subject_of(reload),
+            what,
+            where=f"{self._settings.policy}, version {_short(policy.version)}",
+            todo=_todo(reload, graphs),
+            about=f"{now} {policy.version}",
+            details=(*reload.changes, *graphs),
+        )
+        await self._membrane.admins.tell(notice)
         await self._membrane.pointing.follow()
 
     async def _refused(self, error: PolicyError) -> None:
-        lead = "The policy does not load, so the last good one stays in force."
         # Without the line and its caret, which point nowhere where letters are not of one width.
-        problems = (str(replace(problem, source="")) for problem in error.problems)
-        await self._membrane.admins.tell("\n".join((lead, *problems)), about=str(error))
+        problems = tuple(str(replace(problem, source="")) for problem in error.problems)
+        notice = Notice(
+            Subject.POLICY_REFUSED,
+            "The policy does not load, so the last good one stays in force.",
+            where=f"{self._settings.policy}; the first problem: {problems[0]}",
+            todo="Correct the file; it is read again when it is saved, and you are told here.",
+            about=f"{self._clock()} {error}",
+            details=problems[1:],
+        )
+        await self._membrane.admins.tell(notice)
 
     async def _held(self, policy: Policy, changes: tuple[str, ...]) -> None:
-        lead = (
+        notice = Notice(
+            Subject.POLICY_HELD,
             "The policy file is looser now, so it waits and the last policy stays in force "
-            "(MEMBRANE_POLICY_REFUSE_LOOSER). To put it in force, run on the bot's machine: "
-            f"membrane policy apply {self._settings.policy}"
+            f"(MEMBRANE_POLICY_REFUSE_LOOSER): {_count(changes)}.",
+            where=f"{self._settings.policy}, version {_short(policy.version)}",
+            todo="Read the changes. To put it in force, run on the bot's machine: "
+            f"membrane policy apply {self._settings.policy}",
+            about=f"{self._clock()} {policy.version}",
+            details=changes,
         )
-        await self._membrane.admins.tell("\n".join((lead, *changes)), about=f"held {policy.version}")
+        await self._membrane.admins.tell(notice)
+
+
+def _subject_of(reload: Reload) -> Subject:
+    if reload.loosens:
+        return Subject.POLICY_LOOSENED
+    return Subject.POLICY_LOADS_AGAIN if reload.repaired else Subject.POLICY_RELOADED
+
+
+def _todo(reload: Reload, graphs: list[str]) -> str:
+    if graphs:
+        return "Correct what is said of the graphs below: their threads wait until then."
+    if reload.loosens:
+        return "Check that each change marked LOOSER is meant; if not, put the file back."
+    return NOTHING_TO_DO
+
+
+def _short(version: str) -> str:
+    return version.removeprefix("sha256:")[:12]
+
+
+def _count(changes: Sequence[str]) -> str:
+    return f"{len(changes)} change{'s' * (len(changes) != 1)}"
+
+
+def _told_time(at: float, now: float) -> str:
+    """Return an instant in UTC, with its day where that is not today."""
+    there, here = time.gmtime(at), time.gmtime(now)
+    return time.strftime("%H:%M UTC" if there[:3] == here[:3] else "%Y-%m-%d %H:%M UTC", there)

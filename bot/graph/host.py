@@ -15,6 +15,7 @@ import structlog
 from bot.domain.policy import Policy
 from bot.domain.record import InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import MembraneError
+from bot.graph import notices
 from bot.graph.frames import place_in
 from bot.graph.graphs import Graphs
 from bot.graph.guard import GUARD
@@ -118,11 +119,7 @@ class Host:
     async def tell_refused(self) -> None:
         """Tell the admins of each graph that is refused, and why."""
         for name, why in self.refused.items():
-            await self._membrane.admins.tell(
-                f"The graph {name} is refused: none of its threads starts or goes on, and other graphs run. "
-                f"{why[:2000]}",
-                about=f"refused {name} {why}",
-            )
+            await self._membrane.admins.tell(notices.refused(name, why))
 
     async def recover(self) -> None:
         """Note every unfinished thread, to be asked for its state by the sweeps that follow."""

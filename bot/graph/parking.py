@@ -12,6 +12,7 @@ from langgraph.types import Interrupt, StateSnapshot
 from bot.domain.record import ActionRecord, Cause, InterruptRecord, Stall, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import BadAction, GraphRefused
+from bot.graph import notices
 from bot.graph.execution import plain
 from bot.graph.interrupts import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
@@ -158,16 +159,13 @@ class Parking:
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:
         """Leave a thread whose graph changed under it as it is, and say so: an undone change mends it."""
-        why = (
-            f"the graph {hosted.name} changed while {thread.id} was parked: the node that asked is not there "
-            "any more, so an answer could not reach it. Put the node back under its old name and start the "
-            "bot again, or withdraw the thread: membrane threads withdraw {thread.id}"
-        )
+        notice = notices.changed(hosted.name, hosted.version, thread.id)
+        why = f"{notice.what[:1].lower()}{notice.what[1:]} {notice.todo}"
         log.error(
             "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
         )
         await self._membrane.stall(thread.id, Cause.CHANGED, why)
-        await self._membrane.admins.tell(f"{why}.", about=f"stalled_{thread.id}_{hosted.version}")
+        await self._membrane.admins.tell(notice)
         raise Later(why, STALLED_S)
 
     async def _await_operator(self, thread: ThreadRecord, questions: dict[str, Any]) -> None:
@@ -207,12 +205,9 @@ class Parking:
     async def _tell_stalled(self, thread: ThreadRecord, stall: Stall, *, about: str) -> None:
         """Tell the admins of a thread that needs an operator, with the commands, and its requesters."""
         verb = "answer" if stall.cause is Cause.QUESTION else "retry"
-        commands = [f"membrane threads {each} {thread.id}" for each in ("show", verb, "withdraw")]
-        words = (
-            f"The thread {thread.id} of the graph {thread.graph} is stalled ({stall.cause}): "
-            f"{stall.why[:1000]}. Its state is kept, and its reviews stay open. An operator's commands:"
+        await self._membrane.admins.tell(
+            notices.stalled(thread.graph, thread.id, stall.cause, stall.why, verb=verb, about=about)
         )
-        await self._membrane.admins.tell("\n".join([words, *commands]), about=f"{thread.id} {about}")
         await self._tell_requesters(
             thread, "stands still and needs an operator; its state is kept", about="stalled"
         )
@@ -233,10 +228,8 @@ class Parking:
         await self._not_known(thread, permits)
         await self._membrane.ended(thread.id, "failed", why, cause=name)
         version = hosted.version if hosted is not None else "none"
-        await self._membrane.admins.tell(
-            f"A thread of the graph {thread.graph} failed ({thread.id}): {why[:1000]}",
-            about=f"failed_{thread.graph}_{version}_{name}_{NUMBERS.sub('#', why[:1000])}",
-        )
+        about = f"{version} {name} {NUMBERS.sub('#', why[: notices.MOST])}"
+        await self._membrane.admins.tell(notices.failed(thread.graph, thread.id, why, about=about))
         await self._tell_requesters(thread, "failed; nothing more of it runs", about="failed")
 
     async def _tell_requesters(self, thread: ThreadRecord, what: str, *, about: str) -> None:

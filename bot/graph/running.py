@@ -18,6 +18,7 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 
 from bot.domain.record import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import GraphRefused, NotFound, StoreError
+from bot.graph import notices
 from bot.graph.answer import answer_to
 from bot.graph.claimed import WOULD_START, allow_again, hold_up
 from bot.graph.graphs import Graphs
@@ -202,9 +203,7 @@ class Runner:
             why = f"{refused}. Its threads wait until that is corrected and the bot is started again"
         if not await self._stands_still(thread) and (thread.state, thread.error) != ("stalled", why):
             await self._membrane.stall(thread.id, Cause.REFUSED, why)
-        await self._membrane.admins.tell(
-            f"{why}. One is {thread.id}.", about=f"unusable {thread.graph} {why}"
-        )
+        await self._membrane.admins.tell(notices.unusable(thread.graph, thread.id, why))
         raise Later(why, STALLED_S)
 
     async def _answers(
@@ -285,7 +284,7 @@ class Runner:
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
         await self._membrane.stall(thread.id, Cause.UNTAKEN, why)
-        await self._membrane.admins.tell(f"{why}. It is tried again.", about=f"untaken_{interrupt_id}")
+        await self._membrane.admins.tell(notices.not_taken(hosted.name, thread.id, interrupt_id, why))
         raise Later(why, STALLED_S)
 
 

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 
 import structlog
 
+from bot.domain.notices import Notice, Subject
 from bot.membrane.core import Core
-from bot.store import messages
+from bot.store import messages, notices
 from bot.store.database import Transaction
 
 DAY_S = 86_400
+HOUR_S = 3_600
+ONE_BY_ONE = 5
+"""Notices of one subject within an hour that each have a message; what follows is folded into one more."""
+LISTED = 10
+"""Folded notices that the message lists."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,31 +38,73 @@ class Admins:
         found = await self._core.people.resolve(self._core.policy().admins)
         return sorted(found.users)
 
-    async def tell(self, words: str, *, about: str, urgent: bool = False) -> None:
+    async def tell(self, notice: Notice) -> None:
         """Want a notice, unless one about the same thing was wanted today. Logs it in any case."""
         recipients = await self.recipients()
-        await self._core.db.write(lambda tx: self.want(tx, recipients, words, about=about, urgent=urgent))
+        await self._core.db.write(lambda tx: self.want(tx, recipients, notice))
         self._core.bells.ring()
 
-    def want(
-        self, tx: Transaction, recipients: Sequence[str], words: str, *, about: str, urgent: bool = False
-    ) -> bool:
-        """Want a notice as part of something else; `urgent` ones go out with the pages.
+    def want(self, tx: Transaction, recipients: Sequence[str], notice: Notice) -> bool:
+        """Want a notice as part of something else.
 
         Returns whether somebody is told who was not told of it today.
         """
-        _log.warning("admins_told" if recipients else "admins_not_told", about=about, words=words)
-        now = self._core.clock()
-        new = False
-        for recipient in recipients:
-            key = hashlib.sha256(f"{about}\n{recipient}\n{int(now // DAY_S)}".encode()).hexdigest()[:24]
-            new |= messages.want(
-                tx.connection,
-                f"msg_{key}",
-                "notice",
-                recipient,
-                now=now,
-                priority=messages.PAGE if urgent else messages.REST,
-                body=words,
-            )
-        return new
+        return want(tx, recipients, notice, self._core.clock())
+
+
+def want(tx: Transaction, recipients: Sequence[str], notice: Notice, now: float) -> bool:
+    """Want a notice to each of the recipients, unless they were told of it today.
+
+    Many of one subject are folded: after a few within an hour, one message counts and lists the rest.
+    """
+    subject = notice.subject
+    _log.warning(
+        "admins_told" if recipients else "admins_not_told",
+        subject=subject.name.lower(),
+        about=notice.about,
+        words=str(notice),
+    )
+    news = [each for each in recipients if _want_one(tx, each, notice, now)]
+    return bool(news)
+
+
+def _want_one(tx: Transaction, recipient: str, notice: Notice, now: float) -> bool:
+    subject, connection = notice.subject, tx.connection
+    message = _id(subject, f"{notice.about}\n{recipient}\n{int(now // DAY_S)}")
+    hour = now // HOUR_S * HOUR_S
+    told = notices.count(connection, _id(subject), recipient, hour)
+    if told < ONE_BY_ONE:
+        return _send(tx, message, recipient, notice, now)
+    folded_into = _id(subject, f"folded {recipient} {hour}")
+    if not notices.fold(connection, message, recipient, str(notice), into=folded_into, now=now):
+        return False
+    count, latest = notices.folded(connection, _id(subject), folded_into, LISTED)
+    summary = _summary(notice, count, latest)
+    if not _send(tx, folded_into, recipient, summary, now):
+        notices.rewrite(connection, folded_into, str(summary), now)
+    return True
+
+
+def _send(tx: Transaction, message: str, recipient: str, notice: Notice, now: float) -> bool:
+    priority = messages.PAGE if notice.subject.urgent else messages.REST
+    return messages.want(
+        tx.connection, message, "notice", recipient, now=now, priority=priority, body=str(notice)
+    )
+
+
+def _summary(notice: Notice, count: int, latest: Sequence[str]) -> Notice:
+    """Return what stands for the notices of an hour that have no message of their own."""
+    heads = tuple(body.split("\n", 1)[0].removeprefix(f"{notice.subject.level}: ") for body in latest)
+    more = (f"and {count - len(heads)} before these",) if count > len(heads) else ()
+    return Notice(
+        notice.subject,
+        what=f"{count} more {notice.subject.many} within this hour. The latest:",
+        where="the bot's log has each of them in full (admins_told)",
+        todo=notice.todo,
+        details=(*heads, *more),
+    )
+
+
+def _id(subject: Subject, of: str = "") -> str:
+    lead = f"msg_{subject.name.lower()}_"
+    return f"{lead}{hashlib.sha256(of.encode()).hexdigest()[:24]}" if of else lead

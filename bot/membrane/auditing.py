@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.domain.escalation import page_at
+from bot.domain.notices import Notice, Subject
 from bot.domain.repair import pulled_back
 from bot.domain.review import Review
 from bot.membrane.admins import Admins
@@ -33,10 +34,26 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be. `key` says of what, so that it is told once a day."""
+    """Something that is not as it should be, where, and what to do about it.
+
+    `key` says of what it is, so that it is told once a day.
+    """
 
     key: str
     text: str
+    where: str
+    todo: str
+    subject: Subject = Subject.AUDIT_FOUND
+
+    @property
+    def notice(self) -> Notice:
+        return Notice(self.subject, self.text, self.where, self.todo, self.key)
+
+
+def _repaired(key: str, text: str, review_id: str) -> Finding:
+    """Return what the auditor has seen to by itself."""
+    todo = "Nothing now. Report it with the bot's log if it comes again: the store was changed from outside."
+    return Finding(key, text, f"the review {review_id}", todo, Subject.AUDIT_REPAIRED)
 
 
 def _requesters(connection: Connection, review: Review) -> frozenset[str]:
@@ -68,13 +85,20 @@ class Auditing:
             lambda connection: audits.late(connection, before=now - LATE_S, unsent_before=now - UNSENT_S)
         )
         return [
-            Finding(row.what, f"{row.count} {row.what}; the oldest for {(now - row.since) / 60:.0f} minutes.")
+            Finding(
+                row.what,
+                f"{row.count} {row.what}; the oldest for {(now - row.since) / 60:.0f} minutes.",
+                "the bot's sweeps and its way to Slack",
+                "Look at /readyz, `membrane doctor` and the bot's log: something keeps it from its work.",
+            )
             for row in rows
         ]
 
     async def _orphans(self) -> list[Finding]:
         ids = await self._core.db.read(audits.halted_without_successor)
-        return [Finding(each, f"{each} is halted, and no review of it is open any more.") for each in ids]
+        todo = "Look at what became of it (membrane journal show), and have its agent ask again."
+        text = "{} is halted, and no review of it is open any more."
+        return [Finding(each, text.format(each), f"the action {each}", todo) for each in ids]
 
     async def _round(self) -> list[Finding]:
         """Look at the next chunk of pending reviews."""
@@ -84,7 +108,9 @@ class Auditing:
         if not ids:
             return []
         cardless = await db.read(lambda connection: audits.without_card(connection, after, ids[-1]))
-        found = [Finding(each, f"No card was wanted for {each}; it is wanted now.") for each in cardless]
+        found = [
+            _repaired(each, f"No card was wanted for {each}; it is wanted now.", each) for each in cardless
+        ]
         for review_id in cardless:
             await db.write(lambda tx, review_id=review_id: self._want_card(tx, review_id))  # type: ignore[misc]
         for review_id in ids:
@@ -115,7 +141,7 @@ class Auditing:
         if not await self._timekeeping.repair(review.id):
             return []
         text = f"{review.id} was due impossibly late; it was pulled back to its window."
-        return [Finding(f"instants {review.id}", text)]
+        return [_repaired(f"instants {review.id}", text, review.id)]
 
     async def _chain(self, review: Review) -> list[Finding]:
         chain, window = review.ruling.chain, review.ruling.window_s
@@ -127,7 +153,8 @@ class Auditing:
         at = max(following.due_at, review.quiet_until or 0.0)
         if not await self._core.db.write(lambda tx: audits.resume_chain(tx.connection, review.id, at)):
             return []
-        return [Finding(review.id, f"The escalation of {review.id} had stopped; it goes on now.")]
+        text = f"The escalation of {review.id} had stopped; it goes on now."
+        return [_repaired(review.id, text, review.id)]
 
     async def _quorum(self, review: Review) -> list[Finding]:
         found = await self._core.people.resolve(review.ruling.approvers)
@@ -137,14 +164,16 @@ class Auditing:
         names = ", ".join(review.ruling.approvers)
         text = (
             f"{review.id} needs {review.ruling.quorum} approvals, but {names} are {len(able)} people who may "
-            "vote on it. Change the policy's people, or somebody has to reject it."
+            "vote on it."
         )
-        return [Finding(f"quorum {review.id}", text)]
+        where = f"the review {review.id}, and {names} in the policy's people"
+        todo = "Change the policy's people, or somebody has to reject it."
+        return [Finding(f"quorum {review.id}", text, where, todo)]
 
     def _tell(self, tx: Transaction, recipients: Sequence[str], found: list[Finding]) -> None:
         now = self._core.clock()
         for finding in found:
-            new = self._admins.want(tx, recipients, finding.text, about=finding.key, urgent=True)
+            new = self._admins.want(tx, recipients, finding.notice)
             if not recipients:
                 new = finding.key not in self._unheard
                 self._unheard.add(finding.key)

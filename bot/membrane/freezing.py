@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot.domain.freezing import EVERYTHING, Freeze, covering
+from bot.domain.notices import Notice, Subject
 from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
 from bot.errors import BadAction, ClaimRefused, NotFound, Refusal
@@ -161,7 +162,7 @@ class Freezing:
             if freezes.told(tx.connection, freeze, what)
         ]
         for freeze, what in news:
-            self._admins.want(tx, recipients, _words(freeze, what), about=f"{freeze.id} {what}", urgent=True)
+            self._admins.want(tx, recipients, _notice(freeze, what))
         if news:
             changed = [freeze for freeze, _ in news]
             for borne in freezes.shown(tx.connection):
@@ -188,11 +189,15 @@ def _names(connection: Connection, changed: Iterable[Freeze], borne: Borne) -> b
     return any(freeze.name in names for freeze in changed)
 
 
-def _words(freeze: Freeze, what: str) -> str:
+def _notice(freeze: Freeze, what: str) -> Notice:
+    where, about = f"{freeze.name}, in the bot's own store", f"{freeze.id} {what}"
     if what == FROZEN:
-        return (
+        words = (
             f"🧊 Now {freeze}. Nothing of it passes, is claimed or is started. Votes count, and windows "
-            f"go on. `membrane thaw {freeze.name}` ends it."
+            "go on."
         )
+        todo = f"End it when it is over: membrane thaw {freeze.name}"
+        return Notice(Subject.FROZEN, words, where, todo, about)
     assert what == THAWED
-    return f"{freeze.name} is thawed by {freeze.thawed_by}; it was frozen by {freeze.by}: {freeze.why}."
+    words = f"{freeze.name} is thawed by {freeze.thawed_by}; it was frozen by {freeze.by}: {freeze.why}."
+    return Notice(Subject.THAWED, words, where, "Nothing. What waited for it goes on.", about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.domain.notices import Notice, Subject
 from bot.membrane.admins import Admins
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, the_action
@@ -24,12 +25,18 @@ class Guarding:
         """
         core, recipients = self._core, await self._admins.recipients()
         where = f"in {thread}" if thread else "outside of any hosted run"
-        words = f"The tool {tool} ({kind}) was stopped before it started, {where}: {advice}."
+        notice = Notice(
+            Subject.TOOL_STOPPED,
+            f"The tool {tool} ({kind}) was stopped before it started: {why}.",
+            where=f"the tool {tool}, {where}",
+            todo=f"{advice[:1].upper()}{advice[1:]}.",
+            about=f"{tool} {why}",
+        )
 
         def work(tx: Transaction) -> None:
             body = {"tool": tool, "kind": kind, "why": why, "thread": thread, "call": call_id}
             tx.journal(core.clock(), "tool.stopped", body)
-            self._admins.want(tx, recipients, words, about=f"stopped {tool} {why}")
+            self._admins.want(tx, recipients, notice)
 
         await core.db.write(work)
         core.bells.messages.set()
@@ -37,15 +44,19 @@ class Guarding:
     async def swallowed(self, *, kind: str, thread: str, call_id: str | None) -> None:
         """Journal a question that a graph lost on its way to a person, and tell the admins."""
         core, recipients = self._core, await self._admins.recipients()
-        words = (
+        notice = Notice(
+            Subject.PAUSE_SWALLOWED,
             f"A question about {kind} in {thread} never reached a person: something in the graph caught the "
-            "pause (GraphInterrupt), as `except Exception` around a tool call does. The tool did not run. "
-            "List MembraneMiddleware() before middleware that handles errors, or let GraphBubbleUp through."
+            "pause (GraphInterrupt), as `except Exception` around a tool call does. The tool did not run.",
+            where=f"the code of the graph that runs {thread}",
+            todo="List MembraneMiddleware() before middleware that handles errors, or let GraphBubbleUp "
+            "through.",
+            about=kind,
         )
 
         def work(tx: Transaction) -> None:
             tx.journal(core.clock(), "pause.swallowed", {"kind": kind, "thread": thread, "call": call_id})
-            self._admins.want(tx, recipients, words, about=f"swallowed {kind}")
+            self._admins.want(tx, recipients, notice)
 
         await core.db.write(work)
         core.bells.messages.set()

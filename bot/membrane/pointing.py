@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.errors import NotFound
 from bot.membrane.admins import Admins
@@ -62,6 +63,16 @@ class Stranded:
     reviews: tuple[tuple[str, str], ...]
 
     def __str__(self) -> str:
+        return f"{self.what}. {self.todo}"
+
+    @property
+    def todo(self) -> str:
+        """What an admin can do about it."""
+        return f"To let another group decide in its place: membrane reviews point {self.name} GROUP"
+
+    @property
+    def what(self) -> str:
+        """Which reviews wait, and who can decide them now."""
         count = len(self.reviews)
         named = ", ".join(f"{review_id} ({kind})" for review_id, kind in self.reviews[:NAMED])
         more = f" and {count - NAMED} more" if count > NAMED else ""
@@ -69,8 +80,7 @@ class Stranded:
         which = "it" if count == 1 else "them"
         return (
             f"{count} open review{'s wait' if count > 1 else ' waits'} for {self.name}, which the policy "
-            f"does not name: {named}{more}. Now {who} {which}. "
-            f"To let another group decide in its place: membrane reviews point {self.name} GROUP"
+            f"does not name: {named}{more}. Now {who} {which}"
         )
 
 
@@ -126,7 +136,15 @@ class Pointing:
         core = self._core
         for each in await core.db.write(self._follow):
             newest, _ = each.reviews[-1]
-            await self._admins.tell(f"{each}.", about=f"stranded {each.name} {newest}")
+            await self._admins.tell(
+                Notice(
+                    Subject.REVIEWS_STRANDED,
+                    f"{each.what}.",
+                    where=f"{each.name}, which the policy in force does not name",
+                    todo=f"{each.todo}.",
+                    about=f"{each.name} {newest}",
+                )
+            )
         core.bells.ring()
 
     def _follow(self, tx: Transaction) -> list[Stranded]:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import ActionState, Vote
 from bot.domain.risk import Tier
 from bot.errors import NotFound, Refusal, VoteRefused
+from bot.membrane.admins import want as want_notice
 from bot.membrane.changes import cast_vote, open_review, redraw, settle_interrupt
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.entitlement import entitle, requesters_of
@@ -21,7 +23,6 @@ from bot.store import actions, executions, messages, restores, reviews, unknowns
 from bot.store.database import Transaction
 from bot.store.executions import Execution
 
-DAY_S = 86_400.0
 WHY = "started, and never reported back: whether it happened is not known"
 WHY_RESTORED = (
     "the database was restored from a backup, and this may have run since: whether it happened is not known"
@@ -92,14 +93,16 @@ def _want_card(core: Core, tx: Transaction, action: ActionRecord, unknown: Unkno
 def _tell_silent(core: Core, tx: Transaction, agent: str, most: int, now: float) -> None:
     """Tell the admins once a day of an agent that does not report."""
     policy = core.policy()
-    text = (
-        f"The agent {agent} has {most} actions that started and never reported back. Of what it may do "
-        "unasked (Tier 0 and 1) no more are shown here until some of these are answered. See that it reports "
-        "what became of each action that it claims."
-    )
-    notice = f"msg_silent_{agent}_{int(now // DAY_S)}"
     channel = policy.admin_channel or policy.tiers[Tier.ASYNC_APPROVAL].channel
-    messages.want(tx.connection, notice, "notice", channel, now=now, priority=messages.REST, body=text)
+    notice = Notice(
+        Subject.AGENT_SILENT,
+        f"The agent {agent} has {most} actions that started and never reported back. Of what it may do "
+        "unasked (Tier 0 and 1) no more are shown until some of these are answered.",
+        where=f"the agent {agent}; the cards of these actions are in {channel}",
+        todo="See that it reports what became of each action that it claims, and answer the cards.",
+        about=agent,
+    )
+    want_notice(tx, [channel], notice, now)
 
 
 def where_asked(policy: Policy, standing: Standing) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 import structlog
 
+from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
 from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
 from bot.errors import StoreError
@@ -129,7 +130,7 @@ class Restoring:
             return 0
         if not self._told:
             self._told = True
-            await self._admins.tell(_words(found), about=f"restored {found.at}", urgent=True)
+            await self._admins.tell(_notice(found))
         ids = await core.db.read(lambda connection: restores.askable(connection, BATCH))
         for action_id in ids:
             await core.db.write(lambda tx, of=action_id: self._ask(tx, of))  # type: ignore[misc]
@@ -137,7 +138,13 @@ class Restoring:
         if not any(await core.db.read(restores.left)):
             await core.db.write(self._end)
             await self._admins.tell(
-                "Everything that a restore had left uncertain is confirmed.", about="confirmed"
+                Notice(
+                    Subject.RESTORE_CONFIRMED,
+                    f"All that the restore of {say_when(found.since)} had left uncertain is confirmed.",
+                    where="the bot's database",
+                    todo=NOTHING_TO_DO,
+                    about=f"{found.at}",
+                )
             )
         return len(ids)
 
@@ -222,13 +229,17 @@ def _may_have_run(action: ActionRecord, since: float) -> bool:
     return not passed or action.passed_at + action.ruling.valid_for_s >= since
 
 
-def _words(found: Restore) -> str:
-    return (
+def _notice(found: Restore) -> Notice:
+    return Notice(
+        Subject.RESTORED,
         f"The database was restored: {found.why}. What happened after {say_when(found.since)} is not known "
-        "to it. Tokens are refused until you confirm them: look at `membrane token list`, revoke what was "
-        "revoked before, then `membrane token confirm ID` (or --all). What may have run since is asked about "
-        "on a card of its own before it may start. Freeze again what was frozen since. Look at the systems "
-        "behind your tools before you answer."
+        "to it. Tokens are refused until you confirm them. What may have run since is asked about on a card "
+        "of its own before it may start.",
+        where="the bot's database",
+        todo="Look at `membrane token list`, revoke what was revoked before, then `membrane token confirm "
+        "ID` (or --all). Freeze again what was frozen since. Look at the systems behind your tools before "
+        "you answer cards.",
+        about=f"{found.at}",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.domain import review as transitions
 from bot.domain.escalation import Chain, page_at
+from bot.domain.notices import Notice, Subject
 from bot.domain.review import ActionState, Review
 from bot.membrane.admins import Admins
 from bot.membrane.changes import close_review
@@ -47,16 +48,21 @@ class _Missing:
     def names(self) -> list[str]:
         return [*self.unresolved, *self.empty]
 
-    def __str__(self) -> str:
-        sentences = []
+    def notice(self, review_id: str) -> Notice:
+        sentences, todo = [], []
         if self.unresolved:
-            sentences.append(
-                f"who {', '.join(self.unresolved)} is cannot be told right now. Check the policy's people "
-                "and the bot's access to user groups."
-            )
+            sentences.append(f"who {', '.join(self.unresolved)} is cannot be told right now")
+            todo.append("Check the policy's people and the bot's access to user groups.")
         if self.empty:
-            sentences.append(f"nobody is in {', '.join(self.empty)} now. Add people, or change the policy.")
-        return " And ".join(sentences)
+            sentences.append(f"nobody is in {', '.join(self.empty)} now")
+            todo.append("Add people, or change the policy.")
+        return Notice(
+            Subject.PAGE_MISSED,
+            f"A page about {review_id} did not reach everybody: {', and '.join(sentences)}.",
+            where=f"the review {review_id}, and {', '.join(self.names)} in the policy's people",
+            todo=" ".join(todo),
+            about=f"{review_id} {self.names}",
+        )
 
 
 def _due_round(chain: Chain, review: Review, now: float) -> _Round:
@@ -167,9 +173,7 @@ class Sweeping:
         body |= {"missing": missing.names}
         tx.journal(now, "review.paged", body, action_id=review.action_id, review_id=review.id)
         if missing.names:
-            words = f"A page about {review.id} did not reach everybody: {missing}"
-            about = f"missing {review.id} {missing.names}"
-            self._admins.want(tx, missing.told, words, about=about, urgent=True)
+            self._admins.want(tx, missing.told, missing.notice(review.id))
         return True
 
     async def digest_due(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from bot.domain.notices import Notice, Subject
 from bot.domain.repair import FAR_S, pulled_back
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
@@ -65,11 +66,14 @@ class Timekeeping:
         if pulled.counts:
             self._last = (now, str(pulled))
             await self._admins.tell(
-                "The machine's clock was ahead, and left what is due in the future. It was pulled back to "
-                f"its own window: {pulled}. Look at the machine's time service. What was decided or paged "
-                "while the clock was wrong stays as it is.",
-                about="clock",
-                urgent=True,
+                Notice(
+                    Subject.CLOCK_PULLED_BACK,
+                    "The machine's clock was ahead, and left what is due in the future. It was pulled back "
+                    f"to its own window: {pulled}. What was decided or paged while the clock was wrong stays "
+                    "as it is.",
+                    where="the machine that the bot runs on",
+                    todo="Look at the machine's time service.",
+                )
             )
             core.bells.ring()
         return sum(pulled.counts.values())

@@ -39,12 +39,15 @@ OnHeld = Callable[[Policy, tuple[str, ...]], Awaitable[None]]
 class Reload:
     """What came with a policy that has just come into force.
 
-    `changes` has one sentence for each thing that is different, what became looser first and marked so. None
-    are there where a broken file was put back as it was.
+    `changes` has one sentence for each thing that is different, what became looser first and marked so; none
+    where the file was put back as it was. `loosens`: something is, or may be, looser. `repaired`: the file
+    before did not load, or waited.
     """
 
     source: str
     changes: tuple[str, ...]
+    loosens: bool = False
+    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class PolicyWatcher:
 
     async def _look(self) -> float | None:
         snapshot, now = await asyncio.to_thread(Snapshot.of, self._path), self._clock()
-        if snapshot.state == self._seen:
+        if snapshot.state == self._seen and self._held is None:
             self._candidate = None
             return None
         found = self._candidate
@@ -184,15 +187,18 @@ class PolicyWatcher:
 
     async def _put_in_force(self, policy: Policy, found: _Candidate) -> None:
         before = self._in_force.current
-        mended, self._failing, self._held = self._failing, False, None
-        if policy.version == before.version and not mended:
+        repaired = self._failing or (self._held is not None and self._held != policy.version)
+        self._failing, self._held = False, None
+        if policy.version == before.version and not repaired:
             return
         changes = tuple(str(change) for change in found.changes)
         source = found.snapshot.text
         assert isinstance(source, bytes), "it has loaded"
         self._in_force.replace(policy)
         self._log.info("policy.loaded", version=policy.version, changes=len(changes))
-        await self._told(self._on_loaded(policy, Reload(source.decode("utf-8-sig"), changes)))
+        await self._told(
+            self._on_loaded(policy, Reload(source.decode("utf-8-sig"), changes, found.loosens, repaired))
+        )
 
     async def _told(self, telling: Awaitable[None]) -> None:
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
+from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.domain.record import Message
 from bot.membrane import Admins, CardFacts, Directory, Facts, Outbox, ReceiptFacts
@@ -23,14 +24,14 @@ ASKING = ("card", "receipt")
 """Messages that a person is to answer: never dropped while they ask something."""
 TOLD_ADMINS = (*ASKING, "page", "post", "digest")
 
-_HOW_TO_MEND = {
+_WHAT_TO_DO = {
     "not_in_channel": "Invite the bot there with /invite, or name another channel in the policy.",
-    "channel_not_found": "Create it (or restore it), invite the bot there, or mend the policy.",
+    "channel_not_found": "Create it (or restore it), invite the bot there, or correct the policy.",
     "is_archived": "It is archived: restore it, or name another channel in the policy.",
     "is_inactive": "It is archived: restore it, or name another channel in the policy.",
     RESTRICTED: "Its posting permissions leave the bot out: add it, or name another channel.",
     "user_disabled": "The account is deactivated: take it out of the policy's people.",
-    "user_not_found": "There is no such account: mend the policy's people.",
+    "user_not_found": "There is no such account: correct the policy's people.",
     "cannot_dm_bot": "It is a bot: take it out of the policy's people.",
 }
 
@@ -116,13 +117,19 @@ class Detours:
         return ",".join(sorted(found.users - requesters)[:GROUP]) or None
 
     async def tell(self, message: Message, error: str, other: str | None = None) -> None:
-        """Tell the admins of a place that takes no message, why, and how to mend it."""
+        """Tell the admins of a place that takes no message, why, and what to do."""
         fate = "It goes another way meanwhile." if other else "It is shown nowhere."
         known = RESTRICTED if error.startswith(RESTRICTED) else error
-        mend = _HOW_TO_MEND.get(known, "Look at the app's settings in Slack and at the bot's log.")
         place = _place(message)
-        words = f"A {message.kind} could not be sent to {place}: Slack says {error}. {fate} {mend}"
-        await self._admins.tell(words, about=f"{message.kind} {message.recipient} {error}")
+        await self._admins.tell(
+            Notice(
+                Subject.NOT_DELIVERED,
+                f"A {message.kind} could not be sent to {place}: Slack says {error}. {fate}",
+                where=f"{place} in Slack",
+                todo=_WHAT_TO_DO.get(known, "Look at the app's settings in Slack and at the bot's log."),
+                about=f"{message.kind} {message.recipient} {error}",
+            )
+        )
 
     async def too_long(self, message: Message, failure: Failure) -> None:
         """Tell of a message that Slack does not take even in its short form.
@@ -132,9 +139,16 @@ class Detours:
         """
         facts, error = await self._outbox.facts(message), failure.error
         of = message.review_id or message.action_id
-        words = f"A {message.kind} could not be drawn for {_place(message)}: Slack says {error}."
-        words += f" “membrane reviews show {of}” prints what it is about." if of else ""
-        await self._admins.tell(words, about=f"{message.id} {error}")
+        shows = f"See what it is about: membrane reviews show {of}" if of else "Look at the bot's log."
+        await self._admins.tell(
+            Notice(
+                Subject.NOT_DRAWN,
+                f"A {message.kind} could not be drawn for {_place(message)}: Slack says {error}.",
+                where=f"{_place(message)} in Slack",
+                todo=shows,
+                about=f"{message.id} {error}",
+            )
+        )
         if message.ts is not None:
             await self._outbox.left(message.id, version=facts.message.wanted, error=error)
         elif message.kind in ASKING and asks(facts):

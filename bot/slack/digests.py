@@ -8,12 +8,13 @@ from typing import Any
 
 from bot.domain.escalation import Instant
 from bot.domain.expiry import unanswered
+from bot.domain.notices import TODO, WHERE, level_of
 from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
 from bot.domain.review import ActionState
 from bot.slack import args, mrkdwn, progress, rich
 from bot.slack.cards import Drawn
 from bot.slack.rich import text
-from bot.slack.visible import cut, excerpt
+from bot.slack.visible import Shown, cut, excerpt
 
 Json = dict[str, Any]
 
@@ -56,9 +57,22 @@ def digest(
 
 
 def notice(words: str) -> Drawn:
-    """Draw a message of the bot itself, as to its admins."""
+    """Draw a message of the bot itself. One to the admins shows its level, where and what to do in bold."""
     shown = excerpt(words, NOTICE_CHARACTERS, NOTICE_LINES)
-    return Drawn(mrkdwn.escape(cut(words, 1000)), [rich.block(rich.section(text(shown)))])
+    if (level := level_of(words)) is None:
+        pieces = [text(shown)]
+    else:
+        leads = (f"{level}:", WHERE, TODO)
+        pieces = [piece for line in shown.splitlines(keepends=True) for piece in _pieces(line, leads)]
+    return Drawn(mrkdwn.escape(cut(words, 1000)), [rich.block(rich.section(*pieces))])
+
+
+def _pieces(line: str, leads: Sequence[str]) -> list[Json]:
+    """Draw a line, its lead in bold. No line begins with what an agent wrote."""
+    for lead in leads:
+        if line.startswith(f"{lead} "):
+            return [text(lead, bold=True), text(Shown(line[len(lead) :]))]
+    return [text(Shown(line))]
 
 
 def _group(group: DigestedGroup) -> Json:

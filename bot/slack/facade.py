@@ -68,7 +68,7 @@ class Slack:
         self._outbox = membrane.outbox
         admins = membrane.admins
         self._lateness = Lateness(self.behind_s, admins, self._clock)
-        self.people.tell = lambda words, about: admins.tell(words, about=about)
+        self.people.tell = admins.tell
         identity = await self._identity_at_last()
         secret = self._settings.slack_signing_secret
         signing_secret = secret.get_secret_value() if secret else ""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot.domain.escalation import Instant
+from bot.domain.notices import Notice, Subject
 from bot.membrane import Admins
 
 LATE_S = 60.0
@@ -48,12 +49,17 @@ class Lateness:
         elif self._since is not None and behind_s < CAUGHT_UP_S:
             since, worst_s = self._since, self._worst_s
             self._since, self._worst_s, self._said_at = None, 0.0, -EVERY_S
-            words = (
-                f"From {_clock_time(since)} to {_clock_time(now)} UTC messages came late, by up to "
-                f"{_minutes(worst_s)}: Slack could not be reached, or not as fast as things happened. All of "
-                "them are shown now; windows that ran out meanwhile were handled in time."
+            await self._admins.tell(
+                Notice(
+                    Subject.MESSAGES_LATE,
+                    f"From {_clock_time(since)} to {_clock_time(now)} UTC messages came late, by up to "
+                    f"{_minutes(worst_s)}: Slack could not be reached, or not as fast as things happened. "
+                    "All of them are shown now; windows that ran out meanwhile were handled in time.",
+                    where="the bot's way to Slack",
+                    todo="Nothing now. If it comes often: look at the network, or at who proposes so much.",
+                    about=f"{since:.0f}",
+                )
             )
-            await self._admins.tell(words, about=f"late since {since:.0f}")
 
 
 def _clock_time(at: Instant) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from bot.domain.notices import Notice, Subject
 from bot.domain.people import UserGroup, present_users
 from bot.domain.policy import Policy
 from bot.errors import MembraneError
@@ -31,7 +32,7 @@ FAILED_S = 3.0
 MOST_KEPT = 10_000
 
 T = TypeVar("T")
-Told = Callable[[str, str], Awaitable[None]]
+Told = Callable[[Notice], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
 
@@ -141,7 +142,8 @@ class SlackPeople:
         return frozenset(str(user) for user in told["users"])
 
     async def _say(self, name: str, group_id: str, failure: Failure) -> None:
-        sentence = _why(name, group_id, failure)
+        what, todo = _why(name, group_id, failure)
+        sentence = f"{what} {todo}"
         lasts = failure.kind in (Kind.REFUSED, Kind.PLACE, Kind.TOKEN)
         if lasts:
             self._lasting[name] = sentence
@@ -152,7 +154,9 @@ class SlackPeople:
         self.troubles[group_id] = sentence
         _log.error("user_group_not_resolved", name=name, group=group_id, error=failure.error)
         if self.tell is not None and lasts:
-            await self.tell(sentence, f"user group {group_id} {failure.error}")
+            where = f"{name} in the policy's people (the user group {group_id})"
+            about = f"{group_id} {failure.error}"
+            await self.tell(Notice(Subject.USER_GROUP, what, where, todo, about))
 
     async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         """Whether somebody is a full, active, human member of the bot's workspace.
@@ -186,19 +190,24 @@ class SlackPeople:
         return _Account(frozenset(teams), not any(told.get(flag) for flag in flags) and user != "USLACKBOT")
 
 
-def _why(name: str, group_id: str, failure: Failure) -> str:
+def _why(name: str, group_id: str, failure: Failure) -> tuple[str, str]:
+    """Return what is wrong with a user group, and what to do about it."""
     lead = f"Who {name} is cannot be told, so nobody can vote as one of them: "
     match failure.error:
         case "plan_upgrade_required":
             return (
-                f"{lead}user groups need a paid plan of Slack, and this workspace has none. "
-                f"Name the people of {name} one by one in the policy (users: […])."
+                f"{lead}user groups need a paid plan of Slack, and this workspace has none.",
+                f"Name the people of {name} one by one in the policy (users: […]).",
             )
         case "no_such_subteam" | "subteam_disabled" | "subteam_not_found":
             return (
-                f"{lead}there is no active user group {group_id}. Correct the policy, or restore the group."
+                f"{lead}there is no active user group {group_id}.",
+                "Correct the policy, or restore the group.",
             )
         case "missing_scope":
-            return f"{lead}the app lacks the scope usergroups:read. Install it again from manifest.yml."
+            return f"{lead}the app lacks the scope usergroups:read.", "Install it again from manifest.yml."
         case other:
-            return f"{lead}Slack answered {other} for the user group {group_id}."
+            return (
+                f"{lead}Slack answered {other} for the user group {group_id}.",
+                "Look at the app's settings in Slack.",
+            )

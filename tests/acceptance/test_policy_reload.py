@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+from functools import partial
 
 import pytest
 
@@ -58,11 +60,46 @@ async def test_a_bad_file_changes_nothing_and_the_admins_are_told_where_it_is_wr
     assert "^" not in str(told["blocks"]), "a caret points nowhere among letters of different widths"
     after = await agent.propose("payment.refund", {"amount": 1})
     assert (after["tier"], after["policy_version"]) == (2, version)
+    assert "🔴 Action needed: The policy does not load" in told["text"]
     edit(stage, "blast_radios: medium", "blast_radius: medium")
-    await cleo.wait_for_message(ADMIN, "The policy loads again; nothing changed.")
+    again = await cleo.wait_for_message(ADMIN, "The policy loads again; nothing changed.")
+    assert re.search(r"It is in force since (\d{4}-\d\d-\d\d )?\d\d:\d\d UTC\.", again["text"])
+    assert again["text"].startswith("🔵 For information: ")
     stage.policy.unlink()
     await cleo.wait_for_message(ADMIN, "policy.yaml")
     assert (await agent.propose("db.read"))["policy_version"] == version
+
+
+async def test_each_break_and_each_repair_is_told_also_of_the_same_words_on_the_same_day(
+    stage: Stage, agent: Agent, cleo: Person
+) -> None:
+    good, broken, looser = "blast_radius: medium", "blast_radios: medium", MEDIUM.replace("medium", "low")
+
+    async def told(words: str, times: int) -> bool:
+        return sum(words in str(each["text"]) for each in await cleo.messages(ADMIN)) == times
+
+    for times in (1, 2):
+        edit(stage, good, broken)
+        await eventually(partial(told, "stays in force", times), what="that it broke")
+        edit(stage, broken, good)
+        await eventually(partial(told, "The policy loads again; nothing changed", times), what="the repair")
+    edit(stage, good, broken)
+    await eventually(lambda: told("stays in force", 3), what="that it broke")
+    stage.policy.write_text(stage.policy.read_text().replace(broken, good).replace(MEDIUM, looser))
+    loosened = await cleo.wait_for_message(ADMIN, "The policy loads again. It is in force since")
+    assert loosened["text"].startswith("🟠 Warning: "), "it is looser now"
+    assert "• LOOSER: mail.send" in loosened["text"]
+    assert await tier_of(agent, "mail.send", 0)
+
+
+async def test_a_looser_policy_that_waited_and_was_taken_back_is_told(stage: Stage, cleo: Person) -> None:
+    stage.settings = {"MEMBRANE_POLICY_REFUSE_LOOSER": "1"}
+    async with stage.process():
+        edit(stage, MEDIUM, MEDIUM.replace("medium", "low"))
+        held = await cleo.wait_for_message(ADMIN, "it waits and the last policy stays in force")
+        assert "membrane policy apply" in held["text"]
+        edit(stage, MEDIUM.replace("medium", "low"), MEDIUM)
+        await cleo.wait_for_message(ADMIN, "The policy loads again; nothing changed.")
 
 
 async def test_somebody_taken_out_of_the_file_can_no_longer_vote(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from bot.store.notices import FOLDED
 from tests.chaos.checks.violation import Violation
 from tests.chaos.evidence import Evidence
 
@@ -41,6 +42,8 @@ def the_store_knows_what_slack_shows(evidence: Evidence) -> Iterator[Violation]:
             if message["kind"] in ("page", "post") and (message["error"] or "").startswith(
                 "the review was closed"
             ):
+                continue
+            if (message["error"] or "").startswith(FOLDED):
                 continue
             what = f"the {message['kind']} {message['id']} was given up: {message['error']}"
             yield Violation("nothing is dropped", what, about)

@@ -91,7 +91,8 @@ async def test_without_an_admin_channel_the_admins_are_told_one_by_one(room: Roo
         room.clock.forward(10)
     ((recipient, words),) = await notices(room)
     assert recipient == CLEO
-    assert words.startswith(f"{review.id} needs 2 approvals")
+    assert words.startswith(f"🔴 Action needed: {review.id} needs 2 approvals")
+    assert "What to do: Change the policy's people" in words
     assert (await room.events()).count("audit.found") == 1
 
 
@@ -115,8 +116,9 @@ async def test_a_page_to_a_group_that_nobody_is_in_is_told(room: Room) -> None:
     assert await room.membrane.page_due() == 1
     ((_, words),) = await notices(room)
     assert words == (
-        f"A page about {review.id} did not reach everybody: nobody is in oncall now. "
-        "Add people, or change the policy."
+        f"🔴 Action needed: A page about {review.id} did not reach everybody: nobody is in oncall now.\n"
+        f"Where: the review {review.id}, and oncall in the policy's people\n"
+        "What to do: Add people, or change the policy."
     )
     paged = [entry for entry in await room.journal() if entry.event == "review.paged"]
     assert b'"missing":["oncall"]' in paged[0].body
@@ -133,5 +135,5 @@ async def test_a_page_to_a_group_that_cannot_be_told_is_told_of_after_a_minute(r
     told = await notices(room)
     assert [recipient for recipient, _ in told] == [CLEO, DIA]
     assert told[0][1].startswith(
-        f"A page about {review.id} did not reach everybody: who oncall is cannot be told"
+        f"🔴 Action needed: A page about {review.id} did not reach everybody: who oncall is cannot be told"
     )

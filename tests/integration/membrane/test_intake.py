@@ -8,6 +8,7 @@ import pytest
 
 from bot.disk import MB, Disk
 from bot.domain.action import Action
+from bot.domain.notices import Notice
 from bot.errors import DiskLow, TooMany
 from bot.membrane import Membrane
 from bot.membrane.intake import HOUR_S, OVERHEAD, Intake
@@ -107,8 +108,8 @@ async def test_the_admins_are_told_once_and_when_there_is_room_again(tmp_path: P
     clock, room, told = fakes.Clock(), [100 * MB], []
     disk = Disk(tmp_path, 200 * MB, free=lambda _: room[0], clock=clock)
 
-    async def tell(words: str, _: str) -> None:
-        told.append(words)
+    async def tell(notice: Notice) -> None:
+        told.append(str(notice))
 
     for left in (100, 100, 150, 300, 300, 100):
         room[0] = left * MB

@@ -186,7 +186,7 @@ def asks_slack(room: Room, in_force: Policy) -> None:
     people = SlackPeople(calls, lambda: room.in_force[-1], known, room.clock)
     room.membrane = Membrane(room.db, lambda: room.in_force[-1], people, secret=SECRET, clock=room.clock)
     admins = room.membrane.admins
-    people.tell = lambda words, about: admins.tell(words, about=about)
+    people.tell = admins.tell
     room.courier = make_courier(room.membrane, room.web, room.identity, room.membrane.people, room.clock)
 
 

@@ -290,7 +290,10 @@ async def test_a_card_too_long_even_when_short_is_told_to_the_admins(room: Room)
     await until_quiet(room)
     assert (await room.card(standing)).error == "msg_blocks_too_long"
     (told,) = room.said("C0ADMIN")
-    assert told.startswith("A card could not be drawn for #agent-approvals: Slack says msg_blocks_too_long.")
+    assert standing.review
+    lead = "🟠 Warning: A card could not be drawn for #agent-approvals: Slack says msg_blocks_too_long."
+    assert told.startswith(lead)
+    assert f"What to do: See what it is about: membrane reviews show {standing.review.id}" in told
 
 
 @pytest.mark.parametrize(
@@ -311,9 +314,10 @@ async def test_a_channel_that_cannot_be_posted_to_gives_way_to_the_admins(
     standing = await room.propose()
     await until_quiet(room)
     assert (await room.card(standing)).channel_id == "C0ADMIN"
-    first, second = sorted(room.said("C0ADMIN"))
-    assert first.startswith(f"A card could not be sent to #agent-approvals: Slack says {error}.")
-    assert second.startswith("Approval wanted")
+    card, told = sorted(room.said("C0ADMIN"))
+    lead = "🔴 Action needed: A card could not be sent to #agent-approvals: Slack says "
+    assert told.startswith(f"{lead}{error}.")
+    assert card.startswith("Approval wanted")
 
 
 async def test_without_an_admin_channel_a_card_reaches_its_approvers_together(room: Room) -> None:

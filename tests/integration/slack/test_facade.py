@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from bot.domain.action import Action
+from bot.domain.notices import Notice, Subject
 from bot.errors import SettingsError
 from bot.localslack import LocalSlack, Person
 from bot.membrane import Membrane
@@ -60,7 +61,9 @@ async def test_a_proposal_a_card_a_click_an_outcome(slack: LocalSlack, cleo: Per
         shown = await cleo.wait_for_message("agent-approvals", "✅ *Approved* by")
         assert f"✅ Approved by @{CLEO}" in read(shown["blocks"])
         assert await side.behind_s() < 2
-        await membrane.admins.tell("The policy was reloaded.", about="policy x")
+        await membrane.admins.tell(
+            Notice(Subject.POLICY_RELOADED, "The policy was reloaded.", "policy.yaml", "Nothing.")
+        )
         await cleo.wait_for_message("membrane-admin", "The policy was reloaded.")
 
 

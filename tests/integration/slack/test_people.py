@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.action import Action
 from bot.domain.escalation import Rotation
+from bot.domain.notices import Notice
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
 from bot.domain.record import Standing
@@ -128,8 +129,8 @@ async def test_a_free_plan_is_said_clearly_and_to_the_admins_once(
 ) -> None:
     told: list[str] = []
 
-    async def tell(words: str, _about: str) -> None:
-        told.append(words)
+    async def tell(notice: Notice) -> None:
+        told.append(str(notice))
 
     people.tell = tell
     slack.state.paid = False

@@ -8,6 +8,7 @@ from statistics import median
 
 import pytest
 
+from bot.domain.notices import Notice, Subject
 from bot.slack import courier as couriers
 from bot.slack.pace import Rates
 from tests.integration.slack.conftest import Room
@@ -67,7 +68,7 @@ async def test_an_urgent_notice_overtakes_cards_that_go_to_the_same_channel(room
     async with running(courier), asyncio.timeout(20):
         while len(room.said("C0ADMIN")) < 3:
             await asyncio.sleep(0.02)
-        await room.membrane.admins.tell("URGENT", about="x", urgent=True)
+        await room.membrane.admins.tell(Notice(Subject.CLOCK_PULLED_BACK, "URGENT", "here", "Nothing."))
         while not any("URGENT" in words for words in room.said("C0ADMIN")):
             await asyncio.sleep(0.02)
     assert next(place for place, words in enumerate(room.said("C0ADMIN")) if "URGENT" in words) <= 6

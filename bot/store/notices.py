@@ -1,0 +1,61 @@
+"""Queries on notices to the admins: how many of one subject there were, and which are folded into another.
+
+Their ids begin with their subject, so each query is a short range of the primary key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+
+from bot.store import messages
+from bot.store.tables import messages as table
+
+FOLDED = "it is counted and listed in"
+"""What the row of a folded notice says, before the id of the message that lists it."""
+
+
+def _of_subject(lead: str) -> ColumnElement[bool]:
+    return and_(table.c.id >= lead, table.c.id < f"{lead[:-1]}{chr(ord(lead[-1]) + 1)}")
+
+
+def count(connection: Connection, lead: str, recipient: str, since: float) -> int:
+    """Return how many notices somebody got one by one since an instant. `lead` is how their ids begin."""
+    got = and_(table.c.recipient == recipient, table.c.created_at >= since)
+    one_by_one = or_(table.c.error.is_(None), table.c.error.not_like(f"{FOLDED}%"))
+    return connection.scalar(select(func.count()).where(_of_subject(lead), got, one_by_one)) or 0
+
+
+def fold(
+    connection: Connection, message_id: str, recipient: str, body: str, *, into: str, now: float
+) -> bool:
+    """Keep a notice that another message lists. False: it was told of, or folded, already."""
+    new = messages.want(
+        connection, message_id, "notice", recipient, now=now, priority=messages.REST, body=body
+    )
+    if new:
+        messages.give_up(connection, message_id, now, f"{FOLDED} {into}")
+    return new
+
+
+def folded(connection: Connection, lead: str, into: str, most: int) -> tuple[int, Sequence[str]]:
+    """Return how many notices a message lists, and the texts of the latest."""
+    listed = and_(_of_subject(lead), table.c.error == f"{FOLDED} {into}")
+    total = connection.scalar(select(func.count()).where(listed)) or 0
+    latest = select(table.c.body).where(listed).order_by(table.c.created_at.desc()).limit(most)
+    return total, [str(body) for body in connection.scalars(latest)]
+
+
+def rewrite(connection: Connection, message_id: str, body: str, now: float) -> None:
+    """Want a notice drawn again with another text, in its turn."""
+    connection.execute(
+        update(table)
+        .where(table.c.id == message_id, table.c.given_up_at.is_(None))
+        .values(
+            body=body,
+            wanted=table.c.wanted + 1,
+            due_at=func.coalesce(table.c.due_at, now),
+            owed_since=func.coalesce(table.c.owed_since, now),
+        )
+    )
