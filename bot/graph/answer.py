@@ -6,14 +6,19 @@ whoever reads it can tell "nobody answered" from "a person said no".
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason
 from bot.domain.record import Standing
 from bot.domain.review import ActionState, Review, ReviewState
+
+Reason = Annotated[
+    ExpiryReason, WithJsonSchema({"type": "string", "enum": [each.value for each in ExpiryReason]})
+]
+"""Why it expired. Its schema refers to nothing, because the answer keeps its own schema once it is made."""
 
 
 class Answer(BaseModel):
@@ -28,7 +33,7 @@ class Answer(BaseModel):
     _schema: ClassVar[dict[str, Any] | None] = None
 
     outcome: Literal["approved", "rejected", "expired"]
-    reason: ExpiryReason | None = None
+    reason: Reason | None = None
     default: Literal["safe_halt", "abort"] | None = None
     action_id: str
     review_id: str | None = None
