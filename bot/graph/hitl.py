@@ -128,7 +128,7 @@ class Decider:
             await self._membrane.guarding.outdated(action.id, why)
             return reject(f"{why}; propose it again")
         if unstarted and action.state in CLAIMED:
-            return await self._claimed_before(standing)
+            return await self._claimed_before(standing, args)
         try:
             await self._membrane.claim(action.id, action.args_digest, rerun=True, args=args)
         except ClaimRefused as refused:
@@ -137,15 +137,19 @@ class Decider:
             return reject(NOT_KNOWN if action.state in CLAIMED else str(refused))
         return approve()
 
-    async def _claimed_before(self, standing: Standing) -> Decision:
+    async def _claimed_before(self, standing: Standing, args: Mapping[str, Any] | None) -> Decision:
         """Decide on a call that was claimed for a resume that never came.
 
-        It cannot have started: its batch still waits, and a batch's tools start in a later step.
+        It cannot have started: its batch still waits, and a batch's tools start in a later step. What would
+        keep it from being claimed now keeps it from starting.
         """
-        good_until = standing.decided.valid_until if standing.decided else None
-        if good_until is None or self._clock() <= good_until:
+        try:
+            spoiled = self._membrane.guarding.spoiled(standing, args)
+        except ClaimRefused as refused:
+            spoiled = str(refused)
+        if spoiled is None:
             return approve()
-        why = "the bot stopped before this started, and the approval has lapsed since; propose it again"
+        why = f"the bot stopped before this started, and {spoiled}; propose it again"
         await self._membrane.report(standing.action.id, executed=False, detail=why)
         return reject(why)
 

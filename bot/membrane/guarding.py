@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bot.domain.notices import Notice, Subject
+from bot.domain.record import Standing
 from bot.membrane.admins import Admins
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, the_action
+from bot.membrane.reruling import tightened
 from bot.store.database import Transaction
 
 
@@ -72,3 +77,14 @@ class Guarding:
 
         await core.db.write(work)
         core.bells.ring(action_id)
+
+    def spoiled(self, standing: Standing, args: Mapping[str, Any] | None) -> str | None:
+        """Return why an effect that was claimed and has not started must not start now; None if it may.
+
+        Raises ClaimRefused where `args` are others than were ruled.
+        """
+        until = standing.decided.valid_until if standing.decided else None
+        if until is not None and self._core.clock() > until:
+            return "the approval has lapsed since"
+        more = tightened(self._core, standing, args)
+        return f"the policy was tightened since: {more.why}" if more and more.ruling.tier.waits else None

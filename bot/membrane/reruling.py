@@ -18,6 +18,9 @@ from bot.domain.ruling import Ruling
 from bot.errors import BadAction, ClaimRefused, Refusal
 from bot.membrane.core import Core
 
+_APPROVED = {ActionState.APPROVED, ActionState.RUNNING, ActionState.UNKNOWN}
+"""States of an action whose review, if there is one, was approved."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tightened:
@@ -29,7 +32,7 @@ class Tightened:
 
 def let_under(standing: Standing) -> Ruling:
     """Return the ruling under which an action may start: of its approval, or under which it passed."""
-    if standing.action.state is ActionState.APPROVED and standing.review is not None:
+    if standing.action.state in _APPROVED and standing.review is not None:
         return standing.review.ruling
     return standing.action.ruling
 

@@ -100,3 +100,20 @@ async def test_what_the_policy_redacts_is_ruled_again_by_what_the_thread_has(hou
     house.in_force.append(replace(now, actions={**now.actions, "mail.send": changed}))
     await house.settle()
     assert [await house.states(thread) for thread in threads] == [["executed"], ["executed"]]
+
+
+async def test_invariant_14_nor_does_a_call_run_that_was_claimed_before_a_stop(house: House) -> None:
+    """The bot claimed it, and stopped before its thread went on: nothing of it can have started."""
+    await house.open("batched")
+    thread = await house.run("batched", say("mail"))
+    await house.vote(thread)
+    (action,) = await house.actions(thread)
+    await house.membrane.claim(action.id, action.args_digest)
+    await house.host.stop(grace_s=0.0)
+    tighten(house, "mail.send")
+    await house.open("batched")
+    await house.settle()
+    assert ran == []
+    assert await house.states(thread) == ["failed"]
+    assert "the policy was tightened since" in (await house.said(thread))[0][1]
+    assert (await house.thread(thread)).state == "finished"
