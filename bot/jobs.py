@@ -1,8 +1,8 @@
 """The clock's jobs: APScheduler calls each sweep at its interval; a sweep derives its work from rows.
 
 A job that raises is logged and goes on. One that hangs would never run again, so each is cut off after a
-time; `last_success` is what `/healthz` watches (FACTS: APScheduler 3.11 loses date jobs and never restarts
-a job that hangs, hence intervals and a time limit of our own).
+time; `last_success` is what `/healthz` watches. APScheduler 3.11 deletes a date job that it missed and never
+restarts a job that hangs, so there are interval jobs alone, with a time limit of our own.
 """
 
 from __future__ import annotations

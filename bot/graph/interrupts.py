@@ -1,6 +1,6 @@
 """Reading what a thread is parked at: the membrane's own gate, or LangChain's human in the loop.
 
-Three shapes are understood; FACTS of LangChain 1.x stand in its `human_in_the_loop` middleware:
+Three shapes are understood; the last two are those of LangChain's `human_in_the_loop` middleware (1.x):
 
     gate        {"type": "membrane_gate", ...}                       one action
     hitl_batch  {"action_requests": [...], "review_configs": [...]}  several, answered together, in order
