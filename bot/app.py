@@ -157,6 +157,7 @@ class Bot:
             rate=settings.rate,
             closing=closing,
             clock=self._clock,
+            card_link=slack.card_link,
             version=version("checkpoint-membrane"),
         )
         slack.mount(api)

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.api import answers, body, models
+from bot.api.answers import CardLink
+from bot.api.listing import ActionStates, Before, Cursor, Limit, Reference, next_cursor, wanted
 from bot.api.problems import ApiError, documented
 from bot.api.replies import Direct, Polls, body_schema, caller, key_of, reply
 from bot.domain.action import MAX_BYTES, Action
@@ -19,13 +21,10 @@ from bot.membrane import Membrane
 
 PATH = "/v1/actions"
 MAX_WAIT_S = 60.0
-MAX_PAGE = 200
 
 Wait = Annotated[
     float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for the answer while nobody has given one")
 ]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-Before = Annotated[str | None, Query(max_length=64, description="an id; older ones are returned")]
 
 LINKS = {
     "standing": {"operationId": "standing", "parameters": {"action_id": "$response.body#/id"}},
@@ -43,10 +42,17 @@ LINKS = {
 class Actions:
     """What an agent can ask about actions. Each docstring is the operation's text on the OpenAPI page."""
 
-    def __init__(self, membrane: Membrane, polls: Polls, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        membrane: Membrane,
+        polls: Polls,
+        clock: Callable[[], float] = time.time,
+        card_link: CardLink = answers.no_link,
+    ) -> None:
         self._membrane = membrane
         self._polls = polls
         self._clock = clock
+        self._card_link = card_link
 
     async def propose(self, request: Request) -> Response:
         """Propose an action.
@@ -67,16 +73,36 @@ class Actions:
             description=asked.description,
             hint=asked.risk.risk() if asked.risk is not None else None,
         )
-        standing = await self._membrane.propose(action, idempotency_key=key)
+        standing = await self._membrane.propose(action, idempotency_key=key, reference=asked.reference)
         proposed_before = key is not None and standing.action.proposed_at < began
         return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
 
-    async def listed(self, request: Request, limit: Limit = 50, before: Before = None) -> Response:
-        """List the agent's own actions, the newest first."""
-        found = await self._membrane.lines(caller(request).agent, most=limit + 1, before=before)
+    async def listed(
+        self,
+        request: Request,
+        *,
+        state: ActionStates = None,
+        reference: Reference = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        before: Before = None,
+    ) -> Response:
+        """List the agent's own actions, the newest first, also those of its hosted threads.
+
+        `?state=open` are those that somebody still has to do something about. Ask for the next page with
+        `next_cursor` and the same filters: what is proposed meanwhile does not shift it.
+        """
+        asked = wanted("act", states=state, reference=reference, cursor=cursor, before=before)
+        found = await self._membrane.lines(caller(request).agent, most=limit + 1, wanted=asked)
         page = found[:limit]
         more = page[-1].id if len(found) > limit else None
-        return reply({"actions": [answers.line(record) for record in page], "next_before": more})
+        return reply(
+            {
+                "actions": [answers.line(record, self._card_link) for record in page],
+                "next_cursor": next_cursor(more, asked) if more is not None else None,
+                "next_before": more,
+            }
+        )
 
     async def standing(self, request: Request, action_id: str, wait: Wait = 0.0) -> Response:
         """Return where an action stands.
@@ -97,14 +123,27 @@ class Actions:
 
         It succeeds once, with the args digest that was proposed, while the approval is good. Only then may
         the effect happen, with the arguments that were proposed: the answer repeats them, but for what the
-        policy redacts. A problem with the reason `lapsed`, or `tightened` where the policy says more of it
-        than it did, says that people are being asked (again): wait as after the proposal, and claim again. An
-        action of a hosted thread is started by its host alone.
+        policy redacts.
+
+        Where the answer was lost, claim again: the same token and `claimant` get the same claim, `repeated`,
+        until the effect is reported or its receipt is unknown. Two processes that share a token and name no
+        `claimant` both get it. So give each a name of its own, or hand the claim's `key` to whoever carries
+        out the effect, who can tell by it that both are one.
+
+        A problem with the reason `lapsed`, or `tightened` where the policy says more of it than it did, says
+        that people are being asked (again): wait as after the proposal, and claim again. An action of a
+        hosted thread is started by its host alone.
         """
         asked = await body.read(request, models.ClaimRequest)
-        agent = caller(request).agent
+        token = caller(request)
         claimed = await self._membrane.claim(
-            action_id, asked.args_digest, agent=agent, rerun=asked.rerun, args=asked.args
+            action_id,
+            asked.args_digest,
+            agent=token.agent,
+            rerun=asked.rerun,
+            args=asked.args,
+            by=token.id,
+            claimant=asked.claimant,
         )
         return reply(answers.claim(claimed))
 

@@ -6,11 +6,12 @@ proposal. A test holds the two to each other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason, span
-from bot.domain.following import follows, outcome_of
+from bot.domain.following import follows, line_follows, outcome_of
 from bot.domain.record import ActionLine, ActionRecord, Claim, Standing, ThreadRecord
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.ruling import AbsentDefault
@@ -44,6 +45,7 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
     return {
         "id": record.id,
         "kind": record.kind,
+        "reference": record.reference,
         "args_digest": record.args_digest,
         "tier": int(record.tier),
         "tier_name": record.tier.label,
@@ -164,17 +166,34 @@ def _noted(text: str, note: str | None) -> str:
     return f"{text}: {note.rstrip('.')}." if note else f"{text}."
 
 
-def line(record: ActionLine) -> dict[str, Any]:
+CardLink = Callable[[str, str], str | None]
+"""Makes the link to a card of its channel and its time stamp; None where Slack was never reached."""
+
+
+def no_link(channel_id: str, ts: str) -> str | None:  # noqa: ARG001
+    """Return no link: Slack is not known."""
+    return None
+
+
+def line(record: ActionLine, link: CardLink = no_link) -> dict[str, Any]:
     """Return an ActionLine."""
+    then = line_follows(record)
     return {
         "id": record.id,
         "kind": record.kind,
         "tier": int(record.tier),
         "state": record.state,
+        "done": then.done,
+        "next": then.next,
+        "outcome": outcome_of(record.state, record.review),
         "receipt": record.receipt,
         "detail": record.detail,
+        "reference": record.reference,
+        "thread_id": record.thread_id,
         "proposed_at": instant(record.proposed_at),
+        "expires_at": instant(record.expires_at),
         "settled_at": instant(record.settled_at),
+        "card": link(*record.card) if record.card is not None else None,
     }
 
 
@@ -185,14 +204,15 @@ def claim(claimed: Claim) -> dict[str, Any]:
         "id": record.id,
         "key": claimed.key,
         "attempt": claimed.attempt,
+        "repeated": claimed.repeated,
         "kind": record.kind,
         "args": record.args,
         "args_digest": record.args_digest,
-        "report_within_s": record.ruling.report_within_s,
+        "report_within_s": claimed.report_within_s,
     }
 
 
-def thread(record: ThreadRecord, actions: list[ActionLine]) -> dict[str, Any]:
+def thread(record: ThreadRecord, actions: list[ActionLine], link: CardLink = no_link) -> dict[str, Any]:
     """Return a ThreadAnswer."""
     return {
         "id": record.id,
@@ -203,5 +223,5 @@ def thread(record: ThreadRecord, actions: list[ActionLine]) -> dict[str, Any]:
         "on_behalf_of": record.on_behalf_of,
         "wanted_at": instant(record.wanted_at),
         "settled_at": instant(record.settled_at),
-        "actions": [line(each) for each in actions],
+        "actions": [line(each, link) for each in actions],
     }

@@ -18,6 +18,7 @@ from starlette.routing import Match
 
 from bot.api import openapi, problems
 from bot.api.actions import Actions
+from bot.api.answers import CardLink, no_link
 from bot.api.body import invalid
 from bot.api.door import Door
 from bot.api.health import Health
@@ -57,11 +58,13 @@ def build_api(
     closing: asyncio.Event | None = None,
     version: str = "0",
     clock: Callable[[], float] = time.time,
+    card_link: CardLink = no_link,
 ) -> FastAPI:
     """Return the HTTP API.
 
     `host` runs the hosted graphs; without one there are no routes for threads. `rate` is in requests a
     second for one token, 0 for no limit. `closing` is set when the bot stops, and ends the long polls.
+    `card_link` makes links to cards.
     """
     api = FastAPIOffline(  # its page needs no other host, where FastAPI's own loads scripts from one
         title="Checkpoint Membrane", version=version, description=DESCRIPTION, redoc_url=None,
@@ -69,9 +72,9 @@ def build_api(
     )  # fmt: skip
     api.router.route_class = Checked
     polls = Polls(closing or asyncio.Event())
-    Actions(membrane, polls, clock).add_to(api.router)
+    Actions(membrane, polls, clock, card_link).add_to(api.router)
     if host is not None:
-        Threads(membrane, host).add_to(api.router)
+        Threads(membrane, host, card_link).add_to(api.router)
     Operators(membrane).add_to(api.router)
     Operations(health, metrics).add_to(api.router)
     api.add_middleware(Door, tokens=membrane.tokens, buckets=Buckets(rate))

@@ -101,6 +101,10 @@ class Proposal(_Asked):
         None, max_length=MAX_DESCRIPTION, description="the agent's own words; shown as such, never ruled on"
     )
     risk: RiskHint | None = None
+    reference: Label | None = Field(
+        None,
+        description="what you call it: a session, a run, a call. People see it; lists can be asked for it",
+    )
     idempotency_key: IdempotencyKey | None = None
 
 
@@ -119,6 +123,12 @@ class ClaimRequest(_Asked):
         default=False,
         description="run an effect again that was claimed and never reported; only for kinds that the "
         "policy calls idempotent",
+    )
+    claimant: Label | None = Field(
+        None,
+        description="what this process calls itself. Until the effect is reported, the same token, digest "
+        "and claimant get the same claim again. Processes that share a token give themselves different "
+        "names, so that one of them starts the effect",
     )
 
 
@@ -224,6 +234,7 @@ class ActionAnswer(BaseModel):
                 {
                     "id": EXAMPLE_ID,
                     "kind": "payment.refund",
+                    "reference": "run-8121",
                     "args_digest": EXAMPLE_DIGEST,
                     "tier": 3,
                     "tier_name": "sync approval",
@@ -269,6 +280,7 @@ class ActionAnswer(BaseModel):
 
     id: str
     kind: str
+    reference: str | None = Field(description="what its agent calls it")
     args_digest: str = Field(description="binds the answer to exactly these arguments; claim with it")
     tier: Literal[0, 1, 2, 3]
     tier_name: str
@@ -313,10 +325,17 @@ class ActionLine(BaseModel):
     kind: str
     tier: Literal[0, 1, 2, 3]
     state: ActionState
+    done: bool
+    next: Next
+    outcome: Literal["approved", "rejected", "expired"] | None
     receipt: Receipt | None
     detail: str | None
+    reference: str | None
+    thread_id: str | None = Field(description="the hosted thread that it belongs to, and that starts it")
     proposed_at: datetime
+    expires_at: datetime | None = Field(description="when the review that waits expires")
     settled_at: datetime | None
+    card: str | None = Field(description="the link to its latest card in Slack")
 
 
 class ActionList(BaseModel):
@@ -325,7 +344,10 @@ class ActionList(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     actions: list[ActionLine]
-    next_before: str | None = Field(description="ask again with `before` set to this; null at the end")
+    next_cursor: str | None = Field(
+        description="ask again with the same filters and `cursor` set to this; null at the end"
+    )
+    next_before: str | None = Field(description="the same as an id, for `before`; null at the end")
 
 
 class ClaimAnswer(BaseModel):
@@ -336,12 +358,15 @@ class ClaimAnswer(BaseModel):
     id: str
     key: str = Field(description="the effect's idempotency key; hand it to whoever carries out the effect")
     attempt: int
+    repeated: bool = Field(
+        description="whether this claim was given before: you ask again, or another process of your token did"
+    )
     kind: str
     args: dict[str, Any] = Field(
         description="what was ruled and shown; what the policy redacts stands here as `redacted`"
     )
     args_digest: str
-    report_within_s: float = Field(description="seconds, after which its receipt is unknown")
+    report_within_s: float = Field(description="seconds from now, after which its receipt is unknown")
 
 
 class ThreadAnswer(BaseModel):

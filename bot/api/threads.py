@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.api import answers, body, models
+from bot.api.answers import CardLink
 from bot.api.problems import documented
 from bot.api.replies import Direct, body_schema, caller, key_of, reply
 from bot.domain.action import canonical_json
@@ -45,9 +46,10 @@ class Host(Protocol):
 class Threads:
     """What an agent can ask about hosted threads. Each docstring is the operation's text on the page."""
 
-    def __init__(self, membrane: Membrane, host: Host) -> None:
+    def __init__(self, membrane: Membrane, host: Host, card_link: CardLink = answers.no_link) -> None:
         self._membrane = membrane
         self._host = host
+        self._card_link = card_link
 
     async def start(self, request: Request) -> Response:
         """Start a thread of a hosted graph. What it does is gated by the policy, like any action.
@@ -67,7 +69,7 @@ class Threads:
             on_behalf_of=asked.on_behalf_of,
             idempotency_key=key,
         )
-        return reply(answers.thread(started, await self._membrane.lines_of(started.id)), 201)
+        return await self._answer(started, 201)
 
     async def thread(self, request: Request, thread_id: str) -> Response:
         """Return where a thread stands, with its actions."""
@@ -89,8 +91,9 @@ class Threads:
             raise NotFound(f"there is no thread {thread_id}")
         return found
 
-    async def _answer(self, found: ThreadRecord) -> Response:
-        return reply(answers.thread(found, await self._membrane.lines_of(found.id)))
+    async def _answer(self, found: ThreadRecord, status: int = 200) -> Response:
+        actions = await self._membrane.lines_of(found.id)
+        return reply(answers.thread(found, actions, self._card_link), status)
 
     def add_to(self, routes: APIRouter) -> None:
         """Add the routes."""

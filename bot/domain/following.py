@@ -5,6 +5,7 @@
 | passed | claim; stop once it passed too long ago, as only a new proposal helps | no; yes then |
 | frozen | wait: it passes at the thaw | no |
 | queued | wait: people are asked once its agent is below its cap of open reviews | no |
+| queued | wait: people are asked once fewer reviews of its agent are open | no |
 | waiting | wait: people are asked | no |
 | halted | wait: nobody decided in time, and it can still be answered | no |
 | approved | claim, also after the approval has lapsed: the claim has it asked again | no |
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.escalation import Instant
-from bot.domain.record import Standing
+from bot.domain.record import ActionLine, Standing
 from bot.domain.review import ActionState, ReviewState
 
 
@@ -59,6 +60,8 @@ ENDED = frozenset(
 """States that nothing follows."""
 STARTED = frozenset({ActionState.RUNNING, ActionState.EXECUTED, ActionState.FAILED, ActionState.UNKNOWN})
 """States of an action that was claimed."""
+OPEN = frozenset(set(ActionState) - ENDED - {ActionState.PASSED})
+"""States of an action that somebody still has to do something about. What passed is often never claimed."""
 
 
 def following(
@@ -94,6 +97,17 @@ def follows(standing: Standing, now: Instant) -> Following:
         frozen=standing.frozen is not None,
         lapsed=until is not None and now > until,
         asked_about=standing.asked_about,
+    )
+
+
+def line_follows(line: ActionLine) -> Following:
+    """Return what follows for an agent from a line of a list."""
+    return following(
+        line.state,
+        hosted=line.thread_id is not None,
+        frozen=line.frozen,
+        lapsed=line.lapsed,
+        asked_about=line.asked_about,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.domain.escalation import Instant
 from bot.domain.freezing import Freeze
-from bot.domain.review import RECEIPTS, ActionState, Receipt, Review
+from bot.domain.review import RECEIPTS, ActionState, Receipt, Review, ReviewState
 from bot.domain.risk import Risk, Tier
 from bot.domain.ruling import Ruling
 
@@ -19,7 +19,7 @@ class ActionRecord:
     """An action as it was proposed, its ruling and where it stands.
 
     `remembers` is the earlier action whose rejection answered this one, unasked. `hint` is the agent's own
-    view of the risk.
+    view of the risk. `reference` is what it calls the action; `turn_id` stands for what was proposed with it.
     """
 
     id: str
@@ -44,6 +44,8 @@ class ActionRecord:
     digest_id: str | None = None
     remembers: str | None = None
     hint: Risk | None = None
+    reference: str | None = None
+    turn_id: str | None = None
 
     @property
     def passed_at(self) -> Instant:
@@ -58,7 +60,10 @@ class ActionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ActionLine:
-    """An action in short, as a list shows it: without its arguments, its ruling and its result."""
+    """An action in short, as a list shows it: without its arguments, its ruling and its result.
+
+    `review` is the state of its latest review, and `card` where that is shown: a channel and a time stamp.
+    """
 
     id: str
     kind: str
@@ -67,11 +72,34 @@ class ActionLine:
     detail: str | None
     proposed_at: Instant
     settled_at: Instant | None
+    reference: str | None = None
+    thread_id: str | None = None
+    review: ReviewState | None = None
+    expires_at: Instant | None = None
+    card: tuple[str, str] | None = None
+    frozen: bool = False
+    lapsed: bool = False
+    """Whether it passed too long ago to start."""
+    asked_about: bool = False
+    """Whether a person is asked if it happened."""
 
     @property
     def receipt(self) -> Receipt | None:
         """What happened to it in the end; None while that is open, and for a withdrawn one."""
         return RECEIPTS.get(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which actions, or threads, a list wants: in these states (in any, if none is given), before an id."""
+
+    states: tuple[str, ...] = ()
+    reference: str | None = None
+    before: str | None = None
+
+
+EVERYTHING = Listing()
+"""A list of all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +171,15 @@ NOT_TOLD = Clicked("", "")
 class Claim:
     """The right to run an action once.
 
-    `key` is the idempotency key of the effect; `attempt` counts from 1.
+    `key` is the idempotency key of the effect; `attempt` counts from 1. `repeated`: whoever asks made this
+    claim before, and is given it again. `report_within_s` are the seconds that are left for its report.
     """
 
     key: str
     attempt: int
     action: ActionRecord
+    report_within_s: float
+    repeated: bool = False
 
 
 class Verdict(StrEnum):

@@ -38,11 +38,16 @@ MAY_HAVE_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a claim is made: with which real arguments, if any, whether once more, by which agent over HTTP."""
+    """How a claim is made: with which real arguments, if any, whether once more, by which agent over HTTP.
+
+    `by` and `claimant` are the token, and the process in its own words, that a lost answer is repeated for.
+    """
 
     args: Mapping[str, Any] | None
     rerun: bool = False
     agent: str | None = None
+    by: str | None = None
+    claimant: str | None = None
 
 
 class Executing:
@@ -59,6 +64,8 @@ class Executing:
         agent: str | None = None,
         rerun: bool = False,
         args: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        claimant: str | None = None,
     ) -> Claim:
         """Claim an action's effect: once, for those arguments, while the approval is good.
 
@@ -69,6 +76,10 @@ class Executing:
         through. `args` are its real arguments where `asked` does not say: the store lacks what is
         redacted of them.
 
+        Until its effect is reported, the same claim is given again to the token `by` that made it, under the
+        same `claimant`: its first answer may have been lost. A freeze, or a policy that says more by now,
+        keeps it from that; and so does an unknown receipt, since a person is asked then.
+
         Raises NotFound, or ClaimRefused with the reason; one that lapsed, or that the policy says more of, is
         asked (again), under a new review. With `agent`, which is how agents over HTTP claim, raises Conflict
         for an action of a hosted thread: its host alone starts it.
@@ -78,7 +89,7 @@ class Executing:
         def work(tx: Transaction) -> Claim | ClaimRefused:
             action = _the_agents_own(tx, action_id, agent)
             real = asked.args if isinstance(asked, Action) else args
-            return self._claim(tx, action, asked, _Manner(real, rerun, agent))
+            return self._claim(tx, action, asked, _Manner(real, rerun, agent, by, claimant))
 
         claimed = await core.db.write(work)
         core.bells.moved(action_id)
@@ -97,7 +108,7 @@ class Executing:
         if action.state in {ActionState.RUNNING, ActionState.UNKNOWN}:
             if manner.rerun and action.ruling.idempotent:
                 check_not_frozen(tx, action, now)
-            return self._claim_again(tx, action, manner)
+            return self._repeated(tx, action, manner) or self._claim_again(tx, action, manner)
         standing = standing_of(tx.connection, action.id)
         if action.state not in MAY_START:
             raise _not_claimable(action)
@@ -109,16 +120,37 @@ class Executing:
             return ClaimRefused(Refusal.ALREADY_CLAIMED, MAY_HAVE_RUN)
         review = standing.review
         key = f"{review.id if review else action.id}:{action.args_digest}"
-        attempt = _attempt(tx, action, key, now)
+        attempt = _attempt(tx, action, key, now, manner)
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         redraw(tx, action.id, now)
         _journal_claim(tx, action, now, key, attempt)
-        return Claim(key, attempt, the_action(tx.connection, action.id))
+        return Claim(key, attempt, the_action(tx.connection, action.id), action.ruling.report_within_s)
 
     def _is_of(self, action: ActionRecord, asked: str | Action) -> bool:
         if isinstance(asked, Action):
             return self._core.digest_fits(action.args_digest, asked)
         return asked == action.args_digest
+
+    def _repeated(self, tx: Transaction, action: ActionRecord, manner: _Manner) -> Claim | None:
+        """Return a running action's claim once more to the token and process that made it; None to others."""
+        made = executions.of_action(tx.connection, action.id)[-1:]
+        if manner.rerun or manner.by is None or action.state is not ActionState.RUNNING or not made:
+            return None
+        (earlier,), now = made, self._core.clock()
+        if (earlier.claimed_by, earlier.claimant) != (manner.by, manner.claimant) or not earlier.report_by:
+            return None
+        if restores.since(tx.connection, action.id) is not None or self._asks_first(action, manner):
+            return None
+        check_not_frozen(tx, action, now)
+        body = {"key": earlier.key, "attempt": earlier.attempt}
+        tx.journal(now, "action.claim_repeated", body, action_id=action.id, tier=action.tier)
+        left = max(0.0, earlier.report_by - now)
+        return Claim(earlier.key, earlier.attempt, action, left, repeated=True)
+
+    def _asks_first(self, action: ActionRecord, manner: _Manner) -> bool:
+        """Whether the policy in force would have people asked about what was let through."""
+        ruling = ruled_now(self._core, action, action.ruling, manner.args) or action.ruling
+        return ruling.tier.waits and says_more(action.ruling, ruling) is not None
 
     def _claim_again(self, tx: Transaction, action: ActionRecord, manner: _Manner) -> Claim:
         now = self._core.clock()
@@ -127,15 +159,23 @@ class Executing:
             raise ClaimRefused(Refusal.ALREADY_CLAIMED, MAY_HAVE_RUN)
         earlier, report_by = before[-1], now + action.ruling.report_within_s
         ruling = ruled_now(self._core, action, action.ruling, manner.args) or action.ruling
-        asked_first = ruling.tier.waits and says_more(action.ruling, ruling) is not None
-        may_rerun = manner.rerun and action.ruling.idempotent and ruling.idempotent and not asked_first
-        if not may_rerun or not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by):
+        may_rerun = manner.rerun and action.ruling.idempotent and ruling.idempotent
+        if not may_rerun or self._asks_first(action, manner):
+            raise _already_claimed()
+        if not executions.claim_again(
+            tx.connection,
+            earlier,
+            now=now,
+            report_by=report_by,
+            claimed_by=manner.by,
+            claimant=manner.claimant,
+        ):
             raise _already_claimed()
         actions.move(tx.connection, action, ActionState.RUNNING, at=None, detail=action.detail)
         _close_unknown(tx, action, now)
         attempt = earlier.attempt + 1
         _journal_claim(tx, action, now, earlier.key, attempt)
-        return Claim(earlier.key, attempt, action)
+        return Claim(earlier.key, attempt, action, action.ruling.report_within_s)
 
     def _hold(self, tx: Transaction, standing: Standing, manner: _Manner) -> ClaimRefused | None:
         """Hold what the policy in force says more of, or what lapsed: it is put up for approval (again).
@@ -264,20 +304,23 @@ def _the_agents_own(tx: Transaction, action_id: str, agent: str | None) -> Actio
     return action
 
 
-def _attempt(tx: Transaction, action: ActionRecord, key: str, now: float) -> int:
+def _attempt(tx: Transaction, action: ActionRecord, key: str, now: float, manner: _Manner) -> int:
     """Claim an effect and return which attempt it is. Raises ClaimRefused where the key was used before.
 
     A second attempt under the same key is what a person has let start once more, who said that the first came
     to nothing: what it acts on can tell by the key if that was an error.
     """
     report_by = now + action.ruling.report_within_s
-    if executions.claim(tx.connection, key, action.id, action.args_digest, now=now, report_by=report_by):
+    who = {"claimed_by": manner.by, "claimant": manner.claimant}
+    if executions.claim(
+        tx.connection, key, action.id, action.args_digest, now=now, report_by=report_by, **who
+    ):
         return 1
     earlier = executions.get(tx.connection, key)
     once_more = action.state is ActionState.PASSED and action.settled_at is not None
     if not once_more or earlier is None:
         raise _already_claimed()
-    if not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by):
+    if not executions.claim_again(tx.connection, earlier, now=now, report_by=report_by, **who):
         raise _already_claimed()
     return earlier.attempt + 1
 

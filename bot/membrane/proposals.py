@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.domain.action import Action
 from bot.domain.following import Next, follows
-from bot.domain.record import ActionLine, ActionRecord, Standing
+from bot.domain.record import EVERYTHING, ActionLine, ActionRecord, Listing, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import BadAction, Conflict
@@ -37,8 +37,11 @@ class Proposals:
         idempotency_key: str | None = None,
         thread_id: str | None = None,
         call_id: str | None = None,
+        reference: str | None = None,
     ) -> Standing:
         """Rule an action and record it; open a review if it waits. Returns when that is durable.
+
+        `reference` is what its agent calls it: a session, a run, a call.
 
         Proposing again under the same `idempotency_key` returns what the first did. Raises Conflict where
         that was another action, TooMany where the agent has too many open reviews, has stored its share or
@@ -53,7 +56,12 @@ class Proposals:
         size = len(action.canonical) + len(action.description or "")
         await core.intake.admit(core.db, action.agent, size, core.clock())
         ruling = core.policy().rule(action)
-        place = {"idempotency_key": idempotency_key, "thread_id": thread_id, "call_id": call_id}
+        place = {
+            "idempotency_key": idempotency_key,
+            "thread_id": thread_id,
+            "call_id": call_id,
+            "reference": reference,
+        }
         if not ruling.tier.waits and idempotency_key is None:
             return await core.db.append(lambda tx: record_passed(core, tx, action, ruling, **place))
         standing = await core.db.write(lambda tx: self._propose(tx, action, ruling, **place))
@@ -80,15 +88,17 @@ class Proposals:
             lambda connection: actions.of_agent(connection, agent, most=most, before=before)
         )
 
-    async def lines(self, agent: str, *, most: int, before: str | None = None) -> list[ActionLine]:
-        """Return the newest actions of an agent in short, older than the id `before`."""
+    async def lines(self, agent: str, *, most: int, wanted: Listing = EVERYTHING) -> list[ActionLine]:
+        """Return the newest actions of an agent that a list wants, in short."""
+        now = self._core.clock()
         return await self._core.db.read(
-            lambda connection: lines.of_agent(connection, agent, most=most, before=before)
+            lambda connection: lines.of_agent(connection, agent, most=most, now=now, wanted=wanted)
         )
 
     async def lines_of(self, thread_id: str) -> list[ActionLine]:
         """Return the newest actions of a thread in short, in the order in which they were proposed."""
-        return await self._core.db.read(lambda connection: lines.of_thread(connection, thread_id))
+        now = self._core.clock()
+        return await self._core.db.read(lambda connection: lines.of_thread(connection, thread_id, now=now))
 
     async def wait(self, action_id: str, timeout_s: float, *, agent: str | None = None) -> Standing:
         """Return where an action stands once it changes, or after `timeout_s` seconds.

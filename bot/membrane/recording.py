@@ -26,9 +26,9 @@ def record(
 ) -> Standing:
     """Record a ruled action: passed, answered with a remembered rejection, or waiting for a new review.
 
-    `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id. Where the agent
-    has as many reviews open as the policy lets wait at once, an action that `queues` waits for a place among
-    them; for another this raises TooMany.
+    `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id, reference and
+    turn_id. Where the agent has as many reviews open as the policy lets wait at once, an action that `queues`
+    waits for a place among them; for another this raises TooMany.
     """
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
@@ -128,6 +128,8 @@ def _new(
         place=place.get("place"),
         call_id=place.get("call_id"),
         hint=action.hint,
+        reference=place.get("reference"),
+        turn_id=place.get("turn_id"),
     )
 
 
@@ -161,6 +163,10 @@ def _insert(
         body["on_behalf_of"] = record.on_behalf_of
     if record.thread_id is not None:
         body["thread"] = record.thread_id
+    if record.reference is not None:
+        body["reference"] = record.reference
+    if record.turn_id is not None:
+        body["turn"] = record.turn_id
     if record.remembers is not None:
         body["remembers"] = record.remembers
     tx.journal(record.proposed_at, event, body, action_id=record.id, tier=record.tier)

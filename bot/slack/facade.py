@@ -24,6 +24,7 @@ from bot.slack.lateness import Lateness
 from bot.slack.listeners import build_app
 from bot.slack.pace import USUAL
 from bot.slack.people import SlackPeople
+from bot.slack.places import permalink
 from bot.slack.signed import HttpDelivery
 
 AGAIN_S = 5.0
@@ -62,6 +63,10 @@ class Slack:
             if self._known is None:
                 self._known = await identify(self._client)
             return self._known
+
+    def card_link(self, channel_id: str, ts: str) -> str | None:
+        """Return the link to a message; None while Slack has not been reached."""
+        return permalink(self._known.workspace_url, channel_id, ts) if self._known is not None else None
 
     async def run(self, membrane: Membrane) -> None:
         """Show and listen until cancelled. Raises SettingsError where Slack refuses a token."""

@@ -49,6 +49,8 @@ def who(action: ActionRecord) -> Json:
         pieces += [text(" for "), rich.user(action.on_behalf_of)]
     if action.owner and action.owner != action.on_behalf_of:
         pieces += [text("; "), rich.user(action.owner), text(" answers for the agent")]
+    if action.reference:
+        pieces += [text("; its reference is "), text(cut(action.reference, NAME_CHARACTERS), code=True)]
     return rich.section(*pieces, text("."))
 
 

@@ -169,6 +169,8 @@ def row_of(
         record.call_id,
         None,  # the digest
         record.remembers,
+        record.reference,
+        record.turn_id,
     )
 
 
@@ -198,6 +200,8 @@ def record_of(row: Row[Any]) -> ActionRecord:
         digest_id=row.digest_id,
         remembers=row.remembers,
         hint=_hint(row.hint),
+        reference=row.reference,
+        turn_id=row.turn_id,
     )
 
 

@@ -19,7 +19,13 @@ _OF_ACTION = Prepared(
 _AGAIN = Prepared(
     update(executions)
     .where(and_(_KEY, executions.c.reported_at.is_(None), executions.c.attempt == bindparam("was")))
-    .values(attempt=executions.c.attempt + 1, claimed_at=bindparam("now"), report_by=bindparam("by"))
+    .values(
+        attempt=executions.c.attempt + 1,
+        claimed_at=bindparam("now"),
+        report_by=bindparam("by"),
+        claimed_by=bindparam("token"),
+        claimant=bindparam("who"),
+    )
 )
 _REPORTED = Prepared(
     update(executions)
@@ -46,7 +52,10 @@ _AWAIT_NONE = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One claimed effect. `report_by` is None once it was reported, or is known to be unknown."""
+    """One claimed effect. `report_by` is None once it was reported, or is known to be unknown.
+
+    `claimed_by` is the token that claimed it over HTTP, and `claimant` what that process calls itself.
+    """
 
     key: str
     action_id: str
@@ -55,16 +64,34 @@ class Execution:
     claimed_at: float
     report_by: float | None
     reported_at: float | None
+    claimed_by: str | None = None
+    claimant: str | None = None
 
 
 def _read(row: Row[Any]) -> Execution:
     return Execution(
-        row.key, row.action_id, row.args_digest, row.attempt, row.claimed_at, row.report_by, row.reported_at
+        row.key,
+        row.action_id,
+        row.args_digest,
+        row.attempt,
+        row.claimed_at,
+        row.report_by,
+        row.reported_at,
+        row.claimed_by,
+        row.claimant,
     )
 
 
 def claim(
-    connection: Connection, key: str, action_id: str, args_digest: str, *, now: float, report_by: float
+    connection: Connection,
+    key: str,
+    action_id: str,
+    args_digest: str,
+    *,
+    now: float,
+    report_by: float,
+    claimed_by: str | None = None,
+    claimant: str | None = None,
 ) -> bool:
     """Claim an effect. False: it is claimed already."""
     row = {
@@ -74,13 +101,30 @@ def claim(
         "attempt": 1,
         "claimed_at": now,
         "report_by": report_by,
+        "claimed_by": claimed_by,
+        "claimant": claimant,
     }
     return _INSERT.changed(connection, row) == 1
 
 
-def claim_again(connection: Connection, earlier: Execution, *, now: float, report_by: float) -> bool:
+def claim_again(
+    connection: Connection,
+    earlier: Execution,
+    *,
+    now: float,
+    report_by: float,
+    claimed_by: str | None = None,
+    claimant: str | None = None,
+) -> bool:
     """Claim an unreported effect once more under the same key. False: it was reported, or taken."""
-    values = {"of": earlier.key, "was": earlier.attempt, "now": now, "by": report_by}
+    values = {
+        "of": earlier.key,
+        "was": earlier.attempt,
+        "now": now,
+        "by": report_by,
+        "token": claimed_by,
+        "who": claimant,
+    }
     return _AGAIN.changed(connection, values) == 1
 
 

@@ -26,8 +26,11 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest of the migrations: what these tables are."""
+
+OF_ONE_AGENT = "agent <> ''"
+"""Holds of every row. Indexes with it serve only the queries that say it: those of one agent."""
 
 metadata = MetaData()
 
@@ -96,6 +99,8 @@ actions = Table(
     Column("call_id", String),  # the tool call, where there is one
     Column("digest_id", String),  # the digest that named it; tier 1 only
     Column("remembers", String),  # the earlier rejection that this one was answered with, unasked
+    Column("reference", String),  # what the agent calls it: a session, a run, a call
+    Column("turn_id", String),  # the proposals that one request made together
     _partial(
         "actions_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
@@ -103,6 +108,9 @@ actions = Table(
     _partial("actions_interrupt", "interrupt_id", where="interrupt_id IS NOT NULL"),
     _partial("actions_digest", "digest_id", where="digest_id IS NOT NULL"),
     Index("actions_agent", "agent", "id"),
+    _partial("actions_state", "agent", "state", "id", where=OF_ONE_AGENT),
+    _partial("actions_reference", "agent", "reference", "id", where="reference IS NOT NULL"),
+    _partial("actions_turn", "turn_id", where="turn_id IS NOT NULL"),
     _partial("actions_undigested", "proposed_at", where="tier = 1 AND digest_id IS NULL"),
     _partial("actions_halted", "settled_at", where="state = 'halted'"),
     _partial("actions_approved", "id", where="state = 'approved'"),
@@ -245,6 +253,8 @@ threads = Table(
     Column("idempotency_key", String),
     Column("leased_by", String),
     Column("leased_until", Float),
+    Column("result", Text),  # sealed JSON: what its graph ended with
+    _partial("threads_state", "agent", "state", "id", where=OF_ONE_AGENT),
     _partial(
         "threads_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
@@ -307,6 +317,8 @@ executions = Table(
     Column("claimed_at", Float, nullable=False),
     Column("report_by", Float),  # NULL once reported or known to be unknown
     Column("reported_at", Float),
+    Column("claimed_by", String),  # the id of the token that claimed it over HTTP
+    Column("claimant", String),  # which process of that token, in its own words
     Index("executions_action", "action_id"),
     _partial("executions_unreported", "report_by", where="report_by IS NOT NULL"),
 )

@@ -62,8 +62,10 @@ async def test_what_was_parked_when_the_bot_was_killed_is_approved_later_and_run
         await agent.wait_for(asked, "approved")
         claimed = await agent.claim(asked)
         assert claimed["args"] == {"what": "by agent"}
-        assert (await agent.claim(asked, expect=409))["reason"] == "already_claimed"
+        again = await agent.claim(asked)  # as if the answer had been lost
+        assert (again["key"], again["repeated"]) == (claimed["key"], True)
         assert (await agent.report(asked))["receipt"] == "executed"
+        assert (await agent.claim(asked, expect=409))["reason"] == "already_claimed"
         effects = [effect["args"]["what"] for effect in stage.effects()]
         assert effects.count("by thread") == 1
         assert effects.count("answered") <= 1

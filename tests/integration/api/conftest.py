@@ -22,6 +22,7 @@ from bot.domain.record import Standing, ThreadRecord
 from bot.errors import NotFound
 from bot.membrane import Membrane
 from bot.metrics import Metrics
+from bot.slack.places import permalink
 from bot.store.database import Database, open_database
 from tests import fakes
 
@@ -126,7 +127,7 @@ async def make_bot(tmp_path: Path) -> AsyncIterator[MakeBot]:
         metrics = Metrics(membrane, db, lambda: sweeps, clock=clock)
         api = build_api(
             membrane, health=health, metrics=metrics, host=FakeHost(membrane), rate=rate, closing=closing,
-            version="1.2.3", clock=clock,
+            version="1.2.3", clock=clock, card_link=lambda channel, ts: permalink("https://t", channel, ts),
         )  # fmt: skip
         return Bot(membrane, db, clock, people, token, record.id, api, closing, in_force, sweeps, unwell)
 

@@ -194,7 +194,7 @@ async def test_invariant_13_an_approval_does_not_keep(bot: Bot, agent: httpx2.As
     other = await claim(agent, {**action, "args_digest": "0" * 64})
     assert (other.status_code, other.json()["reason"]) == (409, "args_changed")
     assert (await claim(agent, action)).status_code == 200
-    twice = await claim(agent, action)
+    twice = await claim(agent, action, claimant="another process")
     assert (twice.status_code, twice.json()["reason"]) == (409, "already_claimed")
     await report(agent, action, receipt="executed")
     assert (await claim(agent, action)).json()["reason"] == "already_claimed"
@@ -213,8 +213,18 @@ async def test_invariant_9_only_the_arguments_that_were_shown_can_be_claimed(
 
 async def test_of_many_claims_at_once_one_succeeds(bot: Bot, agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent, "db.read")
-    answers = await asyncio.gather(*(claim(agent, action) for _ in range(8)))
+    named = (claim(agent, action, claimant=f"worker {number}") for number in range(8))
+    answers = await asyncio.gather(*named)
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+
+
+async def test_of_many_claims_of_one_process_all_are_the_same(agent: httpx2.AsyncClient) -> None:
+    """It cannot be told from a retry: one of them is the first, and all carry one key."""
+    action = await proposed(agent, "db.read")
+    answers = [each.json() for each in await asyncio.gather(*(claim(agent, action) for _ in range(8)))]
+    assert sorted(answer["repeated"] for answer in answers) == [False] + [True] * 7
+    assert len({answer["key"] for answer in answers}) == 1
+    assert {answer["attempt"] for answer in answers} == {1}
 
 
 async def test_a_claim_that_is_not_reported_is_unknown_and_reruns_only_where_idempotent(

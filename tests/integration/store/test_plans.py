@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from bot.domain.action import Action
-from bot.domain.record import Verdict
+from bot.domain.record import Listing, Verdict
 from bot.domain.review import ReviewState
 from bot.domain.risk import Tier
 from bot.membrane import Membrane
@@ -75,8 +75,18 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "idempotency": ("actions_idempotency", lambda c: actions.by_key(c, "ops", "k")),
     "of an interrupt": ("actions_interrupt", lambda c: actions.of_interrupt(c, "int")),
     "of an agent": ("actions_agent", lambda c: actions.of_agent(c, "ops", most=9, before="act_2")),
-    "in short of an agent": ("actions_agent", lambda c: lines.of_agent(c, "ops", most=9, before="act_2")),
-    "in short of a thread": ("actions_thread", lambda c: lines.of_thread(c, "thr_1")),
+    "in short of an agent": ("actions_agent", lambda c: lines.of_agent(c, "ops", most=9, now=NOW)),
+    "in short in a state": (
+        "actions_state",
+        lambda c: lines.of_agent(
+            c, "ops", most=9, now=NOW, wanted=Listing(("failed", "waiting"), None, "act_2")
+        ),
+    ),
+    "in short by reference": (
+        "actions_reference",
+        lambda c: lines.of_agent(c, "ops", most=9, now=NOW, wanted=Listing(("failed",), "run-1", "act_2")),
+    ),
+    "in short of a thread": ("actions_thread", lambda c: lines.of_thread(c, "thr_1", now=NOW)),
     "orphans": ("actions_halted", audits.halted_without_successor),
     "audited": ("reviews_pending", lambda c: audits.pending_after(c, "rev_", 100)),
     "cardless": ("reviews_pending", lambda c: audits.without_card(c, "rev_", "rev_z")),

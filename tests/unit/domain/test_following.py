@@ -12,6 +12,7 @@ from bot.domain.review import RECEIPTS, ActionState, Receipt, ReviewState
 TABLE = {
     ActionState.PASSED: CLAIM,
     ActionState.FROZEN: WAIT,
+    ActionState.QUEUED: WAIT,
     ActionState.WAITING: WAIT,
     ActionState.HALTED: WAIT,
     ActionState.APPROVED: CLAIM,

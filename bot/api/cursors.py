@@ -1,0 +1,46 @@
+"""Cursors: where the next page of a list begins. Opaque to agents, and of no use on another list.
+
+A cursor says which line was the last, and for which filters. It grants nothing: every page is one's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+
+from bot.api.problems import ApiError
+
+_CHECK = 8
+"""Characters of the hash of a list's filters."""
+
+
+def cursor(last_id: str, *filters: object) -> str:
+    """Return the cursor behind a line of a list with these filters."""
+    text = f"{_hash(filters)}{last_id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read(given: str, prefix: str, *filters: object) -> str:
+    """Return the id of the line that a cursor stands behind. Raises ApiError."""
+    try:
+        text = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise _bad("it is no cursor; take `next_cursor` of an answer as it is") from error
+    check, last_id = text[:_CHECK], text[_CHECK:]
+    if not re.fullmatch(rf"{prefix}_[0-9a-f]{{1,40}}", last_id) or cursor(last_id, *filters) != given:
+        if re.fullmatch(r"[0-9a-f]{8}[a-z]{3}_[0-9a-f]{1,40}", text) and check != _hash(filters):
+            raise _bad("it is of another list; ask with the filters that its answer was asked with")
+        raise _bad("it is no cursor; take `next_cursor` of an answer as it is")
+    return last_id
+
+
+def _hash(filters: tuple[object, ...]) -> str:
+    return hashlib.sha256(repr(filters).encode()).hexdigest()[:_CHECK]
+
+
+def _bad(why: str) -> ApiError:
+    return ApiError(
+        422, "invalid", f"query.cursor: {why}", {"errors": [{"where": "query.cursor", "what": why}]}
+    )

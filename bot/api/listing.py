@@ -1,0 +1,75 @@
+"""What a list is asked for: states, an agent's own reference, and where the page begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator
+
+from bot.api import cursors
+from bot.api.hints import unknown
+from bot.api.models import Label
+from bot.api.problems import ApiError
+from bot.domain.following import OPEN
+from bot.domain.record import Listing
+from bot.domain.review import ActionState
+
+MAX_PAGE = 200
+OPEN_WORD = "open"
+"""The word for every state in which somebody still has to do something."""
+
+
+def one_of(known: Iterable[str]) -> AfterValidator:
+    """Return what checks that a text is one of these words, or `open`."""
+    words = (OPEN_WORD, *known)
+
+    def check(given: str) -> str:
+        if given not in words:
+            raise ValueError(unknown(given, words, "a state"))
+        return given
+
+    return AfterValidator(check)
+
+
+ActionStates = Annotated[
+    list[Annotated[str, one_of(ActionState)]] | None,
+    Query(
+        description="in this state; several are any of them. `open`: somebody still has to do something "
+        "about it (what only passed is in `passed`)",
+        json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *ActionState]}},
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Before = Annotated[str | None, Query(max_length=64, description="an id; older ones are returned")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=200, description="`next_cursor` of the page before, asked with the same filters"),
+]
+Reference = Annotated[Label | None, Query(description="with exactly this reference of yours")]
+
+
+def wanted(
+    prefix: str,
+    *,
+    states: Iterable[str] | None,
+    open_states: Iterable[str] = OPEN,
+    reference: str | None = None,
+    cursor: str | None = None,
+    before: str | None = None,
+) -> Listing:
+    """Return what a list is asked for. Raises ApiError for a cursor that is none, or not of this list."""
+    asked = set(states or ())
+    if OPEN_WORD in asked:
+        asked = (asked - {OPEN_WORD}) | set(open_states)
+    if cursor is not None:
+        if before is not None:
+            raise ApiError(422, "invalid", "query.before: give it or cursor, not both")
+        before = cursors.read(cursor, prefix, sorted(asked), reference)
+    return Listing(tuple(sorted(asked)), reference, before)
+
+
+def next_cursor(last_id: str, listing: Listing) -> str:
+    """Return the cursor behind the last line of a page."""
+    return cursors.cursor(last_id, list(listing.states), listing.reference)
