@@ -1,15 +1,20 @@
-"""A folder that an earlier release left, and the present bot started on it."""
+"""A folder that an earlier release left, and the present bot started on it.
+
+One bot serves all tests of a file: each answers other actions and threads of what was left.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bot.app import Bot
 from bot.localslack import LocalSlack, Person
@@ -18,6 +23,7 @@ from tests.acceptance.company import APPROVALS, CLEO, workspace
 from tests.releases.staging import Json, Later, Place, put_back
 
 HERE = Path(__file__).parent
+Unpack = Callable[[Path, Path], None]
 
 
 @dataclass
@@ -69,25 +75,36 @@ class Left:
         assert clicked.acked, clicked
 
 
-@pytest.fixture(params=["v0_1"])
+@pytest.fixture(params=["v0_1"], scope="module")
 def release(request: pytest.FixtureRequest) -> Path:
     """The folder of a release's fixture."""
     return HERE / str(request.param)
 
 
-@pytest.fixture
-def folder(release: Path, tmp_path: Path) -> Path:
-    """What the release left, unpacked."""
+def unpack(release: Path, into: Path) -> None:
+    """Put into a folder what the release left."""
     with tarfile.open(release / "left.tar.xz") as tar:
-        tar.extractall(tmp_path, filter="fully_trusted")
-    shutil.copy(release / "policy.yaml", tmp_path)
-    (tmp_path / "data" / "secret").chmod(0o600)
+        tar.extractall(into, filter="fully_trusted")
+    shutil.copy(release / "policy.yaml", into)
+    (into / "data" / "secret").chmod(0o600)
+
+
+@pytest.fixture(scope="module")
+def prepare() -> Unpack:
+    """How a folder is made of what the release left."""
+    return unpack
+
+
+@pytest.fixture
+def folder(release: Path, prepare: Unpack, tmp_path: Path) -> Path:
+    """What the release left, unpacked, for no other test."""
+    prepare(release, tmp_path)
     return tmp_path
 
 
-@pytest.fixture
-async def left(release: Path, folder: Path) -> AsyncIterator[Left]:
-    """The present bot, a moment after the release's last."""
+@asynccontextmanager
+async def started(release: Path, folder: Path) -> AsyncIterator[Left]:
+    """Start the present bot on what the release left, a moment after its last."""
     said = json.loads((folder / "left.json").read_text())
     clock = Later(said["made_at"] + 60)
     async with LocalSlack(
@@ -101,3 +118,14 @@ async def left(release: Path, folder: Path) -> AsyncIterator[Left]:
             slack.person(CLEO) as cleo,
         ):
             yield Left(place, said, release, bot, agent, cleo)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def left(
+    release: Path, prepare: Unpack, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Left]:
+    """The present bot, a moment after the release's last, for all tests of the file."""
+    folder = tmp_path_factory.mktemp("left")
+    prepare(release, folder)
+    async with started(release, folder) as left:
+        yield left

@@ -14,20 +14,26 @@ from bot.localslack import LocalSlack
 from bot.settings import keyfile
 from tests.acceptance.agent import Agent
 from tests.acceptance.company import workspace
-from tests.releases.conftest import Left
+from tests.releases.conftest import Left, Unpack, unpack
 from tests.releases.staging import Place
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NEW = Key.of(b"the secret after the first rotation")
 
 
-@pytest.fixture
-def folder(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def prepare() -> Unpack:
     """What the release left, with a new key on top of its own."""
-    secret = folder / "data" / "secret"
-    keyfile.write(secret, [NEW.secret.replace(b" ", b"-"), secret.read_bytes().strip()])
-    with (folder / "policy.yaml").open("a") as policy:  # the release let every agent start every graph
-        policy.write("\ngraphs: {one: {agents: [ops-agent]}}\n")
-    return folder
+
+    def rotated(release: Path, into: Path) -> None:
+        unpack(release, into)
+        secret = into / "data" / "secret"
+        keyfile.write(secret, [NEW.secret.replace(b" ", b"-"), secret.read_bytes().strip()])
+        with (into / "policy.yaml").open("a") as policy:  # the release let every agent start every graph
+            policy.write("\ngraphs: {one: {agents: [ops-agent]}}\n")
+
+    return rotated
 
 
 @pytest.mark.parametrize("name", ["waiting", "numbers waiting", "redacted"])
@@ -56,13 +62,14 @@ async def test_a_rejection_is_remembered(left: Left) -> None:
     assert (again["state"], held["id"] in again["detail"]) == ("rejected", True)
 
 
-async def test_new_ones_are_written_under_the_new_key(left: Left, folder: Path) -> None:
-    new = Key.of((folder / "data" / "secret").read_bytes().split()[0]).id
+async def test_new_ones_are_written_under_the_new_key(left: Left) -> None:
+    data = left.place.data
+    new = Key.of((data / "secret").read_bytes().split()[0]).id
     made = await left.agent.propose("mail.send", {"to": "after@x.example"})
     assert made["args_digest"].split(".")[:2] == ["2", new]
     started = await left.agent.start("one", {"kind": "mail.send", "args": {"to": "x"}})
     await left.agent.thread(started, "parked")
-    assert keys_of_saved_state(folder / "data" / "threads.db")[new] >= 1
+    assert keys_of_saved_state(data / "threads.db")[new] >= 1
 
 
 async def test_a_key_that_open_actions_need_cannot_be_forgotten(folder: Path) -> None:

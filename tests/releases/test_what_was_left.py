@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from bot.store import journal
 from bot.store.database import open_database
-from bot.store.journal import read_anchors, verify_export
-from tests.acceptance.agent import Agent
+from bot.store.journal import read_anchors
 from tests.acceptance.company import APPROVALS, CLEO, DIA
 from tests.releases.conftest import Left
 from tests.releases.make import NUMBERS
 from tests.releases.staging import CARD, Json
 
-WAITED = {
-    "waiting": "waiting",
-    "keyed": "waiting",
-    "numbers waiting": "waiting",
-    "noted": "waiting",
-    "redacted": "waiting",
-    "half": "waiting",
-    "overdue": "waiting",
-    "halted": "halted",
-    "approved": "approved",
-    "numbers approved": "approved",
-    "running": "running",
-    "unknown": "unknown",
-    "passed": "passed",
-    "noticed": "passed",
-    "aborted": "aborted",
-    "rejected": "rejected",
-    "withdrawn": "withdrawn",
-}
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 PARKED: dict[str, list[tuple[str, Json]]] = {
     "gate": [("data.delete", {"id": 10})],
     "gate with numbers": [("payment.refund", NUMBERS)],
@@ -54,38 +35,16 @@ PARKED: dict[str, list[tuple[str, Json]]] = {
 """What each thread does once all it waits for is approved."""
 
 
-async def test_the_journal_verifies_against_old_anchors(left: Left, folder: Path) -> None:
+async def test_the_journal_verifies_against_old_anchors(left: Left) -> None:
     anchors = read_anchors((left.files / "anchors.jsonl").read_text(), "anchors.jsonl")
     assert len(anchors) == 2
-    db = open_database(folder / "data" / "membrane.db", readonly=True)
+    db = open_database(left.place.data / "membrane.db", readonly=True)
     try:
         found = await db.read(lambda connection: journal.verify(connection, anchors))
     finally:
         await db.close()
     assert not found.breaks
     assert found.read > 100
-
-
-def test_old_exports_and_archives_verify(release: Path, folder: Path) -> None:
-    anchors = read_anchors((release / "anchors.jsonl").read_text(), "anchors.jsonl")
-    read, breaks, _ = verify_export(release / "export.jsonl.gz", anchors)
-    assert (read > 100, breaks) == (True, [])
-    archived = sorted((folder / "data" / "archive").glob("journal-*.jsonl.gz"))
-    assert archived
-    for path in archived:
-        read, breaks, _ = verify_export(path, anchors)
-        assert (read > 0, breaks) == (True, [])
-
-
-async def test_nothing_stands_elsewhere_after_the_start(left: Left) -> None:
-    for name, state in WAITED.items():
-        found = await left.agent.standing(left.action(name))
-        assert (name, found["state"]) == (name, state)
-        assert found["args_digest"] == left.action(name)["args_digest"]
-    for name in PARKED:
-        assert (name, (await left.thread(name))["state"]) == (name, "parked")
-    async with Agent(left.bot.api_url, left.said["revoked_token"]) as nobody:
-        await nobody.ask("GET", f"/v1/actions/{left.action('waiting')['id']}", expect=401)
 
 
 @pytest.mark.parametrize("name", ["waiting", "numbers waiting", "redacted", "overdue", "halted"])
@@ -176,14 +135,6 @@ async def test_an_answer_that_was_not_delivered_is(left: Left) -> None:
     ended = await left.thread("gate, answered", "finished")
     assert [each["receipt"] for each in ended["actions"]] == ["executed"]
     assert left.place.effects().count(("data.delete", {"id": 20})) == 1
-
-
-async def test_a_parked_thread_is_told_no(left: Left) -> None:
-    (action,) = await left.of("gate")
-    await left.press(action["id"], "reject")
-    ended = await left.thread("gate", "finished")
-    assert [each["receipt"] for each in ended["actions"]] == ["denied"]
-    assert ("data.delete", {"id": 10}) not in left.place.effects()
 
 
 def _as_kept(args: Json) -> Json:
