@@ -8,11 +8,13 @@ import hmac
 import io
 import json
 import logging
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -195,8 +197,15 @@ class Scene:
         return "\n".join([*messages, *(repr(call) for call in self.slack.calls)])
 
     def stored(self) -> dict[str, bytes]:
-        """Every file of the data folder."""
-        return {path.name: path.read_bytes() for path in sorted(self.data.rglob("*")) if path.is_file()}
+        """Every file of the data folder.
+
+        Another process copies them: one that closes a database's file drops all of its own locks on it, and
+        the next command would truncate what the bot has mapped, which kills it (SIGBUS).
+        """
+        with TemporaryDirectory() as copies:
+            subprocess.run(["cp", "-r", self.data, copies], check=True)
+            found = (path for path in sorted(Path(copies).rglob("*")) if path.is_file())
+            return {path.name: path.read_bytes() for path in found}
 
 
 async def propose(agent: httpx2.AsyncClient, kind: str, args: Json, **more: Any) -> Json:
