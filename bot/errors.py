@@ -4,6 +4,7 @@
     ├── SettingsError          a setting is missing or wrong; the start stops
     ├── PolicyError            a policy file does not load; carries every problem with its position
     ├── BadAction              an action that cannot be ruled or shown safely
+    │   └── UnfitAction        one that a strict policy's schema does not take; carries every misfit
     ├── NotFound               no such action, review, thread, graph or token (or not yours)
     ├── Conflict               an idempotency key used again for something else, or an action that somebody
     │                          else runs
@@ -66,6 +67,36 @@ class PolicyError(MembraneError):
 
 class BadAction(MembraneError):
     """An action that cannot be ruled or shown safely: not JSON, too deep, too large, a bad kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """One thing in a proposal that does not fit the policy's schema.
+
+    `where` is its path, as `kind` or `args.amount`; `what` says what is wrong, in a clause; `expected` says
+    what fits there. `near` is the known word that was most likely meant, if there is one.
+    """
+
+    where: str
+    what: str
+    expected: str
+    near: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what}, did you mean {self.near}?" if self.near else self.what
+
+
+class UnfitAction(BadAction):
+    """An action of a kind, or with arguments, that the policy does not know, where the policy is strict.
+
+    Nobody was asked, and nothing was recorded. `misfits` has at least one.
+    """
+
+    def __init__(self, misfits: tuple[Misfit, ...]) -> None:
+        self.misfits = misfits
+        said = "; ".join(map(str, misfits[:5]))
+        more = f"; and {len(misfits) - 5} more" if len(misfits) > 5 else ""
+        super().__init__(f"it does not fit the policy, so nobody was asked: {said}{more}")
 
 
 class NotFound(MembraneError):

@@ -12,9 +12,10 @@ from typing import Any
 
 from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason, span
 from bot.domain.following import follows, line_follows, outcome_of
+from bot.domain.kind_ruling import UNFIT_RULES
 from bot.domain.record import ActionLine, ActionRecord, Claim, Standing, ThreadRecord
 from bot.domain.review import ActionState, Review, ReviewState
-from bot.domain.ruling import AbsentDefault
+from bot.domain.ruling import AbsentDefault, Ruling
 
 FOLLOWS = {
     ActionState.PASSED: "Claim it, then act.",
@@ -129,7 +130,7 @@ def _message(standing: Standing) -> str:
     if record.state is ActionState.PASSED:
         return f"It passes ({record.tier.label}): {record.ruling.reason}. {_then(record)}"
     if record.state is ActionState.WAITING and standing.review is not None:
-        return _waiting(standing.review)
+        return f"{_waiting(standing.review)}{_unfit(record.ruling)}"
     if record.state is ActionState.RUNNING:
         return "Started; its report is awaited."
     if decided is not None and record.state in FOLLOWS:
@@ -153,6 +154,15 @@ def _waiting(review: Review) -> str:
     within = f" within {span(ruling.window_s)}" if ruling.window_s and review.expires_at is not None else ""
     unless = "not enough people approve" if got else "nobody answers"
     return f"{text} If {unless}{within}, {if_nobody_answers(review)}."
+
+
+def _unfit(ruling: Ruling) -> str:
+    """Say of what does not fit the policy's schema why people are asked: the agent can correct that."""
+    if ruling.rule not in UNFIT_RULES:
+        return ""
+    return (
+        f" They are asked because {ruling.reason}. If that is a slip, withdraw it and propose it corrected."
+    )
 
 
 def _verdict(review: Review) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
-MOST_COMPARED = 80
-"""Characters of a name that are compared: a long one is no misspelling."""
+from bot.domain.spelling import nearest
+
 MOST_NAMED = 12
 """Names that are listed where none is close."""
 
@@ -17,9 +16,8 @@ MOST_NAMED = 12
 def unknown(name: str, known: Iterable[str], what: str) -> str:
     """Return that a name is not known, and which one may have been meant, or which there are."""
     names = sorted(known)
-    close = get_close_matches(name[:MOST_COMPARED], names, n=1)
-    if close:
-        return f"it is not {what}; did you mean {close[0]}?"
+    if (near := nearest(name, names)) is not None:
+        return f"it is not {what}; did you mean {near}?"
     if not names:
         return f"it is not {what}; there are none"
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""

@@ -19,6 +19,7 @@ from bot.errors import (
     DiskLow,
     GraphRefused,
     MembraneError,
+    Misfit,
     NotFound,
     Refusal,
     Refused,
@@ -26,6 +27,7 @@ from bot.errors import (
     StartRefused,
     StoreError,
     TooMany,
+    UnfitAction,
 )
 
 URN = "urn:membrane:problem:"
@@ -37,6 +39,8 @@ class Fault(BaseModel):
 
     where: str = Field(description="the path of the value, as body.args.amount")
     what: str = Field(description="what is wrong with it")
+    expected: str | None = Field(None, description="what fits there, where the policy's schema says so")
+    did_you_mean: str | None = Field(None, description="the known name that was most likely meant")
 
 
 class Problem(BaseModel):
@@ -106,6 +110,7 @@ SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (
     (ReportRefused, 409, "report-refused"),
     (StartRefused, 403, "start-refused"),
     (GraphRefused, 409, "graph-refused"),
+    (UnfitAction, 422, "unfit-action"),
     (BadAction, 422, "bad-action"),
     (DiskLow, 503, "disk-low"),
     (TooMany, 429, "too-many"),
@@ -121,12 +126,23 @@ def of_error(error: MembraneError) -> ApiError:
     headers: dict[str, str] = {}
     if isinstance(error, Refused):
         more["reason"] = error.reason
+    if isinstance(error, UnfitAction):
+        more["errors"] = [_fault(each) for each in error.misfits]
     if isinstance(error, ClaimRefused) and error.state is not None:
         more["state"] = error.state
     if isinstance(error, TooMany | ClaimRefused) and error.retry_after is not None:
         more["retry_after"] = error.retry_after
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return ApiError(status, slug, str(error), more, headers)
+
+
+def _fault(misfit: Misfit) -> dict[str, Any]:
+    return {
+        "where": f"body.{misfit.where}",
+        "what": misfit.what,
+        "expected": misfit.expected,
+        "did_you_mean": misfit.near,
+    }
 
 
 def of_status(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> ApiError:

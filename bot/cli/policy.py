@@ -19,7 +19,7 @@ from bot.domain.numbers import read_float, read_int
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
 from bot.domain.policy_notes import notes_of
-from bot.errors import BadAction, MembraneError, PolicyError, Problem
+from bot.errors import BadAction, MembraneError, Misfit, PolicyError, Problem
 from bot.membrane import stranded
 from bot.policyfile import load, parse, schema
 from bot.policyfile.explaining import explanation
@@ -82,10 +82,12 @@ def explain(kind: str, args_json: str, file: Path, as_json: bool) -> None:
     action = _action(kind, args_json)
     policy = _load_or_exit(file, as_json=as_json)
     ruling = policy.rule(action)
+    refused = policy.misfits(action) if policy.strict else ()
     if as_json:
-        _print_json(ruling.to_dict())
+        _print_json(ruling.to_dict() | ({"refused": [asdict(each) for each in refused]} if refused else {}))
     else:
         click.echo(explanation(policy, action, ruling, time.time()))
+        _print_refused(refused)
         _print_hint(policy, kind)
 
 
@@ -172,6 +174,7 @@ def _checked(file: Path) -> dict[str, Any]:
         "notes": [*notes_of(policy), *_stranded(policy)],
         "version": policy.version,
         "kinds": len(policy.kinds),
+        "strict": policy.strict,
     }
 
 
@@ -192,7 +195,8 @@ def _print_checked(result: dict[str, Any]) -> None:
     if problems:
         click.echo(f"{result['file']}: {len(problems)} {'problem' if len(problems) == 1 else 'problems'}")
         return
-    click.echo(f"{result['file']}: fine, {result['kinds']} action kinds, {result['version'][:19]}")
+    strict = ", strict" if result["strict"] else ""
+    click.echo(f"{result['file']}: fine, {result['kinds']} action kinds{strict}, {result['version'][:19]}")
     for note in result["notes"]:
         click.echo(f"  note: {note}")
 
@@ -202,6 +206,14 @@ def _print_changes(changes: tuple[Change, ...]) -> None:
         click.echo("The two mean the same.")
     for change in changes:
         click.echo(f"{_MARKS[change.direction]} {change.direction:<12}  {change.subject}: {change.what}")
+
+
+def _print_refused(misfits: tuple[Misfit, ...]) -> None:
+    if not misfits:
+        return
+    click.echo("\nThe policy is strict: this is refused at the door, and nobody is asked, because")
+    for misfit in misfits:
+        click.echo(f"  {misfit.where}: {misfit}; expected: {misfit.expected}")
 
 
 def _print_hint(policy: Policy, kind: str) -> None:

@@ -23,11 +23,13 @@ from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
 from bot.domain.ruling import Ruling, TraceStep
 from bot.domain.verdicts import DOUBT, Judge
 from bot.domain.wording import describe
+from bot.errors import Misfit
 
 UNKNOWN_KIND = "unknown-kind"
 RISK = "risk"
 DECLARED_TIER = "declared-tier"
 AGENT_HINT = "agent-hint"
+_MANDATED = "its sign-off is mandated, and "
 RESERVED_IDS = frozenset(
     {
         UNKNOWN_KIND,
@@ -41,6 +43,8 @@ RESERVED_IDS = frozenset(
     }
 )
 """What a ruling's `rule` can be besides the id of a raise rule."""
+UNFIT_RULES = frozenset({UNKNOWN_KIND, UNDECLARED_ARGUMENT, MISSING_ARGUMENT, WRONG_TYPE})
+"""The rules of proposals that do not fit the policy's schema: most likely a slip of the agent."""
 
 
 class _Finding(NamedTuple):
@@ -78,6 +82,7 @@ class CompiledKind:
     _cost_usd: float | None
     _rules: tuple[_Rule, ...]
     _declaration: Declaration
+    _mandated: bool
     _parts: Mapping[Tier, Mapping[str, Any]]
     terms: str
     """A hash of everything that rulings of this kind depend on."""
@@ -87,11 +92,12 @@ class CompiledKind:
         args = action.args
         cost = self._cost_usd if self._cost_arg is None else _cost(args.get(self._cost_arg))
         top, by, reason, steps = self._risk(cost)
-        trace = list(steps)
         doubts = self._declaration.doubts(args)
-        trace += doubts
-        if doubts[0].matched and top < Tier.SYNC_APPROVAL:
-            top, by, reason = Tier.SYNC_APPROVAL, doubts[0].name, doubts[0].why
+        if doubts[0].matched:  # what an agent can correct by itself says more than the risk
+            trace = [*doubts, *steps]
+            top, by, reason = Tier.SYNC_APPROVAL, doubts[0].name, self._in_words(doubts[0].why)
+        else:
+            trace = [*steps, *doubts]
         for arg, judge, to, rule_id, because, outcomes in self._rules:
             verdict = judge(args) if arg is None else judge(args.get(arg))
             trace.append(outcomes[verdict])
@@ -112,6 +118,13 @@ class CompiledKind:
             trace=tuple(trace),
             **parts,
         )
+
+    def misfits(self, args: Mapping[str, Any]) -> tuple[Misfit, ...]:
+        """Return what in the arguments does not fit their declaration."""
+        return self._declaration.misfits(args)
+
+    def _in_words(self, why: str) -> str:
+        return f"{_MANDATED}{why}" if self._mandated else why
 
     def valid_for_s(self, tier: Tier) -> float:
         """Return for how many seconds a crossing of this tier may be started."""
@@ -147,6 +160,7 @@ def compile_kind(
             _compile_rule(rule, kind) for rule in sorted(kind.rules, key=lambda each: (-each.to, each.id))
         ),
         _declaration=Declaration(kind),
+        _mandated=kind.mandated,
         _parts={
             tier: {**parts, "terms": terms}
             for tier, parts in _parts(kind, own, gated, digest_channel, version).items()
@@ -203,7 +217,7 @@ def _finding(kind: Kind, cost_usd: float | None, threshold_usd: float) -> _Findi
         if kind.tier > by_risk:
             rule, reason = DECLARED_TIER, declared
     if kind.mandated:
-        reason = f"its sign-off is mandated, and {reason}"
+        reason = f"{_MANDATED}{reason}"
     return _Finding(max(by_risk, kind.tier), rule, reason, tuple(steps))
 
 

@@ -21,6 +21,8 @@ from bot.domain.people import PeopleSource, UserGroup
 from bot.domain.policy_model import GatedTier, Kind, Limits, OwnSettings
 from bot.domain.risk import COST_THRESHOLD_USD, Tier
 from bot.domain.ruling import Ruling, TraceStep
+from bot.domain.spelling import nearest
+from bot.errors import Misfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     graphs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Which agents may start which hosted graph over HTTP, by the graph's name. Others, nobody may."""
+    strict: bool = False
+    """Whether what does not fit the schema is refused at the door, where it would be Tier 3 otherwise."""
     version: str = field(init=False)
     """`sha256:` and the hash of the meaning: comments, layout and the order of keys do not change it."""
     _compiled: Mapping[str, CompiledKind] = field(init=False, repr=False, compare=False)
@@ -68,7 +72,9 @@ class Policy:
         return compiled.rule(action)
 
     def _rule_unknown(self, action: Action) -> Ruling:
-        reason = f"{action.kind} is not in the policy; unknown is strictest"
+        kind = self._unknown_kind(action.kind)
+        meant = f" (did you mean {kind.near}?)" if kind.near else ""
+        reason = f"{kind.what}{meant}; unknown is strictest"
         trace = (TraceStep(UNKNOWN_KIND, matched=True, why=reason, to=Tier.SYNC_APPROVAL),)
         parts = gated_parts(Tier.SYNC_APPROVAL, self.tiers[Tier.SYNC_APPROVAL])
         return Ruling(
@@ -81,6 +87,19 @@ class Policy:
             terms=self._unknown_terms,
             **parts,
         )
+
+    def misfits(self, action: Action) -> tuple[Misfit, ...]:
+        """Return what in an action does not fit the schema: its kind, or arguments; the first so many."""
+        compiled = self._compiled.get(action.kind)
+        return compiled.misfits(action.args) if compiled else (self._unknown_kind(action.kind),)
+
+    def _unknown_kind(self, kind: str) -> Misfit:
+        if (stands_for := self.tools.get(kind)) is not None:
+            what = f"{kind} is a tool, and the policy calls what it does {stands_for}"
+            return Misfit("kind", what, "an action kind of the policy", stands_for)
+        near = nearest(kind, (*self.actions, *self.tools))
+        meant = self.kind_of_tool(near) if near is not None else None
+        return Misfit("kind", f"{kind} is not in the policy", "an action kind of the policy", meant)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -154,6 +173,8 @@ def _hash_of(policy: Policy) -> str:
     }
     if policy.graphs:  # else the hash is that of a release that did not know them
         meaning["graphs"] = policy.graphs
+    if policy.strict:  # likewise
+        meaning["strict"] = True
     return "sha256:" + hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -46,6 +46,13 @@ def _general(old: Policy, new: Policy) -> Iterator[Change]:
         was, now = duration_text(before.remember_rejection_s), duration_text(after.remember_rejection_s)
         what = f"remember_rejection_for {was} is now {now}"
         yield Change("limits", by(after.remember_rejection_s < before.remember_rejection_s), what)
+    if old.strict != new.strict:
+        what = (
+            "what does not fit the schema is refused at the door"
+            if new.strict
+            else "what does not fit the schema is asked about at tier 3, no longer refused at the door"
+        )
+        yield Change("strict", by(old.strict), what)
     yield from name_changes("admins", "admin", old.admins, new.admins)
     if old.admin_channel != new.admin_channel:
         yield Change("admin_channel", Direction.DIFFERENT, f"{old.admin_channel} is now {new.admin_channel}")

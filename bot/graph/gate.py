@@ -24,7 +24,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 
 from bot.domain.review import Receipt
-from bot.errors import BadAction, TooMany
+from bot.errors import BadAction, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
 from bot.graph.payload import Proposal, action_of, gate_payload, proposal_of
@@ -159,6 +159,9 @@ class _Nodes:
         try:
             proposal = proposal_of(self._propose(state))
             action = action_of(proposal, seat.thread)
+            seat.membrane.check_fit(action)
+        except UnfitAction as unfit:
+            return self._end({}, Ending(Receipt.DENIED, str(unfit)))
         except BadAction as bad:
             return self._end({}, Ending(Receipt.DENIED, f"this cannot be put before a person: {bad}"))
         task = get_config()["configurable"]["checkpoint_ns"]

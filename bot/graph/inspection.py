@@ -193,6 +193,10 @@ def _gating(
     kind = policy.kind_of_tool(tool)
     low, high = int(policy.own_tier(kind)), int(policy.strictest(kind))
     tiers = f"{kind}, tier {low}" if low == high else f"{kind}, tier {low} to {high}"
+    if policy.strict and kind not in policy.actions:
+        return (
+            f"{kind}, which the policy does not name, so it is never run: name it in `actions`, or in `tools`"
+        )
     if own:
         return f"{tiers}; gated by MembraneMiddleware"
     if any(tool in each.interrupt_on for each in stock):

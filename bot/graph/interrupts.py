@@ -10,7 +10,7 @@ Three shapes are understood; the last two are those of LangChain's `human_in_the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, ToolCall
@@ -20,7 +20,7 @@ from langgraph.types import Interrupt, StateSnapshot
 
 from bot.domain.action import Action
 from bot.domain.record import InterruptRecord, ThreadRecord
-from bot.errors import BadAction, GraphRefused
+from bot.errors import BadAction, GraphRefused, UnfitAction
 from bot.graph.arguments import Unfit
 from bot.graph.loading import AnyGraph
 from bot.graph.payload import GATE, action_of
@@ -65,11 +65,14 @@ def read(
     kind_of_tool: KindOfTool,
     calls: Sequence[ToolCall] = (),
     toolbox: Toolbox = NO_TOOLS,
+    *,
+    check_fit: Callable[[Action], None] = lambda _: None,
 ) -> Parked:
     """Return what an interrupt asks. `calls` are the tool calls of the message that led to it.
 
-    A tool call that cannot be put before a person, or that its tool would refuse, is left out: it is answered
-    with the reason when the interrupt is. Raises GraphRefused for an unknown shape, BadAction for a gate's.
+    A tool call that cannot be put before a person, or that its tool or `check_fit` would refuse, is left out:
+    it is answered with the reason when the interrupt is. Raises GraphRefused for an unknown shape, BadAction
+    for a gate's.
     """
     value = interrupt.value
     shape = shape_of(value)
@@ -87,6 +90,7 @@ def read(
             continue
         try:
             action = toolbox.action(request, thread, kind_of_tool, own=request.get("name") in names)
+            check_fit(action)
         except BadAction as bad:
             unfit[str(place)] = _told(bad)
         else:
@@ -95,7 +99,7 @@ def read(
 
 
 def _told(bad: BadAction) -> str:
-    return str(bad) if isinstance(bad, Unfit) else f"this cannot be put before a person: {bad}"
+    return str(bad) if isinstance(bad, Unfit | UnfitAction) else f"this cannot be put before a person: {bad}"
 
 
 def calls_of(

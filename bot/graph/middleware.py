@@ -31,7 +31,7 @@ from langgraph.types import Command, interrupt
 from bot.domain.action import Action
 from bot.domain.digest import is_version_1
 from bot.domain.review import Receipt
-from bot.errors import BadAction, GraphRefused, TooMany
+from bot.errors import BadAction, GraphRefused, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.arguments import Unfit, read_args
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
@@ -41,6 +41,8 @@ from bot.graph.toolbox import SAME_ID
 
 ToolResult = ToolMessage | Command[Any]
 
+_UNFIT = "unfit"
+"""Where the ruling that is saved of a call says why a strict policy does not take it."""
 CHANGED = "the policy, or the tool's schema, reads this call as another action by now, so it is ruled again"
 
 
@@ -129,11 +131,12 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
             return await handler(request)  # there is no such tool: the ToolNode tells the model
         try:
             asked = _asked(seat, call, request.tool, request.state)
+            ruled = _ruled_before(seat, request.state, asked, call)
         except Unfit as unfit:
             return _refusal(call, str(unfit))
         except BadAction as bad:
             return _refusal(call, f"this cannot be put before a person: {bad}")
-        ruled, action = (request.state.get("membrane_calls") or {}).get(call["id"]), asked.action
+        action = asked.action
         try:
             action_id = await _recorded(seat, asked, ruled, call["id"])
         except TooMany as full:
@@ -208,6 +211,9 @@ def _ruled(
 ) -> dict[str, Any]:
     try:
         action = _asked(seat, call, tool, state).action
+        seat.membrane.check_fit(action)
+    except UnfitAction as unfit:
+        return {"waits": True, "digest": seat.membrane.digest_of(action), _UNFIT: str(unfit)}
     except BadAction:
         return {"waits": True}  # the call itself is refused, with what is wrong
     return {
@@ -215,6 +221,17 @@ def _ruled(
         "digest": seat.membrane.digest_of(action),
         "key": f"{seat.thread.id}:{message.id}:{call['id']}",
     }
+
+
+def _ruled_before(seat: Seat, state: Any, asked: _Asked, call: ToolCall) -> Mapping[str, Any] | None:
+    """Return what was ruled of a call when the model made it. Raises Unfit where it did not fit the policy.
+
+    What was saved then is looked at, and not the policy in force: a call that waits goes on as it began.
+    """
+    ruled: Mapping[str, Any] | None = (state.get("membrane_calls") or {}).get(call["id"])
+    if ruled is not None and _UNFIT in ruled and asked.fitting(seat, ruled["digest"]) is not None:
+        raise Unfit(ruled[_UNFIT])
+    return ruled
 
 
 def _ask(

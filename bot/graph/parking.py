@@ -121,7 +121,8 @@ class Parking:
                 questions[interrupt.id] = plain(interrupt.value)
                 continue
             kind_of_tool, calls = self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
-            parked = read(interrupt, thread, kind_of_tool, calls, hosted.toolbox)
+            fit = self._membrane.check_fit
+            parked = read(interrupt, thread, kind_of_tool, calls, hosted.toolbox, check_fit=fit)
             await self._membrane.park(thread.id, parked)
         return questions
 

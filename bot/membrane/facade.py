@@ -69,6 +69,7 @@ class Membrane:
 
         proposals = Proposals(core)
         self.propose = proposals.propose
+        self.check_fit = proposals.check_fit
         self.standing = proposals.standing
         self.listed = proposals.listed
         self.lines = proposals.lines

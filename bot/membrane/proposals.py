@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot.domain.action import Action
 from bot.domain.following import Next, follows
 from bot.domain.record import EVERYTHING, ActionLine, ActionRecord, Listing, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
-from bot.errors import BadAction, Conflict
+from bot.errors import BadAction, Conflict, UnfitAction
 from bot.membrane.bells import wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
@@ -45,14 +47,21 @@ class Proposals:
 
         Proposing again under the same `idempotency_key` returns what the first did. Raises Conflict where
         that was another action, TooMany where the agent has too many open reviews, has stored its share or
-        the disk nears its end, BadAction where the key
-        is one that a hosted thread would use.
+        the disk nears its end, BadAction where the key is one that a hosted thread would use, UnfitAction
+        where the policy is strict and the action does not fit it. (A hosted thread's was checked before.)
         """
         core = self._core
         if thread_id is None and (idempotency_key or "").startswith(THREAD_KEY):
             raise BadAction(
                 f"idempotency keys that begin with {THREAD_KEY} belong to hosted threads; choose another key"
             )
+        if thread_id is None:
+            try:
+                self.check_fit(action)
+            except UnfitAction:
+                if (earlier := await self._earlier(action, idempotency_key)) is None:
+                    raise
+                return earlier
         size = len(action.canonical) + len(action.description or "")
         await core.intake.admit(core.db, action.agent, size, core.clock())
         ruling = core.policy().rule(action)
@@ -69,14 +78,27 @@ class Proposals:
             core.bells.ring(standing.action.id)
         return standing
 
+    def check_fit(self, action: Action) -> None:
+        """Raise UnfitAction where the policy in force is strict, and its schema does not take the action."""
+        policy = self._core.policy()
+        if policy.strict and (misfits := policy.misfits(action)):
+            raise UnfitAction(misfits)
+
     def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
-        key = place["idempotency_key"]
-        earlier = actions.by_key(tx.connection, action.agent, key) if key else None
-        if earlier is not None:
-            if not self._core.digest_fits(earlier.args_digest, action):
-                raise Conflict(f"the idempotency key {key!r} was used for another action, {earlier.id}")
-            return standing_of(tx.connection, earlier.id)
-        return record(self._core, tx, action, ruling, **place)
+        earlier = self._under_key(tx.connection, action, place["idempotency_key"])
+        return earlier or record(self._core, tx, action, ruling, **place)
+
+    async def _earlier(self, action: Action, key: str | None) -> Standing | None:
+        return await self._core.db.read(lambda connection: self._under_key(connection, action, key))
+
+    def _under_key(self, connection: Connection, action: Action, key: str | None) -> Standing | None:
+        """Return what was proposed under an idempotency key. Raises Conflict where it was another action."""
+        earlier = actions.by_key(connection, action.agent, key) if key else None
+        if earlier is None:
+            return None
+        if not self._core.digest_fits(earlier.args_digest, action):
+            raise Conflict(f"the idempotency key {key!r} was used for another action, {earlier.id}")
+        return standing_of(connection, earlier.id)
 
     async def standing(self, action_id: str, *, agent: str | None = None) -> Standing:
         """Return where an action stands. Raises NotFound, also where it is another agent's."""

@@ -55,6 +55,7 @@ def build_policy(file: PolicyFile) -> Policy:
         cost_threshold_usd=float(file.cost_threshold_usd),
         limits=_limits(file.limits),
         graphs={name: tuple(sorted(model.agents)) for name, model in file.graphs.items()},
+        strict=file.strict,
     )
 
 

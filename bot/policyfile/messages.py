@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from bot.domain.operators import ArgType
+from bot.domain.spelling import nearest
 from bot.errors import Problem
 from bot.policyfile.document import Document, Path
 from bot.policyfile.schema import known_keys
-
-MAX_WORDS = 300
-"""How many known words are compared with a misspelt one."""
 
 _YAML_1_1_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _ABSENT_DEFAULT_KEYS = frozenset(
@@ -65,13 +62,12 @@ _MISSING_HINTS = {
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a hint with the nearest known word, or with all of them where they are few."""
-    words = sorted(known)[:MAX_WORDS]
-    near = difflib.get_close_matches(word[:80], words, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
+    words = sorted(known)
+    if (near := nearest(word, words)) is not None:
+        return f"did you mean {near}?"
     if not words:
         return ""
-    return f"known: {', '.join(words[:12])}{' …' if len(words) > 12 else ''}"
+    return f"known: {', '.join(words[:14])}{' …' if len(words) > 14 else ''}"
 
 
 def place_of(loc: tuple[str | int, ...], document: Document) -> Path:

@@ -351,6 +351,11 @@ class PolicyFile(_Model):
     admins: Annotated[list[Name], NoRepeats] = Field(default_factory=list)
     admin_channel: Channel | None = Field(None, description="where admins are told of reloads and errors")
     cost_threshold_usd: Money = COST_THRESHOLD_USD
+    strict: bool = Field(
+        False,  # noqa: FBT003
+        description="refuse kinds and arguments that do not fit `actions` at the door (422), unasked; "
+        "if left out they are doubt: Tier 3",
+    )
     limits: LimitsModel = Field(default_factory=LimitsModel)
     tiers: TiersModel
     tools: dict[Tool, KindName] = Field(default_factory=dict, description="tool name to action kind")

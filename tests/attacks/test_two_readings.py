@@ -81,8 +81,9 @@ async def try_out(agent: Agent, kind: str, args: Json) -> Any:
 
 
 async def tier(agent: Agent, kind: str, args: Json) -> int:
-    """Return the tier that an action is ruled."""
-    return int((await try_out(agent, kind, args)).json()["tier"])
+    """Return the tier that an action is ruled; what the strict default policy refuses would be Tier 3."""
+    answer = (await try_out(agent, kind, args)).json()
+    return 3 if answer.get("type") == "urn:membrane:problem:unfit-action" else int(answer["tier"])
 
 
 async def passed(agent: Agent, cases: list[tuple[str, Json]]) -> list[Json]:

@@ -108,10 +108,23 @@ def test_explain_what_passes_and_what_is_unknown(good: str) -> None:
     passing = _run("explain", "x.y", "--args", '{"amount": 9}', "--policy", good).stdout
     assert "It is shown afterwards, in the digest in #digest." in passing
     unknown = _run("explain", "refund", "--policy", good).stdout
-    assert "refund is not in the policy; unknown is strictest" in unknown
+    assert "refund is a tool, and the policy calls what it does x.y" in unknown
     assert "refund is a tool that stands for x.y: membrane policy explain x.y" in unknown
     misspelt = _run("explain", "x.yy", "--policy", good).stdout
     assert "The policy names no kind x.yy; did you mean x.y?" in misspelt
+
+
+def test_explain_says_what_a_strict_policy_refuses(good: str) -> None:
+    strict = Path(good).with_name("strict.yaml")
+    strict.write_text(Path(good).read_text(encoding="utf-8") + "strict: true\n", encoding="utf-8")
+    text = _run("explain", "x.y", "--args", '{"amout": 9}', "--policy", str(strict)).stdout
+    assert "The policy is strict: this is refused at the door, and nobody is asked, because" in text
+    assert "  args.amout: amout is not declared for x.y, did you mean amount?; expected: one of" in text
+    assert "  args.amount: amount is missing; expected: a number" in text
+    machines = _run("explain", "x.yy", "--policy", str(strict), "--json").stdout
+    assert [each["near"] for each in json.loads(machines)["refused"]] == ["x.y"]
+    assert "refused" not in json.loads(_run("explain", "x.yy", "--policy", good, "--json").stdout)
+    assert " action kinds, strict, sha256:" in _run("check", str(strict)).stdout
 
 
 def test_explain_for_machines_and_from_stdin(good: str) -> None:

@@ -166,13 +166,21 @@ def test_a_declared_tier_does_not_hide_a_cost() -> None:
         ({"to": "a", "cc": 1}, "undeclared-argument", "cc is not declared for mail.send; doubt is strictest"),
         ({}, "missing-argument", "to is missing; doubt is strictest"),
         ({"to": None}, "missing-argument", "to is missing; doubt is strictest"),
-        ({"to": 5}, "wrong-type", "to is not of the declared type; doubt is strictest"),
-        ({"to": "a", "tries": 1.5}, "wrong-type", "tries is not of the declared type; doubt is strictest"),
-        ({"to": "a", "tries": True}, "wrong-type", "tries is not of the declared type; doubt is strictest"),
+        ({"to": 5}, "wrong-type", "to is a number, not a text; doubt is strictest"),
+        (
+            {"to": "a", "tries": 1.5},
+            "wrong-type",
+            "tries is a number, not a whole number; doubt is strictest",
+        ),
+        (
+            {"to": "a", "tries": True},
+            "wrong-type",
+            "tries is true or false, not a whole number; doubt is strictest",
+        ),
         (
             {"to": "a", "parts": ["a", 1]},
             "wrong-type",
-            "parts is not of the declared type; doubt is strictest",
+            "parts[1] is a number, not a text; doubt is strictest",
         ),
     ],
 )

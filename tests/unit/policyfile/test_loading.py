@@ -207,7 +207,7 @@ DEMO_ACTIONS: list[tuple[str, dict[str, Any], int, str]] = [
     ("payment.refund", {"order": "A-1", "amount": 120, "recipient": "a@acme.example"}, 2, "notable-refund"),
     ("payment.refund", {"order": "A-1", "amount": 20, "recipient": "a@mail.example"}, 2, "outsider"),
     ("payment.refund", {"order": "A-1", "amount": 900, "recipient": "a@acme.example"}, 3, "large-refund"),
-    ("payment.refund", {"order": "A-1", "recipient": "a@acme.example"}, 3, "risk"),
+    ("payment.refund", {"order": "A-1", "recipient": "a@acme.example"}, 3, "missing-argument"),
     ("deploy.staging", {"service": "web", "version": "1.2"}, 1, "declared-tier"),
     ("db.write", {"table": "hints", "statement": "UPDATE hints", "rows": 4}, 2, "risk"),
     ("db.write", {"table": "hints", "statement": "drop table hints", "rows": 0}, 3, "destructive"),
