@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bot.localslack.elementcheck import ACCESSORIES, INPUTS, INTERACTIVE, check_element, check_image
 from bot.localslack.problems import Problems
+from bot.localslack.richcheck import PARTS, check_rich
 from bot.localslack.workspace import Json
 
 Surface = Literal["message", "modal", "home"]
@@ -117,10 +118,12 @@ def _image(problems: Problems, pointer: str, block: Json) -> None:
 
 
 def _rich_text(problems: Problems, pointer: str, block: Json) -> None:
-    known = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
     for place, part in enumerate(problems.items(f"{pointer}/elements", block.get("elements"), 500, least=0)):
-        if not isinstance(part, dict) or part.get("type") not in known:
-            problems.say(f"{pointer}/elements/{place}/type", f"must be one of: {', '.join(known)}")
+        at = f"{pointer}/elements/{place}"
+        if not isinstance(part, dict) or part.get("type") not in PARTS:
+            problems.say(f"{at}/type", f"must be one of: {', '.join(PARTS)}")
+        else:
+            check_rich(problems, at, part)
 
 
 def _markdown(problems: Problems, pointer: str, block: Json) -> None:

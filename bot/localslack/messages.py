@@ -1,11 +1,13 @@
 """What a message may hold, and how the API shows it."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from bot.localslack.blockcheck import MESSAGE_TOTAL, check_blocks, total_text
 from bot.localslack.conversation import Message
 from bot.localslack.errors import SlackRefusal
+from bot.localslack.richcheck import unknown_users
 from bot.localslack.workspace import Bot, Json
 
 POST_TEXT = 40_000  # longer text is cut
@@ -14,8 +16,11 @@ ATTACHMENTS = 100
 METADATA_BYTES = 8_000  # Slack has a limit and does not document it; ids are far below
 
 
-def checked_blocks(value: Any) -> list[Json] | None:
+def checked_blocks(value: Any, users: Collection[str] | None = None) -> list[Json] | None:
     """Blocks that Slack would take, with the ids that Slack makes up where the app gave none.
+
+    `users` are the ids of everybody there is: Slack refuses rich text that mentions somebody else. None: not
+    looked at.
 
     Raises:
         SlackRefusal: ``invalid_blocks_format``, ``invalid_blocks`` or ``msg_blocks_too_long``.
@@ -25,6 +30,8 @@ def checked_blocks(value: Any) -> list[Json] | None:
     if not isinstance(value, list):
         raise SlackRefusal("invalid_blocks_format")
     problems = check_blocks(value, "message")
+    if users is not None:
+        problems.extend(unknown_users(value, users))
     if problems:
         raise SlackRefusal.with_messages("invalid_blocks", problems)
     if total_text(value) > MESSAGE_TOTAL:

@@ -211,7 +211,7 @@ class People:
             return Submitted(reply, errors)
         try:
             if act in ("update", "push"):
-                body = checked_view(response.get("view"), ("modal",))
+                body = checked_view(response.get("view"), ("modal",), self._state.users)
                 body = {**body, "blocks": with_ids(body["blocks"])}
                 views.update(view, body) if act == "update" else views.push(user_id, body)
             elif views.top(user_id) is view or act == "clear":

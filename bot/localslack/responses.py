@@ -1,6 +1,7 @@
 """Response URLs: an app's answer to one interaction, without a token."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from aiohttp import web
@@ -59,7 +60,7 @@ class Responses:
         return conversation.messages.get(ts) or conversation.ephemerals.get(ts)
 
     def _replace(self, original: Message, body: Json) -> None:
-        parts = _parts(body)
+        parts = _parts(body, self._state.users)
         original.text = parts["text"]
         original.blocks = parts["blocks"]
         original.attachments = parts["attachments"]
@@ -74,15 +75,15 @@ class Responses:
             bot_id=self._state.seed.bot.bot_id,
             thread_ts=body.get("thread_ts"),
             ephemeral_to=None if body.get("response_type") == "in_channel" else url.user_id,
-            **_parts(body),
+            **_parts(body, self._state.users),
         )
         self._state.add_message(conversation, message)
 
 
-def _parts(body: Json) -> dict[str, Any]:
+def _parts(body: Json, users: Collection[str]) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "text": str(body.get("text") or "")[:POST_TEXT],
-        "blocks": checked_blocks(body.get("blocks")),
+        "blocks": checked_blocks(body.get("blocks"), users),
         "attachments": checked_attachments(body.get("attachments")),
     }
     if not any(parts.values()):

@@ -1,11 +1,13 @@
 """The documented limits of modals and Home tabs: https://docs.slack.dev/reference/views"""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from bot.localslack.blockcheck import check_blocks
 from bot.localslack.errors import SlackRefusal
 from bot.localslack.problems import Problems
+from bot.localslack.richcheck import unknown_users
 from bot.localslack.workspace import Json
 
 TITLE = 24
@@ -20,8 +22,8 @@ _FIELDS = (
 )
 
 
-def checked_view(value: Any, kinds: tuple[str, ...]) -> Json:
-    """A view that Slack would take.
+def checked_view(value: Any, kinds: tuple[str, ...], users: Collection[str] | None = None) -> Json:
+    """A view that Slack would take. `users` are the ids of everybody there is; None: not looked at.
 
     Raises:
         SlackRefusal: ``view_too_large``, or ``invalid_arguments`` with what is wrong.
@@ -32,6 +34,8 @@ def checked_view(value: Any, kinds: tuple[str, ...]) -> Json:
         if len(json.dumps(view)) > VIEW_BYTES:
             raise SlackRefusal("view_too_large")
         _check(problems, view, kinds)
+        if users is not None:
+            problems.extend(unknown_users(view.get("blocks"), users, "/view/blocks"))
     if problems or view is None:
         raise SlackRefusal.with_messages("invalid_arguments", problems)
     return view

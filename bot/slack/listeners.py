@@ -26,8 +26,8 @@ from bot.domain.review import Review
 from bot.errors import MembraneError, VoteRefused
 from bot.membrane import Membrane
 from bot.proxies import proxy_for
-from bot.slack import answers, buttons, views
-from bot.slack.failures import CALL_FAILURES, CallFailed, ask
+from bot.slack import answers, buttons, mentions, views
+from bot.slack.failures import CALL_FAILURES, CallFailed
 from bot.slack.identity import Identity, web_client
 
 Json = dict[str, Any]
@@ -272,7 +272,7 @@ class Listeners:
         await self._membrane.may_look(click.user, team=click.team)
         standing, review = await self._asked(click)
         view = views.everything(standing, review, click.pressed.page)
-        await ask("views.update", client.views_update(view_id=str(click.view.get("id")), view=view))
+        await mentions.show("views.update", client.views_update, view, view_id=str(click.view.get("id")))
 
     async def _unknown(self, _click: Click, _client: AsyncWebClient) -> str:
         raise buttons.BadButton("The bot knows no such button (any more), so nothing was changed.")
@@ -280,7 +280,7 @@ class Listeners:
 
 async def _open(client: AsyncWebClient, click: Click, view: Json) -> None:
     try:
-        await ask("views.open", client.views_open(trigger_id=click.trigger_id, view=view))
+        await mentions.show("views.open", client.views_open, view, trigger_id=click.trigger_id)
     except CallFailed as failed:
         if failed.failure.error != SPENT:
             raise

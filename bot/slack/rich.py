@@ -16,9 +16,9 @@ Json = dict[str, Any]
 
 
 def text(words: str, *, bold: bool = False, italic: bool = False, code: bool = False) -> Json:
-    """Plain words. Whatever in them cannot be seen is written out."""
+    """Plain words. Whatever in them cannot be seen is written out; none are a blank, as Slack wants some."""
     styles = {name: True for name, on in (("bold", bold), ("italic", italic), ("code", code)) if on}
-    shown = str(visible(words))
+    shown = str(visible(words)) or " "
     return {"type": "text", "text": shown, "style": styles} if styles else {"type": "text", "text": shown}
 
 

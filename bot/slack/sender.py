@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -19,6 +20,7 @@ from bot.slack.cards import Drawn
 from bot.slack.detours import ASKING, Detours, asks
 from bot.slack.doubts import PASSING, Doubts
 from bot.slack.failures import KIND_OF, CallFailed, Failure, Kind
+from bot.slack.mentions import REFUSED, Mentions
 from bot.slack.pace import Pace
 from bot.slack.places import NoSuchChannel, Places, permalink
 
@@ -68,6 +70,7 @@ class Sender:
         self._queued: set[str] = set()
         self._terse: set[str] = set()
         self._turns: list[float] = []
+        self._mentions = Mentions(calls, clock)
 
     async def show(self, message: Message) -> None:
         """Bring a leased message to its wanted version, or note when to try again and why."""
@@ -116,19 +119,39 @@ class Sender:
     async def _draw(self, facts: Facts) -> Drawn:
         """Draw a message beside the loop: the largest arguments take tens of milliseconds."""
         terse = facts.message.id in self._terse
-        return await asyncio.to_thread(rendering.draw, facts, self._known(facts), terse=terse)
+        drawn = await asyncio.to_thread(rendering.draw, facts, self._known(facts), terse=terse)
+        return self._mentions.settled(drawn)
+
+    async def _ask_with(self, drawn: Drawn, method: str, **arguments: Any) -> tuple[Any, Drawn]:
+        """Post or update; where Slack refuses mentions of people it does not know, with those as text.
+
+        Returns Slack's answer, and what it shows now.
+        """
+        client = self._calls.client
+        call = client.chat_postMessage if method == POST else client.chat_update
+
+        async def ask(shown: Drawn) -> tuple[Any, Drawn]:
+            more = {**arguments, "text": shown.text, "blocks": shown.blocks}
+            return await self._calls.ask(method, call, changes=True, **more), shown
+
+        try:
+            return await ask(drawn)
+        except CallFailed as failed:
+            if failed.failure.error not in REFUSED:
+                raise
+            known = await self._mentions.without_unknown(drawn)
+            if known == drawn:
+                raise
+            return await ask(known)
 
     async def _post_now(self, facts: Facts, channel_id: str) -> None:
         message_id = facts.message.id
         drawn = await self._draw(facts)
         self._doubts.trying(message_id)
-        told = await self._calls.ask(
+        told, drawn = await self._ask_with(
+            drawn,
             POST,
-            self._calls.client.chat_postMessage,
-            changes=True,
             channel=channel_id,
-            text=drawn.text,
-            blocks=drawn.blocks,
             metadata=copies.metadata(message_id),
             unfurl_links=False,
             unfurl_media=False,
@@ -166,10 +189,7 @@ class Sender:
             return False
         facts = await self._outbox.facts(message)
         drawn = await self._draw(facts)
-        update = self._calls.client.chat_update
-        await self._calls.ask(
-            UPDATE, update, changes=True, channel=channel_id, ts=ts, text=drawn.text, blocks=drawn.blocks
-        )
+        _, drawn = await self._ask_with(drawn, UPDATE, channel=channel_id, ts=ts)
         shows = rendering.fingerprint(drawn)
         version = facts.message.wanted
         await self._outbox.updated(message.id, version=version, shows=shows, recheck_s=self._recheck_s)

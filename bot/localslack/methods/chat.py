@@ -41,7 +41,7 @@ def _content(call: Call) -> Json:
     """The checked parts of a message that the call gives; absent parts are None."""
     args = call.args
     parts: dict[str, Any] = {
-        "blocks": checked_blocks(args.json("blocks", "invalid_blocks_format")),
+        "blocks": checked_blocks(args.json("blocks", "invalid_blocks_format"), call.state.users),
         "attachments": checked_attachments(args.json("attachments", "invalid_attachments")),
     }
     if not args.text("text").strip() and not parts["blocks"] and not parts["attachments"]:

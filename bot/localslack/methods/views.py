@@ -11,7 +11,7 @@ from bot.localslack.workspace import Json
 def _body(call: Call, kinds: tuple[str, ...]) -> Json:
     if "view" not in call.args:
         call.args.needed("view")
-    view = checked_view(call.args.json("view"), kinds)
+    view = checked_view(call.args.json("view"), kinds, call.state.users)
     return {**view, "blocks": with_ids(view["blocks"])}
 
 
