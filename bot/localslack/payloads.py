@@ -15,15 +15,20 @@ VERIFICATION_TOKEN = "local-verification-token"  # noqa: S105  (deprecated by Sl
 def interaction(state: State, user_id: str, kind: str) -> Json:
     """What every interaction payload carries."""
     seed, user = state.seed, state.users[user_id]
+    team: Json = {"id": seed.team_id, "domain": seed.domain}
+    enterprise = {"id": seed.enterprise_id, "name": seed.name} if seed.enterprise_id else None
+    if enterprise is not None:
+        team |= {"enterprise_id": enterprise["id"], "enterprise_name": enterprise["name"]}
+    of = user.clicks_as or state.team_of(user)
     return {
         "type": kind,
-        "team": {"id": seed.team_id, "domain": seed.domain},
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": state.team_of(user)},
+        "team": None if seed.is_enterprise_install else team,
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": of},
         "api_app_id": seed.bot.app_id,
         "token": VERIFICATION_TOKEN,
         "trigger_id": state.triggers.issue(user_id),
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "enterprise": enterprise,
+        "is_enterprise_install": seed.is_enterprise_install,
     }
 
 

@@ -52,8 +52,12 @@ class State:
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def team_of(self, user: User) -> str:
-        """The workspace a person belongs to."""
-        return STRANGERS_TEAM if user.is_stranger else self.seed.team_id
+        """The workspace a person belongs to, the first where there are several."""
+        return self.teams_of(user)[0]
+
+    def teams_of(self, user: User) -> tuple[str, ...]:
+        """All workspaces a person belongs to."""
+        return user.teams or (STRANGERS_TEAM if user.is_stranger else self.seed.team_id,)
 
     # Conversations
 

@@ -17,7 +17,12 @@ class User:
         id: ``U…``; fixed ids are fine and make tests readable.
         is_restricted: a guest.
         deleted: a deactivated account.
-        is_stranger: belongs to another workspace and is here through a shared channel.
+        is_stranger: belongs to another company and is here through a shared channel.
+        teams: the workspaces of an organisation that the person is in, the first one before the others; the
+            one of this seed unless given.
+        clicks_as: what payloads give as ``user.team_id``, where that is not the first of the teams: on
+            Enterprise Grid the organisation, or another of the person's workspaces.
+        enterprise_id: of whose organisation the person is; of the workspace's own unless given.
     """
 
     id: str
@@ -30,6 +35,9 @@ class User:
     is_restricted: bool = False
     deleted: bool = False
     is_stranger: bool = False
+    teams: tuple[str, ...] = ()
+    clicks_as: str = ""
+    enterprise_id: str = ""
 
     @property
     def shown_name(self) -> str:
@@ -87,6 +95,8 @@ class Workspace:
 
     Attributes:
         delivery: ``"socket"`` for Socket Mode, or the request URL(s) for HTTP delivery.
+        enterprise_id: the organisation that the workspace is of, on Enterprise Grid.
+        is_enterprise_install: whether the app is installed in the whole organisation.
         paid: user groups need a paid plan; without one their methods answer ``plan_upgrade_required``.
         slow_history: ``conversations.history`` as for an app that a vendor hosts outside the Marketplace: one
             request a minute, with 15 messages at most.
@@ -101,6 +111,8 @@ class Workspace:
     name: str = "Local workspace"
     domain: str = "local"
     delivery: str | RequestUrls = "socket"
+    enterprise_id: str = ""
+    is_enterprise_install: bool = False
     paid: bool = True
     slow_history: bool = False
     sparse_pages: bool = False

@@ -19,7 +19,7 @@ from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.delivery import Delivery, SocketDelivery
 from bot.slack.failures import CallFailed
-from bot.slack.identity import Identity, identify, web_client
+from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
 from bot.slack.lateness import Lateness
 from bot.slack.listeners import build_app
 from bot.slack.pace import USUAL
@@ -75,6 +75,9 @@ class Slack:
         self._lateness = Lateness(self.behind_s, admins, self._clock)
         self.people.tell = admins.tell
         identity = await self._identity_at_last()
+        if identity.is_enterprise_install:
+            words = f"In Slack {ORG_INSTALL}. Correct it: {ONE_WORKSPACE}."
+            await admins.tell(words, about="installed in the organisation")
         secret = self._settings.slack_signing_secret
         signing_secret = secret.get_secret_value() if secret else ""
         app = build_app(self._client, identity, membrane, signing_secret=signing_secret)

@@ -10,6 +10,12 @@ from bot.errors import SettingsError
 from bot.proxies import proxy_for
 from bot.slack.failures import CallFailed, Failure, Kind, ask
 
+ORG_INSTALL = "the app is installed in the whole organisation, so Slack does not say where its channels are"
+ONE_WORKSPACE = (
+    "install it in the one workspace whose people decide: on the app's page Install App, pick that "
+    "workspace, and take the Bot User OAuth Token that belongs to it"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -20,6 +26,8 @@ class Identity:
     bot_id: str
     bot_user_id: str
     workspace_url: str
+    is_enterprise_install: bool = False
+    """Whether the app is installed in a whole organisation of Enterprise Grid, and not in one workspace."""
 
 
 def web_client(token: str | None, base_url: str, *, timeout_s: int = 15) -> AsyncWebClient:
@@ -49,8 +57,9 @@ async def identify(client: AsyncWebClient) -> Identity:
         raise SettingsError("SLACK_BOT_TOKEN is not a bot's token; it has to begin with xoxb-.")
     return Identity(
         team_id=str(told["team_id"]),
-        enterprise_id=told.get("enterprise_id"),
+        enterprise_id=told.get("enterprise_id") or None,
         bot_id=str(told["bot_id"]),
         bot_user_id=str(told["user_id"]),
         workspace_url=str(told["url"]),
+        is_enterprise_install=bool(told.get("is_enterprise_install")),
     )

@@ -82,7 +82,19 @@ class _Account:
     """What decides whether somebody may vote at all."""
 
     teams: frozenset[str]
+    enterprise_id: str | None
     full: bool
+
+    def belongs_to(self, home: Identity) -> bool:
+        """Whether the person is of the bot's workspace, or of the organisation that has installed the app."""
+        if home.is_enterprise_install:
+            return self.enterprise_id is not None and self.enterprise_id == home.enterprise_id
+        return home.team_id in self.teams
+
+    def clicks_as(self, team: str | None, home: Identity) -> bool:
+        """Whether a click of the person can come from a workspace, or from the bot's own organisation."""
+        own = {self.enterprise_id} & {home.enterprise_id} - {None}
+        return team is None or team in self.teams or team in own
 
 
 class SlackPeople:
@@ -161,10 +173,11 @@ class SlackPeople:
     async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         """Whether somebody is a full, active, human member of the bot's workspace.
 
-        `team` is the workspace the click says its user is of. Raises MembraneError where Slack does not say.
+        `team` is what the click says its user is of: a workspace, or, on Enterprise Grid, the organisation or
+        another workspace of the person. Raises MembraneError where Slack does not say.
         """
         try:
-            home = (await self._identity()).team_id
+            home = await self._identity()
             account = await self._accounts.get(user, lambda: self._account(user), fresh=fresh)
         except CallFailed as failed:
             if failed.failure.error in ("user_not_found", "user_not_visible"):
@@ -172,7 +185,7 @@ class SlackPeople:
             raise MembraneError(
                 f"Slack does not say who you are right now ({failed.failure.error}); try again in a minute."
             ) from failed
-        return account.full and home in account.teams and team in (None, *account.teams)
+        return account.full and account.belongs_to(home) and account.clicks_as(team, home)
 
     async def _account(self, user: str) -> _Account:
         answer = await self._calls.ask("users.info", self._calls.client.users_info, user=user)
@@ -187,7 +200,8 @@ class SlackPeople:
         )
         shared = told.get("enterprise_user") or {}
         teams = {str(told.get("team_id", "")), *(str(team) for team in shared.get("teams") or ())}
-        return _Account(frozenset(teams), not any(told.get(flag) for flag in flags) and user != "USLACKBOT")
+        full = not any(told.get(flag) for flag in flags) and user != "USLACKBOT"
+        return _Account(frozenset(teams) - {""}, shared.get("enterprise_id") or None, full)
 
 
 def _why(name: str, group_id: str, failure: Failure) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from bot.shipped import MANIFEST, shipped
 from bot.slack.calls import Calls
 from bot.slack.cursors import Walk, pages
 from bot.slack.failures import CallFailed, ask
-from bot.slack.identity import Identity, identify, web_client
+from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
 from bot.slack.people import SlackPeople
 from bot.slack.places import NoSuchChannel, Places
 
@@ -41,6 +41,8 @@ async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
     except CallFailed as failed:
         return [fail("slack", f"{chosen.slack_api_url} does not answer: {failed.failure.error}")]
     found = [ok("slack", f"the bot is {identity.bot_user_id} in {identity.workspace_url}")]
+    if identity.is_enterprise_install:
+        found += [fail("install", ORG_INSTALL, ONE_WORKSPACE)]
     found += await _scopes(client)
     found += await _app_token(client, chosen)
     if policy is not None:

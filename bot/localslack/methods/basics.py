@@ -7,14 +7,16 @@ from bot.localslack.workspace import Json
 
 def _auth_test(call: Call) -> Json:
     seed = call.state.seed
+    enterprise = {"enterprise_id": seed.enterprise_id} if seed.enterprise_id else {}
     return {
         "url": f"https://{seed.domain}.slack.com/",
         "team": seed.name,
         "user": seed.bot.name,
-        "team_id": seed.team_id,
+        "team_id": seed.enterprise_id if seed.is_enterprise_install else seed.team_id,
         "user_id": seed.bot.user_id,
         "bot_id": seed.bot.bot_id,
-        "is_enterprise_install": False,
+        **enterprise,
+        "is_enterprise_install": seed.is_enterprise_install,
     }
 
 

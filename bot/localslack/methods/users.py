@@ -25,6 +25,9 @@ def shown(call: Call, user: User) -> Json:
     }
     if user.is_stranger:
         common["is_stranger"] = True
+    if enterprise := user.enterprise_id or ("" if user.is_stranger else call.state.seed.enterprise_id):
+        teams = list(call.state.teams_of(user))
+        common["enterprise_user"] = {"id": user.id, "enterprise_id": enterprise, "teams": teams}
     return common if user.deleted else {**common, **_of_an_active(user)}
 
 

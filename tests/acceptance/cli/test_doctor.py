@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,11 @@ async def test_a_limit_of_descriptors_that_leaves_too_few_is_told(clinic: Clinic
     ended = await clinic.ask(scopes=scopes())
     assert "MEMBRANE_CONNECTIONS is 900000000" in ended.out
     assert "ulimit -n 900000256" in ended.out
+
+
+async def test_an_app_in_the_whole_organisation_is_to_be_installed_in_one_workspace(clinic: Clinic) -> None:
+    found = await clinic.failures(replace(WELL, enterprise_id="E0NORTH", is_enterprise_install=True))
+    assert "installed in the whole organisation" in found["install"]
+    assert "install it in the one workspace" in found["install"]
+    one = await clinic.failures(replace(WELL, enterprise_id="E0NORTH"))
+    assert one == {}
