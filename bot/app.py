@@ -138,7 +138,11 @@ class Bot:
         health = Health(
             lambda: jobs.last_success,
             parts,
-            notes={"clock": self._clock_note, "restore": membrane.restoring.standing},
+            notes={
+                "clock": self._clock_note,
+                "restore": membrane.restoring.standing,
+                "connections": slack.other_bots,
+            },
             astray=self._astray,
             every_s=jobs.every_s,
             clock=self._clock,

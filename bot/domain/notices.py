@@ -48,6 +48,8 @@ class Subject(Enum):
     DISK_LOW = (Level.ACTION, "times that the disk ran low")
     DISK_HAS_ROOM = (Level.INFO, "times that the disk had room again")
     MESSAGES_LATE = (Level.INFO, "times that messages came late")
+    APP_IN_ORGANISATION = (Level.ACTION, "notices of where the app is installed")
+    ANOTHER_BOT = (Level.ACTION, "signs of another bot with the same Slack app")
     NOT_DELIVERED = (Level.ACTION, "messages that could not be sent")
     NOT_DRAWN = (Level.WARNING, "messages that could not be drawn")
 
@@ -71,6 +73,7 @@ _URGENT = frozenset(
         Subject.FROZEN,
         Subject.THAWED,
         Subject.DISK_LOW,
+        Subject.ANOTHER_BOT,
     }
 )
 

@@ -75,6 +75,15 @@ def id_at(prefix: str, at: float) -> str:
     return f"{prefix}_{int(at * 1000):011x}"
 
 
+def made_at(given: str) -> float:
+    """Return when an id was made, by the clock of the machine that made it; 0 of what is no id."""
+    _, _, digits = given.partition("_")
+    try:
+        return int(digits[:11], 16) / 1000
+    except ValueError:
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Who some names of the policy are now: Slack user ids, and the names that cannot be told."""

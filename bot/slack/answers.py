@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bot.domain.expiry import unanswered
+from bot.domain.notices import Notice, Subject
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
-from bot.slack import mrkdwn, progress, sentences
+from bot.slack import mrkdwn, others, progress, sentences
 from bot.slack.failures import CallFailed
 
 TOO_SLOW = (
@@ -15,6 +16,14 @@ TOO_SLOW = (
 )
 BROKEN = "Something went wrong in the bot, and its log says what. The card shows how the review stands now."
 NO_WINDOW = "Slack did not open the window in time, so nothing was changed. Click again."
+NOT_HERE = (
+    "This bot has no such review (any more), so nothing was changed. If the card is new, another bot may be "
+    "connected with the same Slack app, and the card may be its own: click again, and tell the admins."
+)
+ELSEWHERE = (
+    "Another bot is connected with the same Slack app, and Slack handed your click to the wrong one, so "
+    "nothing was changed. Click again; the admins have been told."
+)
 CLOSED = (Refusal.DECIDED, Refusal.EXPIRED, Refusal.WITHDRAWN)
 
 
@@ -127,15 +136,30 @@ def not_resolved(error: VoteRefused, standing: Standing, unknown: Unknown) -> st
     return f"{who} has {said[unknown.verdict]} already{when}. Your click changed nothing."
 
 
-def failed(error: BaseException) -> str:
-    """Say what any other error means for the person who clicked."""
+def of_another_bot(action_id: str) -> Notice:
+    """Return what tells the admins that somebody clicked a card which another bot must have posted."""
+    return Notice(
+        Subject.ANOTHER_BOT,
+        f"Somebody clicked on a new card about {action_id}, which this bot does not have. Another bot with a "
+        "data folder of its own may use the same Slack app: Slack hands each click to one of the two.",
+        where="the bot's Slack app, and every machine that has its tokens",
+        todo=others.TODO,
+        about="a click",
+    )
+
+
+def failed(error: BaseException, *, other_connections: int = 0) -> str:
+    """Say what any other error means for the person who clicked.
+
+    `other_connections` is how many connections of the same Slack app are surely another bot's.
+    """
     match error:
         case TimeoutError():
             return TOO_SLOW
         case CallFailed():
             return NO_WINDOW
         case NotFound():
-            return "There is no such review (any more), so nothing was changed."
+            return ELSEWHERE if other_connections else NOT_HERE
         case MembraneError():
             return mrkdwn.escape(str(error))
         case _:

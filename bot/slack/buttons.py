@@ -131,6 +131,14 @@ def decode(value: Any) -> Pressed:
     return pressed
 
 
+def action_in(value: Any) -> str:
+    """Return the action that a review's button, or a receipt's, is about. Raises BadButton."""
+    try:
+        return decode(value).action_id
+    except BadButton:
+        return decode_receipt(value).action_id
+
+
 def button(action_id: str, words: str, value: str, style: str | None = None) -> Json:
     """Return one button. `style` is Slack's: primary or danger."""
     made: Json = {

@@ -15,6 +15,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.errors import SettingsError
 from bot.proxies import proxy_for
+from bot.slack import others
 from bot.slack.calls import Calls
 from bot.slack.failures import CallFailed, Kind
 
@@ -49,6 +50,10 @@ class Delivery(Protocol):
 
     def healthy(self) -> bool:
         """Whether a click would arrive now."""
+        ...
+
+    def others(self) -> int:
+        """Return how many connections of the same app are another bot's, as far as that can be told."""
         ...
 
 
@@ -89,6 +94,7 @@ class SocketDelivery:
         check_s: float = CHECK_S,
         patience_s: float = PATIENCE_S,
         drain_s: float = DRAIN_S,
+        waits: others.Waits = others.USUAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
@@ -99,6 +105,7 @@ class SocketDelivery:
         self._patience_s = patience_s
         self._drain_s = drain_s
         self._clock = clock
+        self._others = others.Others(clock, waits)
         self._lines: list[_Line] = []
         self._hanging_up: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
@@ -154,6 +161,10 @@ class SocketDelivery:
         """Whether at least one connection is up."""
         return any(line.down_since is None for line in self._lines)
 
+    def others(self) -> int:
+        """Return how many connections Slack counts that are not this bot's; 0 until that is certain."""
+        return self._others.count
+
     def _handler(self) -> AsyncSocketModeHandler:
         return AsyncSocketModeHandler(self._app, self._app_token)
 
@@ -169,6 +180,12 @@ class SocketDelivery:
                 line.ending_at = self._clock()
             self._news.set()
 
+        async def hear(_client: object, message: dict[str, Any], _raw: str | None) -> None:
+            if message.get("type") == "hello" and isinstance(message.get("num_connections"), int):
+                self._others.greeted(message["num_connections"])
+
+        handler.client.message_listeners.append(hear)
+        self._others.opened(handler)
         handler.client.connect_to_new_endpoint = ending  # type: ignore[method-assign, assignment]
 
         async def ticket() -> str:
@@ -185,9 +202,16 @@ class SocketDelivery:
                     self._lines[place] = await self._checked(line)
                 except Exception as error:  # noqa: BLE001 - the watch must outlive what it watches
                     _log.warning("socket_mode_check_failed", error=str(error))
+            self._ask_for_a_greeting()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._check_s):
                     await self._news.wait()
+
+    def _ask_for_a_greeting(self) -> None:
+        """Let another connection take over from one that is well: Slack says then how many it counts."""
+        well = [line for line in self._lines if line.ending_at is None and line.down_since is None]
+        if len(well) == len(self._lines) and self._others.wants_greeting():
+            well[0].ending_at = self._clock()
 
     async def _checked(self, line: _Line) -> _Line:
         """Return the line, or the one that takes its place."""
@@ -235,6 +259,7 @@ class SocketDelivery:
                 await asyncio.sleep(self._check_s)
         finally:
             await _hang_up(line)
+            self._others.closed(line.handler)
 
 
 async def _hang_up(line: _Line) -> None:

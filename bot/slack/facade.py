@@ -10,11 +10,13 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from slack_bolt.async_app import AsyncApp
 
+from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.errors import SettingsError
-from bot.membrane import Membrane, Outbox
+from bot.membrane import Admins, Membrane, Outbox
 from bot.settings import Delivery as Way
 from bot.settings import Settings
+from bot.slack import others
 from bot.slack.calls import Calls
 from bot.slack.courier import Courier
 from bot.slack.delivery import Delivery, SocketDelivery
@@ -55,6 +57,7 @@ class Slack:
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
         self._lateness: Lateness | None = None
+        self._admins: Admins | None = None
         self.people = SlackPeople(self._calls, policy, self.identity, clock)
 
     async def identity(self) -> Identity:
@@ -71,16 +74,19 @@ class Slack:
     async def run(self, membrane: Membrane) -> None:
         """Show and listen until cancelled. Raises SettingsError where Slack refuses a token."""
         self._outbox = membrane.outbox
-        admins = membrane.admins
+        admins = self._admins = membrane.admins
         self._lateness = Lateness(self.behind_s, admins, self._clock)
         self.people.tell = admins.tell
         identity = await self._identity_at_last()
         if identity.is_enterprise_install:
-            words = f"In Slack {ORG_INSTALL}. Correct it: {ONE_WORKSPACE}."
-            await admins.tell(words, about="installed in the organisation")
+            where = f"the organisation of {identity.workspace_url}"
+            what, todo = f"In Slack {ORG_INSTALL}.", f"In Slack, {ONE_WORKSPACE}."
+            await admins.tell(Notice(Subject.APP_IN_ORGANISATION, what, where, todo))
         secret = self._settings.slack_signing_secret
         signing_secret = secret.get_secret_value() if secret else ""
-        app = build_app(self._client, identity, membrane, signing_secret=signing_secret)
+        app = build_app(
+            self._client, identity, membrane, signing_secret=signing_secret, others=self._other_connections
+        )
         self._courier = Courier(
             membrane.outbox,
             self._calls,
@@ -135,6 +141,14 @@ class Slack:
             return "no connection to Slack, so clicks do not arrive"
         return None
 
+    async def other_bots(self) -> str | None:
+        """Return that another bot is connected with the same Slack app; None where none is."""
+        count = self._other_connections()
+        return others.in_words(count) if count else None
+
+    def _other_connections(self) -> int:
+        return self._delivery.others() if self._delivery is not None else 0
+
     async def behind_s(self) -> float:
         """Return for how many seconds the oldest unsent message has waited."""
         if self._courier is not None:
@@ -142,9 +156,11 @@ class Slack:
         return await self._outbox.behind_s() if self._outbox is not None else 0.0
 
     async def look_out(self) -> None:
-        """Say so if messages are late, or were until now."""
+        """Say so if messages are late, or were until now, and if another bot gets this one's clicks."""
         if self._lateness is not None:
             await self._lateness.look()
+        if self._admins is not None and (count := self._other_connections()):
+            await self._admins.tell(others.notice(count))
 
     async def close(self) -> None:
         """Take nothing more from Slack."""

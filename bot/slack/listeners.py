@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.domain.people import USER_ID
 from bot.domain.record import NOT_TOLD, Clicked, Standing, Verdict
 from bot.domain.review import Review
-from bot.errors import MembraneError, VoteRefused
-from bot.membrane import Membrane
+from bot.errors import MembraneError, NotFound, VoteRefused
+from bot.membrane import Membrane, made_at
 from bot.proxies import proxy_for
 from bot.slack import answers, buttons, mentions, views
 from bot.slack.failures import CALL_FAILURES, CallFailed
@@ -35,6 +36,8 @@ Json = dict[str, Any]
 LIMIT_S = 2.5
 """Slack waits for three seconds."""
 CHECK_S = 1.0
+NEW_S = 86_400.0
+"""What is younger has not been forgotten here: it never was."""
 SPENT = "exchanged_trigger_id"
 """A click opens one window: the one that the same click, delivered before, has opened."""
 
@@ -83,11 +86,17 @@ Handler = Callable[[Click, AsyncWebClient], Awaitable[str | None]]
 
 
 def build_app(
-    client: AsyncWebClient, identity: Identity, membrane: Membrane, *, signing_secret: str | None = None
+    client: AsyncWebClient,
+    identity: Identity,
+    membrane: Membrane,
+    *,
+    signing_secret: str | None = None,
+    others: Callable[[], int] = lambda: 0,
 ) -> AsyncApp:
     """Return the Bolt app with all listeners. `client` has the bot's token; `identity` is who it is.
 
-    `signing_secret` is what Slack signs its HTTP requests with; Socket Mode needs none.
+    `signing_secret` is what Slack signs its HTTP requests with; Socket Mode needs none. `others` tells how
+    many connections of the app are surely another bot's.
     """
     result = AuthorizeResult(
         enterprise_id=identity.enterprise_id,
@@ -113,15 +122,18 @@ def build_app(
         await next()
 
     app.middleware(proxied)
-    Listeners(membrane).register(app)
+    Listeners(membrane, others=others).register(app)
     return app
 
 
 class Listeners:
     """The answers to every button and modal of ours."""
 
-    def __init__(self, membrane: Membrane, limit_s: float = LIMIT_S) -> None:
+    def __init__(
+        self, membrane: Membrane, limit_s: float = LIMIT_S, *, others: Callable[[], int] = lambda: 0
+    ) -> None:
         self._membrane = membrane
+        self._others = others
         self._limit_s = limit_s
 
     def register(self, app: AsyncApp) -> None:
@@ -171,7 +183,7 @@ class Listeners:
                 return await self._handled(handler, Click.of(body, value), client)
         except Exception as error:  # noqa: BLE001 - whatever it is, the person who clicked must hear something
             _note(error, body)
-            return answers.failed(error)
+            return answers.failed(error, other_connections=self._others())
 
     async def _handled(self, handler: Handler, click: Click, client: AsyncWebClient) -> str | None:
         try:
@@ -180,6 +192,18 @@ class Listeners:
             _log.info("click_refused", user=click.user, review=click.pressed.review_id, why=refused.reason)
             standing, review = await self._asked(click)
             return answers.about(standing.action, answers.refused(refused, review))
+        except NotFound:
+            await self._tell_of_another_bot(click)
+            raise
+
+    async def _tell_of_another_bot(self, click: Click) -> None:
+        """Tell the admins of a click for a review that is new and not here: another bot's, most likely."""
+        about = buttons.action_in(click.value)
+        if time.time() - made_at(about) > NEW_S:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_S):
+                await self._membrane.admins.tell(answers.of_another_bot(about))
 
     async def _asked(self, click: Click) -> tuple[Standing, Review]:
         """Return the review that a button was about, with its action. Raises NotFound."""

@@ -57,6 +57,10 @@ class HttpDelivery:
         """Whether requests are taken."""
         return self._open
 
+    def others(self) -> int:
+        """Return 0: Slack delivers to one address, whose bot it is."""
+        return 0
+
     async def handle(self, request: Request) -> Response:
         """Answer one request. One that is not signed by Slack gets nowhere."""
         if not self._open:

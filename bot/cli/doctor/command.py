@@ -54,7 +54,7 @@ def look(*, with_slack: bool) -> list[Finding]:
     found += graphs.check(chosen, policy)
     found += local.starters(chosen, policy) if policy is not None else []
     if with_slack:
-        found += asyncio.run(slack_part.check(chosen, policy))
+        found += asyncio.run(slack_part.check(chosen, policy, running=process is not None))
     return found
 
 

@@ -137,15 +137,16 @@ def api(chosen: Settings, process: str | None) -> list[Finding]:
     url = f"http://{chosen.host}:{chosen.port}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # http, our own
-            json.load(answer)
+            notes = json.load(answer).get("notes") or {}
     except urllib.error.HTTPError as error:
         problems = json.load(error)["problems"] if error.code == 503 else {"api": str(error)}
         return [
             fail("bot", f"process {process} is not ready: {name} {what}") for name, what in problems.items()
         ]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         return [fail("bot", f"process {process} does not answer at {url}: {error}", "look at its log")]
-    return [ok("bot", f"process {process} runs and is ready, at {url.removesuffix('/readyz')}")]
+    ready = ok("bot", f"process {process} runs and is ready, at {url.removesuffix('/readyz')}")
+    return [ready, *(warn("bot", f"{name}: {what}") for name, what in notes.items())]
 
 
 def _port(chosen: Settings) -> Finding:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import aiohttp
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -14,12 +15,14 @@ from bot.domain.people import known_users
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
 from bot.errors import MembraneError, SettingsError
+from bot.proxies import proxy_for
 from bot.settings import Delivery, Settings
 from bot.shipped import MANIFEST, shipped
 from bot.slack.calls import Calls
 from bot.slack.cursors import Walk, pages
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
+from bot.slack.others import TODO, in_words
 from bot.slack.people import SlackPeople
 from bot.slack.places import NoSuchChannel, Places
 
@@ -29,8 +32,11 @@ MORE_VOTES = "add approvers, or lower the quorum in the policy"
 INSTALL = "install the app anew from manifest.yml"
 
 
-async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
-    """Ask Slack about the tokens, and about everybody and every place that the policy names."""
+async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> list[Finding]:
+    """Ask Slack about the tokens, and about everybody and every place that the policy names.
+
+    `running`: a bot runs on this folder, which knows by itself whether another is connected.
+    """
     if chosen.slack_bot_token is None:
         return [warn("slack", "not looked at: there is no SLACK_BOT_TOKEN")]
     client = web_client(chosen.slack_bot_token.get_secret_value(), chosen.slack_api_url, timeout_s=PATIENCE_S)
@@ -44,7 +50,7 @@ async def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
     if identity.is_enterprise_install:
         found += [fail("install", ORG_INSTALL, ONE_WORKSPACE)]
     found += await _scopes(client)
-    found += await _app_token(client, chosen)
+    found += await _app_token(client, chosen, running=running)
     if policy is not None:
         places = Places(Calls(client))
         found += [await _channel(client, places, name) for name in sorted(policy.channels)]
@@ -71,18 +77,35 @@ async def _scopes(client: AsyncWebClient) -> list[Finding]:
     return found or [ok("scopes", "as in manifest.yml")]
 
 
-async def _app_token(client: AsyncWebClient, chosen: Settings) -> list[Finding]:
+async def _app_token(client: AsyncWebClient, chosen: Settings, *, running: bool) -> list[Finding]:
     if chosen.delivery is Delivery.HTTP:
         return []
     if chosen.slack_app_token is None:
         return [warn("socket", "not looked at: there is no SLACK_APP_TOKEN")]
     token = chosen.slack_app_token.get_secret_value()
     try:
-        await ask("apps.connections.open", client.apps_connections_open(app_token=token))
+        told = await ask("apps.connections.open", client.apps_connections_open(app_token=token))
     except CallFailed as failed:
         mend = "the token needs connections:write, and the app Socket Mode: Basic Information, Socket Mode"
         return [fail("socket", f"SLACK_APP_TOKEN opens no connection: {failed.failure.error}", mend)]
-    return [ok("socket", "Socket Mode opens")]
+    count = 0 if running else await _connected(str(told["url"])) - 1
+    return [
+        ok("socket", "Socket Mode opens"),
+        *([warn("socket", in_words(count), TODO)] if count > 0 else []),
+    ]
+
+
+async def _connected(address: str) -> int:
+    """Return how many connections of the app Slack counts, with the one that this takes for a moment."""
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(address, proxy=proxy_for(address)) as socket,
+        ):
+            greeting = await socket.receive_json(timeout=PATIENCE_S)
+            return int(greeting.get("num_connections") or 1)
+    except (aiohttp.ClientError, OSError, TimeoutError, TypeError, ValueError, AttributeError):
+        return 1
 
 
 async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import yaml
 
@@ -262,3 +263,26 @@ async def test_an_app_in_the_whole_organisation_is_to_be_installed_in_one_worksp
     assert "install it in the one workspace" in found["install"]
     one = await clinic.failures(replace(WELL, enterprise_id="E0NORTH"))
     assert one == {}
+
+
+async def test_another_bot_with_the_same_app_is_noticed(clinic: Clinic) -> None:
+    """Two connections of a bot that runs on another folder; none of its own is counted."""
+    async with (
+        LocalSlack(WELL, rate_scale=None, scopes=scopes()) as server,
+        aiohttp.ClientSession() as session,
+    ):
+        clinic.env |= {
+            "SLACK_BOT_TOKEN": server.bot_token,
+            "SLACK_APP_TOKEN": server.app_token,
+            "MEMBRANE_SLACK_API_URL": server.api_url,
+        }
+        ended = await clinic.shell.run("doctor", **clinic.env)
+        assert "Another bot" not in ended.out
+        address = server.sockets.url(server.base_url.replace("http", "ws", 1))
+        async with session.ws_connect(address) as socket:
+            await socket.receive_json()
+            ended = await clinic.shell.run("doctor", **clinic.env)
+        assert "warn socket" in ended.out
+        assert "Slack counts 1 connection beside this bot's" in ended.out
+        assert "made from manifest.yml" in ended.out
+        assert server.sockets.count == 0

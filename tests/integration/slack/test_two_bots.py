@@ -1,0 +1,191 @@
+"""Two bots with one app's tokens and two data folders: Slack hands some clicks to the wrong one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bot.domain.action import Action
+from bot.localslack import LocalSlack, Person
+from bot.membrane import Membrane
+from bot.slack import facade, others
+from bot.slack.delivery import SocketDelivery
+from bot.slack.listeners import build_app
+from bot.slack.others import Others, Waits
+from bot.store.database import open_database
+from tests.fakes import SECRET, Clock, FakeDirectory, policy
+from tests.integration.slack.conftest import Room
+from tests.integration.slack.test_delivery import until
+from tests.integration.slack.test_facade import running, settings
+from tests.integration.slack.test_listeners import CARD, shown, whisper
+
+QUICK = Waits(confirm_s=0.3, forget_s=0.1, look_s=2.0)
+
+
+@asynccontextmanager
+async def another(room: Room, folder: Path) -> AsyncIterator[SocketDelivery]:
+    """A bot with the same tokens and a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    db = open_database(folder / "other.db", exclusive=True)
+    in_force = policy()
+    membrane = Membrane(db, lambda: in_force, FakeDirectory(), secret=SECRET)
+    async with connected(room, membrane) as delivery:
+        yield delivery
+    await db.close()
+
+
+@asynccontextmanager
+async def connected(room: Room, membrane: Membrane) -> AsyncIterator[SocketDelivery]:
+    """The listeners of a bot, which waits for no minutes."""
+    made: list[SocketDelivery] = []
+    app = build_app(room.web, room.identity, membrane, others=lambda: sum(each.others() for each in made))
+    delivery = SocketDelivery(
+        app, room.slack.app_token, check_s=0.05, patience_s=0.5, drain_s=0.3, waits=QUICK
+    )
+    made.append(delivery)
+    before = room.slack.sockets.count
+    await delivery.start()
+    await until(lambda: room.slack.sockets.count >= before + 2)
+    try:
+        yield delivery
+    finally:
+        await delivery.stop()
+
+
+async def test_slack_counts_the_connections_of_both(room: Room, tmp_path: Path) -> None:
+    async with connected(room, room.membrane) as ours:
+        await asyncio.sleep(1.0)
+        assert ours.others() == 0
+        async with another(room, tmp_path / "other") as theirs:
+            await until(lambda: theirs.others() > 0)
+            await until(lambda: ours.others() > 0)
+            assert ours.healthy()
+            assert theirs.healthy()
+        await until(lambda: ours.others() == 0)
+
+
+async def test_own_connections_that_overlap_are_no_other_bot(room: Room) -> None:
+    async with connected(room, room.membrane) as ours:
+        for kind in ("warning", "refresh_requested", "warning"):
+            await asyncio.sleep(1.1)
+            if kind == "warning":
+                await room.slack.sockets.announce("warning")
+            else:
+                await room.slack.sockets.announce("refresh_requested")
+            assert ours.others() == 0
+        await asyncio.sleep(1.0)
+        room.slack.sockets.drop()
+        await until(lambda: room.slack.sockets.count >= 2)
+        await asyncio.sleep(0.5)
+        assert ours.others() == 0
+
+
+async def test_who_clicks_and_the_admins_are_told(room: Room, cleo: Person, tmp_path: Path) -> None:
+    """The click lands at the bot that has not posted the card."""
+    await room.propose()
+    await room.courier.sweep()
+    folder = tmp_path / "other"
+    folder.mkdir()
+    db = open_database(folder / "other.db", exclusive=True)
+    in_force = policy()
+    membrane = Membrane(db, lambda: in_force, FakeDirectory(), secret=SECRET)
+    async with connected(room, membrane):
+        assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
+        assert "another bot may be connected with the same Slack app" in await whisper(cleo)
+    told = await db.read(
+        lambda connection: connection.exec_driver_sql("SELECT body FROM messages").scalars().all()
+    )
+    assert len(told) == 1
+    assert "Another bot with a data folder of its own" in told[0]
+    await db.close()
+
+
+async def test_an_old_card_is_no_sign_of_another_bot(room: Room, cleo: Person) -> None:
+    """Reviews of long ago are forgotten; nobody is alarmed by a click on one."""
+    old = Action.of("data.delete", {"id": 1}, agent="ops-agent")
+    standing = await room.membrane.propose(old)
+    await room.courier.sweep()
+    review = standing.review
+    assert review
+    message = next(room.slack.state.conversations["C0APPR"].newest_first())
+    text = str(message.blocks).replace(standing.action.id, f"act_{'0' * 11}{'1' * 16}")
+    message.blocks = eval(text)
+    async with connected(room, room.membrane):
+        assert (await cleo.click(CARD, message.ts, "approve")).acked
+        await whisper(cleo)
+    told = await room.db.read(
+        lambda connection: connection.exec_driver_sql(
+            "SELECT count(*) FROM messages WHERE kind = 'notice'"
+        ).scalar()
+    )
+    assert told == 0
+
+
+async def test_where_it_is_certain_who_clicks_reads_that(room: Room, cleo: Person, tmp_path: Path) -> None:
+    await room.propose()
+    await room.courier.sweep()
+    async with another(room, tmp_path / "one") as one, another(room, tmp_path / "two") as two:
+        await until(lambda: one.others() > 0 and two.others() > 0)
+        assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
+        assert "Slack handed your click to the wrong one" in await whisper(cleo)
+
+
+async def test_admins_and_health_are_told(
+    slack: LocalSlack, room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facade, "SocketDelivery", partial(SocketDelivery, waits=QUICK, check_s=0.05))
+    theirs, mine = another(room, tmp_path / "other"), running(settings(slack), tmp_path / "mine")
+    async with theirs, mine as (side, _, _task):
+        async with asyncio.timeout(10):
+            while await side.other_bots() is None:
+                await asyncio.sleep(0.02)
+            await side.look_out()
+            while not any("Another bot is connected" in words for words in room.said("C0ADMIN")):
+                await asyncio.sleep(0.02)
+        assert "beside this bot's" in str(await side.other_bots())
+
+
+def test_one_greeting_is_no_proof() -> None:
+    """A bot that was killed leaves connections that Slack counts for a while."""
+    clock = Clock()
+    mine, first, second = Others(clock), object(), object()
+    mine.opened(first)
+    mine.opened(second)
+    mine.greeted(3)
+    mine.greeted(4)
+    assert mine.count == 0
+    clock.forward(119.0)
+    assert not mine.wants_greeting()
+    clock.forward(2.0)
+    assert mine.wants_greeting()
+    assert not mine.wants_greeting(), "asked for once"
+    relief = object()
+    mine.opened(relief)
+    mine.greeted(5)
+    assert mine.count == 2
+    mine.closed(first)
+    clock.forward(1800.0)
+    assert mine.wants_greeting()
+    mine.greeted(2)
+    assert mine.count == 0
+
+
+def test_connections_that_were_closed_a_moment_ago_may_still_be_counted() -> None:
+    clock = Clock()
+    mine = Others(clock, replace(others.USUAL, confirm_s=0.0))
+    lines = [object() for _ in range(4)]
+    for line in lines:
+        mine.opened(line)
+    for line in lines[:2]:
+        mine.closed(line)
+    mine.greeted(4)
+    assert mine.count == 0
+    clock.forward(61.0)
+    mine.greeted(4)
+    assert mine.count == 2
