@@ -16,7 +16,7 @@ ACTION = "/v1/actions/act_1"
         ("GET", "/v1/actions?limt=5", "query.limt: it is not a parameter here; did you mean limit?"),
         ("GET", f"{ACTION}?wiat=30", "query.wiat: it is not a parameter here; did you mean wait?"),
         ("GET", f"{ACTION}?wait=1&wait=30", "query.wait: it is given 2 times, and has one value"),
-        ("GET", "/v1/actions?LIMIT=5", "query.LIMIT: it is not a parameter here; there are "),
+        ("GET", "/v1/actions?LIMIT=5", "query.LIMIT: it is not a parameter here; did you mean limit?"),
         ("POST", "/v1/actions?wait=30", "query.wait: it is not a parameter here; there are none"),
         ("POST", f"{ACTION}/claim?rerun=true", "query.rerun: it is not a parameter here; there are none"),
         ("POST", f"{ACTION}/report?dry=1", "query.dry: it is not"),
