@@ -56,8 +56,10 @@ def _of_review(facts: CardFacts, links: Mapping[str, str], *, terse: bool) -> Dr
             return cards.post(facts.message, facts.standing, review, to)
         case "told":
             return cards.told(facts.standing, review, to)
-        case _:
+        case "card":
             return cards.card(facts.standing, review, to, terse=terse)
+        case kind:
+            raise ValueError(f"nothing draws a message of the kind {kind}")
 
 
 def following_id(facts: CardFacts) -> str | None:

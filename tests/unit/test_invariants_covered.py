@@ -33,6 +33,14 @@ def test_an_invariant_is_tested(number: int) -> None:
     assert named_after_invariants().get(number), f"no test is called test_invariant_{number}_…"
 
 
+def test_the_page_on_the_code_has_every_invariant_with_a_test() -> None:
+    page = (TESTS.parent / "bot" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| \*\*.+ \| `tests/([^`]+)` \|$", page, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(INVARIANTS), "bot/README.md lacks an invariant"
+    for number, test in rows:
+        assert test in named_after_invariants()[int(number)], f"bot/README.md, invariant {number}"
+
+
 def test_no_test_is_named_after_an_invariant_that_is_not_there() -> None:
     """A slip of the pen in a number would leave the right one without its test unnoticed."""
     assert set(named_after_invariants()) <= set(INVARIANTS)

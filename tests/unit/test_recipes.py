@@ -1,0 +1,161 @@
+"""What is added in one place and forgotten in another fails here: CONTRIBUTING.md's recipes rest on it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import click
+import pytest
+from slack_bolt.async_app import AsyncApp
+
+import bot.cli
+from bot import metrics
+from bot.cli.entry import COMMANDS, cli
+from bot.domain.operators import Op
+from bot.membrane import CardFacts, Membrane
+from bot.policyfile.model import ConditionModel
+from bot.settings import Settings
+from bot.slack import buttons, rendering
+from bot.slack.listeners import Listeners
+from tests.unit.slack import making
+
+BOT = Path(__file__).parents[2] / "bot"
+DRAWN_FROM_THEIR_OWN_FACTS = {"receipt", "digest", "notice"}
+"""Messages that are not about one review: `rendering.draw` knows them by the type of their facts."""
+
+
+def sources(folder: str = "") -> Iterator[tuple[Path, str]]:
+    for path in sorted((BOT / folder).rglob("*.py")):
+        yield path, path.read_text(encoding="utf-8")
+
+
+def calls_of(text: str, *names: str) -> Iterator[ast.Call]:
+    """Yield the calls of a function in a module, however it is reached."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
+            yield node
+
+
+def test_every_operator_can_be_written_in_a_policy_file() -> None:
+    keys = {info.alias or name for name, info in ConditionModel.model_fields.items()}
+    assert keys == {op.value for op in Op}
+
+
+def kinds_of_messages() -> set[str]:
+    """Return every kind of message that somebody wants, read from the code.
+
+    `sweeping.py` names two of them in a loop: pages of people, posts to channels.
+    """
+    found = {"page", "post"}
+    for path, text in sources():
+        for kind in (call.args[2] for call in calls_of(text, "messages.want")):
+            in_loop = path.name == "sweeping.py" and ast.unparse(kind) == "kind"
+            assert in_loop or isinstance(kind, ast.Constant), f"{path}: name the kind of message as a text"
+            found |= {str(kind.value)} if isinstance(kind, ast.Constant) else set()
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(kinds_of_messages() - DRAWN_FROM_THEIR_OWN_FACTS))
+def test_every_message_that_is_wanted_is_drawn(kind: str) -> None:
+    review = making.review()
+    facts = CardFacts(making.message(kind), making.standing(review), review, None, {})
+    assert rendering.draw(facts, {}).blocks
+
+
+def test_a_message_that_nothing_draws_is_no_card() -> None:
+    review = making.review()
+    facts = CardFacts(making.message("forgotten"), making.standing(review), review, None, {})
+    with pytest.raises(ValueError, match="forgotten"):
+        rendering.draw(facts, {})
+
+
+def drawn_buttons() -> set[str]:
+    """Return the action ids of every button that a message or a modal draws, read from the code."""
+    drawn = set()
+    for _, text in sources("slack"):
+        for call in calls_of(text, "button", "buttons.button"):
+            name = call.args[0]
+            if isinstance(name, ast.JoinedStr):  # a page of a modal: its number follows
+                (name,) = (part.value for part in name.values[:1] if isinstance(part, ast.FormattedValue))
+                drawn.add(f"{getattr(buttons, ast.unparse(name).rpartition('.')[2])}_1")
+            else:
+                drawn.add(getattr(buttons, ast.unparse(name).rpartition(".")[2]))
+    return drawn
+
+
+def test_every_button_has_a_listener_of_its_own() -> None:
+    """What nobody listens for reaches the catch-all, which tells the person that there is no such button."""
+    heard: list[str | re.Pattern[str]] = []
+
+    def hear(name: str | re.Pattern[str]) -> Any:
+        heard.append(name)
+        return lambda listener: listener
+
+    app = SimpleNamespace(action=hear, view=hear)
+    Listeners(cast("Membrane", None)).register(cast("AsyncApp", app))
+    own = [name if isinstance(name, re.Pattern) else re.compile(re.escape(name)) for name in heard]
+    own = [pattern for pattern in own if pattern.pattern != ".*"]
+    assert drawn_buttons()
+    for action_id in drawn_buttons():
+        assert any(pattern.fullmatch(action_id) for pattern in own), f"nothing listens for {action_id}"
+
+
+def bound_in_facade() -> list[tuple[str, type]]:
+    """Return the use cases that the facade hands out one by one: the object's name there, and its class."""
+    text = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
+    module = importlib.import_module("bot.membrane.facade")
+    return [
+        (name, getattr(module, kind))
+        for name, kind in re.findall(r"^ {8}(\w+) = (\w+)\(core", text, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), bound_in_facade(), ids=lambda each: getattr(each, "__name__", each)
+)
+def test_every_use_case_is_on_the_membrane(name: str, kind: type) -> None:
+    text = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
+    for method, _ in inspect.getmembers(kind, inspect.isfunction):
+        if not method.startswith("_"):
+            assert re.search(rf"\b{name}\.{method}\b", text), (
+                f"facade.py does not bind {kind.__name__}.{method}"
+            )
+
+
+def test_every_sweep_of_the_membrane_is_a_job() -> None:
+    facade = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
+    app = (BOT / "app.py").read_text(encoding="utf-8")
+    sweeps = re.findall(r"self\.(\w+_due)\b", facade)
+    assert sweeps
+    assert [name for name in sweeps if f"membrane.{name}" not in app] == []
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_described_and_used(name: str) -> None:
+    assert Settings.model_fields[name].description, "membrane settings, membrane init and errors show it"
+    uses = [path for path, text in sources() if re.search(rf"\.{name}\b", text)]
+    assert uses, f"nothing reads settings.{name}"
+
+
+def test_every_figure_is_described_and_counted_from_zero() -> None:
+    assert metrics.ABOUT.keys() == metrics.ZERO.keys()
+
+
+def test_every_command_can_be_reached() -> None:
+    """A command of its own is in COMMANDS, any other in a group that is."""
+    reached = {id(cli)}
+    for module, name, _ in COMMANDS.values():
+        command = getattr(importlib.import_module(module), name)
+        reached |= {id(command)} | {id(each) for each in getattr(command, "commands", {}).values()}
+    for found in pkgutil.walk_packages(bot.cli.__path__, "bot.cli."):
+        for name, value in vars(importlib.import_module(found.name)).items():
+            if isinstance(value, click.Command):
+                assert id(value) in reached, f"{found.name}.{name} is in no group and not in COMMANDS"
