@@ -4,7 +4,8 @@
     ├── SettingsError          a setting is missing or wrong; the start stops
     ├── PolicyError            a policy file does not load; carries every problem with its position
     ├── BadAction              an action that cannot be ruled or shown safely
-    │   └── UnfitAction        one that a strict policy's schema does not take; carries every misfit
+    │   ├── UnfitAction        one that a strict policy's schema does not take; carries every misfit
+    │   └── BatchRefused       a batch with such an action, or with a conflict; nothing of it was proposed
     ├── NotFound               no such action, review, thread, graph or token (or not yours)
     ├── Conflict               an idempotency key used again for something else, or an action that somebody
     │                          else runs
@@ -25,6 +26,7 @@ They are translated once, at the edge: into an ephemeral Slack message, an HTTP 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,6 +99,16 @@ class UnfitAction(BadAction):
         said = "; ".join(map(str, misfits[:5]))
         more = f"; and {len(misfits) - 5} more" if len(misfits) > 5 else ""
         super().__init__(f"it does not fit the policy, so nobody was asked: {said}{more}")
+
+
+class BatchRefused(BadAction):
+    """A batch of actions of which some cannot be proposed, so that none was. `faults` are by their place."""
+
+    def __init__(self, faults: Mapping[int, MembraneError]) -> None:
+        self.faults = dict(sorted(faults.items()))
+        place, first = next(iter(self.faults.items()))
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(f"nothing was proposed: action {place} cannot be: {first}{more}")
 
 
 class NotFound(MembraneError):

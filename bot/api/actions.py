@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import orjson
@@ -15,9 +15,11 @@ from bot.api import answers, body, models
 from bot.api.answers import CardLink
 from bot.api.listing import ActionStates, Before, Cursor, Limit, Reference, next_cursor, wanted
 from bot.api.problems import ApiError, documented
-from bot.api.replies import Direct, Polls, body_schema, caller, key_of, reply
+from bot.api.replies import KEY_NAME, Direct, Polls, body_schema, caller, key_of, reply
 from bot.domain.action import MAX_BYTES, Action
-from bot.membrane import Membrane
+from bot.domain.record import TokenRecord
+from bot.errors import BadAction, BatchRefused, MembraneError
+from bot.membrane import Membrane, Wish
 
 PATH = "/v1/actions"
 MAX_WAIT_S = 60.0
@@ -63,19 +65,29 @@ class Actions:
         """
         began = self._clock()
         asked = await body.read(request, models.Proposal)
-        key, token = key_of(request, asked.idempotency_key), caller(request)
-        action = Action.of(
-            asked.kind,
-            asked.args,
-            agent=token.agent,
-            owner=token.owner,
-            on_behalf_of=asked.on_behalf_of,
-            description=asked.description,
-            hint=asked.risk.risk() if asked.risk is not None else None,
-        )
+        key, action = key_of(request, asked.idempotency_key), _action(asked, caller(request))
         standing = await self._membrane.propose(action, idempotency_key=key, reference=asked.reference)
         proposed_before = key is not None and standing.action.proposed_at < began
         return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
+
+    async def propose_together(self, request: Request) -> Response:
+        """Propose the actions of one turn together, such as the tool calls of one message of a model.
+
+        All of them are proposed, or none: `errors` says what is wrong with which, by its path (409 where it
+        is only that keys were used for other actions). Each is ruled by itself and has an `idempotency_key`
+        of its own; the card of each names the others. People are asked about no more of them than the policy
+        lets an agent have open at once.
+        """
+        began = self._clock()
+        asked = await body.read(request, models.Batch)
+        if request.headers.get(KEY_NAME) is not None:
+            raise ApiError(422, "invalid", f"{KEY_NAME}: a batch takes keys in body.actions, one for each")
+        request.scope["state"]["visit"].count(len(asked.actions) - 1)
+        standings = await self._membrane.propose_together(_wishes(asked.actions, caller(request)))
+        now = self._clock()
+        all_known = all(each.action.proposed_at < began for each in standings)
+        answer = {"actions": [answers.action(each, now) for each in standings]}
+        return reply(answer, 200 if all_known else 201)
 
     async def listed(
         self,
@@ -184,6 +196,20 @@ class Actions:
             route_class_override=Direct,
             tags=["actions"],
         )
+        routes.add_api_route(
+            f"{PATH}/batch",
+            self.propose_together,
+            methods=["POST"],
+            status_code=201,
+            response_model=models.BatchAnswer,
+            responses={
+                200: {"model": models.BatchAnswer, "description": "all of them were proposed before"},
+                **documented(400, 408, 409, 413, 415, 422),
+            },
+            openapi_extra=body_schema("Batch"),
+            route_class_override=Direct,
+            tags=["actions"],
+        )
         for path, endpoint, asked, answer in (
             ("claim", self.claim, "ClaimRequest", models.ClaimAnswer),
             ("report", self.report, "Report", models.ActionAnswer),
@@ -206,3 +232,30 @@ class Actions:
             routes.add_api_route(
                 PATH + path, look, methods=["GET"], response_model=found, responses=errors, tags=["actions"]
             )
+
+
+def _action(asked: models.Proposal, token: TokenRecord) -> Action:
+    """Return what a proposal of a token's agent proposes. Raises BadAction."""
+    return Action.of(
+        asked.kind,
+        asked.args,
+        agent=token.agent,
+        owner=token.owner,
+        on_behalf_of=asked.on_behalf_of,
+        description=asked.description,
+        hint=asked.risk.risk() if asked.risk is not None else None,
+    )
+
+
+def _wishes(asked: Sequence[models.Proposal], token: TokenRecord) -> list[Wish]:
+    """Return what a batch proposes. Raises BatchRefused."""
+    wishes: list[Wish] = []
+    faults: dict[int, MembraneError] = {}
+    for place, each in enumerate(asked):
+        try:
+            wishes.append(Wish(_action(each, token), each.idempotency_key, each.reference))
+        except BadAction as bad:
+            faults[place] = bad
+    if faults:
+        raise BatchRefused(faults)
+    return wishes

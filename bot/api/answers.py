@@ -47,6 +47,7 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
         "id": record.id,
         "kind": record.kind,
         "reference": record.reference,
+        "turn": record.turn_id,
         "args_digest": record.args_digest,
         "tier": int(record.tier),
         "tier_name": record.tier.label,

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.api import problems
 from bot.api.problems import ApiError
-from bot.api.rates import Buckets
+from bot.api.rates import BYTES_A_REQUEST, Buckets
 from bot.api.turns import Turns
 from bot.domain.record import TokenRecord
 from bot.errors import MembraneError, TooMany
@@ -53,6 +53,10 @@ class Visit:
         """
         self._buckets.charge(self._token_id, size)
         self._end = await self._turns.take(self._token_id, size, values)
+
+    def count(self, more: int) -> None:
+        """Count so many requests more: what one request asks for together."""
+        self._buckets.charge(self._token_id, more * BYTES_A_REQUEST)
 
     def end(self) -> None:
         """Let others go on: the answer is made, or waits for people."""

@@ -17,6 +17,8 @@ from bot.domain.risk import BlastRadius, Risk
 from bot.domain.ruling import AbsentDefault
 from bot.membrane.executing import MAX_DETAIL
 
+MOST_BATCH = 50
+"""Actions that one request may propose together."""
 EXAMPLE_ID = "act_019c8f3a2b4d5e6f708192a3b4c"
 EXAMPLE_DIGEST = "2.1f0c9a3b." + "6f1c" * 16
 
@@ -106,6 +108,14 @@ class Proposal(_Asked):
         description="what you call it: a session, a run, a call. People see it; lists can be asked for it",
     )
     idempotency_key: IdempotencyKey | None = None
+
+
+class Batch(_Asked):
+    """The actions that an agent wants to do in one turn."""
+
+    actions: list[Proposal] = Field(
+        min_length=1, max_length=MOST_BATCH, description="each with an `idempotency_key` of its own, if any"
+    )
 
 
 class ClaimRequest(_Asked):
@@ -235,6 +245,7 @@ class ActionAnswer(BaseModel):
                     "id": EXAMPLE_ID,
                     "kind": "payment.refund",
                     "reference": "run-8121",
+                    "turn": None,
                     "args_digest": EXAMPLE_DIGEST,
                     "tier": 3,
                     "tier_name": "sync approval",
@@ -281,6 +292,7 @@ class ActionAnswer(BaseModel):
     id: str
     kind: str
     reference: str | None = Field(description="what its agent calls it")
+    turn: str | None = Field(description="the same for actions that one request proposed together")
     args_digest: str = Field(description="binds the answer to exactly these arguments; claim with it")
     tier: Literal[0, 1, 2, 3]
     tier_name: str
@@ -314,6 +326,14 @@ class ActionAnswer(BaseModel):
     proposed_at: datetime
     settled_at: datetime | None
     review: ReviewAnswer | None
+
+
+class BatchAnswer(BaseModel):
+    """Where the actions of a batch stand, in its order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actions: list[ActionAnswer]
 
 
 class ActionLine(BaseModel):

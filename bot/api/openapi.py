@@ -14,6 +14,7 @@ from bot.api.problems import Problem
 
 OUR_OWN = (
     models.Proposal,
+    models.Batch,
     models.ClaimRequest,
     models.Report,
     models.Withdrawal,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from bot.domain.review import ActionState
 from bot.errors import (
     BadAction,
+    BatchRefused,
     ClaimRefused,
     Conflict,
     DiskLow,
@@ -111,6 +112,7 @@ SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (
     (StartRefused, 403, "start-refused"),
     (GraphRefused, 409, "graph-refused"),
     (UnfitAction, 422, "unfit-action"),
+    (BatchRefused, 422, "batch-refused"),
     (BadAction, 422, "bad-action"),
     (DiskLow, 503, "disk-low"),
     (TooMany, 429, "too-many"),
@@ -128,6 +130,10 @@ def of_error(error: MembraneError) -> ApiError:
         more["reason"] = error.reason
     if isinstance(error, UnfitAction):
         more["errors"] = [_fault(each) for each in error.misfits]
+    if isinstance(error, BatchRefused):
+        if all(isinstance(fault, Conflict) for fault in error.faults.values()):
+            status = 409
+        more["errors"] = [each for place, fault in error.faults.items() for each in _of_item(place, fault)]
     if isinstance(error, ClaimRefused) and error.state is not None:
         more["state"] = error.state
     if isinstance(error, TooMany | ClaimRefused) and error.retry_after is not None:
@@ -136,9 +142,17 @@ def of_error(error: MembraneError) -> ApiError:
     return ApiError(status, slug, str(error), more, headers)
 
 
-def _fault(misfit: Misfit) -> dict[str, Any]:
+def _of_item(place: int, fault: MembraneError) -> list[dict[str, Any]]:
+    """Return what is wrong with one action of a batch."""
+    path = f"body.actions.{place}"
+    if isinstance(fault, UnfitAction):
+        return [_fault(each, path) for each in fault.misfits]
+    return [{"where": path, "what": str(fault)}]
+
+
+def _fault(misfit: Misfit, path: str = "body") -> dict[str, Any]:
     return {
-        "where": f"body.{misfit.where}",
+        "where": f"{path}.{misfit.where}",
         "what": misfit.what,
         "expected": misfit.expected,
         "did_you_mean": misfit.near,

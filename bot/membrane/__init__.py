@@ -14,7 +14,7 @@ from bot.membrane.interrupts import OPEN, UNFIT, Asked, Call, Interrupts, Parked
 from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.pointing import Pointers, stranded
-from bot.membrane.proposals import Proposals
+from bot.membrane.proposals import Proposals, Wish
 from bot.membrane.resealing import sealed_under
 from bot.membrane.resolving import Resolving
 from bot.membrane.stalling import BY_ITSELF, RETRY_AFTER_S, Operating, Stalling
@@ -56,6 +56,7 @@ __all__ = [
     "Sweeping",
     "Tokens",
     "Vault",
+    "Wish",
     "fits",
     "made_at",
     "new_id",

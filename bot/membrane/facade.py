@@ -68,7 +68,7 @@ class Membrane:
         self.tokens = Tokens(db, clock)
 
         proposals = Proposals(core)
-        self.propose = proposals.propose
+        self.propose, self.propose_together = proposals.propose, proposals.propose_together
         self.check_fit = proposals.check_fit
         self.standing = proposals.standing
         self.listed = proposals.listed

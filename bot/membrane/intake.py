@@ -32,8 +32,11 @@ class Intake:
         self._used: dict[str, dict[int, int]] = {}
         self._reading = asyncio.Lock()
 
-    async def admit(self, db: Database, agent: str, size: int, now: float) -> None:
-        """Let an agent store so many bytes more. Raises DiskLow, or TooMany where it has had its share."""
+    async def admit(self, db: Database, agent: str, size: int, now: float, *, count: int = 1) -> None:
+        """Let an agent store so many bytes more, in so many actions.
+
+        Raises DiskLow, or TooMany where it has had its share.
+        """
         if (trouble := self._disk()) is not None:
             words = f"{trouble}; nothing new is taken until there is room, and what waits can be decided"
             raise DiskLow(words, retry_after=RETRY_DISK_S)
@@ -43,6 +46,7 @@ class Intake:
         hour = int(now // HOUR_S)
         for old in [each for each in hours if each <= hour - HOURS]:
             del hours[old]
+        size += (count - 1) * OVERHEAD
         if sum(hours.values()) + size > self._most:
             raise TooMany(
                 f"{agent} has stored {sum(hours.values()):,} bytes within a day, and {self._most:,} are an "

@@ -59,6 +59,8 @@ class CardFacts:
     """Of when the backup is since which the action may have run; None where that is certain."""
     restore: Restore | None = None
     """The restore that is not confirmed yet, where the review was opened after it."""
+    turn: tuple[ActionRecord, ...] = ()
+    """All that its agent asked for together with the action, which is one of them."""
     in_place: tuple[tuple[str, str | None], ...] = ()
     """Who of its approvers the policy no longer names, and who decides in their place, while it waits."""
 
@@ -373,10 +375,19 @@ def _facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
         facts = CardFacts(message, standing, review, successor, cards, _stalled(connection, standing, review))
         if review.pending:
             facts = replace(facts, in_place=in_place_of(connection, review.ruling.approvers, policy))
-        return _with_restore(connection, facts)
+        return replace(_with_restore(connection, facts), turn=_turn_of(connection, standing.action))
     if message.digest_id is not None:
         return _digest_facts(connection, message, message.digest_id)
     return NoticeFacts(message, message.body or "")
+
+
+def _turn_of(connection: Connection, action: ActionRecord) -> tuple[ActionRecord, ...]:
+    """Return the actions that were asked for in one turn, in its order."""
+    if action.turn_id is not None:
+        return tuple(actions.of_turn(connection, action.turn_id))
+    if action.interrupt_id is not None:
+        return tuple(actions.of_interrupt(connection, action.interrupt_id))
+    return ()
 
 
 def _digest_facts(connection: Connection, message: Message, digest_id: str) -> DigestFacts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,7 +13,7 @@ from bot.domain.following import Next, follows
 from bot.domain.record import EVERYTHING, ActionLine, ActionRecord, Listing, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
-from bot.errors import BadAction, Conflict, UnfitAction
+from bot.errors import BadAction, BatchRefused, Conflict, MembraneError, UnfitAction
 from bot.membrane.bells import wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
@@ -24,6 +26,15 @@ LOOK_AGAIN_S = 5.0
 """How often a long poll looks by itself, as a net under the bell."""
 THREAD_KEY = "thr_"
 """How the idempotency keys of hosted threads begin: with the thread's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One proposal of several that are made together."""
+
+    action: Action
+    idempotency_key: str | None = None
+    reference: str | None = None
 
 
 class Proposals:
@@ -51,17 +62,10 @@ class Proposals:
         where the policy is strict and the action does not fit it. (A hosted thread's was checked before.)
         """
         core = self._core
-        if thread_id is None and (idempotency_key or "").startswith(THREAD_KEY):
-            raise BadAction(
-                f"idempotency keys that begin with {THREAD_KEY} belong to hosted threads; choose another key"
-            )
         if thread_id is None:
-            try:
-                self.check_fit(action)
-            except UnfitAction:
-                if (earlier := await self._earlier(action, idempotency_key)) is None:
-                    raise
-                return earlier
+            _check_key(idempotency_key)
+            if (known := await self._fits_or_known(action, idempotency_key)) is not None:
+                return known
         size = len(action.canonical) + len(action.description or "")
         await core.intake.admit(core.db, action.agent, size, core.clock())
         ruling = core.policy().rule(action)
@@ -83,6 +87,75 @@ class Proposals:
         policy = self._core.policy()
         if policy.strict and (misfits := policy.misfits(action)):
             raise UnfitAction(misfits)
+
+    async def _fits_or_known(self, action: Action, key: str | None) -> Standing | None:
+        """Return what was proposed under a key before, where the policy takes the action no more.
+
+        None where it fits. Raises UnfitAction where it does not, and Conflict.
+        """
+        try:
+            self.check_fit(action)
+        except UnfitAction:
+            if (earlier := await self._earlier(action, key)) is None:
+                raise
+            return earlier
+        return None
+
+    async def _unfit(self, wishes: Sequence[Wish]) -> dict[int, MembraneError]:
+        """Return what does not fit the policy of a batch, by place."""
+        unfit: dict[int, MembraneError] = {}
+        for place, wish in enumerate(wishes):
+            try:
+                await self._fits_or_known(wish.action, wish.idempotency_key)
+            except (UnfitAction, Conflict) as wrong:
+                unfit[place] = wrong
+        return unfit
+
+    async def propose_together(self, wishes: Sequence[Wish]) -> list[Standing]:
+        """Propose the calls of one turn at once: all of them, or none. Their cards name each other.
+
+        Each is ruled by itself, and what was proposed under an idempotency key before is answered with what
+        that came to. Raises BatchRefused with what is wrong with which, BadAction where more of them wait for
+        people than may at once, TooMany where too few places are free now.
+        """
+        core, agent = self._core, wishes[0].action.agent
+        if wrong := _wrong_keys(wishes) or await self._unfit(wishes):
+            raise BatchRefused(wrong)
+        size = sum(len(wish.action.canonical) + len(wish.action.description or "") for wish in wishes)
+        await core.intake.admit(core.db, agent, size, core.clock(), count=len(wishes))
+        ruled = [(wish, core.policy().rule(wish.action)) for wish in wishes]
+        waiting = sum(ruling.tier.waits for _, ruling in ruled)
+        if waiting > (most := core.policy().limits.open_per_agent):
+            raise BadAction(
+                f"people have to approve {waiting} of these actions, and the policy lets {most} of {agent} "
+                "wait at once; propose them in smaller batches"
+            )
+        turn_id = core.new_id("trn") if len(wishes) > 1 else None
+        standings = await core.db.write(lambda tx: self._propose_all(tx, ruled, turn_id))
+        if waiting:
+            core.bells.ring()
+            for standing in standings:
+                core.bells.moved(standing.action.id)
+        return standings
+
+    def _propose_all(
+        self, tx: Transaction, ruled: Sequence[tuple[Wish, Ruling]], turn_id: str | None
+    ) -> list[Standing]:
+        made: list[Standing] = []
+        faults: dict[int, MembraneError] = {}
+        for number, (wish, ruling) in enumerate(ruled):
+            place = {
+                "idempotency_key": wish.idempotency_key,
+                "reference": wish.reference,
+                "turn_id": turn_id,
+            }
+            try:
+                made.append(self._propose(tx, wish.action, ruling, **place))
+            except Conflict as conflict:
+                faults[number] = conflict
+        if faults:
+            raise BatchRefused(faults)
+        return made
 
     def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
         earlier = self._under_key(tx.connection, action, place["idempotency_key"])
@@ -162,3 +235,26 @@ class Proposals:
         standing = await core.db.write(work)
         core.bells.ring(action_id)
         return standing
+
+
+def _check_key(key: str | None) -> None:
+    """Raise BadAction for an idempotency key that a hosted thread would use."""
+    if (key or "").startswith(THREAD_KEY):
+        raise BadAction(
+            f"idempotency keys that begin with {THREAD_KEY} belong to hosted threads; choose another key"
+        )
+
+
+def _wrong_keys(wishes: Sequence[Wish]) -> dict[int, MembraneError]:
+    """Return what is wrong with the idempotency keys of a batch, by place."""
+    wrong: dict[int, MembraneError] = {}
+    seen: dict[str, int] = {}
+    for place, wish in enumerate(wishes):
+        key = wish.idempotency_key
+        try:
+            _check_key(key)
+        except BadAction as bad:
+            wrong[place] = bad
+        if key is not None and seen.setdefault(key, place) != place:
+            wrong[place] = Conflict(f"the idempotency key {key!r} is that of action {seen[key]}, too")
+    return wrong

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from bot.membrane import CardFacts, DigestFacts, Facts, NoticeFacts, ReceiptFacts
-from bot.slack import cards, digests, receipts
+from bot.slack import cards, digests, receipts, siblings
 from bot.slack.cards import Drawn, Links
 
 
@@ -16,6 +16,8 @@ def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Draw
     match facts:
         case CardFacts():
             drawn = _of_review(facts, links, terse=terse)
+            if facts.message.kind != "told" and not terse:
+                drawn = siblings.named(drawn, facts.standing.action, facts.turn)
             if facts.standing.frozen is not None and _counts(facts):
                 drawn = cards.frozen(drawn, facts.standing.frozen)
             if facts.restored_from is not None:

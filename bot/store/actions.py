@@ -43,6 +43,7 @@ _BY_KEY = Prepared(
     _ACTIONS.where(and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key")))
 )
 _OF_INTERRUPT = Prepared(_ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id")))
+_OF_TURN = Prepared(_ACTIONS.where(actions.c.turn_id == bindparam("turn_id")).order_by(actions.c.id))
 _OF_THREAD = Prepared(
     _ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(
         actions.c.proposed_at, actions.c.place, actions.c.id
@@ -230,6 +231,11 @@ def of_interrupt(connection: Connection, interrupt_id: str) -> list[ActionRecord
     """Return the actions of an interrupt, in its order."""
     rows = _OF_INTERRUPT.all(connection, {"interrupt_id": interrupt_id})
     return sorted((record_of(row) for row in rows), key=lambda record: record.place or 0)
+
+
+def of_turn(connection: Connection, turn_id: str) -> list[ActionRecord]:
+    """Return the actions that one request proposed together, in its order."""
+    return [record_of(row) for row in _OF_TURN.all(connection, {"turn_id": turn_id})]
 
 
 def of_thread(connection: Connection, thread_id: str) -> list[ActionRecord]:

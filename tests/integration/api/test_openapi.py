@@ -17,6 +17,7 @@ OPERATIONS = {
     ("get", "/v1/actions"),
     ("get", "/v1/actions/{action_id}"),
     ("post", "/v1/actions/{action_id}/claim"),
+    ("post", "/v1/actions/batch"),
     ("post", "/v1/actions/{action_id}/report"),
     ("post", "/v1/actions/{action_id}/withdraw"),
     ("post", "/v1/threads"),

@@ -73,6 +73,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "halted": ("actions_halted", actions.halted),
     "remembered": ("actions_rejected", lambda c: actions.rejected_since(c, "ops", ["d"], NOW, NOW)),
     "idempotency": ("actions_idempotency", lambda c: actions.by_key(c, "ops", "k")),
+    "of a turn": ("actions_turn", lambda c: actions.of_turn(c, "trn_1")),
     "of an interrupt": ("actions_interrupt", lambda c: actions.of_interrupt(c, "int")),
     "of an agent": ("actions_agent", lambda c: actions.of_agent(c, "ops", most=9, before="act_2")),
     "in short of an agent": ("actions_agent", lambda c: lines.of_agent(c, "ops", most=9, now=NOW)),
