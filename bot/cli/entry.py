@@ -28,7 +28,11 @@ COMMANDS = {
         "init",
         "Write a policy, the manifest, settings and an example agent to start from.",
     ),
-    "doctor": ("bot.cli.doctor", "doctor", "Check settings, policy, database and Slack before running."),
+    "doctor": (
+        "bot.cli.doctor.command",
+        "doctor",
+        "Check settings, policy, database and Slack before running.",
+    ),
     "policy": ("bot.cli.policy", "policy_group", "Check a policy, explain a ruling, show a change."),
     "token": ("bot.cli.tokens", "token_group", "Make, list, confirm and revoke agents' tokens."),
     "threads": ("bot.cli.threads", "threads_group", "See hosted threads, and set going what stands still."),

@@ -1,5 +1,1 @@
-"""`membrane doctor`: is everything there that the bot needs, and how to mend what is not."""
-
-from bot.cli.doctor.command import doctor
-
-__all__ = ["doctor"]
+"""`membrane doctor`: is everything there that the bot needs, and how to correct what is not."""

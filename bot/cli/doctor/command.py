@@ -8,8 +8,7 @@ from dataclasses import asdict
 import click
 
 from bot import logs
-from bot.cli.doctor import graphs, limits, local
-from bot.cli.doctor import slack as slack_part
+from bot.cli.doctor import limits, local
 from bot.cli.doctor.findings import Finding, Status, ok, warn
 from bot.cli.entry import FOUND, exit_with
 from bot.cli.output import json_option, print_json, safe
@@ -51,9 +50,14 @@ def look(*, with_slack: bool) -> list[Finding]:
     found += limits.check(chosen, process)
     policy, about = local.policy(chosen)
     found += about
-    found += graphs.check(chosen, policy)
+    if chosen.graphs:
+        from bot.cli.doctor import graphs  # noqa: PLC0415  # LangGraph takes a second to import
+
+        found += graphs.check(chosen, policy)
     found += local.starters(chosen, policy) if policy is not None else []
     if with_slack:
+        from bot.cli.doctor import slack as slack_part  # noqa: PLC0415  # as Slack's client does
+
         found += asyncio.run(slack_part.check(chosen, policy, running=process is not None))
     return found
 
