@@ -35,7 +35,7 @@ class Host(Protocol):
         on_behalf_of: str | None = None,
         idempotency_key: str | None = None,
     ) -> ThreadRecord:
-        """Want a thread started. Raises NotFound, GraphRefused or Conflict."""
+        """Want a thread started. Raises NotFound, GraphRefused, Conflict or TooMany."""
         ...
 
     async def end_thread(self, thread_id: str, why: str) -> None:
@@ -55,7 +55,8 @@ class Threads:
         """Start a thread of a hosted graph. What it does is gated by the policy, like any action.
 
         The policy names the agents that may (`graphs: {name: {agents: […]}}`); others are answered 403.
-        The same idempotency key, graph and input again returns the thread that is there.
+        The same idempotency key, graph and input again returns the thread that is there. An agent with as
+        many threads that have not ended as the policy allows (`limits: {threads_per_agent: …}`) gets 429.
         """
         asked = await body.read(request, models.ThreadRequest)
         key, token = key_of(request, asked.idempotency_key), caller(request)

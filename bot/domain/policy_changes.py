@@ -46,6 +46,9 @@ def _general(old: Policy, new: Policy) -> Iterator[Change]:
         was, now = duration_text(before.remember_rejection_s), duration_text(after.remember_rejection_s)
         what = f"remember_rejection_for {was} is now {now}"
         yield Change("limits", by(after.remember_rejection_s < before.remember_rejection_s), what)
+    if before.threads_per_agent != after.threads_per_agent:
+        what = f"threads_per_agent {before.threads_per_agent} is now {after.threads_per_agent}"
+        yield Change("limits", by(after.threads_per_agent > before.threads_per_agent), what)
     if old.strict != new.strict:
         what = (
             "what does not fit the schema is refused at the door"

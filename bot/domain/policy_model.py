@@ -112,3 +112,5 @@ class Limits:
 
     open_per_agent: int = 20
     remember_rejection_s: float = 3600.0
+    threads_per_agent: int = 1000
+    """Threads of hosted graphs that have not ended."""

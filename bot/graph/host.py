@@ -32,6 +32,8 @@ CANCEL_S = 5.0
 """How long a stop waits for runs that it broke off."""
 THREADS_EACH = 2
 """Threads for synchronous nodes and tools, for each thread of a graph that may run at once."""
+KEPT_FREE = 8
+"""One in so many places is not for an agent that has all the others."""
 DAY_S = 86400.0
 
 log = structlog.get_logger(__name__)
@@ -224,7 +226,8 @@ class Host:
     async def _take_due(self) -> int:
         if not self._free:
             return 0
-        answered, wanted = await self._membrane.due(self._free)
+        share = self._concurrency - self._concurrency // KEPT_FREE
+        answered, wanted = await self._membrane.due(self._free, share=share)
         begun = await self._resume(answered)
         for thread in wanted:
             self._go(thread.id, self._runner.start(thread))

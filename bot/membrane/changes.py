@@ -104,9 +104,10 @@ def close_review(
     }
     if (reason := expiry_reason(closed)) is not None:
         body |= {"reason": reason, "approvals": [vote.voter for vote in closed.approvals]}
-    tx.journal(now, "review.closed", body, action_id=action.id, review_id=closed.id)
     messages.touch(tx.connection, closed.id, now=now, clicked=clicked)
-    messages.drop_unsent(tx.connection, closed.id, now)
+    if unsent := messages.drop_unsent(tx.connection, closed.id, now):
+        body["unsent"] = unsent
+    tx.journal(now, "review.closed", body, action_id=action.id, review_id=closed.id)
     state, detail = _follows(closed)
     actions.move(tx.connection, action, state, at=now, detail=detail)
     if state is ActionState.HALTED:
@@ -114,7 +115,7 @@ def close_review(
         open_review(core, tx, action, closed.ruling, now, follows=closed, interrupt_id=hosted)
     if closed.interrupt_id is not None:
         settle_interrupt(tx, closed.interrupt_id, now)
-    if action.on_behalf_of:
+    if action.on_behalf_of and (closed.state is not ReviewState.WITHDRAWN or _anything_shown(tx, action)):
         told = core.new_id("msg")
         messages.want(
             tx.connection,
@@ -126,6 +127,13 @@ def close_review(
             review_id=closed.id,
         )
     return True
+
+
+def _anything_shown(tx: Transaction, action: ActionRecord) -> bool:
+    """Whether a message about an action reached Slack, or may have: else nobody knows that it was asked."""
+    asked = reviews.of_action(tx.connection, action.id)
+    sent = [message for review in asked for message in messages.of_review(tx.connection, review.id)]
+    return any(message.posted_at is not None or message.attempt_at is not None for message in sent)
 
 
 def _follows(closed: Review) -> tuple[ActionState, str | None]:

@@ -13,16 +13,18 @@ from typing import Any
 import orjson
 
 from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
-from bot.errors import Conflict, NotFound
+from bot.errors import Conflict, NotFound, TooMany
 from bot.membrane.changes import set_thread
 from bot.membrane.core import Core
 from bot.membrane.interrupts import OPEN, Asked, asked, asked_by, deliver, opened
 from bot.membrane.scrubbing import Scrubbing
-from bot.store import threads
+from bot.store import starts, threads
 from bot.store.database import Transaction
 
 LEASE_S = 60.0
 """How long a thread belongs to the worker that took it, unless it lets go earlier."""
+RETRY_THREADS_S = 60.0
+"""When an agent with too many threads may try to start another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Hosting:
         """Want a thread of a graph started with this input. The row stands before the graph runs.
 
         Raises Conflict where the idempotency key was used for another input or graph, TooMany where
-        the agent has stored its share or the disk nears its end.
+        the agent has as many threads as the policy lets it have at once, has stored its share, or the disk
+        nears its end.
         """
         core = self._core
         await core.intake.admit(core.db, agent, len(orjson.dumps(given)), core.clock())
@@ -68,6 +71,7 @@ class Hosting:
                 if (earlier.graph, earlier.input) != (graph, given):
                     raise Conflict(f"the idempotency key {idempotency_key!r} was used for {earlier.id}")
                 return earlier
+            _check_cap(tx, agent, core.policy().limits.threads_per_agent)
             now, thread_id = core.clock(), core.new_id("thr")
             made = ThreadRecord(
                 thread_id, graph, graph_version, agent, owner, on_behalf_of, given, "wanted", None, now, None
@@ -102,10 +106,13 @@ class Hosting:
         await core.db.write(lambda tx: set_thread(tx, thread_id, state, core.clock(), error=why))
         core.bells.messages.set()  # the host's own bell rings when the thread's task has ended
 
-    async def due(self, limit: int) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
+    async def due(
+        self, limit: int, *, share: int | None = None
+    ) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
         """Take what is due: answered interrupts, whose threads are owed a resume, and threads to be started.
 
-        At most `limit` threads; a person's answer goes before a machine's start.
+        At most `limit` threads; a person's answer goes before a machine's start. Agents take turns: the one
+        with the fewest threads that run is next, and none is started with `share` of them running.
         """
         core = self._core
         by, now = core.worker, core.clock()
@@ -114,7 +121,9 @@ class Hosting:
         def work(tx: Transaction) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
             answered = threads.lease_answered(tx.connection, by=by, now=now, until=until, most=limit)
             left = limit - len({each.thread_id for each in answered})
-            return answered, threads.lease_wanted(tx.connection, by=by, now=now, until=until, most=left)
+            return answered, starts.lease_wanted(
+                tx.connection, by=by, now=now, until=until, most=left, share=share
+            )
 
         answered, wanted = await core.db.write(work)
         return [opened(core, each) for each in answered], [self._opened(each) for each in wanted]
@@ -168,3 +177,14 @@ class Hosting:
 
     def _opened(self, thread: ThreadRecord) -> ThreadRecord:
         return replace(thread, input=self._core.vault.open_json(thread.input, thread.id))
+
+
+def _check_cap(tx: Transaction, agent: str, most: int) -> None:
+    """Raise TooMany for an agent that has as many threads as the policy lets it have at once."""
+    if threads.open_count(tx.connection, agent) >= most:
+        raise TooMany(
+            f"{agent} has {most} threads that have not ended, as many as the policy lets it have at once "
+            "(limits: threads_per_agent); start this one when some have ended, or withdraw those that nobody "
+            "needs: POST /v1/threads/{id}/withdraw",
+            retry_after=RETRY_THREADS_S,
+        )

@@ -144,7 +144,7 @@ class Outbox:
     async def attempting(self, message_id: str, *, doubted_since: float | None = None) -> Facts | None:
         """Note that a post is about to be tried, and return what to draw it from.
 
-        None: it is moot, was dropped, and must not be sent. A page is moot once its review is closed.
+        None: it is moot, was dropped, and must not be sent: its review is closed, and it asks or pages.
         `doubted_since` is when an earlier post was made that may still land. All this is one transaction, so
         what is sent is what was true when it was noted; a digest, which nobody decides by, is read after it.
         """
@@ -155,12 +155,9 @@ class Outbox:
             message = _the_message(tx.connection, message_id)
             if doubted_since is not None:
                 doubts.begin(tx.connection, message_id, doubted_since)
-            if message.kind in {"page", "post"} and message.review_id is not None:
-                review = the_review(tx.connection, message.review_id)
-                if not review.pending:
-                    why = "the review was closed before it was sent"
-                    messages.give_up(tx.connection, message_id, now, why)
-                    return None
+            if _is_moot(tx.connection, message):
+                messages.give_up(tx.connection, message_id, now, "the review was closed before it was sent")
+                return None
             messages.attempt(tx.connection, message_id, now)
             return message if message.digest_id else _facts(tx.connection, message_id, core.policy())
 
@@ -327,6 +324,16 @@ class Outbox:
         """
         since = await self._core.db.read(messages.owed_since)
         return max(0.0, self._core.clock() - since) if since is not None else 0.0
+
+
+def _is_moot(connection: Connection, message: Message) -> bool:
+    """Whether an unsent message asks about what is closed. A card that was seen shows its outcome."""
+    if message.kind == "receipt" and message.action_id is not None and message.posted_at is None:
+        return the_unknown(connection, message.action_id, message.position).closed_at is not None
+    if message.review_id is None or message.kind not in {"card", "page", "post"}:
+        return False
+    seen = message.kind == "card" and message.posted_at is not None
+    return not seen and not the_review(connection, message.review_id).pending
 
 
 def _journal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.domain.addresses import normal_entry
@@ -171,6 +172,7 @@ def _gated(model: GatedModel, chains: Mapping[str, Chain]) -> GatedTier:
 
 
 def _limits(model: LimitsModel) -> Limits:
+    limits = Limits(model.open_per_agent, threads_per_agent=model.threads_per_agent)
     if model.remember_rejection_for is None:
-        return Limits(model.open_per_agent)
-    return Limits(model.open_per_agent, model.remember_rejection_for)
+        return limits
+    return replace(limits, remember_rejection_s=model.remember_rejection_for)

@@ -329,8 +329,13 @@ class ActionModel(_Model):
 class LimitsModel(_Model):
     """What keeps a flood of actions out of people's way."""
 
-    open_per_agent: Annotated[int, Field(ge=1, le=10_000)] = 20
+    open_per_agent: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        20, description="reviews of one agent that wait at once; those withdrawn within 10 minutes count too"
+    )
     remember_rejection_for: Duration | None = Field(None, description="1h if left out")
+    threads_per_agent: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1000, description="threads of hosted graphs that one agent may have at once, until they end"
+    )
 
 
 class GraphModel(_Model):

@@ -112,9 +112,14 @@ _MOOT = Prepared(
     .where(
         and_(
             messages.c.review_id == bindparam("review"),
-            or_(messages.c.kind == "page", messages.c.kind == "post"),
+            or_(
+                messages.c.kind == "page",
+                messages.c.kind == "post",
+                and_(messages.c.kind == "card", messages.c.posted_at.is_(None)),
+            ),
             messages.c.ts.is_(None),
             messages.c.attempt_at.is_(None),
+            messages.c.given_up_at.is_(None),
         )
     )
     .values(
@@ -270,9 +275,12 @@ def touch_receipts(connection: Connection, action_id: str, *, now: float, clicke
     _TOUCH_RECEIPTS.changed(connection, values)
 
 
-def drop_unsent(connection: Connection, review_id: str, now: float) -> None:
-    """Drop pages that were never tried: their review is closed."""
-    _MOOT.changed(connection, {"review": review_id, "now": now})
+def drop_unsent(connection: Connection, review_id: str, now: float) -> int:
+    """Drop the card and the pages of a closed review that were never tried; return how many.
+
+    One that may have been posted stays wanted until that is known: a copy in Slack has to show the outcome.
+    """
+    return _MOOT.changed(connection, {"review": review_id, "now": now})
 
 
 def record_of(row: Row[Any]) -> Message:

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, exists, literal, not_, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from bot.domain.freezing import EVERYTHING
 from bot.domain.record import Cause, InterruptRecord, ThreadRecord
@@ -19,7 +32,7 @@ OPEN_STATES = ("wanted", "running", "parked", "stalled")
 STATES = (*OPEN_STATES, "finished", "failed", "gone")
 
 _ID = threads.c.id == bindparam("thread")
-_FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
+FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
 _LIVE = and_(
     freezes.c.thawed_at.is_(None), or_(freezes.c.until.is_(None), freezes.c.until > bindparam("now"))
 )
@@ -70,14 +83,8 @@ _SET = Prepared(
         state=bindparam("becomes"), error=bindparam("why"), settled_at=bindparam("at"), leased_until=_LET_GO
     )
 )
-_DUE = Prepared(
-    select(threads)
-    .where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "wanted"), _FREE, NOT_FROZEN))
-    .order_by(threads.c.wanted_at)
-    .limit(bindparam("most"))
-)
 _LEASE = Prepared(
-    update(threads).where(and_(_ID, _FREE)).values(leased_by=bindparam("by"), leased_until=bindparam("until"))
+    update(threads).where(and_(_ID, FREE)).values(leased_by=bindparam("by"), leased_until=bindparam("until"))
 )
 _FREE_ALL = Prepared(
     update(threads)
@@ -85,6 +92,9 @@ _FREE_ALL = Prepared(
     .values(leased_until=None)
 )
 _RELEASE = Prepared(update(threads).where(_ID).values(leased_until=None))
+_OPEN_OF_AGENT = Prepared(
+    select(func.count()).where(and_(threads.c.settled_at.is_(None), threads.c.agent == bindparam("agent")))
+)
 _INSERT_INTERRUPT = Prepared(interrupts.insert())
 _INTERRUPT = Prepared(select(interrupts).where(interrupts.c.id == bindparam("interrupt")))
 _OF_THREAD = Prepared(select(interrupts).where(interrupts.c.thread_id == bindparam("thread")))
@@ -106,9 +116,7 @@ _HELD = exists().where(
 _ANSWERED = Prepared(
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
-    .where(
-        and_(literally(interrupts.c.state, "answered"), _FREE, not_(_HELD), NOT_FROZEN, _NOTHING_FROZEN_IN)
-    )
+    .where(and_(literally(interrupts.c.state, "answered"), FREE, not_(_HELD), NOT_FROZEN, _NOTHING_FROZEN_IN))
     .order_by(interrupts.c.answered_at)
     .limit(bindparam("most"))
 )
@@ -131,7 +139,8 @@ def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str
     _INSERT.changed(connection, row)
 
 
-def _thread(row: Row[Any]) -> ThreadRecord:
+def record_of(row: Row[Any]) -> ThreadRecord:
+    """Read a thread's row back."""
     return ThreadRecord(
         id=row.id,
         graph=row.graph,
@@ -156,18 +165,18 @@ def _interrupt(row: Row[Any]) -> InterruptRecord:
 def get(connection: Connection, thread_id: str) -> ThreadRecord | None:
     """Return the thread, or None."""
     row = _BY_ID.first(connection, {"thread": thread_id})
-    return _thread(row) if row is not None else None
+    return record_of(row) if row is not None else None
 
 
 def by_key(connection: Connection, agent: str, key: str) -> ThreadRecord | None:
     """Return what the agent started under an idempotency key, or None."""
     row = _BY_KEY.first(connection, {"agent": agent, "key": key})
-    return _thread(row) if row is not None else None
+    return record_of(row) if row is not None else None
 
 
 def unsettled(connection: Connection) -> list[ThreadRecord]:
     """Return every thread that is not final, each without its input."""
-    found = [_thread(row) for row in _UNSETTLED.all(connection)]
+    found = [record_of(row) for row in _UNSETTLED.all(connection)]
     return sorted(found, key=lambda thread: thread.id)  # in SQL, it would walk every thread there ever was
 
 
@@ -187,7 +196,7 @@ def listed(
         wanted = wanted.where(threads.c.graph == graph)
     if agent is not None:
         wanted = wanted.where(threads.c.agent == agent)
-    return [_thread(row) for row in connection.execute(wanted.order_by(threads.c.id.desc()).limit(most))]
+    return [record_of(row) for row in connection.execute(wanted.order_by(threads.c.id.desc()).limit(most))]
 
 
 def set_state(
@@ -198,12 +207,9 @@ def set_state(
     return _SET.changed(connection, values) == 1
 
 
-def lease_wanted(
-    connection: Connection, *, by: str, now: float, until: float, most: int
-) -> list[ThreadRecord]:
-    """Take threads that are to be started for one worker."""
-    due = _DUE.all(connection, {"now": now, "most": most})
-    return [_thread(row) for row in due if _take(connection, row.id, by, now, until)]
+def open_count(connection: Connection, agent: str) -> int:
+    """Return how many threads of an agent have not ended."""
+    return int(_OPEN_OF_AGENT.scalar(connection, {"agent": agent}))
 
 
 def lease_answered(
@@ -214,11 +220,12 @@ def lease_answered(
     taken: dict[str, bool] = {}
     for row in due:
         if row.thread_id not in taken:
-            taken[row.thread_id] = _take(connection, row.thread_id, by, now, until)
+            taken[row.thread_id] = take(connection, row.thread_id, by, now, until)
     return [_interrupt(row) for row in due if taken[row.thread_id]]
 
 
-def _take(connection: Connection, thread_id: str, by: str, now: float, until: float) -> bool:
+def take(connection: Connection, thread_id: str, by: str, now: float, until: float) -> bool:
+    """Take a thread for one worker. False: it belongs to another."""
     values = {"thread": thread_id, "by": by, "now": now, "until": until}
     return _LEASE.changed(connection, values) == 1
 

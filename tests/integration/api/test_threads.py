@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -9,6 +10,7 @@ import pytest
 
 from bot.api.models import ThreadAnswer
 from bot.domain.action import Action
+from bot.domain.policy_model import Limits
 from bot.membrane import Call, Parked
 from tests import fakes
 from tests.integration.api.conftest import Bot
@@ -48,6 +50,37 @@ async def test_the_same_key_starts_one_thread(agent: httpx2.AsyncClient) -> None
     assert first["id"] == again["id"]
     other = await agent.post("/v1/threads", json={**START, "input": {"order": 7}}, headers=key)
     assert (other.status_code, other.json()["type"]) == (409, "urn:membrane:problem:conflict")
+
+
+async def test_an_agent_with_too_many_threads_is_told_what_to_do(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    present = bot.in_force[-1]
+    bot.in_force.append(replace(present, limits=Limits(threads_per_agent=2)))
+    first, _ = [(await agent.post("/v1/threads", json=START)).json() for _ in range(2)]
+    refused = await agent.post("/v1/threads", json=START)
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:membrane:problem:too-many")
+    assert refused.headers["Retry-After"] == "60"
+    told = refused.json()["detail"]
+    assert told.startswith("mailer has 2 threads that have not ended, as many as the policy lets it have")
+    assert "limits: threads_per_agent" in told
+    assert "POST /v1/threads/{id}/withdraw" in told
+    await agent.post(f"/v1/threads/{first['id']}/withdraw", json={"why": "nobody needs it"})
+    assert (await agent.post("/v1/threads", json=START)).status_code == 201
+
+
+async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
+    bot.in_force.append(replace(bot.in_force[-1], limits=Limits(open_per_agent=1)))
+    started = (await agent.post("/v1/threads", json=START)).json()
+    for number in range(2):
+        action = Action.of("money.wire", {"id": number}, agent="mailer")
+        await bot.membrane.park(started["id"], Parked(f"int{number}", "gate", {}, (Call(action),)))
+    answer = await agent.get(f"/v1/threads/{started['id']}")
+    found = ThreadAnswer.model_validate_json(answer.content, strict=True)
+    assert [line.state for line in found.actions] == ["waiting", "queued"]
+    told = (await agent.get(f"/v1/actions/{found.actions[1].id}")).json()
+    assert (told["state"], told["next"], told["may_start"]) == ("queued", "wait", False)
+    assert "mailer has 1 reviews open, as many as the policy lets wait at once" in told["message"]
 
 
 async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:

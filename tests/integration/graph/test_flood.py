@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
-from bot.domain.policy_model import DeclaredRisk, Kind
+import pytest
+
+from bot.domain.policy_model import DeclaredRisk, Kind, Limits
 from bot.domain.risk import BlastRadius
+from bot.errors import TooMany
+from bot.graph.saver import GroupedSaver
 from bot.membrane.capping import TAKEN_BACK_S
+from bot.store.database import Transaction
+from bot.store.sqlite import Prepared
 from tests.fakes import CLEO, DIA, policy
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
@@ -175,3 +185,118 @@ async def test_a_policy_that_asks_more_of_a_batch_keeps_to_the_cap(house: House)
     assert rounds > 7
     assert (await house.thread(thread)).state == "finished"
     assert len(ran) == 31
+
+
+@contextmanager
+def counting() -> Iterator[Counter[str]]:
+    """Count what is asked of the store and of the saved state."""
+    counts: Counter[str] = Counter()
+    run, saved = Prepared._run, GroupedSaver.aget_tuple
+
+    def statement(prepared: Prepared, connection: Any, values: Any) -> Any:
+        counts["statements"] += 1
+        return run(prepared, connection, values)
+
+    async def state(saver: GroupedSaver, config: Any) -> Any:
+        counts["looks"] += 1
+        return await saved(saver, config)
+
+    with patch.object(Prepared, "_run", statement), patch.object(GroupedSaver, "aget_tuple", state):
+        yield counts
+
+
+async def idle(house: House) -> Counter[str]:
+    """Return what 24 seconds of sweeps cost in which nothing happens."""
+    with counting() as counts:
+        for _ in range(120):
+            house.clock.forward(0.2)
+            assert await house.host.sweep() == 0
+            assert house.host.running == 0
+    return counts
+
+
+async def test_threads_that_wait_for_a_place_cost_nothing_while_nothing_happens(house: House) -> None:
+    """No look at their saved state, and as many statements for a hundred of them as for one."""
+    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1, window_s=1e6))
+    await house.open("one")
+    for number in range(2):
+        await house.run("one", delete(number))
+    one = await idle(house)
+    more = [await house.host.start_thread("one", delete(number), agent="ops-agent") for number in range(99)]
+    await house.settle()
+    assert await counted(house, *(each.id for each in more)) == {"queued": 99}
+    assert await idle(house) == one
+    assert one["looks"] == 0
+
+
+async def test_a_place_that_comes_free_opens_one_review_and_wakes_one_thread(house: House) -> None:
+    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
+    await house.open("one")
+    threads = [await house.run("one", delete(number)) for number in range(9)]
+    house.membrane.bells.threads.clear()
+    await decide(house, threads[0])
+    assert house.membrane.bells.threads.is_set(), "the vote wakes the host, which does not wait to look"
+    with counting() as counts:
+        await house.settle()
+    assert await counted(house, *threads) == {"executed": 1, "waiting": 1, "queued": 7}
+    assert counts["looks"] <= 4, "of the thread that was resumed alone"
+
+
+async def test_an_agent_that_starts_many_threads_leaves_places_to_others(house: House) -> None:
+    """Agents take turns at the places in which threads run, and one in eight is kept for another agent."""
+    await house.open("gated", concurrency=8)
+    agents.HOLD["read"] = asyncio.Event()
+    flood = [await house.host.start_thread("gated", say("read"), agent="flood") for _ in range(20)]
+    await house.host.sweep()
+    assert house.host.running == 7
+    quiet = await house.host.start_thread("gated", say("read"), agent="quiet")
+    await house.host.sweep()
+    assert house.host.running == 8
+    async with asyncio.timeout(30):
+        while (await house.thread(quiet.id)).state != "running":
+            await asyncio.sleep(0.01)
+    agents.HOLD["read"].set()
+    await house.settle()
+    assert {(await house.thread(each.id)).state for each in (*flood, quiet)} == {"finished"}
+
+
+async def test_the_threads_of_an_agent_are_capped_until_some_end(house: House) -> None:
+    capped = policy(tools=agents.KINDS)
+    house.in_force.append(replace(capped, limits=Limits(threads_per_agent=2)))
+    host = await house.open("one", "gated")
+    first = await house.run("one", delete(1), idempotency_key="first")
+    await house.run("one", delete(2))
+    with pytest.raises(TooMany, match="ops-agent has 2 threads that have not ended, as many as the policy"):
+        await host.start_thread("one", delete(3), agent="ops-agent")
+    same = await host.start_thread("one", delete(1), agent="ops-agent", idempotency_key="first")
+    assert same.id == first, "what is there is answered, whatever the cap"
+    await host.start_thread("one", delete(3), agent="another")
+    await decide(house, first)
+    await house.settle()
+    await house.run("one", delete(3))
+
+
+async def test_threads_that_an_earlier_release_left_at_the_cap_are_queued(house: House) -> None:
+    """It kept no question of them, and wrote that they wait their turn."""
+    house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
+    await house.open("one")
+    first, second = await house.run("one", delete(1)), await house.run("one", delete(2))
+    (queued,), (asked,) = await house.actions(second), await house.interrupts(second)
+    await house.host.stop()
+
+    def as_before(tx: Transaction) -> None:
+        for statement in (
+            f"DELETE FROM actions WHERE id = '{queued.id}'",
+            f"DELETE FROM interrupts WHERE id = '{asked.id}'",
+            f"UPDATE threads SET error = 'waits its turn: …' WHERE id = '{second}'",
+        ):
+            tx.connection.exec_driver_sql(statement)
+
+    await house.db.write(as_before)
+    await house.open("one")
+    await house.settle()
+    assert await house.states(second) == ["queued"]
+    assert (await house.thread(second)).error is None
+    await decide(house, first)
+    await house.settle()
+    assert await house.states(second) == ["waiting"]

@@ -153,6 +153,7 @@ async def test_the_requester_is_told_and_a_made_up_one_reaches_no_channel(room: 
     for requester in (ADA, "C0APPR", f"{ADA},{BEN}", "#agent-approvals"):
         standing = await room.propose(on_behalf_of=requester, args={"id": requester})
         assert standing.review
+        await room.courier.sweep()
         await approve(room.membrane, standing.review.id, standing.action.args_digest)
     await room.courier.sweep()
     assert len(room.said(room.dm(ADA))) == 1
@@ -167,6 +168,7 @@ async def test_whom_an_agent_names_is_told_only_if_it_may_write_to_them(room: Ro
     for agent, requester in (("ops-agent", GUS), ("ops-agent", ADA), ("named", GUS)):
         args = {"id": f"{agent} {requester}"}
         standing = await room.propose(agent=agent, on_behalf_of=requester, args=args)
+        await room.courier.sweep()
         await room.membrane.withdraw(standing.action.id, why="BUY NOW at evil.example", agent=agent)
         await room.courier.sweep()
         if agent == "ops-agent" and requester == GUS:
@@ -180,6 +182,7 @@ async def test_whom_an_agent_names_is_told_only_if_it_may_write_to_them(room: Ro
         assert "evil.example" not in words + text, "nor is what the agent says of it"
     await room.membrane.tokens.revoke(taken.id)
     standing = await room.propose(agent="named", on_behalf_of=GUS, args={"id": "later"})
+    await room.courier.sweep()
     await room.membrane.withdraw(standing.action.id, why="x", agent="named")
     await room.courier.sweep()
     assert len(room.said(room.dm(GUS))) == 1

@@ -30,6 +30,7 @@ from bot.store import (
     lines,
     messages,
     reviews,
+    starts,
     threads,
     unknowns,
 )
@@ -61,7 +62,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "shown as frozen": ("actions_approved", freezes.shown),
     "keys of open actions": ("actions_approved", keyed.of_open_actions),
     "receipts": ("messages_action", lambda c: messages.receipts_of(c, "act_1")),
-    "wanted": ("threads_unsettled", lambda c: threads.lease_wanted(c, by="me", now=NOW, until=NOW, most=9)),
+    "wanted": ("threads_wanted", lambda c: starts.lease_wanted(c, by="me", now=NOW, until=NOW, most=9)),
     "unsettled": ("threads_open_of_agent", threads.unsettled),
     "answered": (
         "interrupts_answered",

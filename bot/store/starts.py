@@ -1,0 +1,70 @@
+"""Which of the threads that are wanted start next: agents take turns, however many one of them wants."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, func, select
+
+from bot.domain.record import ThreadRecord
+from bot.store.sqlite import Prepared
+from bot.store.tables import literally, threads
+from bot.store.threads import FREE, NOT_FROZEN, record_of, take
+
+_WANTED = literally(threads.c.state, "wanted")
+_NEXT_AGENT = Prepared(
+    select(func.min(threads.c.agent)).where(and_(_WANTED, threads.c.agent > bindparam("after")))
+)
+_NEXT = Prepared(
+    select(threads)
+    .where(and_(_WANTED, threads.c.agent == bindparam("agent"), FREE, NOT_FROZEN))
+    .order_by(threads.c.wanted_at)
+    .limit(bindparam("most"))
+)
+_COUNT = select(threads.c.agent, func.count().label("running")).group_by(threads.c.agent)
+_RUNNING = Prepared(_COUNT.where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "running"))))
+_TAKEN = Prepared(_COUNT.where(and_(_WANTED, threads.c.leased_until > bindparam("now"))))
+"""Those whose start is in hand."""
+
+
+def lease_wanted(
+    connection: Connection, *, by: str, now: float, until: float, most: int, share: int | None = None
+) -> list[ThreadRecord]:
+    """Take threads that are to be started for one worker.
+
+    The next is always of the agent with the fewest that run, and of these the one that has waited longest. An
+    agent with `share` threads running gets none.
+    """
+    if most < 1:
+        return []
+    running: Counter[str] = Counter()
+    for row in (*_RUNNING.all(connection), *_TAKEN.all(connection, {"now": now})):
+        running[row.agent] += row.running
+    waiting = {
+        agent: deque(_NEXT.all(connection, {"agent": agent, "now": now, "most": most}))
+        for agent in _agents(connection)
+    }
+    turns = [(running[agent], rows[0].wanted_at, agent) for agent, rows in waiting.items() if rows]
+    heapq.heapify(turns)
+    taken: list[ThreadRecord] = []
+    while turns and len(taken) < most:
+        count, _, agent = heapq.heappop(turns)
+        if share is not None and count >= share:
+            break  # the others have as many
+        wanted: Row[Any] = waiting[agent].popleft()
+        if take(connection, wanted.id, by, now, until):
+            taken.append(record_of(wanted))
+            count += 1
+        if waiting[agent]:
+            heapq.heappush(turns, (count, waiting[agent][0].wanted_at, agent))
+    return taken
+
+
+def _agents(connection: Connection) -> list[str]:
+    """Return the agents that want threads started: one look in the index for each of them."""
+    found: list[str] = []
+    while (agent := _NEXT_AGENT.scalar(connection, {"after": found[-1] if found else ""})) is not None:
+        found.append(agent)
+    return found
