@@ -67,7 +67,7 @@ class Actions:
         asked = await body.read(request, models.Proposal)
         key, action = key_of(request, asked.idempotency_key), _action(asked, caller(request))
         standing = await self._membrane.propose(action, idempotency_key=key, reference=asked.reference)
-        proposed_before = key is not None and standing.action.proposed_at < began
+        proposed_before = standing.merged or (key is not None and standing.action.proposed_at < began)
         return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
 
     async def propose_together(self, request: Request) -> Response:
@@ -188,7 +188,10 @@ class Actions:
             status_code=201,
             response_model=models.ActionAnswer,
             responses={
-                200: {"model": models.ActionAnswer, "description": "what the key's proposal came to before"},
+                200: {
+                    "model": models.ActionAnswer,
+                    "description": "what was proposed before, under the same key, or what is equal and open",
+                },
                 201: {"links": LINKS},
                 **documented(400, 408, 409, 413, 415, 422),
             },

@@ -71,6 +71,7 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
         "decided_at": instant(decided.closed_at) if decided is not None else None,
         "note": decided.note if decided is not None else None,
         "remembers": record.remembers,
+        "merged": standing.merged,
         "receipt": record.receipt,
         "detail": record.detail,
         "result": record.result,
@@ -119,6 +120,8 @@ def if_nobody_answers(review: Review) -> str:
 def message(standing: Standing) -> str:
     """Say how an action stands, in words that a model can be told."""
     said = _message(standing)
+    if standing.merged:
+        said = f"The same was proposed before and is open, so this is that proposal. {said}"
     if standing.frozen is None:
         return said
     return f"{said} But {standing.frozen}. It may not start before the thaw."

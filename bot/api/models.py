@@ -266,6 +266,7 @@ class ActionAnswer(BaseModel):
                     "decided_at": None,
                     "note": None,
                     "remembers": None,
+                    "merged": False,
                     "receipt": None,
                     "detail": None,
                     "result": None,
@@ -319,6 +320,10 @@ class ActionAnswer(BaseModel):
     note: str | None = Field(description="what the person who decided it said")
     remembers: str | None = Field(
         description="the earlier action whose rejection answered this one, without asking anybody again"
+    )
+    merged: bool = Field(
+        description="whether it answers an equal proposal without a key, made while this one was open: "
+        "there is one claim and one effect"
     )
     receipt: Receipt | None = Field(description="what happened to it in the end")
     detail: str | None

@@ -134,6 +134,8 @@ class Standing:
     """What keeps it from starting, whatever is decided."""
     asked_about: bool = False
     """Whether a person is asked if it happened: it was claimed, and never reported in time."""
+    merged: bool = False
+    """Whether this answers another, equal proposal, which was made while this one was open."""
 
     @property
     def review(self) -> Review | None:

@@ -56,7 +56,8 @@ class Proposals:
 
         `reference` is what its agent calls it: a session, a run, a call.
 
-        Proposing again under the same `idempotency_key` returns what the first did. Raises Conflict where
+        Proposing again under the same `idempotency_key` returns what the first did. So does, without a key,
+        an equal action while people are asked about the first. Raises Conflict where
         that was another action, TooMany where the agent has too many open reviews, has stored its share or
         the disk nears its end, BadAction where the key is one that a hosted thread would use, UnfitAction
         where the policy is strict and the action does not fit it. (A hosted thread's was checked before.)
@@ -159,7 +160,8 @@ class Proposals:
 
     def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
         earlier = self._under_key(tx.connection, action, place["idempotency_key"])
-        return earlier or record(self._core, tx, action, ruling, **place)
+        merges = place["idempotency_key"] is None and place["thread_id"] is None
+        return earlier or record(self._core, tx, action, ruling, merges=merges, **place)
 
     async def _earlier(self, action: Action, key: str | None) -> Standing | None:
         return await self._core.db.read(lambda connection: self._under_key(connection, action, key))

@@ -15,6 +15,7 @@ from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.membrane.capping import ask, check_cap
 from bot.membrane.core import Core, freeze_of, standing_of
+from bot.membrane.merging import merged
 from bot.store import actions
 from bot.store.database import Transaction
 from bot.store.freezes import Borne
@@ -22,13 +23,21 @@ from bot.store.rulings import Brief
 
 
 def record(
-    core: Core, tx: Transaction, action: Action, ruling: Ruling, *, queues: bool = False, **place: Any
+    core: Core,
+    tx: Transaction,
+    action: Action,
+    ruling: Ruling,
+    *,
+    queues: bool = False,
+    merges: bool = False,
+    **place: Any,
 ) -> Standing:
     """Record a ruled action: passed, answered with a remembered rejection, or waiting for a new review.
 
     `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id, reference and
     turn_id. Where the agent has as many reviews open as the policy lets wait at once, an action that `queues`
-    waits for a place among them; for another this raises TooMany.
+    waits for a place among them; for another this raises TooMany. One that `merges` is answered with an equal
+    one that is open.
     """
     if not ruling.tier.waits:
         return record_passed(core, tx, action, ruling, **place)
@@ -38,6 +47,8 @@ def record(
     since = now - limits.remember_rejection_s
     if remembered := actions.rejected_since(tx.connection, action.agent, same, since, now + FAR_S):
         return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
+    if merges and (twin := merged(core, tx, action, ruling, same, reference=place.get("reference"))):
+        return twin
     if not queues:
         check_cap(core, tx, action.agent, now)
     proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)

@@ -65,6 +65,7 @@ _OVERDUE = Prepared(
     .values(overdue_at=bindparam("at"), expiry_due_at=None)
 )
 _LINK = Prepared(update(reviews).where(_ID).values(interrupt_id=bindparam("to")))
+_REQUESTERS = Prepared(update(reviews).where(_ID).values(requesters=bindparam("who")))
 _PAGED = Prepared(
     update(reviews)
     .where(
@@ -241,6 +242,12 @@ def mark_overdue(connection: Connection, review: Review) -> bool:
 def link(connection: Connection, review_id: str, interrupt_id: str) -> None:
     """Say which interrupt the review's outcome answers."""
     _LINK.changed(connection, {"review_id": review_id, "to": interrupt_id})
+
+
+def add_requester(connection: Connection, review: Review, user: str) -> None:
+    """Say of one more person that the review's action is done for them, so that they cannot decide it."""
+    who = orjson.dumps(sorted(review.requesters | {user})).decode()
+    _REQUESTERS.changed(connection, {"review_id": review.id, "who": who})
 
 
 def advance(connection: Connection, review: Review, position: int, then: float | None) -> bool:

@@ -1,0 +1,45 @@
+"""Queries on actions that are the same: of one agent, with one of several digests of kind and arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, and_, bindparam, func, select, text
+
+from bot.domain.record import ActionRecord
+from bot.domain.review import ActionState
+from bot.store.actions import records_of
+from bot.store.sqlite import Prepared
+from bot.store.tables import OF_ONE_AGENT, actions
+
+_OPEN = Prepared(
+    select(actions.c.id).where(
+        and_(
+            text(OF_ONE_AGENT),
+            actions.c.agent == bindparam("agent"),
+            actions.c.state == bindparam("standing"),
+            actions.c.args_digest == bindparam("digest"),
+            func.coalesce(actions.c.on_behalf_of, "") == bindparam("name"),
+            actions.c.idempotency_key.is_(None),
+            actions.c.thread_id.is_(None),
+            actions.c.turn_id.is_(None),
+        )
+    )
+)
+
+
+def open_ones(
+    connection: Connection, agent: str, digests: Iterable[str], on_behalf_of: str | None
+) -> list[ActionRecord]:
+    """Return what people are asked about, equal and in the same name, oldest first.
+
+    Left out is what was proposed with an idempotency key, in a turn with others or by a hosted thread.
+    """
+    name, states = on_behalf_of or "", (ActionState.WAITING, ActionState.HALTED)
+    asked = [
+        {"agent": agent, "standing": state.value, "digest": digest, "name": name}
+        for digest in digests
+        for state in states
+    ]
+    found = [row.id for values in asked for row in _OPEN.all(connection, values)]
+    return sorted(records_of(connection, found), key=lambda record: record.id) if found else []
