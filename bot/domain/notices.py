@@ -50,6 +50,7 @@ class Subject(Enum):
     MESSAGES_LATE = (Level.INFO, "times that messages came late")
     APP_IN_ORGANISATION = (Level.ACTION, "notices of where the app is installed")
     ANOTHER_BOT = (Level.ACTION, "signs of another bot with the same Slack app")
+    CHANNEL_SHARED = (Level.ACTION, "channels that are shared with another company")
     NOT_DELIVERED = (Level.ACTION, "messages that could not be sent")
     NOT_DRAWN = (Level.WARNING, "messages that could not be drawn")
 
@@ -74,6 +75,7 @@ _URGENT = frozenset(
         Subject.THAWED,
         Subject.DISK_LOW,
         Subject.ANOTHER_BOT,
+        Subject.CHANNEL_SHARED,
     }
 )
 

@@ -48,6 +48,8 @@ class Policy:
     """Which agents may start which hosted graph over HTTP, by the graph's name. Others, nobody may."""
     strict: bool = False
     """Whether what does not fit the schema is refused at the door, where it would be Tier 3 otherwise."""
+    external_channels: tuple[str, ...] = ()
+    """Where arguments are posted though people of another company are there, or are invited."""
     version: str = field(init=False)
     """`sha256:` and the hash of the meaning: comments, layout and the order of keys do not change it."""
     _compiled: Mapping[str, CompiledKind] = field(init=False, repr=False, compare=False)
@@ -173,6 +175,8 @@ def _hash_of(policy: Policy) -> str:
     }
     if policy.graphs:  # else the hash is that of a release that did not know them
         meaning["graphs"] = policy.graphs
+    if policy.external_channels:
+        meaning["external_channels"] = policy.external_channels
     if policy.strict:  # likewise
         meaning["strict"] = True
     return "sha256:" + hashlib.sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -28,6 +28,7 @@ def changes_between(old: Policy, new: Policy) -> tuple[Change, ...]:
         *_tiers(old, new),
         *_tools(old, new),
         *_graphs(old, new),
+        *_channels(old, new),
     ]
     for name in sorted({*old.actions, *new.actions}):
         found += kind_changes(name, old, new)
@@ -119,6 +120,16 @@ def _tools(old: Policy, new: Policy) -> Iterator[Change]:
             yield Change(
                 f"tool {tool}", Direction.MAYBE_LOOSER, f"was ruled as {before}, and now is as {after}"
             )
+
+
+def _channels(old: Policy, new: Policy) -> Iterator[Change]:
+    before, after = {*old.external_channels}, {*new.external_channels}
+    for name in sorted(after - before):
+        what = "may show arguments to another company that it is shared with"
+        yield Change(f"channel {name}", Direction.LOOSER, what)
+    for name in sorted(before - after):
+        what = "shows no arguments any more where it is shared with another company"
+        yield Change(f"channel {name}", Direction.STRICTER, what)
 
 
 def _graphs(old: Policy, new: Policy) -> Iterator[Change]:

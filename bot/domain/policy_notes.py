@@ -44,6 +44,8 @@ def notes_of(policy: Policy) -> tuple[str, ...]:
     for name in policy.kinds:
         notes += _plain_texts(policy.actions[name])
     notes += [f"graph {name}: no agent may start it" for name, agents in policy.graphs.items() if not agents]
+    for name in sorted({*policy.external_channels} - policy.channels):
+        notes.append(f"channel {name}: nothing is posted there, so allow_external changes nothing")
     return (*notes, *_unused(policy))
 
 

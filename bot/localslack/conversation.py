@@ -45,6 +45,11 @@ class Conversation:
     is_archived: bool = False
     topic: str = ""
     purpose: str = ""
+    is_ext_shared: bool = False
+    is_pending_ext_shared: bool = False
+    is_org_shared: bool = False
+    pending_shared: tuple[str, ...] = ()
+    pending_connected_team_ids: tuple[str, ...] = ()
     messages: dict[str, Message] = field(default_factory=dict)
     ephemerals: dict[str, Message] = field(default_factory=dict)
     read_until: dict[str, str] = field(default_factory=dict)

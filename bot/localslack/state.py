@@ -74,6 +74,9 @@ class State:
             is_archived=channel.is_archived,
             topic=channel.topic,
             purpose=channel.purpose,
+            is_ext_shared=channel.is_ext_shared,
+            is_pending_ext_shared=bool(channel.pending_connected_team_ids),
+            pending_connected_team_ids=channel.pending_connected_team_ids,
         )
         self.conversations[channel.id] = conversation
         self.changes.note()

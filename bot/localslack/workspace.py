@@ -47,7 +47,10 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A channel. ``has_bot`` says whether the bot under test is a member; `members` are the people."""
+    """A channel. ``has_bot`` says whether the bot under test is a member; `members` are the people.
+
+    `is_ext_shared`: another company is in it. `pending_connected_team_ids`: others that are invited.
+    """
 
     id: str
     name: str
@@ -57,6 +60,8 @@ class Channel:
     is_archived: bool = False
     topic: str = ""
     purpose: str = ""
+    is_ext_shared: bool = False
+    pending_connected_team_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

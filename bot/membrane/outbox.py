@@ -287,6 +287,17 @@ class Outbox:
 
         await core.db.write(work)
 
+    async def leave_channel(self, channel_id: str) -> None:
+        """Want what asks in a channel drawn again: it may not stay there."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            for review_id in messages.asking_in(tx.connection, channel_id):
+                messages.touch(tx.connection, review_id, now=core.clock())
+
+        await core.db.write(work)
+        core.bells.messages.set()
+
     async def leftovers(self) -> list[Leftover]:
         """Return the places to try to clear: old copies of messages that went elsewhere meanwhile.
 

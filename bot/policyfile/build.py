@@ -55,6 +55,7 @@ def build_policy(file: PolicyFile) -> Policy:
         admin_channel=file.admin_channel,
         cost_threshold_usd=float(file.cost_threshold_usd),
         limits=_limits(file.limits),
+        external_channels=tuple(sorted(name for name, each in file.channels.items() if each.allow_external)),
         graphs={name: tuple(sorted(model.agents)) for name, model in file.graphs.items()},
         strict=file.strict,
     )

@@ -346,6 +346,15 @@ class GraphModel(_Model):
     )
 
 
+class ChannelModel(_Model):
+    """One Slack channel that the policy names."""
+
+    allow_external: bool = Field(
+        False,  # noqa: FBT003
+        description="post arguments here though the channel is shared with another company (Slack Connect)",
+    )
+
+
 class PolicyFile(_Model):
     """A policy: which actions of agents a person must see, who that is, until when, and what happens then."""
 
@@ -365,6 +374,9 @@ class PolicyFile(_Model):
     tiers: TiersModel
     tools: dict[Tool, KindName] = Field(default_factory=dict, description="tool name to action kind")
     actions: Annotated[dict[KindName, ActionModel], Field(min_length=1)]
+    channels: dict[Channel, ChannelModel] = Field(
+        default_factory=dict, description="what is special about a channel that the policy names elsewhere"
+    )
     graphs: dict[GraphName, GraphModel] = Field(
         default_factory=dict,
         description="which agents may start which hosted graph; one that is not named nobody may start",

@@ -68,10 +68,13 @@ class _Reading:
     """Whether somebody still wants it to go further back."""
 
     def serves(self, good_from: Instant, now: Instant) -> bool:
-        """Whether it, or what it becomes once it is read on, is as good as a new one."""
+        """Whether it, or what it becomes once it is read on, is as good as a new one.
+
+        One that has ended is only where Slack gives no new one at once: what lands late is in that.
+        """
         if self.cut_short:
             return now - self.read_at <= STALE_S
-        return self.started >= good_from and now - self.read_at <= AS_NEW_S
+        return self.slow and self.started >= good_from and now - self.read_at <= AS_NEW_S
 
     def covers(self, since: Instant) -> bool:
         """Whether it goes back to before an instant, as far as it may go back at all."""

@@ -16,7 +16,7 @@ import structlog
 from bot.domain.policy import Policy
 from bot.domain.record import Message
 from bot.membrane import Admins, Bells, Directory, Outbox, wait_for
-from bot.slack import doubts, pace
+from bot.slack import doubts, pace, sharing
 from bot.slack.calls import Calls
 from bot.slack.detours import Detours
 from bot.slack.doubts import Doubts, Timing
@@ -25,6 +25,7 @@ from bot.slack.leftovers import Leftovers
 from bot.slack.pace import Pace, Rates
 from bot.slack.places import Places
 from bot.slack.sender import Sender
+from bot.slack.sharing import Sharing
 
 AT_ONCE = 12
 """Messages under way at the same time."""
@@ -62,6 +63,8 @@ class Courier:
         self._calls = calls
         places = Places(calls, clock)
         self._doubts = Doubts(outbox, calls, identity.bot_id, places=places, timing=timing, clock=clock)
+        self._admins = admins
+        self._sharing = Sharing(calls, places, policy, clock)
         self._sender = Sender(
             outbox,
             calls,
@@ -70,6 +73,7 @@ class Courier:
             pace=Pace(rates),
             doubts=self._doubts,
             detours=Detours(outbox, policy, people, admins, clock),
+            sharing=self._sharing,
             recheck_s=timing.recheck_s[0],
             clock=clock,
         )
@@ -109,6 +113,13 @@ class Courier:
         await self._clear_up()
         self._passed_at = self._clock()
         return looked_at
+
+    async def look_at_channels(self) -> None:
+        """Say which of the policy's channels are shared with another company; move what asks there away."""
+        for name, channel_id in await self._sharing.look():
+            await self._admins.tell(sharing.notice(name))
+            if self._sharing.is_news(channel_id):
+                await self._outbox.leave_channel(channel_id)
 
     async def behind_s(self) -> float:
         """Return for how many seconds Slack has lacked a message, or the courier has stood still."""

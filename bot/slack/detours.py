@@ -15,7 +15,8 @@ from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.domain.record import Message
 from bot.membrane import Admins, CardFacts, Directory, Facts, Outbox, ReceiptFacts
-from bot.slack.failures import RESTRICTED, Failure
+from bot.slack import sharing
+from bot.slack.failures import RESTRICTED, SHARED, Failure
 from bot.slack.places import GROUP, is_people
 
 AGAIN_S = 300.0
@@ -118,6 +119,9 @@ class Detours:
 
     async def tell(self, message: Message, error: str, other: str | None = None) -> None:
         """Tell the admins of a place that takes no message, why, and what to do."""
+        if error == SHARED:
+            await self._admins.tell(sharing.notice(message.recipient))
+            return
         fate = "It goes another way meanwhile." if other else "It is shown nowhere."
         known = RESTRICTED if error.startswith(RESTRICTED) else error
         place = _place(message)

@@ -104,7 +104,8 @@ class Doubts:
             return True
         now = self._clock()
         settle = self._timing.settle_s
-        look = await self._look(message.id, channel_id, since, good_from=min(now, since + settle))
+        good_from = now if refused else min(now, since + settle)
+        look = await self._look(message.id, channel_id, since, good_from=good_from)
         if look is not None and look.found:
             if message.doubted_since is not None:
                 self.watch(message.id, channel_id, message.doubted_since, expected=1)

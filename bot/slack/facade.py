@@ -156,9 +156,11 @@ class Slack:
         return await self._outbox.behind_s() if self._outbox is not None else 0.0
 
     async def look_out(self) -> None:
-        """Say so if messages are late, or were until now, and if another bot gets this one's clicks."""
+        """Say so if messages are or were late, another bot gets clicks, or a channel is shared."""
         if self._lateness is not None:
             await self._lateness.look()
+        if self._courier is not None:
+            await self._courier.look_at_channels()
         if self._admins is not None and (count := self._other_connections()):
             await self._admins.tell(others.notice(count))
 

@@ -64,6 +64,8 @@ _KINDS = {
 }
 RESTRICTED = "restricted_action"
 """Begins what a channel's posting permissions say, in many words: …_read_only_channel and more."""
+SHARED = "shared_with_another_company"
+"""Our word for a channel that may not be shown arguments."""
 KIND_OF = {error: kind for kind, errors in _KINDS.items() for error in errors.split()}
 
 

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
 
@@ -24,57 +24,11 @@ from bot.membrane import Resolved
 from bot.slack.calls import Calls
 from bot.slack.failures import CallFailed, Failure, Kind
 from bot.slack.identity import Identity
+from bot.slack.kept import Kept
 
-FRESH_S = 30.0
-"""How long an answer is believed."""
-FAILED_S = 3.0
-"""How long a failure is: a burst of clicks asks once."""
-MOST_KEPT = 10_000
-
-T = TypeVar("T")
 Told = Callable[[Notice], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
-
-
-class _Cache(Generic[T]):
-    """Answers by key; whoever asks while one is on its way waits for that one."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._kept: dict[str, tuple[float, T | CallFailed]] = {}
-        self._asked: dict[str, asyncio.Task[T]] = {}
-
-    async def get(self, key: str, fetch: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
-        until, kept = self._kept.get(key, (0.0, None))
-        if kept is not None and self._clock() < until:
-            if isinstance(kept, CallFailed):
-                raise CallFailed(kept.method, kept.failure)
-            if not fresh:
-                return kept
-        task = self._asked.get(key)
-        if task is None:
-            task = self._asked[key] = asyncio.ensure_future(self._fetch(key, fetch))
-            task.add_done_callback(lambda done: self._answered(key, done))
-        # Shielded: a click that gives up must not take the answer from the others.
-        return await asyncio.shield(task)
-
-    def _answered(self, key: str, done: asyncio.Task[T]) -> None:
-        self._asked.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # seen: whoever waited for it may have gone
-
-    async def _fetch(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        if len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
-        try:
-            answer = await fetch()
-        except CallFailed as failed:
-            wait = max(FAILED_S, failed.failure.retry_after)
-            self._kept[key] = (self._clock() + wait, failed)
-            raise
-        self._kept[key] = (self._clock() + FRESH_S, answer)
-        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +69,8 @@ class SlackPeople:
         self._policy = policy
         self._identity = identity
         self._clock = clock
-        self._groups: _Cache[frozenset[str]] = _Cache(clock)
-        self._accounts: _Cache[_Account] = _Cache(clock)
+        self._groups: Kept[frozenset[str]] = Kept(clock)
+        self._accounts: Kept[_Account] = Kept(clock)
         self.tell: Told | None = None
         self.troubles: dict[str, str] = {}
         """What is wrong now, in a sentence, by user group."""

@@ -19,10 +19,11 @@ from bot.slack.calls import DELETE, POST, UPDATE, Calls
 from bot.slack.cards import Drawn
 from bot.slack.detours import ASKING, Detours, asks
 from bot.slack.doubts import PASSING, Doubts
-from bot.slack.failures import KIND_OF, CallFailed, Failure, Kind
+from bot.slack.failures import KIND_OF, SHARED, CallFailed, Failure, Kind
 from bot.slack.mentions import REFUSED, Mentions
 from bot.slack.pace import Pace
-from bot.slack.places import NoSuchChannel, Places, permalink
+from bot.slack.places import NoSuchChannel, Places, is_people, permalink
+from bot.slack.sharing import Sharing
 
 LONGEST_BACKOFF_S = 300.0
 STOPPED_S = 30.0
@@ -36,6 +37,8 @@ COPIES = ("page", "post")
 """Messages with a card's buttons beside the card itself."""
 ANEW = (*ASKING, "told")
 """Messages that are posted again where they cannot be drawn again."""
+HARMLESS = ("notice",)
+"""Messages without arguments: they go to channels that are shared with another company, too."""
 MOOT = "the review was closed"
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +57,7 @@ class Sender:
         pace: Pace,
         doubts: Doubts,
         detours: Detours,
+        sharing: Sharing,
         recheck_s: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -66,6 +70,7 @@ class Sender:
         self._recheck_s = recheck_s
         self._clock = clock
         self._places = places
+        self._sharing = sharing
         self._tries: dict[str, int] = {}
         self._queued: set[str] = set()
         self._terse: set[str] = set()
@@ -103,6 +108,8 @@ class Sender:
         channel_id = await self._places.find(message.recipient)
         if not await self._doubts.may_post(message, channel_id):
             return False
+        if message.kind not in HARMLESS and not is_people(message.recipient):
+            await self._sharing.check(message.recipient, channel_id)
         now, held_until = self._clock(), self._calls.held_until(POST, channel_id)
         ready = self._pace.take(POST, channel_id, now, held_until=held_until)
         if ready > now:
@@ -188,6 +195,8 @@ class Sender:
             await self._queue(message, UPDATE, channel_id, ready, urgent=urgent)
             return False
         facts = await self._outbox.facts(message)
+        if asks(facts) and not is_people(message.recipient):
+            await self._sharing.check(message.recipient, channel_id)
         drawn = await self._draw(facts)
         _, drawn = await self._ask_with(drawn, UPDATE, channel=channel_id, ts=ts)
         shows = rendering.fingerprint(drawn)
@@ -209,7 +218,8 @@ class Sender:
             self._doubts.never_landed(message.id)
         match failure.kind:
             case Kind.PLACE:
-                self._places.forget(message.recipient)  # another may have its name by now
+                if failure.error != SHARED:  # else another may have its name by now
+                    self._places.forget(message.recipient)
                 settled = await self._detours.elsewhere(message, failure)
             case Kind.GONE:
                 settled = await self._gone(message, failure)

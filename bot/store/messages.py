@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, not_, or_, select, update
 
 from bot.domain.record import Clicked, Message
+from bot.domain.review import ReviewState
 from bot.store.sqlite import Prepared, insert_new
-from bot.store.tables import messages, reviews
+from bot.store.tables import literally, messages, reviews
 
 CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
 """Priorities, most urgent first: the redraw of a card that somebody just clicked, pages, new cards of Tier 3,
@@ -106,6 +107,18 @@ _TOUCH_RECEIPTS = Prepared(
     update(messages)
     .where(and_(messages.c.action_id == bindparam("action"), messages.c.given_up_at.is_(None)))
     .values(_drawn_again(bindparam("urgency")))
+)
+_IN_CHANNEL = (
+    select(messages.c.review_id)
+    .join(reviews, reviews.c.id == messages.c.review_id)
+    .where(
+        and_(
+            messages.c.channel_id == bindparam("channel"),
+            messages.c.given_up_at.is_(None),
+            literally(reviews.c.state, ReviewState.PENDING),
+        )
+    )
+    .distinct()
 )
 _MOOT = Prepared(
     update(messages)
@@ -262,6 +275,11 @@ def touch(connection: Connection, review_id: str, *, now: float, clicked: Clicke
         _TOUCH.changed(connection, {**values, "urgency": REDRAW})
     else:
         _TOUCH_CLICKED.changed(connection, {**values, "channel": clicked.channel_id, "ts": clicked.ts})
+
+
+def asking_in(connection: Connection, channel_id: str) -> list[str]:
+    """Return the pending reviews that have a message in a channel. Looks at every message: rarely needed."""
+    return list(connection.execute(_IN_CHANNEL, {"channel": channel_id}).scalars())
 
 
 def touch_card(connection: Connection, review_id: str, *, now: float) -> None:

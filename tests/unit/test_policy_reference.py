@@ -23,6 +23,7 @@ NAME_OF_KEY = {
     "people": "<name>",
     "escalations": "<name>",
     "graphs": "<name>",
+    "channels": "<channel>",
     "lists": "<name>",
     "tools": "<tool>",
     "actions": "<kind>",

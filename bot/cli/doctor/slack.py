@@ -25,6 +25,7 @@ from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, w
 from bot.slack.others import TODO, in_words
 from bot.slack.people import SlackPeople
 from bot.slack.places import NoSuchChannel, Places
+from bot.slack.sharing import is_shared, todo
 
 PATIENCE_S = 10
 NAMED = 6
@@ -53,7 +54,7 @@ async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> li
     found += await _app_token(client, chosen, running=running)
     if policy is not None:
         places = Places(Calls(client))
-        found += [await _channel(client, places, name) for name in sorted(policy.channels)]
+        found += [await _channel(client, places, name, policy) for name in sorted(policy.channels)]
         found += await _people(client, identity, policy)
     return found
 
@@ -108,7 +109,7 @@ async def _connected(address: str) -> int:
         return 1
 
 
-async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding:
+async def _channel(client: AsyncWebClient, places: Places, name: str, policy: Policy) -> Finding:
     part = f"channel {name}"
     try:
         channel_id = await places.find(name)
@@ -123,6 +124,8 @@ async def _channel(client: AsyncWebClient, places: Places, name: str) -> Finding
         return fail(part, "there is none that the bot can see; a private one it sees once invited", invite)
     if channel.get("is_archived"):
         return fail(part, "it is archived", "restore it, or name another in the policy")
+    if is_shared(channel) and not {name, str(channel["id"])} & {*policy.external_channels}:
+        return warn(part, "it is shared with another company, so no arguments are posted there", todo(name))
     if not channel.get("is_member"):
         return fail(part, "the bot is not in it, so it cannot post there", f"in Slack: /invite it to {name}")
     return ok(part, str(channel["id"]))

@@ -286,3 +286,20 @@ async def test_another_bot_with_the_same_app_is_noticed(clinic: Clinic) -> None:
         assert "Slack counts 1 connection beside this bot's" in ended.out
         assert "made from manifest.yml" in ended.out
         assert server.sockets.count == 0
+
+
+async def test_channels_that_another_company_is_in_or_invited_to(clinic: Clinic) -> None:
+    digest, approvals, incidents = CHANNELS
+    shared = replace(approvals, is_ext_shared=True)
+    invited = replace(incidents, pending_connected_team_ids=("T0GLOBEX",))
+    there = replace(WELL, channels=(digest, shared, invited))
+    ended = await clinic.ask(there)
+    assert "warn channel #agent-approvals" in ended.out
+    assert "warn channel #incidents" in ended.out
+    assert "ok   channel #agent-digest" in ended.out
+    assert 'channels: {"#agent-approvals": {allow_external: true}}' in ended.out
+    allowed = POLICY + 'channels:\n  "#agent-approvals": {allow_external: true}\n'
+    (clinic.shell.folder / "policy.yaml").write_text(allowed)
+    ended = await clinic.ask(there)
+    assert "ok   channel #agent-approvals" in ended.out
+    assert "warn channel #incidents" in ended.out

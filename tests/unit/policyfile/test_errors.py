@@ -492,7 +492,7 @@ CASES = [
     pytest.param(
         BASE + "x" * 300 + ": 1\n",
         [
-            "28:1: unknown key `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`; known: actions, admin_channel, admins, cost_threshold_usd, escalations, graphs, limits, lists, people, strict, tiers, tools, version"
+            "28:1: unknown key `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`; known: actions, admin_channel, admins, channels, cost_threshold_usd, escalations, graphs, limits, lists, people, strict, tiers, tools, version"
         ],
         id="an endless line",
     ),
