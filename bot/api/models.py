@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from bot.domain.action import KIND, MAX_BYTES, MAX_DESCRIPTION
 from bot.domain.expiry import ExpiryReason
 from bot.domain.following import Next
-from bot.domain.labels import MOST_LABEL, what_is_wrong
+from bot.domain.labels import MOST_LABEL, PATTERN, what_is_wrong
 from bot.domain.people import USER_ID
 from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import BlastRadius, Risk
@@ -32,7 +32,9 @@ def _label(value: str) -> str:
 
 
 Label = Annotated[
-    str, AfterValidator(_label), Field(json_schema_extra={"minLength": 1, "maxLength": MOST_LABEL})
+    str,
+    AfterValidator(_label),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MOST_LABEL, "pattern": PATTERN}),
 ]
 """Printable text of any script, as `bot.domain.labels` has it."""
 IdempotencyKey = Annotated[

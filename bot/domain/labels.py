@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 MOST_LABEL = 200
 """Characters of a label."""
-_CONTROLS = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
-"""Categories of what is not printed. (Unassigned characters are not among them: Unicode grows.)"""
-_UNSEEN = frozenset({0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF, 0xE0001}).union(
-    range(0x202A, 0x202F),
-    range(0x2060, 0x2070),
-    range(0xFFF9, 0xFFFC),
-    range(0xFDD0, 0xFDF0),
-    (plane | last for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)),
+_UNPRINTED = (
+    (0x0000, 0x001F),
+    (0x007F, 0x009F),
+    (0x00AD, 0x00AD),
+    (0x061C, 0x061C),
+    (0x180E, 0x180E),
+    (0x200B, 0x200B),
+    (0x200E, 0x200F),
+    (0x2028, 0x202E),
+    (0x2060, 0x206F),
+    (0xE000, 0xF8FF),
+    (0xFDD0, 0xFDEF),
+    (0xFEFF, 0xFEFF),
+    (0xFFF9, 0xFFFB),
+    *((plane | 0xFFFE, plane | 0xFFFF) for plane in range(0, 0xF0000, 0x10000)),
+    (0xE0001, 0xE0001),
+    (0xF0000, 0x10FFFF),
 )
-"""What reorders text, is drawn as nothing, or is no character. Joiners stay: scripts and emoji need them."""
+"""Controls, line ends, private use, what reorders text, is drawn as nothing, or is no character.
+
+Joiners are not among them: scripts and emoji need them. Nor are unassigned characters: Unicode grows.
+"""
+_CLASS = "".join(f"\\u{low:04x}-\\u{high:04x}" for low, high in _UNPRINTED if high <= 0xFFFF)
+_BEYOND = "".join(f"{chr(low)}-{chr(high)}" for low, high in _UNPRINTED if low > 0xFFFF)
+PATTERN = rf"^(?!\s)[^{_CLASS}{_BEYOND}]+(?<!\s)$(?!\n)"
+"""The same rule as a regular expression of ECMA-262 and of Python, for a JSON schema. JSON holds no lone
+surrogates, so it does not name them."""
+_UNPRINTED_CHAR = re.compile(rf"[{_CLASS}{_BEYOND}\ud800-\udfff]")
 
 
 def what_is_wrong(label: str) -> str | None:
@@ -28,9 +46,8 @@ def what_is_wrong(label: str) -> str | None:
         return f"it has {len(label)} characters; 1 to {MOST_LABEL} are allowed"
     if label.isascii() and label.isprintable():
         return _ends(label)
-    for at, char in enumerate(label):
-        if unicodedata.category(char) in _CONTROLS or ord(char) in _UNSEEN:
-            return f"U+{ord(char):04X} at place {at + 1} cannot be printed on one line"
+    if found := _UNPRINTED_CHAR.search(label):
+        return f"U+{ord(found[0]):04X} at place {found.start() + 1} cannot be printed on one line"
     return _ends(label)
 
 

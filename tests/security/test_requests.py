@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx2
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 
+from bot.domain.numbers import LEAST, MOST
 from tests.security.conftest import Scene, propose
 
 EXAMPLES = 8
@@ -44,10 +45,19 @@ def _try(cases: Any, headers: dict[str, str]) -> None:
     )
     @given(cases)
     def one(case: Case[Any]) -> None:
+        assume(_fits_64_bits(case.body))  # a JSON schema cannot say it of numbers at any depth
         case.call_and_validate(headers=headers, timeout=20)
 
     with suppress(Unsatisfiable):  # nothing can be wrong in a request that has no parts
         one()
+
+
+def _fits_64_bits(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_fits_64_bits, value.values()))
+    if isinstance(value, list):
+        return all(map(_fits_64_bits, value))
+    return not isinstance(value, int) or LEAST <= value <= MOST
 
 
 async def test_every_answer_is_one_that_the_page_names(scene: Scene, agent: httpx2.AsyncClient) -> None:
