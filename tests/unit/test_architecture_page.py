@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from bot.domain.review import ActionState
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "bot" / "README.md").read_text(encoding="utf-8")
 
@@ -30,3 +32,8 @@ def test_it_says_what_every_folder_and_file_is_for() -> None:
     folders = {f"{path.parent.name}/" for path in (ROOT / "bot").glob("*/__init__.py")}
     files = {path.name for path in (ROOT / "bot").glob("*.py") if path.name != "__init__.py"}
     assert named == folders | files
+
+
+def test_it_draws_every_state_of_an_action() -> None:
+    (picture,) = re.findall(r"^stateDiagram-v2\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"(\w+)(?= -->|:)", picture)) == {state.value for state in ActionState}

@@ -71,7 +71,7 @@ def test_what_ends_a_command_becomes_an_exit_code(
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_every_command_is_there_with_help_and_says_what_the_list_says(name: str) -> None:
+def test_every_command_is_there_with_help(name: str) -> None:
     module, attribute, _ = COMMANDS[name]
     command = getattr(importlib.import_module(module), attribute)
     assert command.name == name
