@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.api import answers, body, models
 from bot.api.answers import CardLink
-from bot.api.listing import ActionStates, Before, Cursor, Limit, Reference, next_cursor, wanted
+from bot.api.listing import ActionStates, Before, Cursor, Limit, Reference, Wait, next_cursor, wanted
 from bot.api.problems import ApiError, documented
 from bot.api.replies import KEY_NAME, Direct, Polls, body_schema, caller, key_of, reply
 from bot.domain.action import MAX_BYTES, Action
@@ -22,11 +21,6 @@ from bot.errors import BadAction, BatchRefused, MembraneError
 from bot.membrane import Membrane, Wish
 
 PATH = "/v1/actions"
-MAX_WAIT_S = 60.0
-
-Wait = Annotated[
-    float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for the answer while nobody has given one")
-]
 
 LINKS = {
     "standing": {"operationId": "standing", "parameters": {"action_id": "$response.body#/id"}},

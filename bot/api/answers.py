@@ -228,14 +228,25 @@ def claim(claimed: Claim) -> dict[str, Any]:
 
 def thread(record: ThreadRecord, actions: list[ActionLine], link: CardLink = no_link) -> dict[str, Any]:
     """Return a ThreadAnswer."""
+    ended = record.result or {}
+    return {
+        **thread_line(record),
+        "result": ended.get("result"),
+        "result_cut": ended.get("cut", False),
+        "actions": [line(each, link) for each in actions],
+    }
+
+
+def thread_line(record: ThreadRecord) -> dict[str, Any]:
+    """Return a ThreadLine."""
     return {
         "id": record.id,
         "graph": record.graph,
         "graph_version": record.graph_version,
         "state": record.state,
+        "done": record.done,
         "error": record.error,
         "on_behalf_of": record.on_behalf_of,
         "wanted_at": instant(record.wanted_at),
         "settled_at": instant(record.settled_at),
-        "actions": [line(each, link) for each in actions],
     }

@@ -74,7 +74,7 @@ def build_api(
     polls = Polls(closing or asyncio.Event())
     Actions(membrane, polls, clock, card_link).add_to(api.router)
     if host is not None:
-        Threads(membrane, host, card_link).add_to(api.router)
+        Threads(membrane, host, polls, card_link).add_to(api.router)
     Operators(membrane).add_to(api.router)
     Operations(health, metrics).add_to(api.router)
     api.add_middleware(Door, tokens=membrane.tokens, buckets=Buckets(rate))

@@ -13,10 +13,11 @@ from bot.api.hints import unknown
 from bot.api.models import Label
 from bot.api.problems import ApiError
 from bot.domain.following import OPEN
-from bot.domain.record import Listing
+from bot.domain.record import THREAD_STATES, Listing
 from bot.domain.review import ActionState
 
 MAX_PAGE = 200
+MAX_WAIT_S = 60.0
 OPEN_WORD = "open"
 """The word for every state in which somebody still has to do something."""
 
@@ -40,6 +41,16 @@ ActionStates = Annotated[
         "about it (what only passed is in `passed`)",
         json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *ActionState]}},
     ),
+]
+ThreadStates = Annotated[
+    list[Annotated[str, one_of(THREAD_STATES)]] | None,
+    Query(
+        description="in this state; several are any of them. `open`: it has not ended",
+        json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *THREAD_STATES]}},
+    ),
+]
+Wait = Annotated[
+    float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for the answer while nobody has given one")
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Before = Annotated[str | None, Query(max_length=64, description="an id; older ones are returned")]

@@ -396,8 +396,8 @@ class ClaimAnswer(BaseModel):
     report_within_s: float = Field(description="seconds from now, after which its receipt is unknown")
 
 
-class ThreadAnswer(BaseModel):
-    """Where a hosted thread stands."""
+class ThreadLine(BaseModel):
+    """One thread of a list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -405,10 +405,34 @@ class ThreadAnswer(BaseModel):
     graph: str
     graph_version: str
     state: Literal["wanted", "running", "parked", "stalled", "finished", "failed", "gone"]
+    done: bool = Field(description="whether it has ended: finished, failed or gone")
     error: str | None
     on_behalf_of: str | None
     wanted_at: datetime
     settled_at: datetime | None
+
+
+class ThreadList(BaseModel):
+    """Threads, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    threads: list[ThreadLine]
+    next_cursor: str | None = Field(
+        description="ask again with the same filters and `cursor` set to this; null at the end"
+    )
+
+
+class ThreadAnswer(ThreadLine):
+    """Where a hosted thread stands."""
+
+    result: Any = Field(
+        description="what its graph gave out when it finished, as JSON, without what the policy redacts of "
+        "its actions; null before. Messages are objects with `type` and `content`"
+    )
+    result_cut: bool = Field(
+        description=f"whether the result was longer than {MAX_BYTES} bytes of JSON; the end of a list stays"
+    )
     actions: list[ActionLine]
 
 

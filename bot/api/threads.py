@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from bot.api import answers, body, models
 from bot.api.answers import CardLink
+from bot.api.listing import Cursor, Limit, ThreadStates, Wait, next_cursor, wanted
 from bot.api.problems import documented
-from bot.api.replies import Direct, body_schema, caller, key_of, reply
+from bot.api.replies import Direct, Polls, body_schema, caller, key_of, reply
 from bot.domain.action import canonical_json
 from bot.domain.people import USER_ID
 from bot.domain.policy import Policy
-from bot.domain.record import ThreadRecord
+from bot.domain.record import OPEN_THREAD_STATES, ThreadRecord
 from bot.errors import BadAction, NotFound, StartRefused
 from bot.membrane import Membrane
 
@@ -46,9 +47,12 @@ class Host(Protocol):
 class Threads:
     """What an agent can ask about hosted threads. Each docstring is the operation's text on the page."""
 
-    def __init__(self, membrane: Membrane, host: Host, card_link: CardLink = answers.no_link) -> None:
+    def __init__(
+        self, membrane: Membrane, host: Host, polls: Polls, card_link: CardLink = answers.no_link
+    ) -> None:
         self._membrane = membrane
         self._host = host
+        self._polls = polls
         self._card_link = card_link
 
     async def start(self, request: Request) -> Response:
@@ -72,9 +76,31 @@ class Threads:
         )
         return await self._answer(started, 201)
 
-    async def thread(self, request: Request, thread_id: str) -> Response:
-        """Return where a thread stands, with its actions."""
-        return await self._answer(await self._own(request, thread_id))
+    async def threads(
+        self,
+        request: Request,
+        *,
+        state: ThreadStates = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        """List the agent's own threads, the newest first. `?state=open` are those that have not ended."""
+        asked = wanted("thr", states=state, open_states=OPEN_THREAD_STATES, cursor=cursor)
+        found = await self._membrane.threads(caller(request).agent, most=limit + 1, wanted=asked)
+        page = found[:limit]
+        more = next_cursor(page[-1].id, asked) if len(found) > limit else None
+        return reply({"threads": [answers.thread_line(each) for each in page], "next_cursor": more})
+
+    async def thread(self, request: Request, thread_id: str, wait: Wait = 0.0) -> Response:
+        """Return where a thread stands, with its actions, and with its result once it has finished.
+
+        With `wait`, one that has not ended is answered when its state changes, or after so many seconds as it
+        stands then. Ask again until it is `done`.
+        """
+        found = await self._own(request, thread_id)
+        if wait and not found.done:
+            found = await self._polls.poll(request, self._membrane.wait_thread(thread_id, wait)) or found
+        return await self._answer(found)
 
     async def withdraw_thread(self, request: Request, thread_id: str) -> Response:
         """End a thread wherever it stands. What it waits for is withdrawn; what already ran stays done.
@@ -110,12 +136,19 @@ class Threads:
             tags=["threads"],
         )
         routes.add_api_route(
+            PATH,
+            self.threads,
+            methods=["GET"],
+            response_model=models.ThreadList,
+            responses=documented(422),
+            tags=["threads"],
+        )
+        routes.add_api_route(
             PATH + "/{thread_id}",
             self.thread,
             methods=["GET"],
             response_model=models.ThreadAnswer,
-            responses=documented(404),
-            route_class_override=Direct,
+            responses=documented(404, 422),
             tags=["threads"],
         )
         routes.add_api_route(

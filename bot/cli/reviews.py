@@ -233,6 +233,7 @@ def _print_action(action: ActionRecord) -> None:
         ("thread", action.thread_id),
         ("receipt", action.receipt),
         ("detail", action.detail),
+        ("reference", action.reference),
         ("the agent says", action.description),
     ]
     print_facts([(name, value) for name, value in facts if value is not None])

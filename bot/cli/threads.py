@@ -16,7 +16,16 @@ from sqlalchemy import Connection
 
 from bot.cli.database import change, read
 from bot.cli.output import json_option, print_facts, print_json, print_table, safe, span, when
-from bot.domain.record import ActionRecord, Cause, Stall, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.record import (
+    OPEN_THREAD_STATES,
+    THREAD_STATES,
+    ActionRecord,
+    Cause,
+    Stall,
+    ThreadRecord,
+    ThreadRequest,
+    Wanted,
+)
 from bot.errors import MembraneError, NotFound
 from bot.membrane import Operating, Vault
 from bot.secret import keyring_of, written
@@ -28,7 +37,7 @@ T = TypeVar("T")
 
 OPEN = "open"
 EVERY = "all"
-STATES = [OPEN, *threads.STATES, EVERY]
+STATES = [OPEN, *THREAD_STATES, EVERY]
 HEAD = ("THREAD", "AGE", "STATE", "GRAPH", "AGENT", "CAUSE", "NEXT RETRY", "WHY")
 WHY_WIDTH = 60
 
@@ -59,7 +68,7 @@ def list_threads(*, state: str, graph: str | None, agent: str | None, last: int,
     """  # noqa: D301  # \b is click's mark for lines to keep
 
     def query(connection: Connection) -> list[tuple[ThreadRecord, Stall | None]]:
-        states = {OPEN: threads.OPEN_STATES, EVERY: threads.STATES}.get(state, (state,))
+        states = {OPEN: OPEN_THREAD_STATES, EVERY: THREAD_STATES}.get(state, (state,))
         found = threads.listed(connection, states=states, graph=graph, agent=agent, most=last)
         return [(each, _stall(connection, each)) for each in found]
 

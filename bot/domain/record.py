@@ -98,7 +98,7 @@ class Listing:
     before: str | None = None
 
 
-EVERYTHING = Listing()
+ALL = Listing()
 """A list of all there is."""
 
 
@@ -217,6 +217,11 @@ class Unknown:
         return self.closed_at is None
 
 
+OPEN_THREAD_STATES = ("wanted", "running", "parked", "stalled")
+"""States of a thread that has not ended."""
+THREAD_STATES = (*OPEN_THREAD_STATES, "finished", "failed", "gone")
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadRecord:
     """A hosted LangGraph thread. `state`: wanted, running, parked, stalled, finished, failed or gone."""
@@ -232,6 +237,13 @@ class ThreadRecord:
     error: str | None
     wanted_at: Instant
     settled_at: Instant | None
+    result: Any = None
+    """What it finished with: `{"result": …, "cut": …}`."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self.settled_at is not None
 
 
 class Cause(StrEnum):

@@ -17,6 +17,7 @@ from bot.graph.execution import plain
 from bot.graph.interrupts import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
 from bot.graph.permits import Permits
+from bot.graph.results import result_of
 from bot.graph.stock import CLAIMED, stock_calls
 from bot.membrane import OPEN, Membrane
 
@@ -63,7 +64,7 @@ class Parking:
         """
         same_graph = thread.graph_version == hosted.version
         plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
-        if plain and await self._membrane.finished(thread.id, taken):
+        if plain and await self._membrane.finished(thread.id, taken, result=_result(hosted, snapshot)):
             return
         for interrupt_id in taken:
             await self._membrane.delivered(interrupt_id)
@@ -109,7 +110,8 @@ class Parking:
             await self.broke(thread, hosted, GraphRefused(why), permits)
         else:
             await self._not_known(thread, permits)
-            await self._membrane.thread_state(thread.id, "finished")
+            result = _result(hosted, snapshot)
+            await self._membrane.thread_state(thread.id, "finished", result=result)
 
     async def _park(
         self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot, interrupts: list[Interrupt]
@@ -251,6 +253,11 @@ class Parking:
     async def calls(self, thread_id: str) -> list[ActionRecord]:
         """Return the actions that a thread asked about as a stock agent does, oldest first."""
         return stock_calls(*await self._membrane.asked_by(thread_id))
+
+
+def _result(hosted: Hosted, snapshot: StateSnapshot) -> dict[str, Any]:
+    result, cut = result_of(hosted.graph, snapshot)
+    return {"result": result, "cut": cut}
 
 
 def _what(error: BaseException) -> str:

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+LOOK_AGAIN_S = 5.0
+"""How often a long poll looks by itself, as a net under the bell."""
+
 
 class Bells:
     """`messages`: the courier has something to show. `threads`: the graph host has something to run."""
@@ -16,7 +19,7 @@ class Bells:
         self._changed: dict[str, set[asyncio.Event]] = {}
 
     def ring(self, action_id: str | None = None) -> None:
-        """Wake everybody, and whoever waits for this action."""
+        """Wake everybody, and whoever waits for this action, or this thread."""
         self.threads.set()
         self.moved(action_id)
 
@@ -25,6 +28,10 @@ class Bells:
         self.messages.set()
         for event in self._changed.get(action_id or "", ()):
             event.set()
+
+    def watched(self, subject: str) -> bool:
+        """Whether somebody waits for this action, or this thread."""
+        return subject in self._changed
 
     @contextmanager
     def watch(self, action_id: str) -> Iterator[asyncio.Event]:

@@ -120,7 +120,8 @@ class Membrane:
 
         hosting = Hosting(core)
         self.start_thread = hosting.start_thread
-        self.thread = hosting.thread
+        self.thread, self.threads = hosting.thread, hosting.threads
+        self.wait_thread = hosting.wait_thread
         self.unsettled_threads = hosting.unsettled_threads
         self.thread_state = hosting.thread_state
         self.due = hosting.due

@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from bot.domain.record import ActionRecord, InterruptRecord, ThreadRecord
+from bot.domain.record import ALL, ActionRecord, InterruptRecord, Listing, ThreadRecord
 from bot.errors import Conflict, NotFound, TooMany
+from bot.membrane.bells import LOOK_AGAIN_S, wait_for
 from bot.membrane.changes import set_thread
 from bot.membrane.core import Core
 from bot.membrane.interrupts import OPEN, Asked, asked, asked_by, deliver, opened
@@ -96,15 +97,45 @@ class Hosting:
         """Return every thread that is not final, each without its input: there may be a great many."""
         return await self._core.db.read(threads.unsettled)
 
-    async def thread_state(self, thread_id: str, state: str, error: str | None = None) -> None:
+    async def threads(self, agent: str, *, most: int, wanted: Listing = ALL) -> list[ThreadRecord]:
+        """Return the newest threads of an agent that a list wants, without their input and their result."""
+        return await self._core.db.read(
+            lambda connection: threads.of_agent(connection, agent, most=most, wanted=wanted)
+        )
+
+    async def wait_thread(self, thread_id: str, timeout_s: float) -> ThreadRecord:
+        """Return a thread once its state changes, or after `timeout_s` seconds; at once where it has ended.
+
+        Raises NotFound.
+        """
+        ends = self._core.clock() + timeout_s
+        with self._core.bells.watch(thread_id) as changed:
+            first = found = await self.thread(thread_id)
+            while not found.done and found.state == first.state:
+                left = ends - self._core.clock()
+                if left <= 0:
+                    break
+                await wait_for(changed, min(left, LOOK_AGAIN_S))
+                found = await self.thread(thread_id)
+        return found
+
+    async def thread_state(
+        self, thread_id: str, state: str, error: str | None = None, *, result: Any = None
+    ) -> None:
         """Write where a thread stands, and let go of it unless it runs.
 
-        `state`: running, parked, finished, failed, gone. `stall` writes that it is stalled. Raises NotFound.
+        `state`: running, parked, finished, failed, gone. `stall` writes that it is stalled. `result` is plain
+        JSON that it finished with. Raises NotFound.
         """
         core = self._core
-        why = await Scrubbing(core).of_thread(thread_id, error)
-        await core.db.write(lambda tx: set_thread(tx, thread_id, state, core.clock(), error=why))
-        core.bells.messages.set()  # the host's own bell rings when the thread's task has ended
+        why, result = await Scrubbing(core).of_thread(thread_id, (error, result))
+
+        def work(tx: Transaction) -> None:
+            set_thread(tx, thread_id, state, core.clock(), error=why)
+            self._keep(tx, thread_id, result)
+
+        await core.db.write(work)
+        core.bells.moved(thread_id)  # the host's own bell rings when the thread's task has ended
 
     async def due(
         self, limit: int, *, share: int | None = None
@@ -151,15 +182,17 @@ class Hosting:
             return Owed(self._opened(thread), found, *asked_by(tx.connection, thread_id))
 
         owed = await core.db.write(work)
-        core.bells.messages.set()
+        core.bells.moved(thread_id)
         return owed
 
-    async def finished(self, thread_id: str, delivered: Collection[str]) -> bool:
+    async def finished(self, thread_id: str, delivered: Collection[str], *, result: Any = None) -> bool:
         """Note that a thread took these answers and came to its end, if nothing else of it is open.
 
+        `result` is plain JSON that it finished with.
         False, and nothing is written, where another interrupt of it still waits or was not delivered.
         """
         core = self._core
+        result = await Scrubbing(core).of_thread(thread_id, result)
 
         def work(tx: Transaction) -> bool:
             now = core.clock()
@@ -169,14 +202,22 @@ class Hosting:
             for interrupt_id in delivered:
                 deliver(tx, interrupt_id, now)
             set_thread(tx, thread_id, "finished", now)
+            self._keep(tx, thread_id, result)
             return True
 
         done = await core.db.write(work)
-        core.bells.messages.set()
+        core.bells.moved(thread_id)
         return done
 
+    def _keep(self, tx: Transaction, thread_id: str, result: Any) -> None:
+        """Keep what a thread finished with, sealed as its input is."""
+        if result is not None:
+            threads.keep_result(tx.connection, thread_id, self._core.vault.seal_json(result, thread_id))
+
     def _opened(self, thread: ThreadRecord) -> ThreadRecord:
-        return replace(thread, input=self._core.vault.open_json(thread.input, thread.id))
+        vault = self._core.vault
+        result = vault.open_json(thread.result, thread.id) if thread.result is not None else None
+        return replace(thread, input=vault.open_json(thread.input, thread.id), result=result)
 
 
 def _check_cap(tx: Transaction, agent: str, most: int) -> None:

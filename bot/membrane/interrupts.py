@@ -105,7 +105,7 @@ class Interrupts:
             return tuple(standing_of(tx.connection, call.id) for call in calls)
 
         standings = await core.db.write(work)
-        core.bells.ring()
+        core.bells.ring(thread_id)
         return standings
 
     def _park(self, tx: Transaction, thread_id: str, parked: Parked) -> None:
@@ -209,7 +209,7 @@ class Interrupts:
             set_thread(tx, thread_id, state, core.clock(), error=why, cause=cause)
 
         await core.db.write(work)
-        core.bells.ring()
+        core.bells.ring(thread_id)
 
 
 def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:

@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 from bot.domain.action import Action
 from bot.domain.following import Next, follows
-from bot.domain.record import EVERYTHING, ActionLine, ActionRecord, Listing, Standing
+from bot.domain.record import ALL, ActionLine, ActionRecord, Listing, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import BadAction, BatchRefused, Conflict, MembraneError, UnfitAction
-from bot.membrane.bells import wait_for
+from bot.membrane.bells import LOOK_AGAIN_S, wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.recording import record, record_passed
@@ -22,8 +22,6 @@ from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, lines
 from bot.store.database import Transaction
 
-LOOK_AGAIN_S = 5.0
-"""How often a long poll looks by itself, as a net under the bell."""
 THREAD_KEY = "thr_"
 """How the idempotency keys of hosted threads begin: with the thread's id."""
 
@@ -185,7 +183,7 @@ class Proposals:
             lambda connection: actions.of_agent(connection, agent, most=most, before=before)
         )
 
-    async def lines(self, agent: str, *, most: int, wanted: Listing = EVERYTHING) -> list[ActionLine]:
+    async def lines(self, agent: str, *, most: int, wanted: Listing = ALL) -> list[ActionLine]:
         """Return the newest actions of an agent that a list wants, in short."""
         now = self._core.clock()
         return await self._core.db.read(

@@ -57,7 +57,7 @@ class Stalling:
             return made
 
         made = await core.db.write(work)
-        core.bells.messages.set()
+        core.bells.moved(thread_id)
         return made
 
     async def stall_of(self, thread_id: str) -> Stall | None:
@@ -95,7 +95,7 @@ class Stalling:
             return replace(thread, state="running", input=core.vault.open_json(thread.input, thread.id))
 
         begun = await core.db.write(work)
-        core.bells.messages.set()
+        core.bells.moved(thread_id)
         return begun
 
     def answer_in(self, request: ThreadRequest) -> dict[str, Any]:

@@ -37,6 +37,15 @@ _INTERRUPTS = Prepared(
 _SEAL_THREAD = Prepared(
     update(threads).where(threads.c.id == bindparam("row")).values(input=bindparam("sealed"))
 )
+_RESULTS = Prepared(
+    select(threads.c.id, threads.c.result.label("sealed"))
+    .where(and_(threads.c.id > bindparam("after"), threads.c.result.is_not(None)))
+    .order_by(threads.c.id)
+    .limit(bindparam("most"))
+)
+_SEAL_RESULT = Prepared(
+    update(threads).where(threads.c.id == bindparam("row")).values(result=bindparam("sealed"))
+)
 _SEAL_INTERRUPT = Prepared(
     update(interrupts).where(interrupts.c.id == bindparam("row")).values(payload=bindparam("sealed"))
 )
@@ -48,8 +57,12 @@ _REMEMBERED = select(actions.c.args_digest).where(
     )
 )
 _LAST = "key"
-SEALED = {"threads": (_THREADS, _SEAL_THREAD), "interrupts": (_INTERRUPTS, _SEAL_INTERRUPT)}
-"""The tables with a sealed column: what reads it, row by row in the order of ids, and what writes it."""
+SEALED = {
+    "threads": (_THREADS, _SEAL_THREAD),
+    "results": (_RESULTS, _SEAL_RESULT),
+    "interrupts": (_INTERRUPTS, _SEAL_INTERRUPT),
+}
+"""The sealed columns: what reads it, row by row in the order of ids, and what writes it."""
 
 
 def of_open_actions(connection: Connection) -> Counter[str]:

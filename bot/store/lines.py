@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, case, exists, func, select, text
 
 from bot.domain.freezing import Freeze, covering
-from bot.domain.record import EVERYTHING, ActionLine, Listing
+from bot.domain.record import ALL, ActionLine, Listing
 from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
 from bot.store import freezes, rulings
@@ -67,7 +67,7 @@ _OF_THREAD = (
 
 
 def of_agent(
-    connection: Connection, agent: str, *, most: int, now: float, wanted: Listing = EVERYTHING
+    connection: Connection, agent: str, *, most: int, now: float, wanted: Listing = ALL
 ) -> list[ActionLine]:
     """Return the newest actions of an agent that a list wants, the newest first.
 

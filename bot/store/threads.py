@@ -18,18 +18,23 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    text,
     update,
 )
 
 from bot.domain.freezing import EVERYTHING
-from bot.domain.record import Cause, InterruptRecord, ThreadRecord
+from bot.domain.record import (
+    ALL,
+    OPEN_THREAD_STATES,
+    THREAD_STATES,
+    Cause,
+    InterruptRecord,
+    Listing,
+    ThreadRecord,
+)
 from bot.domain.review import ActionState
 from bot.store.sqlite import Prepared
-from bot.store.tables import actions, freezes, interrupts, literally, stalls, threads
-
-OPEN_STATES = ("wanted", "running", "parked", "stalled")
-"""States of a thread that has not ended."""
-STATES = (*OPEN_STATES, "finished", "failed", "gone")
+from bot.store.tables import OF_ONE_AGENT, actions, freezes, interrupts, literally, stalls, threads
 
 _ID = threads.c.id == bindparam("thread")
 FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
@@ -75,6 +80,16 @@ _UNSETTLED = Prepared(
         *(literal("{}").label("input") if column is threads.c.input else column for column in threads.c)
     ).where(threads.c.settled_at.is_(None))
 )
+_OF_AGENT = (
+    select(
+        *(column for column in threads.c if column not in (threads.c.input, threads.c.result)),
+        literal("{}").label("input"),
+        literal(None).label("result"),
+    )
+    .where(and_(threads.c.agent == bindparam("agent_"), text(f"threads.{OF_ONE_AGENT}")))
+    .order_by(threads.c.id.desc())
+)
+_KEEP = Prepared(update(threads).where(_ID).values(result=bindparam("sealed")))
 _LET_GO = case((bindparam("becomes") == "running", threads.c.leased_until), else_=None)
 _SET = Prepared(
     update(threads)
@@ -139,7 +154,7 @@ def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str
     _INSERT.changed(connection, row)
 
 
-def record_of(row: Row[Any]) -> ThreadRecord:
+def record_of(row: Any) -> ThreadRecord:
     """Read a thread's row back."""
     return ThreadRecord(
         id=row.id,
@@ -153,6 +168,7 @@ def record_of(row: Row[Any]) -> ThreadRecord:
         error=row.error,
         wanted_at=row.wanted_at,
         settled_at=row.settled_at,
+        result=orjson.loads(row.result) if row.result else None,
     )
 
 
@@ -190,13 +206,29 @@ def listed(
 ) -> list[ThreadRecord]:
     """Return the threads in these states, the newest first."""
     wanted = select(threads).where(threads.c.state.in_(states))
-    if set(states) <= set(OPEN_STATES):
+    if set(states) <= set(OPEN_THREAD_STATES):
         wanted = wanted.where(threads.c.settled_at.is_(None))
     if graph is not None:
         wanted = wanted.where(threads.c.graph == graph)
     if agent is not None:
         wanted = wanted.where(threads.c.agent == agent)
     return [record_of(row) for row in connection.execute(wanted.order_by(threads.c.id.desc()).limit(most))]
+
+
+def keep_result(connection: Connection, thread_id: str, result: Any) -> None:
+    """Write what a thread finished with."""
+    _KEEP.changed(connection, {"thread": thread_id, "sealed": orjson.dumps(result).decode()})
+
+
+def of_agent(connection: Connection, agent: str, *, most: int, wanted: Listing = ALL) -> list[ThreadRecord]:
+    """Return the newest threads of an agent that a list wants, without their input and their result."""
+    query = _OF_AGENT.limit(most)
+    if wanted.before is not None:
+        query = query.where(threads.c.id < wanted.before)
+    states = wanted.states or THREAD_STATES  # each by the index: none is searched for among the others
+    found = [connection.execute(query.where(threads.c.state == each), {"agent_": agent}) for each in states]
+    rows = sorted((row for rows in found for row in rows), key=lambda row: row.id, reverse=True)
+    return [record_of(row) for row in rows[:most]]
 
 
 def set_state(

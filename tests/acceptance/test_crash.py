@@ -59,6 +59,7 @@ async def test_what_was_parked_when_the_bot_was_killed_is_approved_later_and_run
             assert (await cleo.click(APPROVALS, cards[words], "approve")).acked
         done = await agent.thread(thread, "finished")
         assert [each["receipt"] for each in done["actions"]] == ["executed"]
+        assert done["result"]["settled"]["receipt"] == "executed"
         await agent.wait_for(asked, "approved")
         claimed = await agent.claim(asked)
         assert claimed["args"] == {"what": "by agent"}

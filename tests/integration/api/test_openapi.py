@@ -21,6 +21,7 @@ OPERATIONS = {
     ("post", "/v1/actions/{action_id}/report"),
     ("post", "/v1/actions/{action_id}/withdraw"),
     ("post", "/v1/threads"),
+    ("get", "/v1/threads"),
     ("get", "/v1/threads/{thread_id}"),
     ("post", "/v1/threads/{thread_id}/withdraw"),
     ("post", "/v1/operator/freezes"),

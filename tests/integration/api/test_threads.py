@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
-from bot.api.models import ThreadAnswer
+from bot.api.models import ThreadAnswer, ThreadList
 from bot.domain.action import Action
 from bot.domain.policy_model import Limits
 from bot.membrane import Call, Parked
 from tests import fakes
-from tests.integration.api.conftest import Bot
+from tests.integration.api.conftest import Bot, MakeBot
 
 START = {"graph": "refunds", "input": {"order": 1042}, "on_behalf_of": "U0ADA"}
 
@@ -163,3 +165,105 @@ async def test_what_cannot_be_started(
     answer = await agent.post("/v1/threads", json=body)
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(says)
+
+
+async def started(agent: httpx2.AsyncClient, order: int = 1042) -> str:
+    answer = await agent.post("/v1/threads", json={**START, "input": {"order": order}})
+    assert answer.status_code == 201
+    found: str = answer.json()["id"]
+    return found
+
+
+async def listed(agent: httpx2.AsyncClient, query: str = "", **headers: str) -> ThreadList:
+    answer = await agent.get(f"/v1/threads{query}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return ThreadList.model_validate_json(answer.content, strict=True)
+
+
+async def test_ones_own_threads_are_listed_by_state_in_pages(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    made = [await started(agent, order) for order in range(4)]
+    await bot.membrane.thread_state(made[0], "failed", "no such order")
+    await bot.membrane.thread_state(made[1], "parked")
+    _, secret = await bot.membrane.tokens.create("other", "U0ADA")
+    assert (await listed(agent, Authorization=f"Bearer {secret}")).threads == []
+    assert [each.id for each in (await listed(agent)).threads] == made[::-1]
+    (failed,) = (await listed(agent, "?state=failed")).threads
+    assert (failed.id, failed.done, failed.error) == (made[0], True, "no such order")
+    first = await listed(agent, "?state=open&limit=2")
+    await started(agent, 99)
+    rest = await listed(agent, f"?state=open&limit=2&cursor={first.next_cursor}")
+    assert [each.id for each in (*first.threads, *rest.threads)] == made[:0:-1]
+    assert rest.next_cursor is None
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("?state=finnished", "did you mean finished?"),
+        ("?state=waiting", "it is not a state"),
+        ("?reference=x", "query.reference: it is not a parameter here"),
+        ("?cursor=YWN0XzE", "query.cursor: it is no cursor"),
+    ],
+)
+async def test_a_misspelt_list_of_threads_is_refused(
+    agent: httpx2.AsyncClient, query: str, says: str
+) -> None:
+    answer = await agent.get(f"/v1/threads{query}")
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+
+
+async def test_a_cursor_of_actions_is_none_of_threads(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    for number in range(2):
+        await agent.post("/v1/actions", json={"kind": "db.read", "args": {"id": number}})
+    page = (await agent.get("/v1/actions?limit=1")).json()
+    assert (await agent.get(f"/v1/threads?cursor={page['next_cursor']}")).status_code == 422
+    assert await bot.membrane.open_reviews() == 0
+
+
+async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    thread = await started(agent)
+    waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=60"))
+    while not bot.membrane.bells.watched(thread):
+        await asyncio.sleep(0)
+    await bot.membrane.thread_state(thread, "finished", result={"result": {"refund": 7}, "cut": False})
+    found = ThreadAnswer.model_validate_json((await waiting).content, strict=True)
+    assert (found.state, found.done, found.result, found.result_cut) == (
+        "finished",
+        True,
+        {"refund": 7},
+        False,
+    )
+    again = (await agent.get(f"/v1/threads/{thread}?wait=60")).json()
+    assert again["result"] == {"refund": 7}, "one that has ended is answered at once"
+
+
+async def test_a_wait_ends_where_nothing_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    thread = await started(agent)
+    waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=30"))
+    while not bot.membrane.bells.watched(thread):
+        await asyncio.sleep(0)
+    bot.clock.forward(31)
+    bot.membrane.bells.moved(thread)
+    assert (await waiting).json()["state"] == "wanted"
+
+
+async def test_a_result_is_sealed_and_holds_nothing_that_is_redacted(
+    make_bot: MakeBot, agent: httpx2.AsyncClient
+) -> None:
+    secret = "4111 1111 1111 1111"
+    policy = fakes.policy(graphs={"refunds": ("mailer",)})
+    kinds = {**policy.actions, "money.wire": replace(policy.actions["money.wire"], redact=("card",))}
+    bot: Bot = await make_bot(policy=replace(policy, actions=kinds))
+    async with bot.client() as other:
+        thread = await started(other)
+        action = Action.of("money.wire", {"card": secret}, agent="mailer")
+        await bot.membrane.park(thread, Parked("int1", "hitl_call", {}, (Call(action),)))
+        said = {"result": {"said": f"charged {secret}", "order": "A-7"}, "cut": False}
+        await bot.membrane.thread_state(thread, "finished", result=said)
+        found = (await other.get(f"/v1/threads/{thread}")).json()
+    assert secret not in str(found)
+    assert found["result"]["order"] == "A-7"
+    row = await bot.db.read(lambda c: c.execute(text("SELECT result FROM threads")).scalar_one())
+    assert "A-7" not in row
+    assert (await agent.get(f"/v1/threads/{thread}")).status_code == 404

@@ -44,6 +44,7 @@ async def test_an_approved_action_runs_once_with_the_arguments_that_were_shown(h
     settled = (await house.values(thread))["settled"]
     assert (settled["receipt"], settled["outcome"]) == ("executed", "approved")
     assert settled["answer"]["text"] == "approved by U0CLEO: go ahead"
+    assert (await house.thread(thread)).result == {"result": {"settled": settled}, "cut": False}
     assert (await house.standing(thread)).action.on_behalf_of == "U0GUS"
 
 

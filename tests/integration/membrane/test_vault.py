@@ -107,12 +107,13 @@ async def test_rows_of_hosted_threads_are_sealed_under_the_current_key_after_the
     ]
     action = room.action("data.delete")
     await room.membrane.park(made[0].id, Parked("int_1", "gate", {"why": "x"}, (Call(action),)))
+    await room.membrane.thread_state(made[1].id, "finished", result={"result": 7, "cut": False})
     ring = Keyring.of(NEW, SECRET)
     before, after = (Keyring.of(SECRET).current.id, ring.current.id)
-    assert await room.db.read(sealed_under) == {before: 251}
+    assert await room.db.read(sealed_under) == {before: 252}
     rotated = Membrane(room.db, lambda: room.in_force[-1], room.people, secret=ring, clock=room.clock)
-    assert [await rotated.reseal() for _ in range(5)] == [200, 50, 1, 0, 0]
-    assert await room.db.read(sealed_under) == {after: 251}
+    assert [await rotated.reseal() for _ in range(5)] == [200, 50, 1, 1, 0]
+    assert await room.db.read(sealed_under) == {after: 252}
     fresh = Membrane(
         room.db, lambda: room.in_force[-1], room.people, secret=Keyring.of(NEW), clock=room.clock
     )

@@ -74,6 +74,10 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "halted": ("actions_halted", actions.halted),
     "remembered": ("actions_rejected", lambda c: actions.rejected_since(c, "ops", ["d"], NOW, NOW)),
     "idempotency": ("actions_idempotency", lambda c: actions.by_key(c, "ops", "k")),
+    "threads of an agent": (
+        "threads_state",
+        lambda c: threads.of_agent(c, "ops", most=9, wanted=Listing(("parked",), None, "thr_2")),
+    ),
     "of a turn": ("actions_turn", lambda c: actions.of_turn(c, "trn_1")),
     "of an interrupt": ("actions_interrupt", lambda c: actions.of_interrupt(c, "int")),
     "of an agent": ("actions_agent", lambda c: actions.of_agent(c, "ops", most=9, before="act_2")),

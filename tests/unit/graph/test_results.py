@@ -1,0 +1,104 @@
+"""What a finished thread's result is made of: the output of its graph, as plain JSON, bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+import orjson
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from pydantic import BaseModel
+
+from bot.domain.action import MAX_BYTES
+from bot.graph.results import result_of
+
+
+class Chat(TypedDict, total=False):
+    messages: Annotated[list[Any], add_messages]
+    found: Any
+    secret: str
+
+
+class Out(TypedDict, total=False):
+    found: Any
+
+
+class Order(BaseModel):
+    number: int
+
+
+@dataclass
+class Line:
+    item: str
+
+
+def ended_with(update: dict[str, Any], output: type | None = None) -> tuple[Any, bool]:
+    builder = StateGraph(Chat, output_schema=output) if output else StateGraph(Chat)
+    builder.add_node("work", lambda _: update)
+    builder.add_edge(START, "work")
+    builder.add_edge("work", END)
+    graph = builder.compile(checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    graph.invoke({}, config)
+    return result_of(graph, graph.get_state(config))
+
+
+def test_messages_are_read_as_type_and_content() -> None:
+    call = {"name": "refund", "args": {"amount": 4}, "id": "c1", "type": "tool_call"}
+    said = [HumanMessage("refund it"), AIMessage("on it", tool_calls=[call])]
+    result, cut = ended_with({"messages": said})
+    assert cut is False
+    assert [(each["type"], each["content"]) for each in result["messages"]] == [
+        ("human", "refund it"),
+        ("ai", "on it"),
+    ]
+    assert result["messages"][1]["tool_calls"] == [call]
+
+
+def test_only_what_the_graph_gives_out_is_in_it() -> None:
+    assert ended_with({"found": 7, "secret": "inner"}, Out) == ({"found": 7}, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (Order(number=7), {"number": 7}),
+        (Line("shoe"), {"item": "shoe"}),
+        ({1: "a"}, {"1": "a"}),
+        ((1, 2), [1, 2]),
+        (float("nan"), None),
+        ({"b", "a"}, ["a", "b"]),
+    ],
+)
+def test_every_value_becomes_json(value: Any, read: Any) -> None:
+    assert ended_with({"found": value}) == ({"found": read, "messages": []}, False)
+
+
+def test_what_json_cannot_hold_becomes_text() -> None:
+    result, cut = ended_with({"found": {(1, 2): "a key that is no text"}})
+    assert cut is True
+    assert isinstance(result, str)
+    assert "a key that is no text" in result
+
+
+def test_of_a_long_chat_the_end_stays() -> None:
+    said = [HumanMessage(f"{number} {'x' * 500}") for number in range(400)]
+    result, cut = ended_with({"messages": said, "found": "short"})
+    assert cut is True
+    assert len(orjson.dumps(result)) <= MAX_BYTES
+    assert result["messages"][-1]["content"].startswith("399 ")
+    assert len(result["messages"]) > 30
+    assert result["found"] == "short"
+
+
+@pytest.mark.parametrize(
+    "value", ["ü" * 90_000, {"deep": ["x" * 90_000]}, ["\x00" * 90_000], list(range(90_000))]
+)
+def test_whatever_is_long_is_bounded(value: Any) -> None:
+    result, cut = ended_with({"found": value})
+    assert cut is True
+    assert len(orjson.dumps(result)) <= MAX_BYTES
