@@ -79,7 +79,7 @@ class Actions:
         request.scope["state"]["visit"].count(len(asked.actions) - 1)
         standings = await self._membrane.propose_together(_wishes(asked.actions, caller(request)))
         now = self._clock()
-        all_known = all(each.action.proposed_at < began for each in standings)
+        all_known = all(each.merged or each.action.proposed_at < began for each in standings)
         answer = {"actions": [answers.action(each, now) for each in standings]}
         return reply(answer, 200 if all_known else 201)
 

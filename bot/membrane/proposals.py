@@ -22,6 +22,8 @@ from bot.membrane.scrubbing import Scrubbing
 from bot.store import actions, lines
 from bot.store.database import Transaction
 
+APART = ("idempotency_key", "thread_id", "turn_id")
+"""What keeps a proposal from being merged with an equal one that is open."""
 THREAD_KEY = "thr_"
 """How the idempotency keys of hosted threads begin: with the thread's id."""
 
@@ -158,7 +160,7 @@ class Proposals:
 
     def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
         earlier = self._under_key(tx.connection, action, place["idempotency_key"])
-        merges = place["idempotency_key"] is None and place["thread_id"] is None
+        merges = not any(place.get(each) for each in APART)
         return earlier or record(self._core, tx, action, ruling, merges=merges, **place)
 
     async def _earlier(self, action: Action, key: str | None) -> Standing | None:

@@ -194,3 +194,12 @@ async def test_a_strict_policy_names_each_slip_by_its_path(make_bot: MakeBot) ->
         assert [each["where"] for each in problem["errors"]] == ["body.actions.1.kind", "body.actions.2.kind"]
         assert problem["errors"][0]["did_you_mean"] == "money.wire"
         assert await count(agent) == 0
+
+
+async def test_the_calls_of_a_turn_are_never_merged(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    alone = (await agent.post("/v1/actions", json=wish("money.wire"))).json()
+    (merged,) = (await batch(agent, wish("money.wire"), status=200))["actions"]
+    assert (merged["id"], merged["merged"]) == (alone["id"], True), "one alone is no turn"
+    turn = (await batch(agent, wish("money.wire"), wish("money.wire")))["actions"]
+    assert len({alone["id"], *(each["id"] for each in turn)}) == 3
+    assert await bot.membrane.open_reviews() == 3
