@@ -10,6 +10,7 @@ import aiohttp
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.cli.doctor import history
 from bot.cli.doctor.findings import Finding, fail, ok, warn
 from bot.domain.people import known_users
 from bot.domain.policy import Policy
@@ -55,6 +56,7 @@ async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> li
     if policy is not None:
         places = Places(Calls(client))
         found += [await _channel(client, places, name, policy) for name in sorted(policy.channels)]
+        found += await history.check(client, places, policy)
         found += await _people(client, identity, policy)
     return found
 

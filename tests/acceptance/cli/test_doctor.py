@@ -303,3 +303,19 @@ async def test_channels_that_another_company_is_in_or_invited_to(clinic: Clinic)
     ended = await clinic.ask(there)
     assert "ok   channel #agent-approvals" in ended.out
     assert "warn channel #incidents" in ended.out
+
+
+@pytest.mark.parametrize("said", [0, 15, 16, 40])
+@pytest.mark.parametrize("slow", [True, False])
+async def test_how_fast_slack_lets_messages_be_read(clinic: Clinic, said: int, slow: bool) -> None:
+    async with LocalSlack(replace(WELL, slow_history=slow), rate_scale=None) as server:
+        for number in range(said):
+            server.people.post("U0ADA", CHANNELS[1].id, f"number {number}")
+        clinic.env |= {
+            "SLACK_BOT_TOKEN": server.bot_token,
+            "SLACK_APP_TOKEN": server.app_token,
+            "MEMBRANE_SLACK_API_URL": server.api_url,
+        }
+        ended = await clinic.shell.run("doctor", **clinic.env)
+    assert ("one page of 15 messages a minute" in ended.out) is slow
+    assert ("read channels at full speed" in ended.out) is not slow

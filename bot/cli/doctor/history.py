@@ -1,0 +1,46 @@
+"""How fast Slack lets the bot read channels: apps distributed outside the Marketplace are slowed."""
+
+from __future__ import annotations
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.cli.doctor.findings import Finding, ok, warn
+from bot.domain.policy import Policy
+from bot.slack.copies import METHOD, SLOW_PAGE
+from bot.slack.cursors import PAGE
+from bot.slack.failures import CallFailed, Kind, ask
+from bot.slack.places import NoSuchChannel, Places
+
+PART = "history"
+FAST = f"Slack lets the bot read channels at full speed, {PAGE} messages at a time"
+SLOW = (
+    f"Slack lets the bot read one page of {SLOW_PAGE} messages a minute, as an app that is distributed "
+    "outside the Marketplace: a card whose post was in doubt comes minutes later"
+)
+TODO = "make the app in your own workspace, from manifest.yml: Slack does not slow a company's own apps"
+
+
+async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[Finding]:
+    """Read a channel of the policy that the bot is in, twice where once does not tell."""
+    for name in sorted(policy.channels):
+        try:
+            channel_id = await places.find(name)
+            return [warn(PART, SLOW, TODO) if await _is_slow(client, channel_id) else ok(PART, FAST)]
+        except NoSuchChannel:
+            continue
+        except CallFailed as failed:
+            if failed.failure.kind is Kind.LIMITED:
+                return [warn(PART, SLOW, TODO)]
+    return []  # the findings about the channels and the scopes have it
+
+
+async def _is_slow(client: AsyncWebClient, channel_id: str) -> bool:
+    """Raises CallFailed, as too fast where the running bot has read in this minute already."""
+    page = await ask(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
+    count = len(page["messages"])
+    if count > SLOW_PAGE:
+        return False
+    if count == SLOW_PAGE and page.get("has_more"):
+        return True
+    await ask(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
+    return False
