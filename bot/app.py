@@ -44,6 +44,8 @@ from bot.store.digests import policy_allowed, policy_in_force
 KEEP_EVERY_S = 60.0
 """How often what passed long ago is looked for; it leaves in full segments, or when it is a day late."""
 KEEP_CUT_OFF_S = 120.0
+PEOPLE_EVERY_S = 600.0
+"""How often it is looked whether something waits for a name that the policy does not have."""
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +107,6 @@ class Bot:
         self._stack.push_async_callback(membrane.restoring.note)
         await membrane.take_over()
         await membrane.policy_in_force(policy.version, source)
-        await membrane.pointing.follow()
 
         self.host = host = Host(
             membrane,
@@ -208,6 +209,7 @@ class Bot:
                 "reseal": (membrane.reseal, 5 * every_s),
                 "threads": (self.host.sweep, 5 * every_s),
                 "audit": (membrane.audit, 10 * every_s),
+                "people": (membrane.pointing.remind, PEOPLE_EVERY_S),
                 "lateness": (self.slack.look_out, 5 * every_s),
                 "disk": (self._look_at_disk, 5 * every_s),
             },

@@ -88,12 +88,12 @@ def stranded(connection: Connection, people: Collection[str]) -> list[Stranded]:
     """Return the pending reviews that wait for names which are not among the policy's `people`."""
     to = pointers.in_place(connection)
     found: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
-    for review_id, kind, names in pointers.waiting(connection):
-        able = tuple(name for name in names if name in people or to.get(name) in people)
-        for name in names:
+    for each in pointers.waiting(connection):
+        able = tuple(name for name in each.names if name in people or to.get(name) in people)
+        for name in each.names:
             if name not in able:
-                found.setdefault((name, able), []).append((review_id, kind))
-    return [Stranded(name, able, tuple(each)) for (name, able), each in sorted(found.items())]
+                found.setdefault((name, able), []).append((each.review_id, each.kind))
+    return [Stranded(name, able, tuple(those)) for (name, able), those in sorted(found.items())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +111,15 @@ class Pointers:
 
         def work(tx: Transaction) -> list[str]:
             now = self.clock()
-            waiting = pointers.waiting(tx.connection)
-            ids = [review_id for review_id, _, names in waiting if name in names]
-            if not ids:
+            waiting = [each for each in pointers.waiting(tx.connection) if name in each.names]
+            if not waiting:
                 raise NotFound(f"no open review waits for {name!r}; `membrane reviews list` says what waits")
             pointers.point(tx.connection, name, to)
-            tx.journal(now, "people.pointed", {"name": name, "to": to, "by": by, "reviews": len(ids)})
-            for review_id in ids:
-                messages.touch(tx.connection, review_id, now=now)
-            return ids
+            tx.journal(now, "people.pointed", {"name": name, "to": to, "by": by, "reviews": len(waiting)})
+            for each in waiting:
+                messages.touch(tx.connection, each.review_id, now=now)
+                messages.touch_receipts(tx.connection, each.action_id, now=now)
+            return [each.review_id for each in waiting]
 
         return await self.db.write(work)
 
@@ -131,10 +131,17 @@ class Pointing:
         self._core = core
         self._admins = admins
 
-    async def follow(self) -> None:
+    async def remind(self) -> None:
+        """Look once in a while: what is asked again waits for the names of its first ruling."""
+        await self.follow(redraw=False)
+
+    async def follow(self, *, redraw: bool = True) -> None:
         """Tell the admins which reviews wait for names that the policy in force does not have."""
         core = self._core
-        for each in await core.db.write(self._follow):
+        people = core.policy().people
+        found = await core.db.read(lambda connection: stranded(connection, people))
+        await core.db.write(lambda tx: self._follow(tx, people, found if redraw else ()))
+        for each in found:
             newest, _ = each.reviews[-1]
             await self._admins.tell(
                 Notice(
@@ -147,15 +154,12 @@ class Pointing:
             )
         core.bells.ring()
 
-    def _follow(self, tx: Transaction) -> list[Stranded]:
-        now, people = self._core.clock(), self._core.policy().people
+    def _follow(self, tx: Transaction, people: Collection[str], found: Sequence[Stranded]) -> None:
         for name in pointers.in_place(tx.connection):
             if name in people:  # it holds again itself, and nobody in its place where it goes once more
                 pointers.forget(tx.connection, name)
-        found = stranded(tx.connection, people)
         for review_id in {review_id for each in found for review_id, _ in each.reviews}:
-            messages.touch(tx.connection, review_id, now=now)
-        return found
+            messages.touch(tx.connection, review_id, now=self._core.clock())
 
 
 def in_place_of(

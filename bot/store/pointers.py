@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, func, select
 
 from bot.domain.review import ReviewState
 from bot.store.digests import drop_fact, set_fact
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared
-from bot.store.tables import actions, literally, meta, reviews
+from bot.store.tables import actions, literally, meta, reviews, unknowns
 
 _PREFIX = "in place of "
 _ALL = select(meta.c.name, meta.c.value).where(meta.c.name.startswith(_PREFIX))
-_WAITING = Prepared(
-    select(reviews.c.id, reviews.c.ruling, actions.c.kind)
+_ASKED = (reviews.c.id, reviews.c.action_id, actions.c.kind, reviews.c.ruling)
+_PENDING = Prepared(
+    select(*_ASKED)
     .join(actions, actions.c.id == reviews.c.action_id)
     .where(literally(reviews.c.state, ReviewState.PENDING))
     .order_by(reviews.c.id)
 )
+_LATER = reviews.alias("later")
+_LATEST = (
+    select(func.max(_LATER.c.id))
+    .where(_LATER.c.action_id == unknowns.c.action_id)
+    .correlate(unknowns)
+    .scalar_subquery()
+)
+_UNKNOWN = Prepared(
+    select(*_ASKED)
+    .join(actions, actions.c.id == reviews.c.action_id)
+    .join(unknowns, unknowns.c.action_id == reviews.c.action_id)
+    .where(and_(unknowns.c.closed_at.is_(None), reviews.c.id == _LATEST))
+    .order_by(reviews.c.id)
+)
+
+
+class Waiting(NamedTuple):
+    """A question that people are to answer: of which review and action, and the names of who may."""
+
+    review_id: str
+    action_id: str
+    kind: str
+    names: tuple[str, ...]
 
 
 def point(connection: Connection, name: str, to: str) -> None:
@@ -35,6 +61,7 @@ def in_place(connection: Connection) -> dict[str, str]:
     return {row.name.removeprefix(_PREFIX): row.value for row in connection.execute(_ALL)}
 
 
-def waiting(connection: Connection) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return the pending reviews, oldest first: the id, the kind, and the names of who may answer."""
-    return [(row.id, row.kind, parsed(row.ruling).approvers) for row in _WAITING.all(connection)]
+def waiting(connection: Connection) -> list[Waiting]:
+    """Return the pending reviews, and the last one of each action that is asked about: did it happen?"""
+    rows = (*_PENDING.all(connection), *_UNKNOWN.all(connection))
+    return [Waiting(row.id, row.action_id, row.kind, parsed(row.ruling).approvers) for row in rows]

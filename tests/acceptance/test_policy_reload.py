@@ -144,3 +144,28 @@ async def test_a_looser_policy_is_allowed_once(stage: Stage) -> None:
         edit(stage, MEDIUM, MEDIUM.replace("medium", "low"))
         await eventually(lambda: held(2), what="that it waits again")
         assert await tier_of(agent, "mail.send", 2)
+
+
+async def test_a_group_that_is_renamed_strands_no_review(stage: Stage, agent: Agent, cleo: Person) -> None:
+    """The reload names what waits, who clicks reads what helps, and a command lets another group decide."""
+    asked = await agent.propose("data.delete", {"what": "old logs"})
+    card = await cleo.wait_for_message(APPROVALS, "old logs")
+    stage.policy.write_text(stage.policy.read_text().replace("release-leads", "captains"))
+    told = await cleo.wait_for_message(ADMIN, "which the policy does not name")
+    assert "1 open review waits for release-leads" in str(told["blocks"])
+    assert "nobody can decide it" in str(told["blocks"])
+    changes = await cleo.wait_for_message(ADMIN, "captains leads to the same people")
+    assert "membrane reviews point release-leads captains" in str(changes["blocks"])
+    assert (await cleo.click(APPROVALS, card, "approve")).acked
+    await cleo.wait_for_message(APPROVALS, "The policy no longer names release-leads")
+    pointed = await asyncio.create_subprocess_exec(
+        PROGRAM, "reviews", "point", "release-leads", "captains", env={**os.environ, **stage.environment}
+    )
+    assert await pointed.wait() == 0
+    card = await cleo.wait_for_message(APPROVALS, lambda each: "decides in its place" in str(each["blocks"]))
+    assert (await cleo.click(APPROVALS, card, "approve")).acked
+
+    async def counted() -> bool:
+        return bool((await agent.standing(asked))["state"] != "waiting" or stage.rows("votes"))
+
+    await eventually(counted, what="the vote")

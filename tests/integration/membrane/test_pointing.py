@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.people import Users
 from bot.domain.policy import Policy
-from bot.domain.record import Standing
+from bot.domain.record import Standing, Verdict
 from bot.domain.review import ActionState
 from bot.errors import NotFound, Refusal, VoteRefused
 from bot.membrane import Pointers
@@ -135,3 +135,40 @@ async def test_a_pointer_ends_when_the_name_is_back(room: Room) -> None:
 async def test_a_name_that_nothing_waits_for_is_not_pointed(room: Room) -> None:
     with pytest.raises(NotFound, match="no open review waits for 'leads'"):
         await Pointers(room.db, room.clock).point("leads", "oncall", by="a test")
+
+
+async def test_what_is_asked_about_an_unknown_receipt_waits_too(room: Room) -> None:
+    """Its card asks those who approved it, by the name that the policy had then."""
+    standing = await room.membrane.propose(room.action("data.delete"))
+    assert await approve(room, standing) is ActionState.APPROVED
+    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    room.clock.forward(601.0)
+    await room.membrane.unknown_due()
+    rename(room)
+    await room.membrane.pointing.follow()
+    assert any("1 open review waits for leads" in words for words in await notices(room))
+
+    async def say() -> Standing:
+        return await room.membrane.resolve_unknown(
+            standing.action.id,
+            CLEO,
+            Verdict.HAPPENED,
+            number=1,
+            args_digest=standing.action.args_digest,
+        )
+
+    with pytest.raises(VoteRefused, match="membrane reviews point leads GROUP"):
+        await say()
+    await Pointers(room.db, room.clock).point("leads", "captains", by="a test")
+    assert (await say()).action.state is ActionState.EXECUTED
+
+
+async def test_what_comes_to_wait_later_is_told_in_time(room: Room) -> None:
+    """A review that opened just as the policy was read again, or that is asked again after it."""
+    rename(room)
+    await room.membrane.pointing.follow()
+    room.in_force.append(policy())
+    await room.membrane.propose(room.action("data.delete"))
+    rename(room)
+    await room.membrane.pointing.remind()
+    assert any("1 open review waits for leads" in words for words in await notices(room))
