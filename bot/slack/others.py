@@ -19,7 +19,7 @@ CONFIRM_S = 120.0
 FORGET_S = 60.0
 """How long Slack may go on counting a connection that was closed here."""
 LOOK_S = 1800.0
-"""How often Slack's count is asked for, by making one of the connections new: it comes with a greeting."""
+"""How often Slack's count is asked for while another bot is there, by making one of the connections new."""
 
 _log = structlog.get_logger(__name__)
 
@@ -78,9 +78,13 @@ class Others:
             self.count = more
 
     def wants_greeting(self) -> bool:
-        """Whether it is time to ask for Slack's count again; asked for so once."""
-        suspected = self._suspected_at is not None and not self.count
-        if self._clock() - self._greeted_at < (self._waits.confirm_s if suspected else self._waits.look_s):
+        """Whether it is time to ask for Slack's count again; asked for so once.
+
+        Only where it was too high. Else the connections that Slack itself makes new every few hours tell: one
+        that is given up for nothing could take a click along.
+        """
+        wait_s = self._waits.look_s if self.count else self._waits.confirm_s
+        if self._suspected_at is None or self._clock() - self._greeted_at < wait_s:
             return False
         self._greeted_at = self._clock()
         return True

@@ -64,6 +64,7 @@ async def test_slack_counts_the_connections_of_both(room: Room, tmp_path: Path) 
         assert ours.others() == 0
         async with another(room, tmp_path / "other") as theirs:
             await until(lambda: theirs.others() > 0)
+            await room.slack.sockets.announce("warning")
             await until(lambda: ours.others() > 0)
             assert ours.healthy()
             assert theirs.healthy()
@@ -131,7 +132,9 @@ async def test_where_it_is_certain_who_clicks_reads_that(room: Room, cleo: Perso
     await room.propose()
     await room.courier.sweep()
     async with another(room, tmp_path / "one") as one, another(room, tmp_path / "two") as two:
-        await until(lambda: one.others() > 0 and two.others() > 0)
+        await until(lambda: two.others() > 0)
+        await room.slack.sockets.announce("warning")
+        await until(lambda: one.others() > 0)
         assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
         assert "Slack handed your click to the wrong one" in await whisper(cleo)
 
@@ -174,6 +177,16 @@ def test_one_greeting_is_no_proof() -> None:
     assert mine.wants_greeting()
     mine.greeted(2)
     assert mine.count == 0
+
+
+def test_no_connection_is_given_up_while_all_is_well() -> None:
+    """A click that Slack is about to hand to it would be lost."""
+    clock = Clock()
+    mine, line = Others(clock), object()
+    mine.opened(line)
+    mine.greeted(1)
+    clock.forward(86_400.0)
+    assert not mine.wants_greeting()
 
 
 def test_connections_that_were_closed_a_moment_ago_may_still_be_counted() -> None:
