@@ -7,4 +7,4 @@ from tests.integration.membrane.conftest import Room
 
 
 async def test_the_test_of_a_use_case_passes(room: Room) -> None:
-    await shown("test_a_tier_3_action_that_nobody_answers_is_aborted")(room)
+    await shown("test_one_rejection_ends_a_review")(room)
