@@ -1,6 +1,5 @@
 """The Web API: who calls, whether they may, what comes back."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,11 +135,11 @@ class WebApi:
         if fault.kind == "rate_limit":
             return rate_limited(fault.retry_after).response()
         if fault.kind == "lands_late":
-            self._spawn(_later(fault.seconds, run))
+            self._spawn(self._later(fault, run))
             return drop(request)
         if fault.kind == "delay":
             early = run() if fault.after else None
-            await asyncio.sleep(fault.seconds)
+            await self._faults.last(fault)
             return (early or run()).response()
         if fault.after:
             run()
@@ -152,6 +151,10 @@ class WebApi:
             )
         return Answer({"ok": False, "error": fault.error}).response()
 
+    async def _later(self, fault: Fault, run: Callable[[], Answer]) -> None:
+        await self._faults.last(fault)
+        run()
+
     def _log(self, name: str, args: Args, error: str, fault: str = "") -> None:
         shown = {key: value for key, value in args.values.items() if key != "token"}
         self._calls.add(ApiCall(method=name, args=shown, error=error, fault=fault, at=self._state.clock()))
@@ -160,8 +163,3 @@ class WebApi:
 def _token(request: web.Request, args: Args) -> str:
     header = request.headers.get("Authorization", "")
     return header.removeprefix("Bearer ").strip() if header.startswith("Bearer ") else args.text("token")
-
-
-async def _later(seconds: float, run: Callable[[], Answer]) -> None:
-    await asyncio.sleep(seconds)
-    run()

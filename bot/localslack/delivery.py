@@ -93,7 +93,7 @@ class Delivery:
         if fault.kind == "lost":
             return Reply(acked=False, reason="lost")
         if fault.kind == "late":
-            await asyncio.sleep(fault.seconds)
+            await self._faults.last(fault)
             return await self._send(parcel, extra)
         if fault.kind == "out_of_order":
             await self._next_one(fault.seconds)

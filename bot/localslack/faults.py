@@ -5,6 +5,8 @@ Web API methods are named as they are (``chat.update``, ``chat.*``, ``*``). Besi
 ``response_url``.
 """
 
+import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +17,9 @@ from bot.localslack.workspace import Json
 ApiKind = Literal["rate_limit", "http", "error", "drop", "delay", "lands_late"]
 DeliveryKind = Literal["lost", "late", "twice", "at_once", "out_of_order"]
 Kind = ApiKind | DeliveryKind | Literal["refuse"]
+
+HELD = math.inf
+"""As `seconds`: until `Faults.release` is called."""
 
 _KINDS: dict[str, tuple[str, ...]] = {
     "sockets": ("refuse",),
@@ -38,6 +43,7 @@ class Fault:
             or after `seconds` where none comes); for the sockets' handshake ``refuse``.
         after: for ``http``, ``error``, ``drop`` and ``delay``: the call takes effect before it goes wrong.
         retry_after: seconds.
+        seconds: how long it takes; `HELD` lets it take until `Faults.release`.
         when: looks at the call's arguments; only calls it says True to are hit.
         hits: how often it has gone wrong so far.
     """
@@ -64,6 +70,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._armed: list[Fault] = []
+        self._released = asyncio.Event()
 
     def arm(
         self,
@@ -107,6 +114,18 @@ class Faults:
                 fault.hits += 1
                 return fault
         return None
+
+    async def last(self, fault: Fault) -> None:
+        """Wait for as long as the fault lasts."""
+        if fault.seconds == HELD:
+            await self._released.wait()
+        else:
+            await asyncio.sleep(fault.seconds)
+
+    def release(self) -> None:
+        """Let everything go on that is held by now, in the order in which it came."""
+        released, self._released = self._released, asyncio.Event()
+        released.set()
 
     def clear(self) -> None:
         """Disarm everything."""

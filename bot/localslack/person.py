@@ -92,7 +92,7 @@ class Person:
         channel: str,
         wanted: Wanted | str = "",
         *,
-        timeout: float = 5.0,  # noqa: ASYNC109  (a deadline with a message of its own)
+        timeout: float = 30.0,  # noqa: ASYNC109  (a deadline with a message of its own)
     ) -> Json:
         """The newest message that `wanted` says True to, or that has that text anywhere in it.
 
@@ -108,7 +108,7 @@ class Person:
 
         return await self._until(look, timeout, f"a message like {wanted!r} in {channel}")
 
-    async def wait_for_view(self, wanted: Wanted | str = "", *, timeout: float = 5.0) -> Json:  # noqa: ASYNC109  (as above)
+    async def wait_for_view(self, wanted: Wanted | str = "", *, timeout: float = 30.0) -> Json:  # noqa: ASYNC109  (as above)
         """The modal in front of the person, once it fits.
 
         Raises:

@@ -85,7 +85,7 @@ graphs:
 """
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], what: str, within: float = 20.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], what: str, within: float = 60.0) -> T:
     """Look until something true is seen, and return it."""
     deadline = time.monotonic() + within
     while not (seen := await look()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import httpx2
@@ -26,7 +25,7 @@ def head(bot: Bot, method: str, path: str, *lines: str) -> bytes:
 
 
 async def status_of(reader: asyncio.StreamReader) -> int:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return int((await reader.readline()).split()[1])
 
 
@@ -85,10 +84,11 @@ async def test_a_body_that_never_comes_is_given_up_on(
 async def test_a_long_poll_whose_client_went_away_is_let_go(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    let_go = asyncio.Event()
+    waits, let_go = asyncio.Event(), asyncio.Event()
     wait = bot.membrane.wait
 
     async def watched(*args: Any, **more: Any) -> Standing:
+        waits.set()
         try:
             return await wait(*args, **more)
         except asyncio.CancelledError:
@@ -100,33 +100,47 @@ async def test_a_long_poll_whose_client_went_away_is_let_go(
     async with bot.served() as address:
         _, writer = await connect(address)
         writer.write(head(bot, "GET", f"/v1/actions/{made.action.id}?wait=60"))
-        await asyncio.sleep(0.1)
+        await waits.wait()
         assert not let_go.is_set()
         writer.close()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await let_go.wait()
 
 
-async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot) -> None:
-    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+@pytest.fixture
+def polls(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
+    """Is acquired once for each long poll that waits."""
+    begun, wait = asyncio.Semaphore(0), bot.membrane.wait
+
+    async def counted(*args: Any, **more: Any) -> Standing:
+        begun.release()
+        return await wait(*args, **more)
+
+    monkeypatch.setattr(bot.membrane, "wait", counted)
+    return begun
+
+
+async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot, polls: asyncio.Semaphore) -> None:
+    patient = httpx2.AsyncClient(headers=bot.headers, timeout=50)
+    async with bot.served() as address, patient as agent:
+        agent.base_url = httpx2.URL(address)
         made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
         waiting = asyncio.create_task(agent.get(f"/v1/actions/{made['id']}?wait=60"))
-        await asyncio.sleep(0.1)
-        began = time.monotonic()
+        await polls.acquire()
         bot.closing.set()
-        assert (await waiting).json()["state"] == "waiting"
-        assert time.monotonic() - began < 3
+        assert (await waiting).json()["state"] == "waiting", "before the poll's own time is over"
 
 
 async def test_a_token_cannot_hold_more_than_so_many_long_polls(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
+    bot: Bot, polls: asyncio.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.api.replies.MOST_POLLS", 2)
     async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
         made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
         url = f"/v1/actions/{made['id']}?wait=60"
         held = [asyncio.create_task(agent.get(url)) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        for _ in held:
+            await polls.acquire()
         refused = await agent.get(url)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
         bot.closing.set()

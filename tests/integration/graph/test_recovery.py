@@ -7,7 +7,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -328,19 +327,24 @@ async def test_a_thread_stands_still_at_once_or_not_at_all(house: House, writes:
     thread = await house.run("per_call", say("delete"))
     await house.vote(thread)
     agents.BROKEN.add("delete")
-    write, left = house.db.write, [writes]
+    write, left, killed = house.db.write, [writes], asyncio.Event()
 
     async def dying(work: Any) -> Any:
         left[0] -= 1
         done = await write(work)
-        return done if left[0] > 0 else await _hang()
+        if left[0] > 0:
+            return done
+        killed.set()
+        return await _hang()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(house.db, "write", dying)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await house.host.sweep()
-        await house.host.drain(0.2)
+        sweeping = asyncio.create_task(house.host.sweep())
+        async with asyncio.timeout(60):  # so many writes are part of the way
+            await killed.wait()
+        sweeping.cancel()
+        await asyncio.wait([sweeping])
+        await house.host.drain(0)
     await restart(house)
     house.clock.forward(61)
     await house.settle()
@@ -348,4 +352,3 @@ async def test_a_thread_stands_still_at_once_or_not_at_all(house: House, writes:
     told = (ended.state, ended.error)
     assert told in {("stalled", "RuntimeError: delete is broken"), ("finished", None)}
     assert await house.states(thread) in (["failed"], ["running"])
-    assert left[0] <= 0, "so many writes are part of the way"

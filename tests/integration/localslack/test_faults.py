@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import LocalSlack, Person
+from bot.localslack.faults import HELD
 from tests.integration.localslack.conftest import SEED, Clock, Connect, button, card
 
 
@@ -48,20 +49,23 @@ async def test_too_many_requests(slack: LocalSlack, web: AsyncWebClient) -> None
 
 
 async def test_a_call_that_lands_after_it_failed(slack: LocalSlack, web: AsyncWebClient) -> None:
-    slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.05)
+    slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     with pytest.raises(aiohttp.ClientError):
         await web.chat_postMessage(channel="C0APPR", text="late")
     assert await texts(web) == []
-    await asyncio.sleep(0.1)
+    slack.faults.release()
+    await asyncio.sleep(0)
     assert await texts(web) == ["late"]
 
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_slow_call(slack: LocalSlack, web: AsyncWebClient, after: bool) -> None:
-    slack.faults.arm(method="chat.postMessage", kind="delay", seconds=0.1, after=after)
+    slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD, after=after)
     call = asyncio.ensure_future(web.chat_postMessage(channel="C0APPR", text="slow"))
-    await asyncio.sleep(0.05)
+    while not slack.calls.of("chat.postMessage"):
+        await asyncio.sleep(0.01)
     assert await texts(web) == (["slow"] if after else [])
+    slack.faults.release()
     assert (await call)["ok"]
     assert await texts(web) == ["slow"]
 
@@ -105,10 +109,12 @@ async def test_clicks_that_are_lost_late_or_doubled(
         assert (await ada.click("C0APPR", ts, "approve")).acked
         assert len(seen) == 2
         assert len(set(seen)) == 1
-        slack.faults.arm(method="interactions", kind="late", seconds=0.1)
+        late = slack.faults.arm(method="interactions", kind="late", seconds=HELD)
         click = asyncio.ensure_future(ada.click("C0APPR", ts, "approve"))
-        await asyncio.sleep(0.05)
+        while not late.hits:
+            await asyncio.sleep(0.01)
         assert len(seen) == 2
+        slack.faults.release()
         assert (await click).acked
         assert len(seen) == 3
 

@@ -88,7 +88,9 @@ async def test_a_response_url_answers_five_times(
         ts = (await web.chat_postMessage(channel="C0APPR", text="a card", blocks=card()))["ts"]
         await ada.click("C0APPR", ts, "approve")
         shown = await ada.wait_for_message("C0APPR", lambda m: m["text"] == "no. 4")
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while len(answers) < 6:
+                await asyncio.sleep(0.01)
     assert shown["ephemeral"]
     assert [answer.status_code for answer in answers] == [200] * 5 + [404]
     assert len(await ben.messages("C0APPR")) == 1
@@ -332,13 +334,14 @@ async def test_home(slack: LocalSlack, app: AsyncApp, ada: Person, connected: Co
     async with connected(app):
         await ada.open_home()
         await ada.state(since=(await ada.state())["version"] - 1, wait=1)
-        for _ in range(50):
-            if (await ada.state())["home"]:
-                break
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(60):
+            while not (await ada.state())["home"]:
+                await asyncio.sleep(0.02)
         home = (await ada.state())["home"]
         await ada.open_home()
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while len(homes) < 2:
+                await asyncio.sleep(0.01)
     assert home["blocks"][1]["elements"][0]["action_id"] == "approve"
     assert homes[0]["tab"] == "home"
     assert homes[1]["view"]["id"] == home["id"]
@@ -367,5 +370,5 @@ async def test_the_bot_hears_what_people_say_if_it_asked_for_it(
         await ada.post("dm", "hello bot")
         await ada.post("C0AWAY", "the bot is not here")
         await ada.post("C0APPR", "hello all")
-        await asyncio.wait_for(both.wait(), 2)
+        await asyncio.wait_for(both.wait(), 60)
     assert sorted(heard) == [("channel", "hello all"), ("im", "hello bot")]

@@ -107,7 +107,7 @@ async def test_a_refresh_makes_the_client_come_back(
     async with connected(app):
         for opened, reason in enumerate(reasons, start=2):
             await slack.sockets.announce(reason)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while len(slack.calls.of("apps.connections.open")) < opened:
                     await asyncio.sleep(0.02)
                 while not (await ada.click("C0APPR", ts, "approve")).acked:

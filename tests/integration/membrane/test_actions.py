@@ -129,7 +129,7 @@ async def test_waiting_ends_with_the_outcome(room: Room) -> None:
     await asyncio.sleep(0.05)
     assert not waiting.done()
     await room.membrane.vote(standing.review.id, ADA, approve=True, args_digest=standing.review.args_digest)
-    assert (await asyncio.wait_for(waiting, 2)).action.state is ActionState.APPROVED
+    assert (await asyncio.wait_for(waiting, 60)).action.state is ActionState.APPROVED
 
 
 async def test_waiting_for_what_passed_returns_at_once(room: Room) -> None:

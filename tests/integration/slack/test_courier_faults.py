@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.record import Standing
+from bot.localslack.faults import HELD
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
 from bot.store import doubts
@@ -15,16 +16,26 @@ from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
 
+PATIENCE_S = 60.0
+"""How long anything is waited for: nothing is waited for in vain."""
 SLOW = Timing(settle_s=0.3, recheck_s=(30.0, 60.0))
 """Looks for late copies long after the bot was replaced."""
 
 
-async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: float = 60.0) -> None:
+async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: float = PATIENCE_S) -> None:
     """Sweep, letting time pass, until nothing is due any more."""
     courier = courier or room.courier
     async with asyncio.timeout(for_s):
         while await courier.sweep() or await room.waits():
             await asyncio.sleep(0.03)
+
+
+async def landed(room: Room, count: int = 2, channel: str = "C0APPR") -> None:
+    """Let the posts that are held land, and wait until so many are there."""
+    room.slack.faults.release()
+    async with asyncio.timeout(PATIENCE_S):
+        while len(room.said(channel)) < count:
+            await asyncio.sleep(0.01)
 
 
 async def vote(room: Room, standing: Standing) -> None:
@@ -55,7 +66,7 @@ async def test_an_ambiguous_post_makes_exactly_one_message(room: Room, fault: An
 async def test_a_timeout_is_ambiguous_too(room: Room) -> None:
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=2.5, after=True)
     await room.propose()
-    await until_quiet(room, for_s=6)
+    await until_quiet(room)
     assert len(room.said("C0APPR")) == 1
 
 
@@ -72,10 +83,10 @@ async def test_a_bot_that_died_while_posting_finds_its_message_again(room: Room)
 
 
 async def test_of_a_post_that_lands_late_the_first_copy_stays(room: Room) -> None:
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.7)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     standing = await room.propose()
     await until_quiet(room)
-    await asyncio.sleep(0.5)
+    await landed(room)
     room.clock.ahead += 1
     await until_quiet(room)
     assert len(room.said("C0APPR")) == 1
@@ -113,12 +124,12 @@ async def test_a_page_that_was_found_again_loses_its_buttons_with_the_outcome(ro
 
 async def test_a_page_that_lands_after_the_outcome_says_so(room: Room) -> None:
     standing = await paged(room)
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.7, times=9)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD, times=9)
     await room.courier.sweep()
     await vote(room, standing)
     await until_quiet(room)
     assert room.said(room.dm(ADA)) == []
-    await asyncio.sleep(0.8)
+    await landed(room, 1, room.dm(ADA))
     room.clock.ahead += 1
     await until_quiet(room)
     text = read(room.blocks(room.dm(ADA)))
@@ -128,15 +139,14 @@ async def test_a_page_that_lands_after_the_outcome_says_so(room: Room) -> None:
 
 async def test_of_a_post_that_lands_after_a_restart_the_first_copy_stays(room: Room) -> None:
     """The bot that posted it again is gone before the first post lands."""
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.0)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     standing = await room.propose()
     courier = room.new_courier(timing=SLOW)
     await until_quiet(room, courier)
     assert len(room.said("C0APPR")) == 1
     courier = room.new_courier(timing=SLOW)
     await until_quiet(room, courier)
-    await asyncio.sleep(1.0)
-    assert len(room.said("C0APPR")) == 2
+    await landed(room)
     for _ in SLOW.recheck_s:
         room.clock.ahead += 31
         await until_quiet(room, courier)
@@ -150,7 +160,7 @@ async def test_of_a_post_that_lands_after_a_restart_the_first_copy_stays(room: R
 
 async def test_a_page_that_lands_after_the_outcome_and_a_restart_says_so(room: Room) -> None:
     standing = await paged(room)
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.0, times=9)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD, times=9)
     await room.courier.sweep()
     await vote(room, standing)
     room.slack.faults.clear()
@@ -160,7 +170,7 @@ async def test_a_page_that_lands_after_the_outcome_and_a_restart_says_so(room: R
     assert len(await in_doubt(room)) == 2, "the pages to Ada and Ben"
     courier = room.new_courier(timing=SLOW)
     await until_quiet(room, courier)
-    await asyncio.sleep(1.0)
+    await landed(room, 1, room.dm(ADA))
     for _ in SLOW.recheck_s:
         room.clock.ahead += 31
         await until_quiet(room, courier)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.domain.record import Message
 from bot.localslack import LocalSlack
+from bot.localslack.faults import HELD
 from bot.membrane import CardFacts, Outbox
+from bot.slack.identity import web_client
 from bot.slack.pace import Rates
 from tests.fakes import ADA, CLEO
 from tests.integration.slack.conftest import SEED, Room
-from tests.integration.slack.test_courier_faults import in_doubt, paged, until_quiet, vote
+from tests.integration.slack.test_courier_faults import (
+    PATIENCE_S,
+    in_doubt,
+    landed,
+    paged,
+    until_quiet,
+    vote,
+)
 from tests.unit.slack.reading import read
 
 
@@ -24,11 +34,23 @@ async def two_copies(room: Room, kind: str = "data.delete") -> tuple[Any, str]:
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=0.6)
     standing = await room.propose(kind)
     conversation = room.slack.state.conversations["C0APPR"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(conversation.messages) < 2:
             await room.courier.sweep()
             await asyncio.sleep(0.01)
     return standing, min(conversation.messages, key=float)
+
+
+def patient(room: Room) -> Room:
+    """The same room with a client that waits for Slack for as long as a test holds an answer."""
+    return replace(room, web=web_client(room.slack.bot_token, room.slack.api_url, timeout_s=600))
+
+
+async def called(room: Room, method: str, times: int = 1) -> None:
+    """Wait until a method was called so often."""
+    async with asyncio.timeout(PATIENCE_S):
+        while len(room.slack.calls.of(method)) < times:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_page_that_its_outcome_overtook_leaves_nobody_behind(room: Room) -> None:
@@ -49,12 +71,10 @@ async def test_a_page_that_its_outcome_overtook_leaves_nobody_behind(room: Room)
 
 
 async def test_a_late_copy_is_cleared_although_slack_was_busy_at_the_look(room: Room) -> None:
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.7)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     await room.propose()
     await until_quiet(room)
-    async with asyncio.timeout(60):
-        while len(room.said("C0APPR")) < 2:
-            await asyncio.sleep(0.02)
+    await landed(room)
     room.slack.faults.arm(method="conversations.history", kind="rate_limit", retry_after=1, times=1)
     room.clock.ahead += 1
     await until_quiet(room)
@@ -108,15 +128,26 @@ async def test_a_redraw_on_its_way_to_a_copy_that_is_deleted_posts_no_third(room
     assert len(room.said("C0APPR")) == 1
 
 
-async def test_a_leap_of_the_clock_sends_nothing_twice(room: Room) -> None:
+async def test_a_leap_of_the_clock_sends_nothing_twice(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lease is over by the clock, and the post is still under way."""
-    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=1.0)
-    running = asyncio.create_task(room.courier.run())
+    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
+    courier = patient(room).new_courier()
+    running = asyncio.create_task(courier.run())
     await room.propose()
-    while not room.slack.calls.of("chat.postMessage"):
-        await asyncio.sleep(0.01)
+    await called(room, "chat.postMessage")
+    lease, looked = Outbox.lease, asyncio.Semaphore(0)
+
+    async def looking(*args: Any, **more: Any) -> Any:
+        found = await lease(*args, **more)
+        looked.release()
+        return found
+
+    monkeypatch.setattr(Outbox, "lease", looking)
     room.clock.ahead += 3600
-    await asyncio.sleep(2.0)
+    for _ in range(3):
+        await looked.acquire()
+    room.slack.faults.release()
+    await until_quiet(room, courier)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len(room.slack.calls.of("chat.postMessage")) == 1
@@ -143,11 +174,10 @@ async def test_what_is_elsewhere_by_now_is_not_lost(room: Room) -> None:
 
 
 async def test_a_copy_that_slack_lets_nobody_delete_is_not_looked_for_for_ever(room: Room) -> None:
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.7)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     await room.propose()
     await until_quiet(room)
-    await asyncio.sleep(0.5)
-    assert len(room.said("C0APPR")) == 2
+    await landed(room)
     room.slack.faults.arm(method="chat.delete", kind="error", error="cant_delete_message", times=1000)
     for _ in range(20):
         room.clock.ahead += 30
@@ -186,7 +216,7 @@ async def test_a_look_is_made_although_the_last_post_was_refused(room: Room) -> 
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.5)
     room.slack.faults.arm(method="chat.postMessage", kind="rate_limit", retry_after=2)
     await room.propose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(room.slack.calls.of("chat.postMessage")) < 2:
             await room.courier.sweep()
             await asyncio.sleep(0.03)
@@ -201,14 +231,14 @@ async def test_a_look_is_made_although_the_last_post_was_refused(room: Room) -> 
 async def test_a_clicked_card_is_redrawn_while_posts_are_slow(room: Room) -> None:
     standing = await room.propose()
     await until_quiet(room)
-    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=1.9, times=1000)
+    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD, times=1000)
     for number in range(14):
         await room.propose(agent=f"agent-{number}")
-    running = asyncio.create_task(room.courier.run())
-    async with asyncio.timeout(5):
-        while len(room.slack.calls.of("chat.postMessage")) < 13:
-            await asyncio.sleep(0.01)
-        await vote(room, standing)
+    courier = patient(room).new_courier()
+    running = asyncio.create_task(courier.run())
+    await called(room, "chat.postMessage", 13)
+    await vote(room, standing)
+    async with asyncio.timeout(PATIENCE_S):
         while "✅ Approved" not in read(room.blocks("C0APPR")):
             await asyncio.sleep(0.01)
     assert len(room.said("C0APPR")) == 1, "the others are still on their way"
@@ -221,11 +251,15 @@ async def test_a_redraw_that_lands_late_does_not_stay_over_the_outcome(room: Roo
     await until_quiet(room)
     assert standing.review
     await room.membrane.acknowledge(standing.review.id, CLEO)
-    room.slack.faults.arm(method="chat.update", kind="lands_late", seconds=0.6)
+    room.slack.faults.arm(method="chat.update", kind="lands_late", seconds=HELD)
     await room.courier.sweep()
     await vote(room, standing)
+    async with asyncio.timeout(PATIENCE_S):
+        while "✅ Approved" not in read(room.blocks("C0APPR")):
+            await room.courier.sweep()
+            await asyncio.sleep(0.01)
+    room.slack.faults.release()
     await until_quiet(room)
-    await asyncio.sleep(0.3)
     assert "✅ Approved" in read(room.blocks("C0APPR"))
 
 

@@ -31,7 +31,7 @@ def app(room: Room) -> AsyncApp:
     return build_app(room.web, room.identity, room.membrane, signing_secret=room.slack.signing_secret)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

@@ -22,7 +22,7 @@ async def by_socket(app: AsyncApp, slack: LocalSlack) -> AsyncIterator[SocketDel
     delivery = SocketDelivery(app, slack.app_token, check_s=0.05, patience_s=0.5, drain_s=0.5)
     await delivery.start()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while slack.sockets.count < 2 or not delivery.healthy():
                 await asyncio.sleep(0.01)
         yield delivery

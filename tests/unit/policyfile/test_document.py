@@ -127,10 +127,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 def test_hostile_files_are_refused_soon(text: str) -> None:
     """Deep, long and self-multiplying files cost no more than a look at each byte."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(PolicyError) as caught:
         parse(text, "p.yaml")
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
     assert all(len(str(problem)) < 1000 for problem in caught.value.problems)
 
 
@@ -181,8 +181,8 @@ def test_many_wrong_names_cost_little() -> None:
         f"  k{number}.x: {{risk: {{reversible: false, blast_radius: low}}, approvers: [leed{number}]}}\n"
         for number in range(2500)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(PolicyError) as caught:
         parse(BASE + kinds, "p.yaml")
     assert len(caught.value.problems) == 200
-    assert time.perf_counter() - started < 20.0
+    assert time.process_time() - started < 20.0
