@@ -16,7 +16,7 @@ from bot.domain.policy import Policy
 from bot.domain.policy_model import DeclaredRisk, GatedTier, Kind, Limits, OwnSettings, Reviewed
 from bot.domain.risk import BlastRadius, Tier
 from bot.errors import MembraneError
-from bot.membrane import Resolved
+from bot.membrane import Membrane, Resolved
 from bot.store.database import Database, Transaction
 
 SECRET = b"a secret of thirty-two characters"
@@ -108,6 +108,17 @@ def policy(
         limits=Limits(open_per_agent=open_per_agent),
         **changes,  # type: ignore[arg-type]
     )
+
+
+async def send(membrane: Membrane) -> None:
+    """Let Slack show everything that is due, as its courier does."""
+    outbox = membrane.outbox
+    for message in await outbox.lease(500):
+        if message.ts is not None:
+            await outbox.updated(message.id, version=message.wanted)
+        elif (facts := await outbox.attempting(message.id)) is not None:
+            version = facts.message.wanted
+            await outbox.posted(message.id, version=version, channel_id="C1", ts=message.id)
 
 
 def as_of_version_1(db: Database, *args: dict[str, Any]) -> Awaitable[None]:

@@ -42,7 +42,8 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
     record, decided = standing.action, _decided(standing)
     until, ruling = standing.valid_until, record.ruling
     review, then = standing.review, follows(standing, now)
-    reason = expiry_reason(decided) if decided is not None else None
+    expired = decided or standing.remembered
+    reason = expiry_reason(expired) if expired is not None else None
     return {
         "id": record.id,
         "kind": record.kind,

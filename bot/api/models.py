@@ -321,7 +321,7 @@ class ActionAnswer(BaseModel):
     decided_at: datetime | None
     note: str | None = Field(description="what the person who decided it said")
     remembers: str | None = Field(
-        description="the earlier action whose rejection answered this one, without asking anybody again"
+        description="the earlier action whose rejection or expiry answered this one: nobody was asked again"
     )
     merged: bool = Field(
         description="whether it answers an equal proposal without a key, made while this one was open: "

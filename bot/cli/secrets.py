@@ -160,12 +160,13 @@ def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
 
 
 def _remembered(connection: Connection) -> Counter[str]:
-    """Count the rejections that the policy in force still remembers, by their keys."""
+    """Count the rejections and expiries that the policy in force still remembers, by their keys."""
     try:
         limits = parse(policy_in_force(connection) or "").limits
     except PolicyError:
         limits = Limits()
-    return keyed.of_rejections(connection, time.time() - limits.remember_rejection_s)
+    now = time.time()
+    return keyed.of_remembered(connection, now - limits.remember_rejection_s, now - limits.remember_expiry_s)
 
 
 def _row(needs: Needs) -> dict[str, object]:

@@ -5,11 +5,15 @@ Silence is said only where nobody answered: a review that had some of its approv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.domain.review import Review, ReviewState
 
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+UNJUDGED = frozenset({ReviewState.EXPIRED, ReviewState.WITHDRAWN})
+"""How a review ends that nobody decided."""
 
 
 class ExpiryReason(StrEnum):
@@ -42,6 +46,16 @@ def expired_words(review: Review) -> str:
     """Return what an agent is told of an expiry, so that it does not take it for a refusal."""
     within = f" within {span(review.ruling.window_s)}" if review.ruling.window_s else ""
     return f"{unanswered(review)}{within}; this is not a refusal by a person"
+
+
+def expired_review(found: Sequence[Review]) -> Review | None:
+    """Return the latest review of an action that expired, unless somebody has decided a later one."""
+    for review in reversed(found):
+        if review.state is ReviewState.EXPIRED:
+            return review
+        if review.state not in UNJUDGED:
+            return None
+    return None
 
 
 def span(seconds: float) -> str:

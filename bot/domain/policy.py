@@ -171,7 +171,7 @@ def _hash_of(policy: Policy) -> str:
         "tools": policy.tools,
         "admins": (policy.admins, policy.admin_channel),
         "cost_threshold_usd": policy.cost_threshold_usd,
-        "limits": policy.limits,
+        "limits": policy.limits.meaning(),
     }
     if policy.graphs:  # else the hash is that of a release that did not know them
         meaning["graphs"] = policy.graphs

@@ -50,6 +50,10 @@ def _general(old: Policy, new: Policy) -> Iterator[Change]:
     if before.threads_per_agent != after.threads_per_agent:
         what = f"threads_per_agent {before.threads_per_agent} is now {after.threads_per_agent}"
         yield Change("limits", by(after.threads_per_agent > before.threads_per_agent), what)
+    if before.remember_expiry_s != after.remember_expiry_s:
+        was, now = duration_text(before.remember_expiry_s), duration_text(after.remember_expiry_s)
+        what = f"remember_expiry_for {was} is now {now}"
+        yield Change("limits", by(after.remember_expiry_s < before.remember_expiry_s), what)
     if old.strict != new.strict:
         what = (
             "what does not fit the schema is refused at the door"

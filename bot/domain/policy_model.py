@@ -106,11 +106,27 @@ class Kind:
         return max(self.tier, self.risk.key(self.risk.cost_usd, threshold_usd))
 
 
+REMEMBER_S = 3600.0
+"""How long a rejection, or an expiry, is remembered unless the policy says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What keeps a flood of actions out of people's way."""
 
     open_per_agent: int = 20
-    remember_rejection_s: float = 3600.0
+    remember_rejection_s: float = REMEMBER_S
     threads_per_agent: int = 1000
     """Threads of hosted graphs that have not ended."""
+    remember_expiry_s: float = REMEMBER_S
+    """How long nobody's answer is remembered, and the pages that were sent about what was taken back."""
+
+    def meaning(self) -> dict[str, float]:
+        """Return what a policy's hash covers: the first release's limits, and others that are set."""
+        first: dict[str, float] = {
+            "open_per_agent": self.open_per_agent,
+            "remember_rejection_s": self.remember_rejection_s,
+        }
+        others = {"threads_per_agent": self.threads_per_agent, "remember_expiry_s": self.remember_expiry_s}
+        unset = Limits()
+        return first | {name: value for name, value in others.items() if value != getattr(unset, name)}

@@ -136,6 +136,8 @@ class Standing:
     """Whether a person is asked if it happened: it was claimed, and never reported in time."""
     merged: bool = False
     """Whether this answers another, equal proposal, which was made while this one was open."""
+    remembered: Review | None = None
+    """The expired review of an earlier, equal action, with which this one was answered."""
 
     @property
     def review(self) -> Review | None:

@@ -118,7 +118,9 @@ class Review:
     closed_at: Instant | None = None
     note: str | None = None
     position: int = 0
-    """How many positions of its escalation chain have come due."""
+    """How many positions of its escalation chain have come due, those of `pages_from` included."""
+    pages_from: int = 0
+    """The position that the chain began at: people were paged up to it about the same action before."""
     next_page_at: Instant | None = None
 
     @property

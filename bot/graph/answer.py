@@ -81,17 +81,23 @@ def answer_to(standing: Standing, review: Review | None) -> Answer:
     """Return the answer to a gate's interrupt.
 
     `review` is the closed review that answers it. It is None where nobody was asked: the policy lets the
-    action pass by now, or the same action was rejected a moment ago.
+    action pass by now, or the same action was rejected, or expired, a moment ago.
     """
     action = standing.action
     if review is None:
-        return Answer(
-            outcome="rejected" if _turned_down(standing) else "approved",
-            action_id=action.id,
-            args_digest=action.args_digest,
-            note=action.detail,
-            at=action.settled_at or action.proposed_at,
-            text=verdict(standing, None),
+        earlier = standing.remembered
+        outcome = "expired" if earlier else "rejected" if _turned_down(standing) else "approved"
+        return Answer.model_validate(
+            {
+                "outcome": outcome,
+                "reason": expiry_reason(earlier) if earlier else None,
+                "default": "abort" if earlier else None,
+                "action_id": action.id,
+                "args_digest": action.args_digest,
+                "note": action.detail,
+                "at": action.settled_at or action.proposed_at,
+                "text": verdict(standing, None),
+            }
         )
     expired = review.state is ReviewState.EXPIRED
     return Answer.model_validate(

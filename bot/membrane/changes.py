@@ -16,6 +16,7 @@ from bot.domain.ruling import AbsentDefault, Ruling
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
+from bot.membrane.remembering import pages_sent
 from bot.store import actions, messages, restores, reviews, stalls, threads
 from bot.store.database import Transaction
 
@@ -67,8 +68,12 @@ def open_review(
             opened_at=now,
             expires_at=now + ruling.window_s,
         )
-    first = page_at(ruling.chain, 0, now, ruling.window_s) if ruling.chain else None
-    review = replace(review, interrupt_id=interrupt_id, next_page_at=first.due_at if first else None)
+    position = 0 if follows is not None else _pages_sent(core, tx, action, ruling, now)
+    first = page_at(ruling.chain, position, now, ruling.window_s) if ruling.chain else None
+    due_at = first.due_at if first else None
+    review = replace(
+        review, interrupt_id=interrupt_id, position=position, pages_from=position, next_page_at=due_at
+    )
     reviews.insert(tx.connection, review, action.agent)
     urgency = messages.CARD_3 if ruling.tier is Tier.SYNC_APPROVAL else messages.CARD_2
     card = core.new_id("msg")
@@ -83,11 +88,19 @@ def open_review(
         "chain": ruling.chain.name if ruling.chain else None,
         "default": ruling.default,
         "expires_at": review.expires_at,
+        "pages_from": position,
         "predecessor": review.predecessor_id,
         "args_digest": review.args_digest,
     }
     tx.journal(now, "review.opened", body, action_id=action.id, review_id=review.id)
     return review
+
+
+def _pages_sent(core: Core, tx: Transaction, action: ActionRecord, ruling: Ruling, now: float) -> int:
+    """Return where the chain goes on of what was taken back a moment ago, or 0."""
+    if ruling.chain is None:
+        return 0
+    return pages_sent(tx.connection, action, ruling.chain, core.policy().limits, now)
 
 
 def close_review(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from bot.domain.action import Action
 from bot.domain.digest import Keyring, args_digest, matches
+from bot.domain.expiry import expired_review
 from bot.domain.freezing import Freeze, covering
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
@@ -160,7 +161,19 @@ def standing_of(connection: Connection, action_id: str, agent: str | None = None
     """Return the action with its reviews. Raises NotFound."""
     action = the_action(connection, action_id, agent)
     found = reviews.of_action(connection, action_id)
-    return Standing(action, found, _frozen(connection, action), _asked_about(connection, action))
+    return Standing(
+        action,
+        found,
+        _frozen(connection, action),
+        _asked_about(connection, action),
+        remembered=_remembered(connection, action),
+    )
+
+
+def _remembered(connection: Connection, action: ActionRecord) -> Review | None:
+    if action.remembers is None or action.state is not ActionState.ABORTED:
+        return None
+    return expired_review(reviews.of_action(connection, action.remembers))
 
 
 def _asked_about(connection: Connection, action: ActionRecord) -> bool:

@@ -8,14 +8,13 @@ whatever closes a review, since that wakes the graph host, and a host that start
 from __future__ import annotations
 
 from bot.domain.record import ActionRecord
-from bot.domain.repair import FAR_S
 from bot.domain.reruling import says_more, strictest
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.membrane import remembering
 from bot.membrane.capping import room
 from bot.membrane.changes import open_review, settle_interrupt
 from bot.membrane.core import Core, the_action
-from bot.membrane.recording import what_is_remembered
 from bot.membrane.reruling import ruled_now
 from bot.store import actions, threads
 from bot.store.database import Transaction
@@ -62,13 +61,13 @@ class Queueing:
     def _take(self, tx: Transaction, action: ActionRecord) -> int:
         """Put an action before people. Returns how many places it takes: none where it is answered."""
         core, now = self._core, self._core.clock()
-        since = now - core.policy().limits.remember_rejection_s
-        digests = [action.args_digest]
-        earlier = actions.rejected_since(tx.connection, action.agent, digests, since, now + FAR_S)
+        asked = (tx.connection, action.agent, [action.args_digest], core.policy().limits, now)
+        earlier = remembering.rejection(*asked) or remembering.expiry(*asked)
         if earlier is not None:
-            why = what_is_remembered(earlier)
-            actions.remember(tx.connection, action.id, earlier.id, at=now, detail=why)
-            body = {"remembers": earlier.id, "tier": int(action.tier)}
+            actions.remember(
+                tx.connection, action.id, earlier.action_id, earlier.state, at=now, detail=earlier.why
+            )
+            body = {"remembers": earlier.action_id, "tier": int(action.tier)}
             tx.journal(now, "action.remembered", body, action_id=action.id, tier=action.tier)
             if action.interrupt_id is not None:
                 settle_interrupt(tx, action.interrupt_id, now)
@@ -77,8 +76,8 @@ class Queueing:
         actions.move(tx.connection, action, ActionState.WAITING, at=None)
         if ruling is not action.ruling:
             actions.rerule(tx.connection, action.id, ruling)
-        asked, interrupt_id = the_action(tx.connection, action.id), _waits_at(tx, action)
-        open_review(core, tx, asked, ruling, now, interrupt_id=interrupt_id)
+        put, interrupt_id = the_action(tx.connection, action.id), _waits_at(tx, action)
+        open_review(core, tx, put, ruling, now, interrupt_id=interrupt_id)
         return 1
 
     def _ruling_of(self, action: ActionRecord) -> Ruling:

@@ -10,12 +10,13 @@ from bot.domain.digest import alternatives
 from bot.domain.fingerprints import written
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import withheld
-from bot.domain.repair import FAR_S
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.membrane import remembering
 from bot.membrane.capping import ask, check_cap
 from bot.membrane.core import Core, freeze_of, standing_of
 from bot.membrane.merging import merged
+from bot.membrane.remembering import Remembered
 from bot.store import actions
 from bot.store.database import Transaction
 from bot.store.freezes import Borne
@@ -32,7 +33,7 @@ def record(
     merges: bool = False,
     **place: Any,
 ) -> Standing:
-    """Record a ruled action: passed, answered with a remembered rejection, or waiting for a new review.
+    """Record a ruled action: passed, answered with what is remembered, or waiting for a new review.
 
     `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id, reference and
     turn_id. Where the agent has as many reviews open as the policy lets wait at once, an action that `queues`
@@ -43,12 +44,14 @@ def record(
         return record_passed(core, tx, action, ruling, **place)
     same = alternatives(core.keyring, action.kind, action.args)
     digest, action = same[0], _withheld(core, action, ruling)
-    limits, now = core.policy().limits, core.clock()
-    since = now - limits.remember_rejection_s
-    if remembered := actions.rejected_since(tx.connection, action.agent, same, since, now + FAR_S):
+    earlier = (tx.connection, action.agent, same, core.policy().limits, core.clock())
+    if remembered := remembering.rejection(*earlier):
         return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
     if merges and (twin := merged(core, tx, action, ruling, same, reference=place.get("reference"))):
         return twin
+    if remembered := remembering.expiry(*earlier):
+        return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
+    now = core.clock()
     if not queues:
         check_cap(core, tx, action.agent, now)
     proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
@@ -70,7 +73,7 @@ def _record_remembered(
     ruling: Ruling,
     *,
     digest: str,
-    remembered: ActionRecord,
+    remembered: Remembered,
     **place: Any,
 ) -> Standing:
     now = core.clock()
@@ -81,22 +84,16 @@ def _record_remembered(
             ruling=ruling,
             digest=digest,
             now=now,
-            state=ActionState.REJECTED,
+            state=remembered.state,
             **place,
         ),
         settled_at=now,
-        detail=what_is_remembered(remembered),
-        remembers=remembered.id,
+        detail=remembered.why,
+        remembers=remembered.action_id,
     )
     _insert(tx, answered, action, "action.remembered", **place)
     tx.flush()
     return standing_of(tx.connection, answered.id)
-
-
-def what_is_remembered(rejected: ActionRecord) -> str:
-    """Say why an action is rejected without anybody being asked."""
-    detail = f"the same action was rejected a moment ago ({rejected.id}), so nobody was asked again"
-    return f"{detail}: {rejected.detail}" if rejected.detail else detail
 
 
 def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from bot.domain.addresses import normal_entry
@@ -12,6 +11,7 @@ from bot.domain.operators import DOMAIN_OPS, PATH_OPS, Arg, Condition, Op, Scala
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
 from bot.domain.policy_model import (
+    REMEMBER_S,
     REPORT_WITHIN_S,
     DeclaredRisk,
     GatedTier,
@@ -173,7 +173,9 @@ def _gated(model: GatedModel, chains: Mapping[str, Chain]) -> GatedTier:
 
 
 def _limits(model: LimitsModel) -> Limits:
-    limits = Limits(model.open_per_agent, threads_per_agent=model.threads_per_agent)
-    if model.remember_rejection_for is None:
-        return limits
-    return replace(limits, remember_rejection_s=model.remember_rejection_for)
+    return Limits(
+        model.open_per_agent,
+        model.remember_rejection_for or REMEMBER_S,
+        model.threads_per_agent,
+        model.remember_expiry_for or REMEMBER_S,
+    )

@@ -333,6 +333,11 @@ class LimitsModel(_Model):
         20, description="reviews of one agent that wait at once; those withdrawn within 10 minutes count too"
     )
     remember_rejection_for: Duration | None = Field(None, description="1h if left out")
+    remember_expiry_for: Duration | None = Field(
+        None,
+        description="how long an expiry that people were shown answers the same action, unasked, and pages "
+        "about what was withdrawn are not sent once more; 1h if left out",
+    )
     threads_per_agent: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         1000, description="threads of hosted graphs that one agent may have at once, until they end"
     )

@@ -95,7 +95,7 @@ _REMEMBER = Prepared(
     update(actions)
     .where(actions.c.id == bindparam("action_id"))
     .values(
-        state=ActionState.REJECTED.value,
+        state=bindparam("becomes"),
         settled_at=bindparam("at"),
         detail=bindparam("why"),
         remembers=bindparam("earlier"),
@@ -318,9 +318,12 @@ def rejected_since(
     return None
 
 
-def remember(connection: Connection, action_id: str, earlier: str, *, at: float, detail: str) -> None:
-    """Answer an action with an earlier rejection of the same."""
-    _REMEMBER.changed(connection, {"action_id": action_id, "earlier": earlier, "at": at, "why": detail})
+def remember(
+    connection: Connection, action_id: str, earlier: str, state: ActionState, *, at: float, detail: str
+) -> None:
+    """Answer an action with how an earlier one of the same ended: rejected, or aborted as nobody answered."""
+    values = {"action_id": action_id, "earlier": earlier, "becomes": state.value, "at": at, "why": detail}
+    _REMEMBER.changed(connection, values)
 
 
 def queued(connection: Connection, agent: str, most: int) -> list[ActionRecord]:

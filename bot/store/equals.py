@@ -10,7 +10,7 @@ from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
 from bot.store.actions import records_of
 from bot.store.sqlite import Prepared
-from bot.store.tables import OF_ONE_AGENT, actions
+from bot.store.tables import OF_ONE_AGENT, UNANSWERED, actions
 
 _OPEN = Prepared(
     select(actions.c.id).where(
@@ -26,6 +26,22 @@ _OPEN = Prepared(
         )
     )
 )
+_OVER = Prepared(
+    select(actions.c.id)
+    .where(
+        and_(
+            text(UNANSWERED),
+            actions.c.agent == bindparam("agent"),
+            actions.c.args_digest == bindparam("digest"),
+            actions.c.settled_at >= bindparam("since"),
+            actions.c.settled_at <= bindparam("until"),
+        )
+    )
+    .order_by(actions.c.settled_at.desc())
+    .limit(bindparam("most"))
+)
+MOST_OVER = 20
+"""How many earlier ones are looked at."""
 
 
 def open_ones(
@@ -43,3 +59,22 @@ def open_ones(
     ]
     found = [row.id for values in asked for row in _OPEN.all(connection, values)]
     return sorted(records_of(connection, found), key=lambda record: record.id) if found else []
+
+
+def over(
+    connection: Connection, agent: str, digests: Iterable[str], since: float, until: float
+) -> list[ActionRecord]:
+    """Return what ended unanswered or was withdrawn between two instants, the latest first.
+
+    Left out is what was itself answered with an earlier one.
+    """
+    found = [
+        row.id
+        for digest in digests
+        for row in _OVER.all(
+            connection,
+            {"agent": agent, "digest": digest, "since": since, "until": until, "most": MOST_OVER},
+        )
+    ]
+    ended = records_of(connection, found) if found else []
+    return sorted(ended, key=lambda record: record.settled_at or 0.0, reverse=True)[:MOST_OVER]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
 
 from bot.domain.review import ActionState, ReviewState
 from bot.store import restores
 from bot.store.sqlite import Prepared
-from bot.store.tables import actions, interrupts, literally, reviews, threads
+from bot.store.tables import UNANSWERED, actions, interrupts, literally, reviews, threads
 
 UNNAMED = ""
 """The key of what was written before keys had ids."""
@@ -49,13 +49,13 @@ _SEAL_RESULT = Prepared(
 _SEAL_INTERRUPT = Prepared(
     update(interrupts).where(interrupts.c.id == bindparam("row")).values(payload=bindparam("sealed"))
 )
-_REMEMBERED = select(actions.c.args_digest).where(
-    and_(
-        literally(actions.c.state, ActionState.REJECTED),
-        actions.c.remembers.is_(None),
-        actions.c.settled_at >= bindparam("since"),
-    )
+_REJECTED = and_(
+    literally(actions.c.state, ActionState.REJECTED),
+    actions.c.remembers.is_(None),
+    actions.c.settled_at >= bindparam("since"),
 )
+_UNANSWERED = and_(text(UNANSWERED), actions.c.settled_at >= bindparam("since_unanswered"))
+_REMEMBERED = select(actions.c.args_digest).where(or_(_REJECTED, _UNANSWERED))
 _LAST = "key"
 SEALED = {
     "threads": (_THREADS, _SEAL_THREAD),
@@ -71,9 +71,13 @@ def of_open_actions(connection: Connection) -> Counter[str]:
     return Counter(key_of_digest(digest) for digest in found)
 
 
-def of_rejections(connection: Connection, since: float) -> Counter[str]:
-    """Return how many rejections from then on are found again under which key. Reads all: not for the bot."""
-    found = connection.execute(_REMEMBERED, {"since": since}).scalars()
+def of_remembered(connection: Connection, since: float, since_unanswered: float) -> Counter[str]:
+    """Return how many rejections, and actions that ended unanswered, are found again under which key.
+
+    Each counts from an instant of its own on. Reads all: not for the bot.
+    """
+    values = {"since": since, "since_unanswered": since_unanswered}
+    found = connection.execute(_REMEMBERED, values).scalars()
     return Counter(key_of_digest(digest) for digest in found)
 
 

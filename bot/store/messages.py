@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, not_, or_, select, update
@@ -20,6 +21,24 @@ RECHECK_S = 30.0
 
 _ID = messages.c.id == bindparam("message_id")
 _INSERT = Prepared(insert_new(messages))
+_REACHED = (
+    select(messages.c.id)
+    .where(
+        and_(
+            messages.c.review_id == bindparam("review"),
+            messages.c.kind.in_(("card", "page", "post")),
+            messages.c.posted_at.is_not(None),
+        )
+    )
+    .limit(1)
+)
+_LAST_PAGED = select(func.max(messages.c.position)).where(
+    and_(
+        messages.c.review_id.in_(bindparam("ids", expanding=True)),
+        messages.c.kind.in_(("page", "post")),
+        messages.c.posted_at.is_not(None),
+    )
+)
 _BY_ID = Prepared(select(messages).where(_ID))
 _OF_REVIEW = Prepared(
     select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
@@ -233,6 +252,17 @@ _PAGED = Prepared(
         )
     )
 )
+
+
+def last_paged(connection: Connection, review_ids: Sequence[str]) -> int | None:
+    """Return the last position of a chain that people were paged at about any of these reviews, or None."""
+    found: int | None = connection.execute(_LAST_PAGED, {"ids": list(review_ids)}).scalar()
+    return found
+
+
+def reached_slack(connection: Connection, review_id: str) -> bool:
+    """Whether a card, a page or a post about a review ever reached Slack."""
+    return connection.execute(_REACHED, {"review": review_id}).first() is not None
 
 
 def want(

@@ -125,6 +125,7 @@ def insert(connection: Connection, review: Review, agent: str) -> None:
         "predecessor_id": review.predecessor_id,
         "interrupt_id": review.interrupt_id,
         "position": review.position,
+        "pages_from": review.pages_from or None,
         "next_page_at": review.next_page_at,
     }
     _INSERT.changed(connection, row)
@@ -150,6 +151,7 @@ def _read(connection: Connection, row: Row[Any]) -> Review:
         closed_at=row.closed_at,
         note=row.note,
         position=row.position,
+        pages_from=row.pages_from or 0,
         next_page_at=row.next_page_at,
     )
 

@@ -26,11 +26,14 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest of the migrations: what these tables are."""
 
 OF_ONE_AGENT = "agent <> ''"
 """Holds of every row. Indexes with it serve only the queries that say it: those of one agent."""
+
+UNANSWERED = "state IN ('aborted', 'withdrawn') AND remembers IS NULL"
+"""Holds of actions that ended without anybody's answer and were not answered with an earlier one."""
 
 metadata = MetaData()
 
@@ -116,6 +119,7 @@ actions = Table(
     _partial("actions_approved", "id", where="state = 'approved'"),
     _partial("actions_frozen", "id", where="state = 'frozen'"),
     _partial("actions_queued", "agent", "id", where="state = 'queued'"),
+    _partial("actions_unanswered", "agent", "args_digest", "settled_at", where=UNANSWERED),
     _partial(
         "actions_rejected",
         "agent",
@@ -146,6 +150,7 @@ reviews = Table(
     Column("acked_by", String),
     Column("quiet_until", Float),
     Column("position", Integer, nullable=False),
+    Column("pages_from", Integer),  # the position that its chain began at, where not 0
     Column("next_page_at", Float),
     Index("reviews_action", "action_id"),
     _partial("reviews_one_pending", "action_id", where="state = 'pending'", unique=True),

@@ -16,7 +16,7 @@ from bot.domain.record import ActionRecord, InterruptRecord, Standing, ThreadRec
 from bot.graph.host import Host
 from bot.membrane import Membrane
 from bot.store.database import Database, open_database
-from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy
+from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy, send
 from tests.integration.graph import agents
 
 HOSTED = Path(__file__).parent / "hosted.py"
@@ -73,7 +73,10 @@ class House:
         assert review is not None
         await self.membrane.vote(review.id, CLEO, approve=approve, args_digest=review.args_digest, note=note)
 
-    async def expire(self, seconds: float = 1001) -> None:
+    async def expire(self, seconds: float = 1001, *, shown: bool = True) -> None:
+        """Let Slack show what it should, unless it is away, and the windows pass."""
+        if shown:
+            await send(self.membrane)
         self.clock.forward(seconds)
         await self.membrane.expire_due()
 

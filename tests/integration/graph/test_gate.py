@@ -287,3 +287,19 @@ async def test_the_review_of_a_gate_closes_like_any_other(house: House) -> None:
     assert review is not None
     assert review.state is ReviewState.EXPIRED
     assert (await house.values(thread))["settled"]["answer"]["review_id"] == review.id
+
+
+async def test_a_remembered_expiry_is_told_as_one(house: House) -> None:
+    """A second thread asks the same within the hour: it hears that nobody answered, not of a refusal."""
+    await house.open("one", "gated", "batched")
+    first = await house.run("one", DELETE)
+    await house.expire()
+    await house.settle()
+    again = await house.run("one", DELETE)
+    assert (await house.thread(again)).state == "finished"
+    settled = (await house.values(again))["settled"]
+    assert (settled["receipt"], settled["outcome"]) == ("denied", "expired")
+    assert "this is not a refusal by a person, and nobody was asked again" in settled["text"]
+    earlier = (await house.actions(first))[0].id
+    assert [(each.state, each.remembers) for each in await house.actions(again)] == [("aborted", earlier)]
+    assert await house.membrane.open_reviews() == 0

@@ -1,0 +1,79 @@
+"""What is remembered of an action that ended a moment ago, when the same is proposed once more.
+
+The policy's `limits` say for how long. A rejection answers the same action, and so does an expiry that people
+were shown: nobody is asked again. Of what was taken back, the pages that were sent are remembered: its chain
+goes on after them, so that nobody starts the pages over by withdrawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bot.domain.escalation import Chain
+from bot.domain.expiry import UNJUDGED, expired_review, expired_words
+from bot.domain.policy_model import Limits
+from bot.domain.record import ActionRecord
+from bot.domain.repair import FAR_S
+from bot.domain.review import ActionState
+from bot.store import actions, equals, messages, reviews
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The earlier action that answers a new one: its id, the state that it leads to, and why, in words."""
+
+    action_id: str
+    state: ActionState
+    why: str
+
+
+def rejection(
+    connection: Connection, agent: str, digests: Iterable[str], limits: Limits, now: float
+) -> Remembered | None:
+    """Return the rejection by a person that answers an action; None where none is remembered."""
+    since = now - limits.remember_rejection_s
+    found = actions.rejected_since(connection, agent, digests, since, now + FAR_S)
+    if found is None:
+        return None
+    why = f"the same action was rejected a moment ago ({found.id}), so nobody was asked again"
+    return Remembered(found.id, ActionState.REJECTED, f"{why}: {found.detail}" if found.detail else why)
+
+
+def expiry(
+    connection: Connection, agent: str, digests: Iterable[str], limits: Limits, now: float
+) -> Remembered | None:
+    """Return the expiry that answers an action; None where none is remembered that people were shown."""
+    since = now - limits.remember_expiry_s
+    for found in equals.over(connection, agent, digests, since, now + FAR_S):
+        expired = expired_review(reviews.of_action(connection, found.id))
+        if expired is None or (expired.closed_at or 0.0) < since:
+            continue
+        if messages.reached_slack(connection, expired.id):
+            why = f"the same action expired a moment ago ({found.id}): {expired_words(expired)}"
+            return Remembered(found.id, ActionState.ABORTED, f"{why}, and nobody was asked again")
+    return None
+
+
+def pages_sent(connection: Connection, action: ActionRecord, chain: Chain, limits: Limits, now: float) -> int:
+    """Return the position in a chain after the last page about the same action, since it was last taken back.
+
+    Another chain starts at 0. One without end goes on with its first repetition at the latest, as everybody
+    was paged by then. What was proposed under an older key of the bot's secret is not found.
+    """
+    since, digests = now - limits.remember_expiry_s, [action.args_digest]
+    ended = equals.over(connection, action.agent, digests, since, now + FAR_S)
+    about = [
+        review
+        for found in ended
+        for review in reviews.of_action(connection, found.id)
+        if review.state in UNJUDGED and review.ruling.chain == chain
+    ]
+    if not about:
+        return 0
+    last = messages.last_paged(connection, [review.id for review in about])
+    sent = max(0 if last is None else last + 1, *(review.pages_from for review in about))
+    endless = chain.repeat is not None and chain.repeat.times is None
+    return min(sent, len(chain.steps)) if endless else sent
