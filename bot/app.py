@@ -23,7 +23,8 @@ from bot.disk import MB, Disk
 from bot.domain.policy import Policy
 from bot.graph.host import Host
 from bot.graph.hosted import hosted, printable
-from bot.heartbeat import EVERY_S, Heartbeat
+from bot.heartbeat import EVERY_S as BEAT_S
+from bot.heartbeat import Heartbeat
 from bot.jobs import Jobs
 from bot.loop import new_loop
 from bot.loopwatch import LoopWatch
@@ -40,6 +41,8 @@ from bot.slack import LATE_S, Slack
 from bot.stopping import end_after, on_signal
 from bot.store.database import Database, open_database
 from bot.store.digests import policy_allowed, policy_in_force
+from bot.store.sqlite import check_folder
+from bot.storewatch import EVERY_S, StoreWatch
 
 KEEP_EVERY_S = 60.0
 """How often what passed long ago is looked for; it leaves in full segments, or when it is a day late."""
@@ -86,6 +89,7 @@ class Bot:
     async def _start(self) -> None:
         settings = self._settings
         load(settings.policy)  # what is wrong with it is said before the database is touched
+        check_folder(settings.data, allowed=settings.allow_filesystem)
         db = open_database(settings.database, exclusive=True)
         self._stack.push_async_callback(db.close)
         keyring = keyring_of(settings, await db.read(written))
@@ -121,6 +125,7 @@ class Bot:
         self._stack.push_async_callback(host.stop, settings.grace_s)
         await self._stack.enter_async_context(LoopWatch(host.where))
         await host.tell_refused()
+        self._store = StoreWatch((db, host.saved), at_once=slack.post, tell=membrane.admins.tell)
         self._jobs = jobs = self._make_jobs()
         metrics = Metrics(
             membrane, db, lambda: jobs.last_success, refused=lambda: host.refused, clock=self._clock
@@ -135,6 +140,7 @@ class Bot:
             "courier": self._courier,
             "graphs": host.trouble,
             "disk": self._disk.ready,
+            "store": self._store.ready,
         }
         health = Health(
             lambda: jobs.last_success,
@@ -150,7 +156,7 @@ class Bot:
         )
         self._start_keeping(db)
         if settings.heartbeat_url is not None:
-            heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, EVERY_S)})
+            heart = Jobs({"heartbeat": (Heartbeat(settings.heartbeat_url, health.dead).beat, BEAT_S)})
             heart.start()
             self._stack.push_async_callback(heart.stop)
         closing = asyncio.Event()
@@ -211,7 +217,8 @@ class Bot:
                 "audit": (membrane.audit, 10 * every_s),
                 "people": (membrane.pointing.remind, PEOPLE_EVERY_S),
                 "lateness": (self.slack.look_out, 5 * every_s),
-                "disk": (self._look_at_disk, 5 * every_s),
+                "disk": (lambda: self._disk.look(membrane.admins.tell), 5 * every_s),
+                "store": (self._store.look, EVERY_S),
             },
             clock=self._clock,
         )
@@ -222,9 +229,6 @@ class Bot:
 
     def _astray(self) -> str | None:
         return self._clock.astray() if isinstance(self._clock, SteadyClock) else None
-
-    async def _look_at_disk(self) -> None:
-        await self._disk.look(self.membrane.admins.tell)
 
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()

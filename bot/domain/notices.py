@@ -47,6 +47,8 @@ class Subject(Enum):
     THAWED = (Level.INFO, "thaws")
     DISK_LOW = (Level.ACTION, "times that the disk ran low")
     DISK_HAS_ROOM = (Level.INFO, "times that the disk had room again")
+    STORE_STUCK = (Level.ACTION, "times that the store could not be written")
+    STORE_WRITES = (Level.INFO, "times that the store could be written again")
     MESSAGES_LATE = (Level.INFO, "times that messages came late")
     APP_IN_ORGANISATION = (Level.ACTION, "notices of where the app is installed")
     ANOTHER_BOT = (Level.ACTION, "signs of another bot with the same Slack app")
@@ -76,6 +78,7 @@ _URGENT = frozenset(
         Subject.DISK_LOW,
         Subject.ANOTHER_BOT,
         Subject.CHANNEL_SHARED,
+        Subject.STORE_STUCK,
     }
 )
 

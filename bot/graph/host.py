@@ -23,7 +23,7 @@ from bot.graph.parking import STALLED_S, Later, Parking
 from bot.graph.pool import LONG_S, Divided, ToolThreads
 from bot.graph.retention import Retention
 from bot.graph.running import Runner
-from bot.graph.saver import open_saver
+from bot.graph.saver import GroupedSaver, open_saver
 from bot.membrane import Membrane, wait_for
 
 SWEEP_LIMIT_S = 30.0
@@ -117,6 +117,11 @@ class Host:
     def refused(self) -> dict[str, str]:
         """Why graphs are refused, by name."""
         return self._all.problems()
+
+    @property
+    def saved(self) -> GroupedSaver:
+        """The saved state of threads, while the host is started."""
+        return self._saver
 
     async def tell_refused(self) -> None:
         """Tell the admins of each graph that is refused, and why."""

@@ -30,7 +30,7 @@ from bot.graph.sealing import SealedSerializer, sealed, sealed_alike
 from bot.graph.seat import seat_here
 from bot.membrane import Vault
 from bot.store.groups import Groups, Unit
-from bot.store.sqlite import explain, of_the_store
+from bot.store.sqlite import TEMPORARY, explain, of_the_store
 
 T = TypeVar("T")
 
@@ -106,6 +106,7 @@ class _File(Groups[_Step]):
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
+            self.connection.execute(TEMPORARY)
             SqliteSaver(self.connection).setup()
             self.connection.execute("PRAGMA synchronous=FULL")
         except BaseException as error:
@@ -274,7 +275,26 @@ class GroupedSaver(BaseCheckpointSaver[str]):
         self._file.wait(statements.run, writes=True)
         return result
 
-    # What the host asks of the file.
+    # What the host and the watch over the store ask of the file.
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._file.path
+
+    @property
+    def failures(self) -> int:
+        """How many groups of steps were lost because the file failed."""
+        return self._file.failures
+
+    @property
+    def failure(self) -> str:
+        """Why the last of them was, in a sentence."""
+        return self._file.failure
+
+    async def probe(self) -> None:
+        """Write something, durably. Raises StoreError."""
+        await self._file.use(_count_up, writes=True)
 
     async def next_thread(self, after: str) -> str | None:
         """Return the id of the next thread that has saved state, in the order of ids."""
@@ -286,6 +306,12 @@ class GroupedSaver(BaseCheckpointSaver[str]):
     async def changed_elsewhere(self) -> bool:
         """Whether somebody else wrote to the file since the last call: its threads may stand elsewhere."""
         return await self._file.use(self._file.changed_elsewhere)
+
+
+def _count_up(connection: sqlite3.Connection) -> None:
+    """Change the number that SQLite keeps in a file for whoever uses it, and that nobody else uses here."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version={(int(version) + 1) % 1_000_000}")
 
 
 @asynccontextmanager

@@ -167,6 +167,11 @@ class Settings(BaseSettings):
         description="a second file that notes where the journal ends, on another disk than MEMBRANE_DATA: it "
         "tells a restored database also where the whole folder was restored",
     )
+    allow_filesystem: str | None = Field(
+        None,
+        description="a type of file system (nfs4, virtiofs, …) on which MEMBRANE_DATA may lie although "
+        "SQLite's log is not safe there in general: only where no other machine uses the folder",
+    )
     sweep_s: float = Field(
         1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
     )

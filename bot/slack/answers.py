@@ -7,7 +7,7 @@ from bot.domain.notices import Notice, Subject
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import Review, ReviewState
 from bot.domain.ruling import AbsentDefault
-from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
+from bot.errors import MembraneError, NotFound, Refusal, StoreError, VoteRefused
 from bot.slack import mrkdwn, others, progress, sentences
 from bot.slack.failures import CallFailed
 
@@ -23,6 +23,10 @@ NOT_HERE = (
 ELSEWHERE = (
     "Another bot is connected with the same Slack app, and Slack handed your click to the wrong one, so "
     "nothing was changed. Click again; the admins have been told."
+)
+STUCK = (
+    "Your click changed nothing: the bot cannot write to its store right now. Its admins are told. "
+    "Click again in a minute."
 )
 CLOSED = (Refusal.DECIDED, Refusal.EXPIRED, Refusal.WITHDRAWN)
 
@@ -160,6 +164,8 @@ def failed(error: BaseException, *, other_connections: int = 0) -> str:
             return NO_WINDOW
         case NotFound():
             return ELSEWHERE if other_connections else NOT_HERE
+        case StoreError():
+            return STUCK
         case MembraneError():
             return mrkdwn.escape(str(error))
         case _:

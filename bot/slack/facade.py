@@ -16,8 +16,8 @@ from bot.errors import SettingsError
 from bot.membrane import Admins, Membrane, Outbox
 from bot.settings import Delivery as Way
 from bot.settings import Settings
-from bot.slack import others
-from bot.slack.calls import Calls
+from bot.slack import digests, others
+from bot.slack.calls import POST, Calls
 from bot.slack.courier import Courier
 from bot.slack.delivery import Delivery, SocketDelivery
 from bot.slack.failures import CallFailed
@@ -26,7 +26,7 @@ from bot.slack.lateness import Lateness
 from bot.slack.listeners import build_app
 from bot.slack.pace import USUAL
 from bot.slack.people import SlackPeople
-from bot.slack.places import permalink
+from bot.slack.places import NoSuchChannel, Places, permalink
 from bot.slack.signed import HttpDelivery
 
 AGAIN_S = 5.0
@@ -51,13 +51,14 @@ class Slack:
         self._clock = clock
         self._client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
         self._calls = Calls(self._client, clock)
+        self._places = Places(self._calls, clock)
         self._known: Identity | None = None
         self._asking = asyncio.Lock()
+        self._admins: Admins | None = None
         self._courier: Courier | None = None
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
         self._lateness: Lateness | None = None
-        self._admins: Admins | None = None
         self.people = SlackPeople(self._calls, policy, self.identity, clock)
 
     async def identity(self) -> Identity:
@@ -132,6 +133,20 @@ class Slack:
         if isinstance(self._delivery, HttpDelivery):
             return await self._delivery.handle(request)
         return Response("the bot is not up yet", status_code=503)
+
+    async def post(self, notice: Notice) -> None:
+        """Post a notice to the admins at once, past the store, which cannot keep it.
+
+        Raises NoSuchChannel, or CallFailed while Slack is not reached.
+        """
+        if self._admins is None:
+            raise NoSuchChannel("Slack has not been reached yet")
+        drawn = digests.notice(str(notice))
+        for recipient in await self._admins.recipients():
+            channel, send = await self._places.find(recipient), self._client.chat_postMessage
+            await self._calls.ask(
+                POST, send, changes=True, channel=channel, text=drawn.text, blocks=drawn.blocks
+            )
 
     async def trouble(self) -> str | None:
         """Return why clicks would not arrive now; None where all is well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import IO, TypeVar
 from sqlalchemy import Connection, Engine
 
 from bot.store import opening, sqlite
+from bot.store.restores import WRITTEN_AT, set_fact
 from bot.store.transaction import Transaction
 from bot.store.writer import Work, Writer
 
@@ -35,6 +37,20 @@ class Database:
         self._lock = lock
         self._writer = Writer(engine, path, writer, sole=lock is not None)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+
+    @property
+    def failures(self) -> int:
+        """How many groups of writes were lost because the file failed."""
+        return self._writer.failures
+
+    @property
+    def failure(self) -> str:
+        """Why the last of them was, in a sentence."""
+        return self._writer.failure
+
+    async def probe(self) -> None:
+        """Write something, durably. Raises StoreError where the database cannot be written now."""
+        await self.write(lambda tx: set_fact(tx.connection, WRITTEN_AT, str(time.time())))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a query in a reader's thread and return what it returns."""

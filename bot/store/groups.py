@@ -57,7 +57,11 @@ class Groups(ABC, Generic[U]):
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self._path = path
+        self.path = path
+        self.failures = 0
+        """How many groups were lost because the file failed."""
+        self.failure = ""
+        """Why the last of them was."""
         self._units: queue.SimpleQueue[U | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -85,7 +89,7 @@ class Groups(ABC, Generic[U]):
         """Take a unit; its future is done when its commit is durable. Raises StoreError once closed."""
         with self._closing:  # a unit behind the end of the queue would wait for ever
             if self._closed:
-                raise StoreError(f"the database {self._path.name} is closed; the bot is stopping")
+                raise StoreError(f"the database {self.path.name} is closed; the bot is stopping")
             self._units.put(unit)
 
     def close(self) -> None:
@@ -101,8 +105,9 @@ class Groups(ABC, Generic[U]):
             try:
                 self._commit(group)
             except BaseException as error:  # noqa: BLE001 - the thread goes on, and every caller hears of it
+                told = self._told(error)
                 for unit in group:
-                    unit.error = self._told(error)
+                    unit.error = told
             _settle(group)
         self._end()
 
@@ -136,7 +141,11 @@ class Groups(ABC, Generic[U]):
                     unit.error = self._told(its_own)
 
     def _told(self, error: BaseException) -> BaseException:
-        return sqlite.explain(error, self._path) if sqlite.of_the_store(error) else error
+        if not sqlite.of_the_store(error):
+            return error
+        told = sqlite.explain(error, self.path)
+        self.failures, self.failure = self.failures + 1, str(told)
+        return told
 
 
 def _settle(group: list[U]) -> None:

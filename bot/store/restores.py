@@ -21,6 +21,8 @@ from bot.store.tables import actions, interrupts, journal, meta, restored, threa
 BACKUP = "backup"
 """The fact that says of a copy that it is one, and of when."""
 INSTANCE, EPOCH, RESTORED = "instance", "epoch", "restored"
+WRITTEN_AT = "written_at"
+"""The fact that says when a bot last tried to write, in seconds since the epoch."""
 
 STARTABLE = (ActionState.PASSED, ActionState.APPROVED)
 UNDECIDED = (ActionState.QUEUED, ActionState.WAITING, ActionState.HALTED, ActionState.FROZEN)

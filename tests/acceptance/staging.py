@@ -52,6 +52,8 @@ class Stage:
     way: str = "socket"
     settings: dict[str, str] = field(default_factory=dict)
     """More settings, by their names in the environment."""
+    before: tuple[str, ...] = ()
+    """A command that starts the bot's, such as one that changes the user."""
     descriptors: int | None = None
     """How many a process may have open; None leaves it at the machine's limit."""
 
@@ -115,7 +117,7 @@ class Stage:
     @asynccontextmanager
     async def started(self) -> AsyncIterator[Process]:
         """Start `membrane run`, whatever comes of it."""
-        process = Process(self.environment, self.folder, descriptors=self.descriptors)
+        process = Process(self.environment, self.folder, before=self.before, descriptors=self.descriptors)
         try:
             await process.start()
             yield process
@@ -202,7 +204,15 @@ class Patient(Person):
 class Process:
     """`membrane run`, started from a shell."""
 
-    def __init__(self, environment: dict[str, str], folder: Path, *, descriptors: int | None = None) -> None:
+    def __init__(
+        self,
+        environment: dict[str, str],
+        folder: Path,
+        *,
+        before: tuple[str, ...] = (),
+        descriptors: int | None = None,
+    ) -> None:
+        self._before = before
         self._descriptors = descriptors
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._environment = {**kept, **environment}
@@ -217,6 +227,7 @@ class Process:
     async def start(self) -> None:
         """Start it."""
         self._process = await asyncio.create_subprocess_exec(
+            *self._before,
             PROGRAM,
             "run",
             cwd=self._folder,

@@ -22,6 +22,7 @@ from bot.settings import Settings, load
 from bot.store import restores, reviews
 from bot.store.database import open_database
 from bot.store.restores import Restore
+from bot.store.sqlite import check_folder
 
 PATIENCE_S = 3.0
 
@@ -58,6 +59,10 @@ def data(chosen: Settings) -> list[Finding]:
             fail("data", f"{nearest} cannot be written to", "give it write permission, or set MEMBRANE_DATA")
         ]
     found = [ok("data", str(folder))]
+    try:
+        check_folder(folder, allowed=chosen.allow_filesystem)
+    except StoreError as error:
+        found = [fail("data", str(error))]
     key = chosen.secret_file
     if chosen.secret is None and key.exists():
         try:

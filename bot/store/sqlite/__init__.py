@@ -4,9 +4,10 @@ Another backend brings its own package with these names and passes the same cont
 """
 
 from bot.store.sqlite.bulk import Bulk
-from bot.store.sqlite.connecting import BUSY_TIMEOUT_S, engine_for, lock_folder, open_file
+from bot.store.sqlite.connecting import BUSY_TIMEOUT_S, TEMPORARY, engine_for, lock_folder, open_file
 from bot.store.sqlite.copying import copy, damage_at_start, damage_of, note_fact
 from bot.store.sqlite.failures import ERRORS, explain, of_the_store
+from bot.store.sqlite.filesystem import check_folder
 from bot.store.sqlite.prepared import Prepared
 from bot.store.sqlite.transactions import (
     begin,
@@ -25,10 +26,12 @@ from bot.store.sqlite.triggers import create_triggers
 __all__ = [
     "BUSY_TIMEOUT_S",
     "ERRORS",
+    "TEMPORARY",
     "Bulk",
     "Prepared",
     "begin",
     "begin_rebuild",
+    "check_folder",
     "commit",
     "copy",
     "create_triggers",

@@ -12,7 +12,7 @@ from bot.errors import StoreError
 ERRORS = (DBAPIError, sqlite3.Error)
 """What a statement that fails raises: SQLAlchemy's error, or the driver's where the statement is prepared."""
 
-NOTHING = "nothing was written, and the bot goes on by itself once that is mended"
+NOTHING = "nothing was written, and the bot goes on by itself once that is put right"
 
 _TOLD = {
     sqlite3.SQLITE_FULL: f"its disk is full; free some space ({NOTHING})",

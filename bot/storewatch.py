@@ -1,0 +1,160 @@
+"""Notices that the store cannot be written, says so at once, and says when it can be again.
+
+Reads go on where the disk is full or read-only, and an agent's Tier 0 may even pass, so nothing else would
+tell. What is told here does not go through the store, which takes nothing then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
+from bot.errors import StoreError, TooMany
+
+EVERY_S = 2.0
+"""How often a write is tried."""
+LIMIT_S = 15.0
+"""How long one try may take; a write waits for ten seconds where another process has the lock."""
+SLOW_S = 5.0
+"""A write that takes longer is told by `/readyz` while it is under way."""
+QUIET_S = 5.0
+"""How long nothing may fail before it counts as over: a nearly full disk takes small writes."""
+AGAIN_S = 120.0
+"""How soon the admins are told once more, where it comes and goes."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Written(Protocol):
+    """A database file that this process writes."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """How many groups of units were lost because the file failed."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """Why the last of them was, in a sentence."""
+        ...
+
+    async def probe(self) -> None:
+        """Write something, durably. Raises StoreError."""
+        ...
+
+
+class StoreWatch:
+    """Tries to write, and counts what others could not.
+
+    `at_once` posts a notice past the store, `tell` wants one in it. `clock` only goes forward.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Written],
+        *,
+        at_once: Callable[[Notice], Awaitable[None]],
+        tell: Callable[[Notice], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._files = files
+        self._at_once = at_once
+        self._tell = tell
+        self._clock = clock
+        self._seen = {file.path: file.failures for file in files}
+        self._why: str | None = None
+        self._since = self._failed_at = 0.0
+        self._said_at: float | None = None
+        self._told = False
+        self._trying_since: float | None = None
+
+    async def ready(self) -> str | None:
+        """Return why the store cannot be written, for `/readyz`; None where it can."""
+        if self._why is None and self._trying_since is not None:
+            for_s = self._clock() - self._trying_since
+            if for_s > SLOW_S:
+                return f"a write has not finished for {for_s:.0f} s"
+        return self._why
+
+    async def look(self) -> None:
+        """Try once, and tell what is new."""
+        self._trying_since = self._clock()
+        try:
+            found = await asyncio.gather(*(self._try(file) for file in self._files))
+        finally:
+            self._trying_since = None
+        whys = list(dict.fromkeys(why for why in found if why is not None))
+        now = self._clock()
+        if whys:
+            self._fail("; ".join(whys), now)
+        elif self._why is not None and now - self._failed_at >= QUIET_S:
+            await self._over(now)
+        said = self._said_at is not None and now - self._said_at < AGAIN_S
+        if self._why is not None and not self._told and not said:
+            await self._say(self._why, now)
+
+    async def _try(self, file: Written) -> str | None:
+        why = None
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await file.probe()
+        except TimeoutError:
+            why = f"{file.path} has not finished a write for {LIMIT_S:.0f} s; look at its disk"
+        except TooMany:
+            pass  # it is behind, and writes
+        except StoreError as error:
+            why = str(error)
+        failed, self._seen[file.path] = file.failures != self._seen[file.path], file.failures
+        return why or (file.failure if failed else None)
+
+    def _fail(self, why: str, now: float) -> None:
+        self._failed_at = now
+        if self._why is None:
+            self._since = now
+            self._told = False
+            _log.error("the store cannot be written", why=why)
+        self._why = why
+
+    async def _say(self, why: str, now: float) -> None:
+        notice = Notice(
+            Subject.STORE_STUCK,
+            f"The store cannot be written: {why}. Nothing can be approved or proposed until it can.",
+            where=f"the data folder, {self._files[0].path.parent}",
+            todo="Do what the reason says. `/readyz` says whether it is over, and you are told here.",
+        )
+        try:
+            await self._at_once(notice)
+        except Exception as error:  # noqa: BLE001 - Slack may be away too; it is tried again at the next look
+            _log.warning("the admins could not be told", why=str(error))
+            return
+        self._told, self._said_at = True, now
+
+    async def _over(self, now: float) -> None:
+        for_s = now - self._since
+        _log.warning("the store can be written again", for_s=round(for_s))
+        self._why = None
+        if self._told:
+            notice = Notice(
+                Subject.STORE_WRITES,
+                f"The store can be written again. It could not for {_length(for_s)}; what was refused "
+                "meanwhile left nothing behind.",
+                where=f"the data folder, {self._files[0].path.parent}",
+                todo=NOTHING_TO_DO,
+                about=f"{self._since}",
+            )
+            await self._tell(notice)
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
