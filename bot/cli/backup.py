@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bot.cli.entry import FOUND, exit_with
-from bot.cli.output import json_option, print_json
+from bot.cli.output import json_option, print_json, say
 from bot.settings import load
 from bot.store import backup as backups
 
@@ -59,10 +59,10 @@ def backup(*, file: Path, with_secret: bool, as_json: bool) -> None:
         )
     else:
         held = ", ".join(made.members)
-        click.echo(f"{made.path}: {held}; {made.path.stat().st_size} bytes, verified.")
-        click.echo(f"The journal in it is {'whole' if whole else 'BROKEN'}: {made.journal.read} entries.")
+        say(f"{made.path}: {held}; {made.path.stat().st_size} bytes, verified.")
+        say(f"The journal in it is {'whole' if whole else 'BROKEN'}: {made.journal.read} entries.")
         for found in made.journal.breaks:
-            click.echo(f"{found.writer} {found.seq}: {found.what}")
+            say(f"{found.writer} {found.seq}: {found.what}")
         if (folder / SECRET).exists() and not with_secret:
-            click.echo(f"Not in it: the secret in {folder / SECRET}. Keep a copy of it elsewhere.", err=True)
+            say(f"Not in it: the secret in {folder / SECRET}. Keep a copy of it elsewhere.", err=True)
     exit_with(0 if whole else FOUND)

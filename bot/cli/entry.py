@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any
 
 import click
 
+from bot.cli.output import say
 from bot.errors import MembraneError, NoFolder, SettingsError, StoreError, TargetExists
 
 FOUND = 1
@@ -102,15 +104,17 @@ def main() -> None:
     try:
         code = cli.main(prog_name="membrane", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)  # it may repeat what was typed
+        say(shown.getvalue().rstrip("\n"), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("membrane: interrupted", err=True)
+        say("membrane: interrupted", err=True)
         code = INTERRUPTED
     except MembraneError as error:
         code = tell(error)
     except PermissionError as error:
-        click.echo(f"membrane: {_not_allowed(error)}", err=True)
+        say(f"membrane: {_not_allowed(error)}", err=True)
         code = DATABASE
     sys.exit(code)
 
@@ -130,7 +134,7 @@ def _not_allowed(error: PermissionError) -> str:
 def tell(error: MembraneError) -> int:
     """Print an error, a line for each thing that is wrong, and return the exit code that goes with it."""
     for line in str(error).splitlines() or [type(error).__name__]:
-        click.echo(f"membrane: {line}", err=True)
+        say(f"membrane: {line}", err=True)
     if isinstance(error, SettingsError | TargetExists | NoFolder):
         return USAGE
     return DATABASE if isinstance(error, StoreError) else FOUND

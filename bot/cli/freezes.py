@@ -12,7 +12,7 @@ from difflib import get_close_matches
 import click
 
 from bot.cli.database import change, read
-from bot.cli.output import json_option, print_json, print_table, safe, when
+from bot.cli.output import json_option, print_json, print_table, safe, say, when
 from bot.domain.freezing import EVERYTHING, Freeze
 from bot.errors import BadAction, MembraneError
 from bot.membrane import Freezes
@@ -80,7 +80,7 @@ def freeze(*, name: str | None, why: str | None, until: float | None, list_them:
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{safe(str(made))}. `membrane thaw {safe(made.name)}` ends it.")
+        say(f"{safe(str(made))}. `membrane thaw {safe(made.name)}` ends it.")
     _warn_if_unknown(made.name)
 
 
@@ -93,7 +93,7 @@ def thaw(*, name: str, as_json: bool) -> None:
     if as_json:
         print_json(ended)
     else:
-        click.echo(f"{safe(name)} is thawed.")
+        say(f"{safe(name)} is thawed.")
 
 
 def at_the_terminal() -> str:
@@ -114,11 +114,11 @@ def _warn_if_unknown(name: str) -> None:
         policy = load_policy(settings.policy)
         known, tools = known | set(policy.actions), policy.tools
     except MembraneError:
-        click.echo("The policy does not load, so its kinds could not be looked up.", err=True)
+        say("The policy does not load, so its kinds could not be looked up.", err=True)
     if name in known:
         return
     if name in tools:
-        click.echo(
+        say(
             f"This stops nothing: {safe(name)} is a tool, and what is frozen is its kind: "
             f"membrane freeze {safe(tools[name])} --why …",
             err=True,
@@ -126,7 +126,7 @@ def _warn_if_unknown(name: str) -> None:
         return
     close = get_close_matches(name, sorted(known), n=1)
     hint = f" Did you mean {safe(close[0])}?" if close else ""
-    click.echo(f"It is frozen, but no agent, kind or graph here is named {safe(name)}.{hint}", err=True)
+    say(f"It is frozen, but no agent, kind or graph here is named {safe(name)}.{hint}", err=True)
 
 
 def _print(found: list[Freeze], *, as_json: bool) -> None:
@@ -135,7 +135,7 @@ def _print(found: list[Freeze], *, as_json: bool) -> None:
     if as_json:
         print_json(live)
     elif not live:
-        click.echo("Nothing is frozen.")
+        say("Nothing is frozen.")
     else:
         rows = [(each.name, each.by, when(each.since), when(each.until), each.why) for each in live]
         print_table(("NAME", "BY", "SINCE", "UNTIL", "WHY"), rows)

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import wrap
 
 import click
 
+from bot.cli.output import say
 from bot.settings import rows
-from bot.settings.model import PREFIX
 from bot.shipped import DEFAULT_POLICY, MANIFEST, POLICY_SCHEMA, shipped
 
 ENV = ".env"
 AGENT = "agents/example.py"
 WIDTH = 100
 FIRST = {
-    "SLACK_BOT_TOKEN": "xoxb-",
-    "SLACK_APP_TOKEN": "xapp-",
+    "SLACK_BOT_TOKEN": "",
+    "SLACK_APP_TOKEN": "",
     "MEMBRANE_GRAPHS": f"example={AGENT}:graph",
 }
-"""Settings that a first run wants, with where their values begin."""
+"""Settings that a first run wants, with their values; an empty one is as good as none."""
 MAY_START = ("# graphs:\n#   example:", "graphs:\n  example:")
 """Lets the example's agent start it: in the policy that ships, the section is commented out."""
-NEXT = f"""
-Next:
-  1. Create the Slack app from {MANIFEST} (its first lines say how), put its two tokens into {ENV}, and invite
+NEXT = """
+Next{where}:
+  1. Create the Slack app from {manifest} (its first lines say how), put its two tokens into {env}, and invite
      the bot to the channels that the policy names.
-  2. Put your own people and channels into {DEFAULT_POLICY}, then check everything: membrane doctor
+  2. Put your own people and channels into {policy}, then check everything: membrane doctor
   3. membrane run
+  4. Let a first agent ask for something: the first lines of {agent} say how.
 
 Without a Slack account, `membrane demo` shows all of it on this machine."""
 
@@ -48,8 +50,10 @@ def init(folder: Path) -> None:
     for name, text in _files():
         path = folder / name
         made = _write(path, text, private=name == ENV)
-        click.echo(f"{'wrote' if made else 'kept '}  {path}")
-    click.echo(NEXT)
+        say(f"{'wrote' if made else 'kept '}  {path}")
+    where = "" if folder == Path() else f", in {folder} (cd {shlex.quote(str(folder))})"
+    said = {"manifest": MANIFEST, "env": ENV, "policy": DEFAULT_POLICY, "agent": AGENT}
+    say(NEXT.format(where=where, **said))
 
 
 def _files() -> Iterator[tuple[str, str]]:
@@ -63,13 +67,13 @@ def _files() -> Iterator[tuple[str, str]]:
 
 
 def _env() -> str:
-    """Return every setting with what it means, commented out: an empty one is as good as none."""
+    """Return every setting with what it means, commented out but for those that a first run wants."""
     lines = ["# Settings of Checkpoint Membrane. What the environment sets goes before what stands here.", ""]
     settings = sorted(rows(None), key=lambda row: row.name not in FIRST)
     for row in settings:
         lines += [f"# {line}" for line in wrap(row.description, WIDTH)]
         value = FIRST.get(row.name, row.default or "")
-        mark = "" if row.name == f"{PREFIX}GRAPHS" else "#"
+        mark = "" if row.name in FIRST else "#"
         lines += [f"{mark}{row.name}={value}", ""]
     return "\n".join(lines)
 

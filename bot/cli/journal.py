@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from bot.cli import ages
 from bot.cli.database import change, read
 from bot.cli.entry import FOUND, exit_with
-from bot.cli.output import json_option, print_json, safe, when
+from bot.cli.output import json_option, print_json, safe, say, when
 from bot.domain.record import JournalEntry
 from bot.domain.risk import Tier
 from bot.errors import StoreError
@@ -157,14 +157,15 @@ def _tell(
 ) -> None:
     said: list[Break | Unchecked] = [*told.breaks, *unchecked]
     for each in said:
-        click.echo(f"{safe(each.writer)} {each.seq}: {safe(each.what)}")
+        say(f"{safe(each.writer)} {each.seq}: {safe(each.what)}")
     if lost is not None:
-        click.echo(f"No entry has the hash {safe(lost)}: what it stood at the end of is gone.")
+        say(f"No entry has the hash {safe(lost)}: it was mistyped, or what it stood at the end of is gone.")
     entries = "1 entry" if told.read == 1 else f"{told.read} entries"
     limit = ", as far as it could be checked" if whole and unchecked else ""
-    click.echo(f"The journal is {'whole' if whole else 'broken'}{limit}: {entries}.")
+    state = "broken" if told.breaks else "whole" if lost is None else "whole in itself"
+    say(f"The journal is {state}{limit}: {entries}.")
     for head in heads:
-        click.echo(f"  head of {safe(head['writer'])}: entry {head['seq']}, {safe(head['hash'])}")
+        say(f"  head of {safe(head['writer'])}: entry {head['seq']}, {safe(head['hash'])}")
 
 
 @journal_group.command("anchor")
@@ -174,7 +175,7 @@ def anchor() -> None:
     \b
       membrane journal anchor >> /elsewhere/anchors.jsonl
     """  # noqa: D301  # \b is click's mark for lines to keep
-    click.echo(Anchor(time.time(), read(journal.ends)).to_line())
+    say(Anchor(time.time(), read(journal.ends)).to_line())
 
 
 @journal_group.command("export")
@@ -200,7 +201,7 @@ def export(*, out: Path | None, chains: tuple[str, ...]) -> None:
             return journal.export(connection, file, time.time(), chains).entries
 
     count = read(write)
-    click.echo(f"{out}: {count} {'entry' if count == 1 else 'entries'}.")
+    say(f"{out}: {count} {'entry' if count == 1 else 'entries'}.")
 
 
 @journal_group.command("prune")
@@ -244,9 +245,9 @@ def prune(*, before: float, tiers: tuple[str, ...], archive: Path | None, as_jso
     if as_json:
         print_json(pruned)
     else:
-        click.echo(f"Deleted {pruned.entries} entries of the journal and {pruned.actions} actions.")
+        say(f"Deleted {pruned.entries} entries of the journal and {pruned.actions} actions.")
         for name in pruned.files:
-            click.echo(f"  kept in {name}")
+            say(f"  kept in {name}")
     if pruned.failed:
         raise StoreError("\n".join(pruned.failed))
 
@@ -258,4 +259,4 @@ def _print(entry: JournalEntry, *, as_json: bool) -> None:
     body: dict[str, Any] = orjson.loads(entry.body)
     subject = entry.review_id or entry.action_id
     details = " ".join(f"{name}={safe(value)}" for name, value in body.items())
-    click.echo(f"{when(entry.at)}  {entry.event:<20}  {safe(subject)}  {details}".rstrip())
+    say(f"{when(entry.at)}  {entry.event:<20}  {safe(subject)}  {details}".rstrip())

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from bot.domain.plain_text import printable_json
 from bot.domain.scripts import oddities, unseen_belongs
 
 _ESCAPES = re.compile(r"\\[nrtbf]")
@@ -21,15 +22,22 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
+def say(words: str = "", *, err: bool = False) -> None:
+    """Print words of the bot's own. What steers a terminal, as in a name that they repeat, is written out."""
+    click.echo(plain(words), err=err)
+
+
+def plain(words: str) -> str:
+    """Return words in which every character but the line feed is one that is seen."""
+    if words.isprintable():
+        return words
+    return "".join(char if char == "\n" or char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in words)
+
+
 def print_json(value: Any, *, line: bool = False) -> None:
     """Print JSON; on one line, if asked."""
     text = json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain)
-    click.echo("".join(char if char in " \n" or char.isprintable() else _escaped(char) for char in text))
-
-
-def _escaped(char: str) -> str:
-    """Return a character that plays tricks in a terminal (C1, bidi, line separators) as JSON escapes it."""
-    return json.dumps(char)[1:-1]
+    click.echo("\n".join(printable_json(part) for part in text.split("\n")))
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ import click
 
 from bot import settings
 from bot.cli import database
+from bot.cli.output import say
 from bot.domain.action import Action
 from bot.domain.change import Change, Direction
 from bot.domain.numbers import read_float, read_int
@@ -86,7 +87,7 @@ def explain(kind: str, args_json: str, file: Path, as_json: bool) -> None:
     if as_json:
         _print_json(ruling.to_dict() | ({"refused": [asdict(each) for each in refused]} if refused else {}))
     else:
-        click.echo(explanation(policy, action, ruling, time.time()))
+        say(explanation(policy, action, ruling, time.time()))
         _print_refused(refused)
         _print_hint(policy, kind)
 
@@ -106,7 +107,7 @@ def schema_command(write: Path | None, as_json: bool) -> None:  # noqa: ARG001  
     """Print the JSON Schema that lets an editor complete and check policy files."""
     text = schema_text()
     if write is None:
-        click.echo(text, nl=False)
+        say(text.rstrip("\n"))
     else:
         write.write_text(text, encoding="utf-8")
 
@@ -139,7 +140,7 @@ def apply(file: Path) -> None:
     before = database.change(lambda db: _allow(db, policy.version))
     if before is not None:
         _print_changes(changes_between(before, policy))
-    click.echo(f"{file}: allowed to come into force, {policy.version[:19]}")
+    say(f"{file}: allowed to come into force, {policy.version[:19]}")
 
 
 async def _allow(db: Database, version: str) -> Policy | None:
@@ -186,34 +187,36 @@ def _stranded(policy: Policy) -> list[str]:
         return [str(each) for each in database.read(lambda connection: stranded(connection, policy.people))]
     except MembraneError:  # `membrane doctor` says what is wrong with the settings or the database
         return []
+    except PermissionError:  # a policy is checked by whoever writes it, on any machine
+        return ["the data folder is closed to this user, so it was not looked which reviews wait for whom"]
 
 
 def _print_checked(result: dict[str, Any]) -> None:
     problems: list[Problem] = result["problems"]
     for problem in problems:
-        click.echo(str(problem))
+        say(str(problem))
     if problems:
-        click.echo(f"{result['file']}: {len(problems)} {'problem' if len(problems) == 1 else 'problems'}")
+        say(f"{result['file']}: {len(problems)} {'problem' if len(problems) == 1 else 'problems'}")
         return
     strict = ", strict" if result["strict"] else ""
-    click.echo(f"{result['file']}: fine, {result['kinds']} action kinds{strict}, {result['version'][:19]}")
+    say(f"{result['file']}: fine, {result['kinds']} action kinds{strict}, {result['version'][:19]}")
     for note in result["notes"]:
-        click.echo(f"  note: {note}")
+        say(f"  note: {note}")
 
 
 def _print_changes(changes: tuple[Change, ...]) -> None:
     if not changes:
-        click.echo("The two mean the same.")
+        say("The two mean the same.")
     for change in changes:
-        click.echo(f"{_MARKS[change.direction]} {change.direction:<12}  {change.subject}: {change.what}")
+        say(f"{_MARKS[change.direction]} {change.direction:<12}  {change.subject}: {change.what}")
 
 
 def _print_refused(misfits: tuple[Misfit, ...]) -> None:
     if not misfits:
         return
-    click.echo("\nThe policy is strict: this is refused at the door, and nobody is asked, because")
+    say("\nThe policy is strict: this is refused at the door, and nobody is asked, because")
     for misfit in misfits:
-        click.echo(f"  {misfit.where}: {misfit}; expected: {misfit.expected}")
+        say(f"  {misfit.where}: {misfit}; expected: {misfit.expected}")
 
 
 def _print_hint(policy: Policy, kind: str) -> None:
@@ -221,13 +224,13 @@ def _print_hint(policy: Policy, kind: str) -> None:
         return
     stands_for = policy.kind_of_tool(kind)
     if stands_for != kind:
-        click.echo(f"\n{kind} is a tool that stands for {stands_for}: membrane policy explain {stands_for}")
+        say(f"\n{kind} is a tool that stands for {stands_for}: membrane policy explain {stands_for}")
     else:
-        click.echo(f"\nThe policy names no kind {kind}; {did_you_mean(kind, policy.actions)}")
+        say(f"\nThe policy names no kind {kind}; {did_you_mean(kind, policy.actions)}")
 
 
 def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    say(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
 def _plain(value: object) -> object:
@@ -253,5 +256,5 @@ def _load_or_exit(file: Path, *, as_json: bool) -> Policy:
         if as_json:
             _print_json({"file": str(file), "ok": False, "problems": list(error.problems)})
         else:
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
         sys.exit(_PROBLEMS)

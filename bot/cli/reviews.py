@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from bot.cli.database import change, read
 from bot.cli.freezes import at_the_terminal
-from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, span, when
+from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, span, when
 from bot.domain.record import ActionRecord, JournalEntry, Message
 from bot.domain.review import Review, ReviewState
 from bot.errors import NotFound
@@ -72,7 +72,7 @@ def list_reviews(*, state: str, agent: str | None, kind: str | None, last: int, 
     if as_json:
         print_json([_summary(review, action) for review, action in found])
     elif not found:
-        click.echo("There are none." if wanted is not ReviewState.PENDING else "Nothing waits for a person.")
+        say("There are none." if wanted is not ReviewState.PENDING else "Nothing waits for a person.")
     else:
         print_table(HEAD, [_line(review, action) for review, action in found])
 
@@ -191,7 +191,7 @@ def point(name: str, group: str) -> None:
         raise click.UsageError(f"{settings.policy} names no people {safe(group)}; {hint}")
     ids = change(lambda db: Pointers(db).point(name, group, by=at_the_terminal()))
     count = f"{len(ids)} open review{'s' * (len(ids) != 1)}"
-    click.echo(f"{group} decides in place of {safe(name)} now: {count}.")
+    say(f"{group} decides in place of {safe(name)} now: {count}.")
 
 
 def _story(connection: Connection, found_by: str) -> _Story:
@@ -217,7 +217,7 @@ def _print(story: _Story) -> None:
     click.secho("\nJournal", bold=True)
     for entry in story.journal:
         body = " ".join(f"{name}={safe(value)}" for name, value in orjson.loads(entry.body).items())
-        click.echo(f"{when(entry.at)}  {entry.event:<20}  {body}")
+        say(f"{when(entry.at)}  {entry.event:<20}  {body}")
 
 
 def _print_action(action: ActionRecord) -> None:
@@ -238,7 +238,7 @@ def _print_action(action: ActionRecord) -> None:
     ]
     print_facts([(name, value) for name, value in facts if value is not None])
     for line in orjson.dumps(action.args, option=orjson.OPT_INDENT_2).decode().split("\n"):
-        click.echo(f"  {safe(line)}")
+        say(f"  {safe(line)}")
 
 
 def _print_review(review: Review) -> None:
@@ -261,9 +261,7 @@ def _print_review(review: Review) -> None:
         verdict = "approved" if vote.approve else "rejected"
         if vote.fallen is not None:
             verdict += f" (does not count: {vote.fallen})"
-        click.echo(
-            f"  {vote.voter} {verdict} {when(vote.at)}" + (f": {safe(vote.note)}" if vote.note else "")
-        )
+        say(f"  {vote.voter} {verdict} {when(vote.at)}" + (f": {safe(vote.note)}" if vote.note else ""))
 
 
 def _message(message: Message) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.cli.database import change, read
 from bot.cli.doctor.local import running
-from bot.cli.output import json_option, print_json, print_table
+from bot.cli.output import json_option, print_json, print_table, say
 from bot.domain.digest import Key, Keyring
 from bot.domain.policy_model import Limits
 from bot.errors import PolicyError, SettingsError
@@ -99,7 +99,7 @@ def rotate() -> None:
     new, old = Key.of(key).id, ring.current.id
     if settings.database.exists():
         change(lambda db: _note(db, "secret.rotated", {"from": old, "to": new}))
-    click.echo(COSTS.format(new=new, old=old, file=settings.secret_file))
+    say(COSTS.format(new=new, old=old, file=settings.secret_file))
 
 
 @secret_group.command("drop")
@@ -131,7 +131,7 @@ def drop(key_id: str) -> None:
     keyfile.write(settings.secret_file, [each.secret for each in ring.keys if each.id != key_id])
     if settings.database.exists():
         change(lambda db: _note(db, "secret.dropped", {"key": key_id}, current=ring.current.id))
-    click.echo(f"{key_id} is dropped. Backups from its time cannot be used without it.")
+    say(f"{key_id} is dropped. Backups from its time cannot be used without it.")
 
 
 def _ring(settings: Settings) -> Keyring:

@@ -8,7 +8,7 @@ from textwrap import fill
 import click
 
 from bot.cli.entry import exit_with, tell
-from bot.cli.output import json_option, print_json, safe
+from bot.cli.output import json_option, print_json, safe, say
 from bot.errors import SettingsError
 from bot.settings import SettingRow, load, rows
 
@@ -37,7 +37,7 @@ def settings_command(*, as_json: bool) -> None:
 def _print(row: SettingRow) -> None:
     click.secho(row.name, bold=True, nl=False)
     if row.value is not None:
-        click.echo(f" = {safe(row.value)}  ({row.source})")
+        say(f" = {safe(row.value)}  ({row.source})")
     else:
-        click.echo(f"  not set; {row.default} is used" if row.default else "  not set")
-    click.echo(fill(row.description, WIDTH, initial_indent="    ", subsequent_indent="    "))
+        say(f"  not set; {row.default} is used" if row.default else "  not set")
+    say(fill(row.description, WIDTH, initial_indent="    ", subsequent_indent="    "))

@@ -15,7 +15,7 @@ import click
 from sqlalchemy import Connection
 
 from bot.cli.database import change, read
-from bot.cli.output import json_option, print_facts, print_json, print_table, safe, span, when
+from bot.cli.output import json_option, print_facts, print_json, print_table, safe, say, span, when
 from bot.domain.record import (
     OPEN_THREAD_STATES,
     THREAD_STATES,
@@ -76,7 +76,7 @@ def list_threads(*, state: str, graph: str | None, agent: str | None, last: int,
     if as_json:
         print_json([_summary(thread, stall) for thread, stall in found])
     elif not found:
-        click.echo("There are none.")
+        say("There are none.")
     else:
         print_table(HEAD, [_line(thread, stall) for thread, stall in found])
 
@@ -168,9 +168,9 @@ def _print(facts: dict[str, Any]) -> None:
     ]
     print_facts(shown)
     for interrupt_id, question in facts["questions"].items():
-        click.secho(f"\nIt asks ({interrupt_id})", bold=True)
-        for line in json.dumps(question, indent=2, ensure_ascii=False).splitlines():
-            click.echo(f"  {safe(line)}")
+        click.secho(f"\nIt asks ({safe(interrupt_id)})", bold=True)
+        for line in json.dumps(question, indent=2, ensure_ascii=False).split("\n"):
+            say(f"  {safe(line)}")
     if facts["actions"]:
         click.secho("\nActions", bold=True)
         head = ("ACTION", "KIND", "STATE", "RECEIPT", "REVIEW", "REVIEW STATE")
@@ -181,7 +181,7 @@ def _print(facts: dict[str, Any]) -> None:
         rows = [{**each, "at": when(each["at"])} for each in facts["asked"]]
         print_table([name.upper() for name in names], [[row[name] for name in names] for row in rows])
     for command in commands(facts["id"], facts["cause"]):
-        click.echo(f"\n  {command}" if command.endswith(facts["id"]) else f"  {command}")
+        say(f"\n  {command}" if command.endswith(facts["id"]) else f"  {command}")
 
 
 def commands(thread_id: str, cause: Cause | None) -> list[str]:
@@ -248,7 +248,7 @@ def _ask(thread_id: str, wanted: Wanted, **more: Any) -> None:
         return await operating.ask(thread_id, wanted, by=operator(), **more)
 
     _operate(ask)
-    click.echo(f"The bot is asked to {wanted} it. See what comes of it: membrane threads show {thread_id}")
+    say(f"The bot is asked to {wanted} it. See what comes of it: membrane threads show {thread_id}")
 
 
 def operator() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bot.cli.database import change, read
-from bot.cli.output import json_option, print_json, print_table, when
+from bot.cli.output import json_option, print_json, print_table, say, when
 from bot.domain.record import TokenRecord
 from bot.errors import BadAction
 from bot.membrane import Tokens
@@ -57,8 +57,8 @@ def create(
         print_json({**_row(record), "acts_for": list(record.acts_for), "token": secret})
         return
     may = "freeze and thaw, and nothing else" if record.operator else "propose"
-    click.echo(f"{record.id}: {record.agent} may {may}; {owner} answers for it. Shown this once:", err=True)
-    click.echo(secret)
+    say(f"{record.id}: {record.agent} may {may}; {owner} answers for it. Shown this once:", err=True)
+    say(secret)
 
 
 async def _made(
@@ -81,7 +81,7 @@ def list_tokens(*, everything: bool, as_json: bool) -> None:
     if as_json:
         print_json([{**_row(record), "acts_for": list(record.acts_for)} for record in found])
     elif not found:
-        click.echo("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
+        say("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
     else:
         head = ("ID", "NAME", "OWNER", "ROLE", "CREATED", "LAST USED", "REVOKED", "UNCONFIRMED")
         print_table(head, [tuple(_row(record).values()) for record in found])
@@ -100,9 +100,9 @@ def confirm(token_id: str | None, *, everything: bool) -> None:
         raise click.UsageError("give the ID of one token, or --all")
     ids = change(lambda db: Tokens(db).confirm(token_id))
     for each in ids:
-        click.echo(f"{each} is confirmed.")
+        say(f"{each} is confirmed.")
     if not ids:
-        click.echo("No token waits to be confirmed.")
+        say("No token waits to be confirmed.")
 
 
 @token_group.command("revoke")
@@ -110,7 +110,7 @@ def confirm(token_id: str | None, *, everything: bool) -> None:
 def revoke(token_id: str) -> None:
     """Refuse a token from now on; a running bot does within five seconds. ID is of `membrane token list`."""
     change(lambda db: Tokens(db).revoke(token_id))
-    click.echo(f"{token_id} is revoked.")
+    say(f"{token_id} is revoked.")
 
 
 def _row(record: TokenRecord) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from functools import lru_cache
@@ -59,3 +60,10 @@ def _script(letter: str) -> str:
 def fold(text: str) -> str:
     """Return the form in which two spellings of one name are the same for a reader who ignores case."""
     return unicodedata.normalize("NFKC", text).casefold()
+
+
+def printable_json(text: str) -> str:
+    """Return JSON that means the same and steers no terminal: C1, bidi and U+2028 are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -1,7 +1,9 @@
 r"""A first agent for the bot to host: it wants to do one thing, and the policy says who has to agree.
 
-Start a thread of it, with a token of the agent that `graphs` names, at the policy's end:
+Make a token for the agent that `graphs` names, at the end of the policy, with your own Slack id,
+and start a thread:
 
+    TOKEN=$(membrane token create --agent example-agent --owner U012ABCDEF)
     curl -s localhost:8484/v1/threads -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
          -d '{"graph": "example", "input": {"kind": "data.delete", "args": {"what": "old logs", "count": 3}}}'
 

@@ -11,7 +11,7 @@ from bot import logs
 from bot.cli.doctor import limits, local
 from bot.cli.doctor.findings import Finding, Status, ok, warn
 from bot.cli.entry import FOUND, exit_with
-from bot.cli.output import json_option, print_json, safe
+from bot.cli.output import json_option, print_json, safe, say
 
 COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 
@@ -66,11 +66,11 @@ def _print(found: list[Finding]) -> None:
     width = max(len(finding.part) for finding in found)
     for finding in found:
         click.secho(f"{finding.status:<5}", fg=COLOURS[finding.status], nl=False)
-        click.echo(f"{finding.part.ljust(width)}  {safe(finding.what)}")
+        say(f"{finding.part.ljust(width)}  {safe(finding.what)}")
         if finding.mend:
-            click.echo(f"{' ' * (width + 7)}→ {finding.mend}")
+            say(f"{' ' * (width + 7)}→ {finding.mend}")
     bad = sum(finding.status is Status.FAIL for finding in found)
     odd = sum(finding.status is Status.WARN for finding in found)
     looks = f"{odd} worth a look"
     well = f"Nothing to fix; {looks}." if odd else "All is well."
-    click.echo(f"\n{bad} to fix{f', {looks}' if odd else ''}." if bad else f"\n{well}")
+    say(f"\n{bad} to fix{f', {looks}' if odd else ''}." if bad else f"\n{well}")

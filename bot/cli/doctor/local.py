@@ -25,6 +25,10 @@ from bot.store.restores import Restore
 from bot.store.sqlite import check_folder
 
 PATIENCE_S = 3.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine, past a company's proxy."""
+FILES = ("membrane.lock", "secret", "membrane.db", "threads.db")
+"""Files in the data folder that the doctor reads."""
 
 
 def settings() -> tuple[Settings | None, list[Finding]]:
@@ -53,6 +57,8 @@ def policy(chosen: Settings) -> tuple[Policy | None, list[Finding]]:
 def data(chosen: Settings) -> list[Finding]:
     """Look at the data folder, the key in it and the database."""
     folder = chosen.data
+    if (closed := _closed(folder)) is not None:
+        return [closed]
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         return [
@@ -72,9 +78,25 @@ def data(chosen: Settings) -> list[Finding]:
     return [*found, _database(chosen)]
 
 
+def _closed(folder: Path) -> Finding | None:
+    """Return that a data folder, or a file in it, is closed to this user: the bot runs as another."""
+    path = folder
+    try:
+        for path in (folder, *(folder / name for name in FILES)):
+            if path.exists() and not os.access(path, os.R_OK):
+                owner = path.owner()
+                break
+        else:
+            return None
+    except (OSError, KeyError):
+        owner = "another user"
+    what = f"{path} is closed to this user; it belongs to {owner}"
+    return fail("data", what, "run the doctor as the user that the bot runs as")
+
+
 def restored(chosen: Settings) -> list[Finding]:
     """Say what a restore from a backup has left to be confirmed, if there was one."""
-    if not chosen.database.exists():
+    if _closed(chosen.data) is not None or not chosen.database.exists():
         return []
     try:
         found, left = asyncio.run(_restore(chosen.database))
@@ -125,7 +147,7 @@ async def _look_into(path: Path) -> tuple[int, Written]:
 def running(chosen: Settings) -> str | None:
     """Return the process id of the bot that has the data folder, or None where none has."""
     lock = chosen.data / "membrane.lock"
-    if not lock.exists():
+    if _closed(chosen.data) is not None or not lock.exists():
         return None
     with lock.open() as handle:
         try:
@@ -141,7 +163,7 @@ def api(chosen: Settings, process: str | None) -> list[Finding]:
         return [_port(chosen)]
     url = f"http://{chosen.host}:{chosen.port}/readyz"
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # http, our own
+        with _DIRECT.open(url, timeout=PATIENCE_S) as answer:  # http, our own
             notes = json.load(answer).get("notes") or {}
     except urllib.error.HTTPError as error:
         problems = json.load(error)["problems"] if error.code == 503 else {"api": str(error)}

@@ -10,6 +10,7 @@ from typing import IO, Any
 import orjson
 from sqlalchemy import Connection, and_, select
 
+from bot.domain.plain_text import printable_json
 from bot.domain.record import JournalEntry
 from bot.errors import StoreError
 from bot.store import files, sqlite
@@ -128,7 +129,7 @@ def _line_of(entry: JournalEntry) -> bytes:
         "body": entry.body.decode(errors="replace") if isinstance(entry.body, bytes) else str(entry.body),
         "hash": entry.hash,
     }
-    return orjson.dumps(data) + b"\n"
+    return printable_json(orjson.dumps(data).decode()).encode() + b"\n"
 
 
 def beginning(connection: Connection, writer: str, exported: list[segments.Segment]) -> End:

@@ -76,7 +76,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path} cannot be written ({error.strerror}); mend that, or set MEMBRANE_DATA")
+    todo = "give it back its permissions, or set MEMBRANE_DATA"
+    if isinstance(error, PermissionError):
+        todo = "run this as the user that the bot runs as, or set MEMBRANE_DATA"
+    return StoreError(f"{path} cannot be written ({error.strerror}); {todo}")
 
 
 def lock_folder(folder: Path) -> IO[str]:

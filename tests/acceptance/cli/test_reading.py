@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sqlite3
+from pathlib import Path
 
 from tests import fakes
 from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
@@ -181,6 +183,20 @@ async def test_a_folder_that_is_not_there_is_not_made(shell: Shell, room: Room) 
     assert not missing.parent.exists()
 
 
+POLICY = Path(__file__).parents[3] / "policies" / "default.yaml"
+COMMANDS = (
+    "reviews list",
+    "token list",
+    "threads list",
+    "journal verify",
+    "journal export",
+    "secret status",
+    "freeze --list",
+    "backup b.tar",
+    "doctor",
+)
+
+
 async def test_another_user_reads_which_folder_is_closed_to_them(shell: Shell, room: Room) -> None:
     await room.propose("money.wire")
     folder = shell.folder / ".membrane"
@@ -189,9 +205,18 @@ async def test_another_user_reads_which_folder_is_closed_to_them(shell: Shell, r
     before = ["setpriv", without] if os.geteuid() == 0 else []
     folder.chmod(0)
     try:
-        for command in ("reviews list", "token list", "journal verify", "backup b.tar", "settings", "doctor"):
+        for command in COMMANDS:
             told = await shell.spawn(*before, PROGRAM, *command.split())
             assert "Traceback" not in told.err
-            assert command == "settings" or "closed to this user" in told.err + told.out, command
+            assert "closed to this user" in told.err + told.out, command
+        for command in ("freeze everything --why test", "token create --agent a --owner U0AAA"):
+            told = await shell.spawn(*before, PROGRAM, *command.split())
+            assert "run this as the user that the bot runs as" in told.err, command
+        (shell.folder / "policies").mkdir()
+        shutil.copy(POLICY, shell.folder / "policies")
+        checked = await shell.spawn(*before, PROGRAM, "policy", "check", "policies/default.yaml")
+        assert (checked.code, "was not looked" in checked.out) == (0, True), "anybody may check a policy"
+        doctor = await shell.spawn(*before, PROGRAM, "doctor", "--no-slack")
+        assert "policy" in doctor.out, "it looks at the rest all the same"
     finally:
         folder.chmod(0o700)
