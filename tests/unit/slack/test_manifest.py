@@ -24,6 +24,7 @@ SCOPES: dict[str, set[str]] = {
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
     "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
+    "conversations.info": {"channels:read", "groups:read"},  # of the channels that messages go to
     "conversations.open": {"im:write", "mpim:write"},
     "usergroups.users.list": {"usergroups:read"},
     "users.conversations": {"channels:read", "groups:read"},  # of the types that are asked for
