@@ -44,6 +44,8 @@ def _never_absent(name: str, conditions: tuple[Condition, ...], arg: Arg | None)
 
 def _never_in_list(name: str, conditions: Mapping[Op, Condition], arg: Arg) -> str | None:
     for condition in conditions.values():
+        if condition.op is Op.ALL:  # it holds of an empty list, whatever it asks
+            continue
         inner = {each.op: each for each in condition.inner}
         why = _never_one(f"an item of {name}", inner, arg.of)
         if why:

@@ -9,6 +9,7 @@ from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy import Policy
 from bot.domain.policy_model import GatedTier, Kind, OwnSettings
 from bot.domain.risk import Tier
+from bot.domain.shadowing import raise_nothing
 
 _LIST_NOTE = (
     "lists texts that {arg} must not be, and another spelling is not listed; "
@@ -42,7 +43,10 @@ def notes_of(policy: Policy) -> tuple[str, ...]:
         if tier.waits and (gated := policy.gated(name, tier)) != policy.tiers[tier]:
             notes += _gated(name, gated, mandated=policy.actions[name].mandated)
     for name in policy.kinds:
-        notes += _plain_texts(policy.actions[name])
+        kind = policy.actions[name]
+        idle = raise_nothing(kind, policy.cost_threshold_usd)
+        notes += [f"{name}: rule {rule} never raises: {why}" for rule, why in idle]
+        notes += _plain_texts(kind)
     notes += [f"graph {name}: no agent may start it" for name, agents in policy.graphs.items() if not agents]
     for name in sorted({*policy.external_channels} - policy.channels):
         notes.append(f"channel {name}: nothing is posted there, so allow_external changes nothing")
