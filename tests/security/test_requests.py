@@ -46,6 +46,7 @@ def _try(cases: Any, headers: dict[str, str]) -> None:
     @given(cases)
     def one(case: Case[Any]) -> None:
         assume(_fits_64_bits(case.body))  # a JSON schema cannot say it of numbers at any depth
+        assume("cursor" not in (case.query or {}))  # nor which text an earlier answer gave out
         case.call_and_validate(headers=headers, timeout=60)
 
     with suppress(Unsatisfiable):  # nothing can be wrong in a request that has no parts
