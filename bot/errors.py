@@ -116,7 +116,10 @@ class NotFound(MembraneError):
 
 
 class Conflict(MembraneError):
-    """An idempotency key came again with another action, or what was asked is for somebody else to do."""
+    """An idempotency key came again with another action, or what was asked is for somebody else to do.
+
+    So is a batch that asks people about more than the policy lets wait at once.
+    """
 
 
 class TooMany(MembraneError):

@@ -31,7 +31,7 @@ KEY_HEADER = {
     "description": "As `idempotency_key` in the body; either will do. A header holds ASCII, taken as it "
     "is. A key in another script goes into the body, or is percent-encoded here as RFC 8187 has it: "
     "`UTF-8''%C3%BCberweisung-7` is `überweisung-7`.",
-    "schema": {"type": "string", "minLength": 1},
+    "schema": {"type": "string", "pattern": r"^[!-~]([ -~]{0,198}[!-~])?$"},
 }
 MOST_POLLS = 100
 """Long polls that one token may have open at once."""

@@ -116,7 +116,7 @@ class Proposals:
         """Propose the calls of one turn at once: all of them, or none. Their cards name each other.
 
         Each is ruled by itself, and what was proposed under an idempotency key before is answered with what
-        that came to. Raises BatchRefused with what is wrong with which, BadAction where more of them wait for
+        that came to. Raises BatchRefused with what is wrong with which, Conflict where more of them wait for
         people than may at once, TooMany where too few places are free now.
         """
         core, agent = self._core, wishes[0].action.agent
@@ -127,7 +127,7 @@ class Proposals:
         ruled = [(wish, core.policy().rule(wish.action)) for wish in wishes]
         waiting = sum(ruling.tier.waits for _, ruling in ruled)
         if waiting > (most := core.policy().limits.open_per_agent):
-            raise BadAction(
+            raise Conflict(
                 f"people have to approve {waiting} of these actions, and the policy lets {most} of {agent} "
                 "wait at once; propose them in smaller batches"
             )

@@ -151,7 +151,7 @@ async def test_the_cap_holds_in_a_batch(make_bot: MakeBot) -> None:
             agent, wish("money.wire", 2), *[wish("db.read", n) for n in range(9)], wish("mail.send")
         )
         assert len(found["actions"]) == 11
-        never = await batch(agent, *[wish("mail.send", number) for number in range(4)], status=422)
+        never = await batch(agent, *[wish("mail.send", number) for number in range(4)], status=409)
         assert "have to approve 4 of these actions, and the policy lets 3 of mailer wait" in never["detail"]
         assert await bot.membrane.open_reviews() == 3
 
