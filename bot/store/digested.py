@@ -1,13 +1,13 @@
-"""Queries on what a digest names: counted by the database, and read only where it is shown.
+"""Queries on what a digest names: counted as it is read, and kept only where it is shown.
 
-A digest may name a million actions. Only counts leave the database, and the few actions that are examples.
+A digest may name a million actions. In memory are the counts, and the few actions that are examples.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from bot.domain.record import Digested, DigestedGroup
 from bot.domain.review import ActionState
@@ -19,32 +19,14 @@ MOST_GROUPS = 15
 EXAMPLES = 3
 """Actions that it shows of each."""
 
+AT_ONCE = 2_000
+"""Rows that are in memory while they are counted."""
+
 _NAMED = actions.c.digest_id == bindparam("digest")
 _WRONG = actions.c.state.in_([ActionState.FAILED.value, ActionState.UNKNOWN.value])
-_COST = func.coalesce(func.sum(actions.c.cost_usd), 0.0)
-
-
-def _how_many(state: ActionState) -> Any:
-    return func.sum(case((actions.c.state == state.value, 1), else_=0))
-
-
-_GROUPS = (
-    select(
-        actions.c.agent,
-        actions.c.kind,
-        func.count(),
-        _COST,
-        _how_many(ActionState.FAILED),
-        _how_many(ActionState.UNKNOWN),
-        # Of all groups: the database has counted them when it has sorted them.
-        func.count().over(),
-        func.sum(func.count()).over(),
-    )
-    .where(_NAMED)
-    .group_by(actions.c.agent, actions.c.kind)
-    .order_by(_COST.desc(), func.count().desc(), actions.c.kind, actions.c.agent)
-    .limit(MOST_GROUPS)
-)
+_ROWS = select(
+    actions.c.agent, actions.c.kind, func.coalesce(actions.c.cost_usd, 0.0), actions.c.state
+).where(_NAMED)
 _EXAMPLES = (
     select(actions.c.id)
     .where(and_(_NAMED, actions.c.agent == bindparam("agent"), actions.c.kind == bindparam("kind")))
@@ -53,19 +35,42 @@ _EXAMPLES = (
 )
 
 
+@dataclass(slots=True)
+class _Counted:
+    """What one agent's actions of one kind come to."""
+
+    count: int = 0
+    cost_usd: float = 0.0
+    failed: int = 0
+    unknown: int = 0
+
+
 def of_digest(connection: Connection, digest_id: str) -> Digested:
     """Return what a digest names: the costliest groups with examples, and how much more."""
-    rows = connection.execute(_GROUPS, {"digest": digest_id}).all()
-    groups = tuple(_group(connection, digest_id, *row[:6]) for row in rows)
-    if not rows:
-        return Digested(groups, 0, 0)
-    return Digested(groups, groups_in_all=rows[0][6], count=rows[0][7])
+    counted = _counted(connection, digest_id)
+    costliest = sorted(counted, key=lambda each: (-counted[each].cost_usd, -counted[each].count, *each[::-1]))
+    groups = tuple(_group(connection, digest_id, *each, counted[each]) for each in costliest[:MOST_GROUPS])
+    return Digested(groups, len(counted), sum(each.count for each in counted.values()))
 
 
-def _group(connection: Connection, digest_id: str, *row: Any) -> DigestedGroup:
-    agent, kind, count, cost_usd, failed, unknown = row
+def _counted(connection: Connection, digest_id: str) -> dict[tuple[str, str], _Counted]:
+    """Count by agent and kind, row by row: the database would sort all rows first, in memory."""
+    found: dict[tuple[str, str], _Counted] = {}
+    rows = connection.execute(_ROWS, {"digest": digest_id}, execution_options={"yield_per": AT_ONCE})
+    for agent, kind, cost_usd, state in rows:
+        group = found.get((agent, kind))
+        if group is None:
+            group = found[agent, kind] = _Counted()
+        group.count += 1
+        group.cost_usd += cost_usd
+        group.failed += state == ActionState.FAILED
+        group.unknown += state == ActionState.UNKNOWN
+    return found
+
+
+def _group(connection: Connection, digest_id: str, agent: str, kind: str, sums: _Counted) -> DigestedGroup:
     of = {"digest": digest_id, "agent": agent, "kind": kind}
     ids = list(connection.execute(_EXAMPLES, of).scalars())
     found = {record.id: record for record in records_of(connection, ids)}
     examples = tuple(found[each] for each in ids if each in found)
-    return DigestedGroup(agent, kind, count, float(cost_usd), failed, unknown, examples)
+    return DigestedGroup(agent, kind, sums.count, sums.cost_usd, sums.failed, sums.unknown, examples)

@@ -21,8 +21,8 @@ TEMPORARY = "PRAGMA temp_store=MEMORY"
 """What SQLite would put into files of its own it keeps in memory: the pages before a savepoint, and sorts.
 
 Such files lie in TMPDIR or /tmp, so that a full or read-only one failed a decision while the data folder was
-well. Moving them (SQLITE_TMPDIR) has to happen before the process first uses SQLite. A digest of a million
-actions takes 45 MB so, for as long as it is counted.
+well. Moving them (SQLITE_TMPDIR) has to happen before the process first uses SQLite. So no query
+may sort much: a digest counts its million actions row by row.
 """
 
 
