@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, genera
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import Connection
 
+from bot.domain.expiry import ExpiryReason
 from bot.domain.review import ReviewState
 from bot.domain.risk import Tier
 from bot.errors import Refusal
@@ -30,6 +31,7 @@ BATCH = 10_000
 ZERO = {
     "actions": [str(int(tier)) for tier in Tier],
     "reviews_closed": [state.value for state in ReviewState if state is not ReviewState.PENDING],
+    "reviews_expired": [reason.value for reason in ExpiryReason],
     "reviews_overdue": [""],
     "pages": [""],
     "votes_refused": [reason.value for reason in Refusal],
@@ -39,6 +41,7 @@ ZERO = {
 ABOUT = {
     "actions": ("Actions ruled", "tier"),
     "reviews_closed": ("Reviews closed", "state"),
+    "reviews_expired": ("Reviews whose window passed", "reason"),
     "reviews_overdue": ("Mandated sign-offs whose window passed", None),
     "pages": ("Notifications of a person", None),
     "votes_refused": ("Votes refused", "reason"),
@@ -141,6 +144,8 @@ class Metrics:
             self._counts["actions"][str(body["tier"])] += 1
         elif event == "review.closed":
             self._counts["reviews_closed"][body["state"]] += 1
+            if reason := body.get("reason"):
+                self._counts["reviews_expired"][reason] += 1
         elif event == "review.overdue":
             self._counts["reviews_overdue"][""] += 1
         elif event == "review.paged":

@@ -222,7 +222,13 @@ class ReviewAnswer(BaseModel):
     id: str
     state: ReviewState
     opened_at: datetime
-    expires_at: datetime | None = Field(description="null after a safe-halt: it waits without a window")
+    shown_at: datetime | None = Field(
+        description="when it was first shown to somebody who may decide it: its window starts then"
+    )
+    expires_at: datetime | None = Field(
+        description="when it expires, fixed once it is shown; before, the latest time that this can be. "
+        "null after a safe-halt: it waits without a window"
+    )
     overdue_at: datetime | None = Field(description="when the window of a mandated sign-off passed")
     approvers: list[str] = Field(description="names from the policy")
     quorum: int
@@ -236,7 +242,8 @@ class ActionAnswer(BaseModel):
     """Where an action stands.
 
     `outcome` is what people, or the window, made of it. `expired` is not a refusal by a person, and
-    `decided_by` then is empty; `outcome_reason` says whether nobody answered, or too few approved in time.
+    `decided_by` then is empty; `outcome_reason` says whether nobody answered, too few approved in time, or
+    nobody who may decide it was ever shown it.
     """
 
     model_config = ConfigDict(
@@ -278,7 +285,8 @@ class ActionAnswer(BaseModel):
                         "id": "rev_019c8f3a2b4d5e6f708192a3b4d",
                         "state": "pending",
                         "opened_at": "2026-11-03T09:12:44Z",
-                        "expires_at": "2026-11-03T09:42:44Z",
+                        "shown_at": "2026-11-03T09:12:46Z",
+                        "expires_at": "2026-11-03T09:42:46Z",
                         "overdue_at": None,
                         "approvers": ["release-leads"],
                         "quorum": 2,
@@ -314,9 +322,12 @@ class ActionAnswer(BaseModel):
     valid_until: datetime | None = Field(description="until when it may be claimed")
     outcome: Literal["approved", "rejected", "expired"] | None
     outcome_reason: ExpiryReason | None = Field(
-        description="why it expired: `nobody_answered`, or `quorum_short` where some approved, and too few"
+        description="why it expired: `nobody_answered`; `quorum_short` where some approved, and too few; "
+        "`never_shown` where Slack showed it to nobody who may decide it"
     )
-    nobody_answered: bool = Field(description="whether it expired without a single approval that counts")
+    nobody_answered: bool = Field(
+        description="whether it expired without a single approval that counts, though people were shown it"
+    )
     decided_by: list[str] = Field(description="Slack user ids")
     decided_at: datetime | None
     note: str | None = Field(description="what the person who decided it said")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from bot.cli.database import change, read
 from bot.cli.freezes import at_the_terminal
 from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, span, when
+from bot.domain.expiry import ExpiryReason, expiry_reason
 from bot.domain.record import ActionRecord, JournalEntry, Message
 from bot.domain.review import Review, ReviewState
 from bot.errors import NotFound
@@ -114,7 +115,15 @@ def _state(review: Review) -> str:
         return "overdue"
     if review.pending and review.expires_at is None:
         return "halted"
+    if expiry_reason(review) is ExpiryReason.NEVER_SHOWN:
+        return "expired, never shown"
     return review.state
+
+
+def _shown(review: Review) -> str | None:
+    if review.shown_at is not None:
+        return when(review.shown_at)
+    return "not yet: its window starts then" if review.pending else "never"
 
 
 def _summary(review: Review, action: ActionRecord) -> dict[str, Any]:
@@ -130,7 +139,9 @@ def _summary(review: Review, action: ActionRecord) -> dict[str, Any]:
         "state": review.state,
         "receipt": action.receipt,
         "opened_at": review.opened_at,
+        "shown_at": review.shown_at,
         "expires_at": review.expires_at,
+        "outcome_reason": expiry_reason(review),
         "overdue_at": review.overdue_at,
         "closed_at": review.closed_at,
         "approvers": ruling.approvers,
@@ -246,6 +257,7 @@ def _print_review(review: Review) -> None:
     click.secho(f"\n{review.id}  {_state(review)}", bold=True)
     facts = [
         ("opened", when(review.opened_at)),
+        ("first shown", _shown(review)),
         ("deadline", when(review.expires_at)),
         ("nobody answers", ruling.default),
         ("who may answer", f"{' or '.join(ruling.approvers)}, {ruling.quorum} of them"),

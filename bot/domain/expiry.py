@@ -1,6 +1,7 @@
 """Why a review expired, as a reason for machines and in the words that agents and people read.
 
-Silence is said only where nobody answered: a review that had some of its approvals says how many.
+Silence is said only where nobody answered though people could: a review that had some of its approvals says
+how many, and one that nobody was shown says so.
 """
 
 from __future__ import annotations
@@ -22,22 +23,23 @@ class ExpiryReason(StrEnum):
     NOBODY_ANSWERED = "nobody_answered"
     QUORUM_SHORT = "quorum_short"
     """Some approved in time, and fewer than the quorum needs."""
+    NEVER_SHOWN = "never_shown"
+    """Slack is not known to have shown it to anybody who may decide it."""
 
 
 def expiry_reason(review: Review) -> ExpiryReason | None:
     """Return why a review expired; None where it did not."""
     if review.state is not ReviewState.EXPIRED:
         return None
-    return reason_of(len(review.approvals))
-
-
-def reason_of(approvals: int) -> ExpiryReason:
-    """Return why a review with so many approvals expired."""
-    return ExpiryReason.QUORUM_SHORT if approvals else ExpiryReason.NOBODY_ANSWERED
+    if review.shown_at is None:
+        return ExpiryReason.NEVER_SHOWN
+    return ExpiryReason.QUORUM_SHORT if review.approvals else ExpiryReason.NOBODY_ANSWERED
 
 
 def unanswered(review: Review) -> str:
     """Return what a review lacks, or lacked when it expired: "nobody answered", "only 1 of 2 approved"."""
+    if expiry_reason(review) is ExpiryReason.NEVER_SHOWN:
+        return "nobody who may decide was shown it"
     count = len(review.approvals)
     return f"only {count} of {review.ruling.quorum} approved" if count else "nobody answered"
 

@@ -36,6 +36,7 @@ class Subject(Enum):
     ANSWER_NOT_TAKEN = (Level.WARNING, "answers that a thread did not take")
     TOOL_STOPPED = (Level.WARNING, "tools that were stopped")
     PAUSE_SWALLOWED = (Level.ACTION, "questions that a graph lost")
+    NEVER_SHOWN = (Level.ACTION, "reviews that nobody was shown")
     AGENT_SILENT = (Level.ACTION, "agents that do not report")
     PAGE_MISSED = (Level.ACTION, "pages that did not reach everybody")
     AUDIT_REPAIRED = (Level.WARNING, "things that the auditor repaired")
@@ -68,6 +69,7 @@ class Subject(Enum):
 
 _URGENT = frozenset(
     {
+        Subject.NEVER_SHOWN,
         Subject.PAGE_MISSED,
         Subject.AUDIT_REPAIRED,
         Subject.AUDIT_FOUND,

@@ -25,38 +25,44 @@ def is_ahead(at: Instant | None, now: Instant) -> bool:
 def pulled_back(review: Review, now: Instant) -> Review:
     """Return a pending review with what is due impossibly late pulled to its window.
 
-    The window counts from when the review opened, or from now where that is in the future. A review in which
-    everything is possible, or that is not pending, is returned as it is.
+    The window counts from when the review was first shown, until then from when it opened, or from now where
+    that is in the future. A review in which everything is possible, or that is not pending, is returned as
+    it is.
     """
     if not review.pending:
         return review
     opened = now if is_ahead(review.opened_at, now) else review.opened_at
+    moved = replace(review, opened_at=opened, shown_at=_shown(review, now))
+    window_from = max(moved.window_from, opened)
     repaired = replace(
-        review,
-        opened_at=opened,
-        expires_at=_expires(review, opened),
+        moved,
+        expires_at=_expires(review, window_from),
         overdue_at=None if is_ahead(review.overdue_at, now) else review.overdue_at,
-        quiet_until=_quiet(review, opened, now),
+        quiet_until=_quiet(review, window_from, now),
     )
     position, next_page_at = _chain(repaired, now)
     return replace(repaired, position=position, next_page_at=next_page_at)
 
 
-def _expires(review: Review, opened: Instant) -> Instant | None:
+def _shown(review: Review, now: Instant) -> Instant | None:
+    return now if is_ahead(review.shown_at, now) else review.shown_at
+
+
+def _expires(review: Review, window_from: Instant) -> Instant | None:
     window = review.ruling.window_s
     if review.expires_at is None or window is None:
         return review.expires_at
-    latest = opened + window
+    latest = window_from + window
     return latest if is_ahead(review.expires_at, latest) else review.expires_at
 
 
-def _quiet(review: Review, opened: Instant, now: Instant) -> Instant | None:
+def _quiet(review: Review, window_from: Instant, now: Instant) -> Instant | None:
     chain, window = review.ruling.chain, review.ruling.window_s
     if review.quiet_until is None or chain is None:
         return review.quiet_until
     latest = now + chain.ack_for_s
     if window is not None and review.expires_at is not None and not review.ruling.mandated:
-        latest = min(latest, opened + ACK_SHARE_OF_WINDOW * window)
+        latest = min(latest, window_from + ACK_SHARE_OF_WINDOW * window)
     return latest if is_ahead(review.quiet_until, latest) else review.quiet_until
 
 
@@ -71,7 +77,7 @@ def _chain(review: Review, now: Instant) -> tuple[int, Instant | None]:
     position = review.position
     if position and _due_at(chain, position - 1, review.opened_at, window, now) > now + FAR_S:
         position = _first_after(chain, review.opened_at, window, now)
-    step = page_at(chain, position, review.opened_at, window)
+    step = page_at(chain, position, review.window_from, window)
     latest = max(step.due_at, review.quiet_until or 0.0) if step is not None else None
     if position == review.position and review.next_page_at is not None and latest is not None:
         return position, latest if is_ahead(review.next_page_at, latest) else review.next_page_at

@@ -97,8 +97,10 @@ class Vote:
 class Review:
     """One gated action and the question asked about it.
 
-    `expires_at` is None for a successor: it has no window. `requesters` cannot vote. `interrupt_id` names
-    the parked interrupt that this review's outcome answers, where there is one.
+    `shown_at` is when it was first shown to somebody who may decide it. Its window starts then, and
+    `expires_at` is fixed from then on; before, `expires_at` is when it expires unless it is shown until
+    then. `expires_at` is None for a successor: it has no window. `requesters` cannot vote. `interrupt_id`
+    names the parked interrupt that this review's outcome answers, where there is one.
     """
 
     id: str
@@ -122,11 +124,29 @@ class Review:
     pages_from: int = 0
     """The position that the chain began at: people were paged up to it about the same action before."""
     next_page_at: Instant | None = None
+    shown_at: Instant | None = None
 
     @property
     def pending(self) -> bool:
         """Whether it still waits."""
         return self.state is ReviewState.PENDING
+
+    @property
+    def window_from(self) -> Instant:
+        """Since when the window and the chain count: when it was first shown, until then when it opened.
+
+        A showing after the window has passed moves neither: the chain of an overdue sign-off goes on.
+        """
+        if self.shown_at is None or self.expires_at is None or self.shown_at >= self.expires_at:
+            return self.opened_at
+        return self.shown_at
+
+    @property
+    def expires_by(self) -> Instant | None:
+        """When it expires at the latest: while it was not shown, a window after it can be shown last."""
+        if self.expires_at is None or not self.pending or self.shown_at or self.overdue_at:
+            return self.expires_at
+        return self.expires_at + (self.ruling.window_s or 0.0)
 
     @property
     def approvals(self) -> tuple[Vote, ...]:

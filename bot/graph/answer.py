@@ -24,7 +24,7 @@ Reason = Annotated[
 class Answer(BaseModel):
     """The answer to the membrane's own interrupt.
 
-    `reason` is why it expired: nobody answered, or too few approved; `default` is what that leads to.
+    `reason` is why it expired, as `bot.domain.expiry` has it; `default` is what that leads to.
     `decided_by` are Slack user ids, empty where nobody was asked or it expired. `at` is in seconds since the
     epoch, UTC. `text` says it all in one sentence.
     """

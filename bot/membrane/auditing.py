@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from bot.domain.review import Review
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
 from bot.membrane.entitlement import requesters_of
+from bot.membrane.showing import note_visible, unshown
 from bot.membrane.timekeeping import Timekeeping
 from bot.store import audits, messages, reviews
 from bot.store.database import Transaction
@@ -118,6 +120,7 @@ class Auditing:
             if review is not None and review.pending:
                 found += await self._instants(review)
                 found += [*await self._chain(review), *await self._quorum(review)]
+                await self._shown(review)
         return found
 
     def _want_card(self, tx: Transaction, review_id: str) -> None:
@@ -143,11 +146,17 @@ class Auditing:
         text = f"{review.id} was due impossibly late; it was pulled back to its window."
         return [_repaired(f"instants {review.id}", text, review.id)]
 
+    async def _shown(self, review: Review) -> None:
+        """Start the window of a review whose card was there before there was anybody who may decide."""
+        hidden = await unshown(self._core, review.id) if review.shown_at is None else None
+        if hidden is not None:
+            await self._core.db.write(partial(note_visible, hidden=hidden, now=self._core.clock()))
+
     async def _chain(self, review: Review) -> list[Finding]:
         chain, window = review.ruling.chain, review.ruling.window_s
         if chain is None or window is None or review.next_page_at is not None:
             return []
-        following = page_at(chain, review.position, review.opened_at, window)
+        following = page_at(chain, review.position, review.window_from, window)
         if following is None:
             return []
         at = max(following.due_at, review.quiet_until or 0.0)

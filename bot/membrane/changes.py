@@ -17,6 +17,7 @@ from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
 from bot.membrane.remembering import pages_sent
+from bot.membrane.showing import note_seen
 from bot.store import actions, messages, restores, reviews, stalls, threads
 from bot.store.database import Transaction
 
@@ -210,7 +211,8 @@ def cast_vote(
 
     `checked` says of earlier voters why they may not decide any more. Raises VoteRefused, or UncheckedVoters.
     """
-    now, review = vote.at, the_review(tx.connection, review_id)
+    now = vote.at
+    review = note_seen(tx, the_review(tx.connection, review_id), now)
     voted = transitions.cast(review, vote, checked)
     if not {*transitions.to_check(review, vote)} <= {*(checked or ())}:
         raise UncheckedVoters

@@ -15,6 +15,7 @@ from bot.errors import Refusal, VoteRefused
 from bot.membrane.changes import UncheckedVoters, cast_vote
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import admit, entitle, requesters_of, still_entitled
+from bot.membrane.showing import note_seen
 from bot.store import messages, reviews
 from bot.store.database import Transaction
 
@@ -153,7 +154,7 @@ class Judging:
                 "You have said once that you are on it, and each person can quiet its pages once. They go on "
                 "until somebody decides: approve it, or reject it.",
             )
-        return self._quiet(tx, review, user, clicked)
+        return self._quiet(tx, note_seen(tx, review, self._core.clock()), user, clicked)
 
     async def _ack_refused(self, asked: Review, user: str, refused: VoteRefused) -> None:
         body = {"by": user, "reason": refused.reason}
@@ -169,8 +170,8 @@ class Judging:
         if chain is None or window is None:
             return review
         closes = review.expires_at is not None and not review.ruling.mandated
-        until = quiet_until(chain, now, review.opened_at, window if closes else None)
-        following = page_at(chain, review.position, review.opened_at, window)
+        until = quiet_until(chain, now, review.window_from, window if closes else None)
+        following = page_at(chain, review.position, review.window_from, window)
         then = max(following.due_at, until) if following else None
         reviews.acknowledge(tx.connection, review.id, user, until, then)
         reviews.saw(tx.connection, review.id, user, reviews.ACKNOWLEDGED, now)

@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Digested, Message, Standing, Unknown
 from bot.domain.review import Review
+from bot.domain.showing import SHOWS
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import may_be_told, requesters_of
 from bot.membrane.pointing import in_place_of
 from bot.membrane.resolving import the_unknown, where_asked, who_may_say
+from bot.membrane.showing import Unshown, as_drawn, note_posted, unshown
 from bot.store import (
     actions,
     digested,
@@ -32,6 +34,8 @@ from bot.store.restores import Restore
 
 LEASE_S = 60.0
 """How long a message belongs to the courier that took it."""
+LATE_S = 5.0
+"""When a message is looked at again whose review is about to expire as never shown."""
 CLOSED_S = 300.0
 """How soon a place that was closed to the bot is tried again."""
 LEFT_FOR_S = 30 * 86_400.0
@@ -149,6 +153,7 @@ class Outbox:
         what is sent is what was true when it was noted; a digest, which nobody decides by, is read after it.
         """
         core = self._core
+        hidden = await self._unshown(message_id)
 
         def work(tx: Transaction) -> Facts | Message | None:
             now = core.clock()
@@ -158,12 +163,27 @@ class Outbox:
             if _is_moot(tx.connection, message):
                 messages.give_up(tx.connection, message_id, now, "the review was closed before it was sent")
                 return None
+            if hidden is not None and hidden.is_late(tx.connection, now):
+                messages.later(tx.connection, message_id, now + LATE_S, "its review was never shown in time")
+                return None
             messages.attempt(tx.connection, message_id, now)
-            return message if message.digest_id else _facts(tx.connection, message_id, core.policy())
+            return message if message.digest_id else self._drawn(tx.connection, message, hidden, now)
 
         found = await core.db.write(work)
         # What a digest names is counted beside the writing: a million actions take seconds.
         return await self.facts(found) if isinstance(found, Message) else found
+
+    async def _unshown(self, message_id: str) -> Unshown | None:
+        """Return the review that a message may be the first to show."""
+        message = await self._core.db.read(lambda connection: _the_message(connection, message_id))
+        return await unshown(self._core, message.review_id) if message.kind in SHOWS else None
+
+    def _drawn(self, connection: Connection, message: Message, hidden: Unshown | None, now: float) -> Facts:
+        """Return what a message is drawn from that is about to be posted, and may start its window."""
+        facts = _facts(connection, message.id, self._core.policy())
+        if not isinstance(facts, CardFacts):
+            return facts
+        return replace(facts, review=as_drawn(facts.review, message, hidden, now))
 
     async def in_doubt(self) -> list[Message]:
         """Return the messages of which an earlier post may still land, the latest first."""
@@ -182,8 +202,13 @@ class Outbox:
         ts: str,
         shows: str = "",
     ) -> None:
-        """Note where a message is and which version it shows. `shows` is a digest of what was rendered."""
+        """Note where a message is and which version it shows. `shows` is a digest of what was rendered.
+
+        Version 0 is of one that was found after its post had been in doubt. A review that this shows first
+        was shown when the message was posted.
+        """
         core = self._core
+        hidden = await self._unshown(message_id)
 
         def work(tx: Transaction) -> None:
             now = core.clock()
@@ -192,6 +217,7 @@ class Outbox:
             messages.shown(tx.connection, message_id, version, now)
             body = {"message": message_id, "kind": message.kind, "to": message.recipient, "shows": shows}
             _journal(tx, now, "message.posted", message, body)
+            note_posted(tx, message, hidden, now, found=version == 0)
             if message.kind == "card" and message.review_id is not None:
                 _point_to(tx, message.review_id, now)
 
@@ -234,6 +260,10 @@ class Outbox:
             _journal(tx, now, "message.lost", message, body)
 
         await core.db.write(work)
+
+    async def not_landed(self, message_id: str) -> None:
+        """Note that Slack did not take the last post of a message, so that it is not in doubt."""
+        await self._core.db.write(lambda tx: messages.not_landed(tx.connection, message_id))
 
     async def later(self, message_id: str, *, at: float, error: str, unsure: bool = False) -> None:
         """Try again then. `unsure`: what was tried is a redraw, and may still land."""

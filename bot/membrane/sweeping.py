@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bot.domain import review as transitions
+from bot.domain import showing
 from bot.domain.escalation import Chain, page_at
 from bot.domain.notices import Notice, Subject
 from bot.domain.review import ActionState, Review
@@ -13,6 +14,7 @@ from bot.membrane.admins import Admins
 from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.resolving import note_unknown
+from bot.membrane.showing import unshown
 from bot.store import actions, digests, executions, messages, reviews
 from bot.store.database import Transaction
 
@@ -22,6 +24,8 @@ MOST_HALTED = 50
 """Cards of halted actions that a digest draws again."""
 MOST_TURNS = 1000
 """At most so many positions of one chain are caught up with at once, after a long absence."""
+IN_DOUBT_S = 10.0
+"""When it is looked again whether a review has expired of which a post is in doubt."""
 PATIENCE_S = 60.0
 """How long a page whose people cannot be told now is tried again before the chain goes on without it."""
 
@@ -70,7 +74,7 @@ def _due_round(chain: Chain, review: Review, now: float) -> _Round:
     window = review.ruling.window_s or 0.0
     due = _Round(review.position)
     for _ in range(MOST_TURNS):
-        step = page_at(chain, due.position, review.opened_at, window)
+        step = page_at(chain, due.position, review.window_from, window)
         if step is None:
             return due
         if step.due_at > now and due.position > review.position:
@@ -95,18 +99,25 @@ class Sweeping:
         core = self._core
         now = core.clock()
         due = await core.db.read(lambda connection: reviews.due_to_expire(connection, now, BATCH))
-        done = await asyncio.gather(*(self._expire(review) for review in due))
+        told = await self._admins.recipients() if any(each.shown_at is None for each in due) else []
+        done = await asyncio.gather(*(self._expire(review, told) for review in due))
         return sum(done)
 
-    async def _expire(self, due: Review) -> bool:
+    async def _expire(self, due: Review, told: Sequence[str]) -> bool:
         core = self._core
+        hidden = await unshown(core, due.id) if due.shown_at is None else None
 
         def work(tx: Transaction) -> bool:
             now = core.clock()
             review = the_review(tx.connection, due.id)
-            expired = transitions.expire(review, now)
+            in_doubt = hidden.in_doubt_since(tx.connection) if hidden is not None else None
+            expired = showing.expire(review, now, in_doubt)
             if expired is review:
+                if in_doubt is not None:
+                    reviews.postpone_expiry(tx.connection, review.id, now + IN_DOUBT_S)
                 return False
+            if review.shown_at is None:
+                self._tell_never_shown(tx, expired, told)
             if expired.pending:
                 messages.touch(tx.connection, review.id, now=now)
                 body = {"expires_at": review.expires_at}
@@ -118,6 +129,20 @@ class Sweeping:
         done = await core.db.write(work)
         core.bells.ring(due.action_id)
         return done
+
+    def _tell_never_shown(self, tx: Transaction, review: Review, told: Sequence[str]) -> None:
+        """Tell the admins of a review that nobody could answer."""
+        action, ruling = the_action(tx.connection, review.action_id), review.ruling
+        came = "is overdue, and waits on" if review.pending else f"has expired ({ruling.default})"
+        told_of = f"{review.id} ({action.kind} of {action.agent}, Tier {int(ruling.tier)})"
+        notice = Notice(
+            Subject.NEVER_SHOWN,
+            what=f"{told_of} {came}: nobody who may decide was shown it in Slack.",
+            where=f"its card goes to {ruling.channel}; {' or '.join(ruling.approvers)} may decide",
+            todo="Run “membrane doctor”, see that this channel takes messages and that these people exist.",
+            about=review.id,
+        )
+        self._admins.want(tx, told, notice)
 
     async def page_due(self) -> int:
         """Want the pages that escalation chains have come due for."""

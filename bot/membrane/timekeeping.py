@@ -107,6 +107,7 @@ class Timekeeping:
         messages.touch(tx.connection, review.id, now=now)
         body = {
             "opened_at": [review.opened_at, repaired.opened_at],
+            "shown_at": [review.shown_at, repaired.shown_at],
             "expires_at": [review.expires_at, repaired.expires_at],
             "next_page_at": [review.next_page_at, repaired.next_page_at],
             "overdue_at": [review.overdue_at, repaired.overdue_at],

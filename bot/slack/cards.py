@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain.expiry import unanswered
+from bot.domain.expiry import ExpiryReason, expiry_reason, unanswered
 from bot.domain.freezing import Freeze
 from bot.domain.record import ActionRecord, Message, Standing
 from bot.domain.review import Review, ReviewState
@@ -197,6 +197,8 @@ def _came_from(standing: Standing, review: Review, links: Links) -> list[Json]:
     lead = "Nobody answered "
     if earlier is not None and earlier.approvals:
         lead = f"Only {len(earlier.approvals)} of {earlier.ruling.quorum} approved on "
+    elif earlier is not None and expiry_reason(earlier) is ExpiryReason.NEVER_SHOWN:
+        lead = "Nobody who may decide was shown "
     return [rich.section(text(lead), where, text(", so it was halted and is asked again."))]
 
 

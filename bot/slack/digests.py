@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.domain.escalation import Instant
-from bot.domain.expiry import unanswered
+from bot.domain.expiry import ExpiryReason, expiry_reason, unanswered
 from bot.domain.notices import TODO, WHERE, level_of
 from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
 from bot.domain.review import ActionState
@@ -131,6 +131,8 @@ def _halted_line(standing: Standing, links: Mapping[str, str]) -> str:
 
 
 def _short(standing: Standing) -> str:
-    """Say how many approved, where some did; else nothing."""
+    """Say how many approved, or that nobody was shown it; nothing where people could answer, and did not."""
     expired = standing.decided
-    return f" ({unanswered(expired)})" if expired is not None and expired.approvals else ""
+    if expired is None or expiry_reason(expired) in (None, ExpiryReason.NOBODY_ANSWERED):
+        return ""
+    return f" ({unanswered(expired)})"

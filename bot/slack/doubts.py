@@ -75,30 +75,19 @@ class Doubts:
         self._places = places
         self._timing = timing
         self._clock = clock
-        self._never_landed: set[str] = set()
         self._watched: dict[str, _Watch] = {}
         self._taken_up = False
 
-    def never_landed(self, message_id: str) -> None:
-        """Slack said no to the last post, so there is nothing to look for."""
-        self._never_landed.add(message_id)
-
-    def trying(self, message_id: str) -> None:
-        """A post is about to be made, so from now on it is in doubt."""
-        self._never_landed.discard(message_id)
-
     def since(self, message: Message) -> Instant | None:
         """Return when the first post of a message was made that may still land; None if there is none."""
-        if message.doubted_since is not None:
-            return message.doubted_since
-        return None if message.id in self._never_landed else message.attempt_at
+        return message.doubted_since if message.doubted_since is not None else message.attempt_at
 
     async def may_post(self, message: Message, channel_id: str) -> bool:
         """Whether a message may be posted now. If an earlier post is found, that is noted instead.
 
         Raises CallFailed where the channel cannot be looked into now.
         """
-        refused = message.id in self._never_landed
+        refused = message.attempt_at is None
         since = message.doubted_since if refused else message.attempt_at
         if since is None:
             return True

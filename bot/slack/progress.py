@@ -58,6 +58,9 @@ def _deadline(standing: Standing, review: Review) -> str:
         case _:
             then = "it is aborted and will not run."
     unless = "not enough people approve" if review.approvals else "nobody answers"
+    if review.shown_at is None:
+        begins = "its window begins when somebody who may decide is first shown it"
+        return f"*Until when:* {begins}; if {unless} in it, {then}"
     return f"*Until when:* if {unless} by {date(review.expires_at)}, {then}"
 
 

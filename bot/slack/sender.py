@@ -154,7 +154,6 @@ class Sender:
     async def _post_now(self, facts: Facts, channel_id: str) -> None:
         message_id = facts.message.id
         drawn = await self._draw(facts)
-        self._doubts.trying(message_id)
         told, drawn = await self._ask_with(
             drawn,
             POST,
@@ -215,7 +214,7 @@ class Sender:
     async def _failed(self, message: Message, failed: CallFailed) -> bool:
         failure = failed.failure
         if failed.method == POST and failure.kind is not Kind.UNSURE:
-            self._doubts.never_landed(message.id)
+            await self._outbox.not_landed(message.id)
         match failure.kind:
             case Kind.PLACE:
                 if failure.error != SHARED:  # else another may have its name by now

@@ -22,6 +22,7 @@ _SUSPECTS = (
             reviews.c.id > bindparam("after"),
             or_(
                 reviews.c.opened_at > bindparam("far"),
+                reviews.c.shown_at > bindparam("far"),
                 reviews.c.overdue_at > bindparam("far"),
                 reviews.c.expires_at > bindparam("soon"),
                 reviews.c.quiet_until > bindparam("soon"),
@@ -37,6 +38,7 @@ _REPAIR = (
     .where(and_(reviews.c.id == bindparam("of"), _PENDING))
     .values(
         opened_at=bindparam("opened"),
+        shown_at=bindparam("shown"),
         expires_at=bindparam("expires"),
         expiry_due_at=bindparam("due"),
         overdue_at=bindparam("overdue"),
@@ -74,6 +76,7 @@ def repair(connection: Connection, review: Review) -> bool:
     values = {
         "of": review.id,
         "opened": review.opened_at,
+        "shown": review.shown_at,
         "expires": review.expires_at,
         "due": review.expires_at if review.overdue_at is None else None,
         "overdue": review.overdue_at,

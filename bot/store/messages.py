@@ -111,6 +111,28 @@ _TOUCH_CLICKED = Prepared(
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
     .values(_drawn_again(_OF_A_CLICK))
 )
+_TOUCH_OTHERS = Prepared(
+    update(messages)
+    .where(
+        and_(
+            messages.c.review_id == bindparam("review"),
+            messages.c.id != bindparam("but"),
+            messages.c.given_up_at.is_(None),
+            _IN_SLACK,
+        )
+    )
+    .values(_drawn_again(bindparam("urgency")))
+)
+_IN_DOUBT_OF = Prepared(
+    select(messages).where(
+        and_(
+            messages.c.review_id == bindparam("review"),
+            messages.c.ts.is_(None),
+            or_(messages.c.attempt_at.is_not(None), messages.c.doubted_since.is_not(None)),
+        )
+    )
+)
+_NOT_LANDED = Prepared(update(messages).where(_ID).values(attempt_at=None))
 _TOUCH_CARD = Prepared(
     update(messages)
     .where(
@@ -312,6 +334,12 @@ def asking_in(connection: Connection, channel_id: str) -> list[str]:
     return list(connection.execute(_IN_CHANNEL, {"channel": channel_id}).scalars())
 
 
+def touch_others(connection: Connection, review_id: str, but: str, *, now: float) -> None:
+    """Want what is in Slack about a review drawn again, except one message."""
+    values = {"review": review_id, "but": but, "now": now, "urgency": REDRAW}
+    _TOUCH_OTHERS.changed(connection, values)
+
+
 def touch_card(connection: Connection, review_id: str, *, now: float) -> None:
     """Want a review's card drawn again: if somebody deleted it, that is how it comes back."""
     _TOUCH_CARD.changed(connection, {"review": review_id, "now": now, "urgency": REDRAW})
@@ -368,6 +396,11 @@ def of_review(connection: Connection, review_id: str) -> list[Message]:
     return [record_of(row) for row in _OF_REVIEW.all(connection, {"review": review_id})]
 
 
+def in_doubt_of(connection: Connection, review_id: str) -> list[Message]:
+    """Return the messages about a review that were posted, and of which it is not known if they landed."""
+    return [record_of(row) for row in _IN_DOUBT_OF.all(connection, {"review": review_id})]
+
+
 def receipts_of(connection: Connection, action_id: str) -> list[Message]:
     """Return the messages about an action's unknown receipts, oldest first."""
     return [record_of(row) for row in _RECEIPTS.all(connection, {"action": action_id})]
@@ -400,6 +433,11 @@ def free_all(connection: Connection, now: float) -> None:
 def attempt(connection: Connection, message_id: str, now: float) -> None:
     """Note that a post is about to be tried."""
     _ATTEMPT.changed(connection, {"message_id": message_id, "now": now})
+
+
+def not_landed(connection: Connection, message_id: str) -> None:
+    """Note that Slack did not take the last post, so that it is not in doubt."""
+    _NOT_LANDED.changed(connection, {"message_id": message_id})
 
 
 def placed(connection: Connection, message_id: str, channel_id: str, ts: str, now: float) -> None:

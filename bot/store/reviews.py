@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, select, update
 
 from bot.domain.review import Review, ReviewState, Vote
 from bot.errors import Refusal
@@ -63,6 +63,21 @@ _OVERDUE = Prepared(
     update(reviews)
     .where(and_(_ID, _PENDING, reviews.c.overdue_at.is_(None)))
     .values(overdue_at=bindparam("at"), expiry_due_at=None)
+)
+_SHOW = Prepared(
+    update(reviews)
+    .where(and_(_ID, _PENDING, reviews.c.shown_at.is_(None)))
+    .values(
+        shown_at=bindparam("at"),
+        expires_at=bindparam("until"),
+        expiry_due_at=case((reviews.c.expiry_due_at.is_(None), None), else_=bindparam("until")),
+        next_page_at=bindparam("then"),
+    )
+)
+_POSTPONE = Prepared(
+    update(reviews)
+    .where(and_(_ID, _PENDING, reviews.c.expiry_due_at.is_not(None)))
+    .values(expiry_due_at=bindparam("then"))
 )
 _LINK = Prepared(update(reviews).where(_ID).values(interrupt_id=bindparam("to")))
 _REQUESTERS = Prepared(update(reviews).where(_ID).values(requesters=bindparam("who")))
@@ -122,6 +137,7 @@ def insert(connection: Connection, review: Review, agent: str) -> None:
         "opened_at": review.opened_at,
         "expires_at": review.expires_at,
         "expiry_due_at": review.expires_at,
+        "shown_at": review.shown_at,
         "predecessor_id": review.predecessor_id,
         "interrupt_id": review.interrupt_id,
         "position": review.position,
@@ -153,6 +169,7 @@ def _read(connection: Connection, row: Row[Any]) -> Review:
         position=row.position,
         pages_from=row.pages_from or 0,
         next_page_at=row.next_page_at,
+        shown_at=row.shown_at,
     )
 
 
@@ -239,6 +256,22 @@ def close(connection: Connection, review: Review) -> bool:
 def mark_overdue(connection: Connection, review: Review) -> bool:
     """Write that a mandated sign-off's window has passed. False: it was, or it is decided."""
     return _OVERDUE.changed(connection, {"review_id": review.id, "at": review.overdue_at}) == 1
+
+
+def show(connection: Connection, review: Review) -> bool:
+    """Write when a review was first shown, and what follows from it. False: it was before, or is closed."""
+    values = {
+        "review_id": review.id,
+        "at": review.shown_at,
+        "until": review.expires_at,
+        "then": review.next_page_at,
+    }
+    return _SHOW.changed(connection, values) == 1
+
+
+def postpone_expiry(connection: Connection, review_id: str, then: float) -> None:
+    """Look again then whether the review has expired: whether it was shown is not certain now."""
+    _POSTPONE.changed(connection, {"review_id": review_id, "then": then})
 
 
 def link(connection: Connection, review_id: str, interrupt_id: str) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest of the migrations: what these tables are."""
 
 OF_ONE_AGENT = "agent <> ''"
@@ -142,6 +142,7 @@ reviews = Table(
     Column("opened_at", Float, nullable=False),
     Column("expires_at", Float),
     Column("expiry_due_at", Float),  # expires_at while a sweep has something to do about it, else NULL
+    Column("shown_at", Float),  # when somebody who may decide it was first shown it; its window starts then
     Column("overdue_at", Float),
     Column("closed_at", Float),
     Column("note", Text),

@@ -55,7 +55,7 @@ async def test_slack_that_is_down_at_the_start_gets_its_cards_when_it_comes(
         asked = await agent.propose("data.delete", {"what": "old logs"})
         ran_out = await agent.propose("message.broadcast", {"text": "hello"})
         aborted = await agent.wait_for(ran_out, "aborted")
-        assert (aborted["outcome"], aborted["nobody_answered"]) == ("expired", True)
+        assert (aborted["outcome"], aborted["outcome_reason"]) == ("expired", "never_shown")
         await slack.start()
         async with stage.person(CLEO) as cleo:
             card = await cleo.wait_for_message(APPROVALS, "old logs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -82,6 +83,7 @@ async def test_nobody_answering_is_told_apart_from_a_refusal(
     bot: Bot, agent: httpx2.AsyncClient, kind: str, state: str, receipt: str, then: str
 ) -> None:
     action = await proposed(agent, kind)
+    await fakes.send(bot.membrane)
     await bot.pass_time(1001)
     found = await look(agent, action)
     assert (found["state"], found["outcome"], found["receipt"]) == (state, "expired", receipt)
@@ -154,6 +156,44 @@ async def test_an_unknown_receipt_is_done_once_a_person_leaves_it(
         action["id"], fakes.CLEO, Verdict.LEFT, number=1, args_digest=action["args_digest"]
     )
     assert follows(await look(agent, action)) == (True, "stop", "unknown")
+
+
+@pytest.mark.parametrize(("kind", "state"), [("money.wire", "aborted"), ("mail.send", "halted")])
+async def test_what_nobody_was_shown_is_told_apart_from_what_nobody_answered(
+    bot: Bot, agent: httpx2.AsyncClient, kind: str, state: str
+) -> None:
+    action = await proposed(agent, kind)
+    assert action["review"]["shown_at"] is None
+    opened, latest = (datetime.fromisoformat(action["review"][each]) for each in ("opened_at", "expires_at"))
+    assert (latest - opened).total_seconds() == 2000, "a window in which it is shown, and one after it"
+    await bot.pass_time(1001)
+    found = await look(agent, action)
+    assert (found["state"], found["outcome"], found["outcome_reason"]) == (state, "expired", "never_shown")
+    assert found["nobody_answered"] is False
+    words = "Nobody who may decide was shown it within 1000 seconds; this is not a refusal by a person."
+    assert found["message"].startswith(words)
+    assert found["detail"] == "nobody who may decide was shown it within the window"
+    assert 'membrane_reviews_expired_total{reason="never_shown"} 1.0' in await metrics(bot)
+
+
+async def test_the_window_that_an_agent_reads_is_fixed_once_people_see_it(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
+    action = await proposed(agent, "money.wire")
+    bot.clock.forward(600)
+    await fakes.send(bot.membrane)
+    shown = (await look(agent, action))["review"]
+    seen, latest = (datetime.fromisoformat(shown[each]) for each in ("shown_at", "expires_at"))
+    assert (latest - seen).total_seconds() == 1000
+    await bot.pass_time(999)
+    assert (await look(agent, action))["review"] == shown
+    await bot.pass_time(1)
+    assert (await look(agent, action))["outcome_reason"] == "nobody_answered"
+
+
+async def metrics(bot: Bot) -> str:
+    async with bot.client() as client:
+        return (await client.get("/metrics")).text
 
 
 async def test_a_halted_action_can_still_be_approved(bot: Bot, agent: httpx2.AsyncClient) -> None:

@@ -47,7 +47,7 @@ async def test_tier_2_waits_and_says_that_it_would_halt(agent: httpx2.AsyncClien
     assert (review["approvers"], review["quorum"], review["approvals"]) == (["oncall", "leads"], 1, 0)
     assert review["channel"] == "#agent-approvals"
     assert found["proposed_at"] == "2027-01-15T08:00:00Z"
-    assert review["expires_at"] == "2027-01-15T08:16:40Z"
+    assert review["expires_at"] == "2027-01-15T08:33:20Z"
 
 
 async def test_tier_3_waits_and_says_that_it_would_abort(agent: httpx2.AsyncClient) -> None:

@@ -69,6 +69,17 @@ async def test_invariant_4_three_outcomes_equal_rank(house: House) -> None:
     assert ends[2]["answer"]["default"] == "abort"
 
 
+async def test_a_thread_hears_that_nobody_was_shown_what_it_asked(house: House) -> None:
+    await house.open("one")
+    thread = await house.run("one", {"kind": "data.delete", "args": {"id": 1}})
+    await house.expire(shown=False)
+    await house.settle()
+    end = (await house.values(thread))["settled"]
+    assert (end["outcome"], end["receipt"], end["answer"]["reason"]) == ("expired", "denied", "never_shown")
+    words = "nobody who may decide was shown it within 1000 seconds; this is not a refusal by a person"
+    assert end["text"] == words
+
+
 @pytest.mark.parametrize(
     ("graph", "given"),
     [

@@ -15,7 +15,7 @@ from bot.domain.record import JournalEntry, Message
 from bot.membrane import Membrane
 from bot.store import journal, messages
 from bot.store.database import Database, open_database
-from tests.fakes import SECRET, Clock, FakeDirectory, policy
+from tests.fakes import SECRET, Clock, FakeDirectory, policy, send
 
 
 @dataclass
@@ -30,6 +30,10 @@ class Room:
 
     def action(self, kind: str, agent: str = "ops-agent", **args: Any) -> Action:
         return Action.of(kind, args or {"id": 1}, agent=agent)
+
+    async def send(self) -> None:
+        """Let Slack show everything that is due."""
+        await send(self.membrane)
 
     async def messages(self, review_id: str) -> list[Message]:
         return await self.db.read(lambda connection: messages.of_review(connection, review_id))

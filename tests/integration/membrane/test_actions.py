@@ -365,13 +365,14 @@ async def test_the_journal_verifies_and_tells_everything(room: Room) -> None:
     assert await room.events() == [
         "action.proposed",
         "review.opened",
+        "review.shown",
         "review.vote",
         "review.closed",
         "action.claimed",
         "action.executed",
     ]
     read, breaks = await room.db.read(journal.verify)
-    assert (read, breaks) == (6, [])
+    assert (read, breaks) == (7, [])
 
 
 async def test_what_an_agent_took_back_counts_as_open_for_a_while(room: Room) -> None:

@@ -208,6 +208,7 @@ async def test_of_votes_that_come_at_once_none_is_counted_unchecked(room: Room) 
 
 async def test_a_person_quiets_a_chain_once(room: Room) -> None:
     review = await gated(room)
+    await room.send()
     room.clock.forward(251)
     await room.membrane.page_due()
     acked = await room.membrane.acknowledge(review.id, ADA)
@@ -289,6 +290,7 @@ async def test_a_vote_on_nothing_is_said(room: Room) -> None:
 
 async def test_an_ack_quiets_the_chain_and_then_it_goes_on(room: Room) -> None:
     review = await gated(room)
+    await room.send()
     room.clock.forward(251)
     assert await room.membrane.page_due() == 1
     assert await room.pages() == [(ADA, 0), (BEN, 0)]
@@ -303,6 +305,7 @@ async def test_an_ack_quiets_the_chain_and_then_it_goes_on(room: Room) -> None:
 
 async def test_an_ack_never_quiets_past_80_percent_of_the_window(room: Room) -> None:
     review = await gated(room)
+    await room.send()
     room.clock.forward(700)
     await room.membrane.page_due()
     acked = await room.membrane.acknowledge(review.id, CLEO)

@@ -200,6 +200,7 @@ async def test_a_digest_is_one_message(room: Room) -> None:
     for number in range(30):
         await room.propose("report.make", args={"number": number})
     halted = await room.propose("mail.send")
+    await room.courier.sweep()
     room.clock.ahead += 1001
     await room.membrane.expire_due()
     await room.courier.sweep()

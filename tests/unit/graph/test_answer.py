@@ -40,7 +40,7 @@ ACTION = ActionRecord(
     state=ActionState.WAITING,
     proposed_at=10.0,
 )
-REVIEW = Review("rev_1", "act_1", RULING, "d", frozenset(), 10.0, 1810.0)
+REVIEW = Review("rev_1", "act_1", RULING, "d", frozenset(), 10.0, 1810.0, shown_at=10.0)
 
 
 def closed(state: ReviewState, *votes: Vote, **changes: Any) -> Review:

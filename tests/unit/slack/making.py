@@ -48,6 +48,7 @@ def review(**changes: Any) -> Review:
         "requesters": frozenset({"U0FFF"}),
         "opened_at": NOON,
         "expires_at": NOON + 1800,
+        "shown_at": NOON,
     }
     return Review(**{**defaults, **changes})
 
