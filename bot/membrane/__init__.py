@@ -21,12 +21,18 @@ from bot.membrane.stalling import BY_ITSELF, RETRY_AFTER_S, Operating, Stalling
 from bot.membrane.sweeping import Sweeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault, fits
+from bot.store.messages import CARD_3, CLICKED, REST
+from bot.store.turns import UPDATES, Head
 
 __all__ = [
     "BY_ITSELF",
+    "CARD_3",
+    "CLICKED",
     "OPEN",
+    "REST",
     "RETRY_AFTER_S",
     "UNFIT",
+    "UPDATES",
     "Admins",
     "Asked",
     "Bells",
@@ -38,6 +44,7 @@ __all__ = [
     "Executing",
     "Facts",
     "Freezes",
+    "Head",
     "Hosting",
     "Interrupts",
     "Judging",

@@ -86,7 +86,7 @@ def _want_one(tx: Transaction, recipient: str, notice: Notice, now: float) -> bo
 
 
 def _send(tx: Transaction, message: str, recipient: str, notice: Notice, now: float) -> bool:
-    priority = messages.PAGE if notice.subject.urgent else messages.REST
+    priority = messages.PAGE_3 if notice.subject.urgent else messages.REST
     return messages.want(
         tx.connection, message, "notice", recipient, now=now, priority=priority, body=str(notice)
     )

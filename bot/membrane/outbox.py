@@ -31,6 +31,7 @@ from bot.store import (
 from bot.store.database import Transaction
 from bot.store.leftovers import Leftover
 from bot.store.restores import Restore
+from bot.store.turns import Head, Turns, every
 
 LEASE_S = 60.0
 """How long a message belongs to the courier that took it."""
@@ -118,18 +119,33 @@ class Outbox:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._turns = Turns()
 
-    async def lease(self, limit: int, *, clicked: bool = False) -> list[Message]:
-        """Take due messages, the most urgent first; or only those that somebody just `clicked`."""
+    async def lease(
+        self, limit: int, *, may: Callable[[Head], bool] = every, one_each: bool = False
+    ) -> list[Message]:
+        """Take due messages that `may` go now, the most urgent first, and every agent's in turn.
+
+        With `one_each`, one of every place at most.
+        """
         core = self._core
         now = core.clock()
-        until = now + LEASE_S
-        least = messages.CLICKED if clicked else messages.REST
         return await core.db.write(
             lambda tx: messages.lease(
-                tx.connection, by=core.worker, now=now, until=until, most=limit, least=least
+                tx.connection,
+                by=core.worker,
+                now=now,
+                until=now + LEASE_S,
+                most=limit,
+                turns=self._turns,
+                may=may,
+                one_each=one_each,
             )
         )
+
+    async def release(self, message_id: str) -> None:
+        """Let go of a message that may not be sent yet: it keeps its turn."""
+        await self._core.db.write(lambda tx: messages.release(tx.connection, message_id))
 
     async def facts(self, message: Message) -> Facts:
         """Return what a message is drawn from, as it is now, with the message itself read again."""

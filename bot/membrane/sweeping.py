@@ -10,6 +10,7 @@ from bot.domain import showing
 from bot.domain.escalation import Chain, page_at
 from bot.domain.notices import Notice, Subject
 from bot.domain.review import ActionState, Review
+from bot.domain.risk import Tier
 from bot.membrane.admins import Admins
 from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
@@ -189,7 +190,7 @@ class Sweeping:
                 kind,
                 recipient,
                 now=now,
-                priority=messages.PAGE,
+                priority=messages.PAGE_3 if review.ruling.tier is Tier.SYNC_APPROVAL else messages.PAGE,
                 review_id=review.id,
                 position=position,
             )

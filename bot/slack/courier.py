@@ -10,12 +10,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
 from bot.domain.policy import Policy
 from bot.domain.record import Message
-from bot.membrane import Admins, Bells, Directory, Outbox, wait_for
+from bot.membrane import CARD_3, CLICKED, REST, Admins, Bells, Directory, Head, Outbox, wait_for
 from bot.slack import doubts, pace, sharing
 from bot.slack.calls import Calls
 from bot.slack.detours import Detours
@@ -29,6 +30,8 @@ from bot.slack.sharing import Sharing
 
 AT_ONCE = 12
 """Messages under way at the same time."""
+KEPT_3 = 4
+"""Beside them, of Tier 3: they do not wait for slow posts of what can wait."""
 KEPT = 4
 """Beside them, of cards that somebody just clicked: they do not wait for slow posts."""
 INTERVAL_S = 0.5
@@ -131,12 +134,11 @@ class Courier:
         if self._calls.stopped_until > self._clock():
             return 0
         room = AT_ONCE - len(self._under_way)
-        if room > 0:
-            leased = await self._outbox.lease(room)
-        elif (kept := room + KEPT) > 0:
-            leased = await self._outbox.lease(kept, clicked=True)
-        else:
-            return 0
+        leased: list[Message] = []
+        for most, kept in ((REST, 0), (CARD_3, KEPT_3), (CLICKED, KEPT_3 + KEPT)):
+            if room + kept > 0:
+                leased = await self._outbox.lease(room + kept, may=partial(self._may, most), one_each=True)
+                break
         # One that is under way is leased again where the clock made a leap; it is not sent twice for that.
         taken = [message for message in leased if message.id not in self._sending]
         for message in taken:
@@ -145,6 +147,9 @@ class Courier:
             self._under_way.add(task)
             task.add_done_callback(self._finished)
         return len(taken)
+
+    def _may(self, most: int, head: Head) -> bool:
+        return head.priority <= most and self._sender.may(head)
 
     def _begin_tidying(self) -> None:
         """Look for late copies beside the sending: it may take Slack a while to say."""

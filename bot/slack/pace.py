@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.domain.escalation import Instant
-from bot.slack.calls import POST, UPDATE
+from bot.slack.calls import UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Pace:
         self._next_post = 0.0
         self._updates_at = 0.0
         self._updates = float(rates.update_burst)
-        self._tails: dict[str, dict[int, Instant]] = {}
+        self._held: dict[str, Instant] = {}
 
     def take(
         self, method: str, channel: str, now: Instant, *, held_until: Instant = 0.0, urgent: bool = False
@@ -62,6 +62,11 @@ class Pace:
             self._next_post = now + self._rates.workspace_s
         return ready
 
+    @property
+    def paced(self) -> bool:
+        """Whether a channel takes its posts one by one."""
+        return self._rates.channel_s > 0
+
     def _take_update(self, now: Instant, *, urgent: bool, may: bool) -> Instant:
         rates = self._rates
         if rates.update_s > 0:
@@ -74,20 +79,31 @@ class Pace:
             return now
         return now + (needed - self._updates) * rates.update_s
 
-    def slot(self, method: str, channel: str, ready: Instant, priority: int) -> Instant:
-        """Return when one more waiting call is worth trying: behind those that wait already and go first.
+    def next_in(self, channel: str) -> Instant:
+        """Return when a channel takes its next post."""
+        return self._next_in.get(channel, 0.0)
 
-        So each of a thousand waiting cards is looked at about when its turn comes, not every second. Only
-        what is as urgent or more goes first; a less urgent one whose turn is taken is next.
-        """
-        queue, step = (channel, self._rates.channel_s) if method == POST else (UPDATE, self._rates.update_s)
-        tails = self._tails.setdefault(queue, {})
-        before = (tail + step for of, tail in tails.items() if of <= priority)
-        tails[priority] = max(ready, *before, 0.0)
-        return tails[priority]
+    def hold(self, recipient: str, until: Instant) -> None:
+        """Take no post for a recipient before then: its channel was found to be busy."""
+        self._held[recipient] = until
+
+    def is_open(self, recipient: str, now: Instant) -> bool:
+        """Whether a post for a recipient is worth trying now."""
+        return max(self._held.get(recipient, 0.0), self._next_post) <= now
+
+    def may_update(self, now: Instant, *, urgent: bool) -> bool:
+        """Whether an update may go now."""
+        return self._take_update(now, urgent=urgent, may=False) <= now
+
+    def next_turn(self, now: Instant) -> Instant | None:
+        """Return when something may go that may not now; None where everything may."""
+        waits = [at for at in (*self._held.values(), self._next_post) if at > now]
+        if (update := self._take_update(now, urgent=False, may=False)) > now:
+            waits.append(update)
+        return min(waits, default=None)
 
     def _forget(self, now: Instant) -> None:
         """Drop what is past, so that a year of DMs does not stay in memory."""
         if len(self._next_in) > 1000:
             self._next_in = {key: at for key, at in self._next_in.items() if at > now}
-            self._tails = {key: tails for key, tails in self._tails.items() if max(tails.values()) > now}
+            self._held = {key: at for key, at in self._held.items() if at > now}

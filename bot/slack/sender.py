@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ import structlog
 from bot.domain.escalation import Instant
 from bot.domain.people import USER_ID
 from bot.domain.record import Message
-from bot.membrane import Facts, NoticeFacts, Outbox
+from bot.membrane import CLICKED, UPDATES, Facts, Head, NoticeFacts, Outbox
 from bot.slack import copies, rendering
 from bot.slack.calls import DELETE, POST, UPDATE, Calls
 from bot.slack.cards import Drawn
@@ -31,8 +30,6 @@ STOPPED_S = 30.0
 TRIES_BEFORE_TELLING = 3
 WHOLE_S = 45.0
 """At most so many seconds for one message: less than its lease."""
-CLICKED = 0
-"""The priority of a card that somebody just clicked."""
 COPIES = ("page", "post")
 """Messages with a card's buttons beside the card itself."""
 ANEW = (*ASKING, "told")
@@ -72,16 +69,13 @@ class Sender:
         self._places = places
         self._sharing = sharing
         self._tries: dict[str, int] = {}
-        self._queued: set[str] = set()
         self._terse: set[str] = set()
-        self._turns: list[float] = []
         self._mentions = Mentions(calls, clock)
 
     async def show(self, message: Message) -> None:
         """Bring a leased message to its wanted version, or note when to try again and why."""
         if await self._settled(message):
             self._tries.pop(message.id, None)
-            self._queued.discard(message.id)
             self._terse.discard(message.id)
 
     async def _settled(self, message: Message) -> bool:
@@ -113,8 +107,8 @@ class Sender:
         now, held_until = self._clock(), self._calls.held_until(POST, channel_id)
         ready = self._pace.take(POST, channel_id, now, held_until=held_until)
         if ready > now:
-            await self._queue(message, POST, channel_id, ready)
-            return False
+            return await self._not_yet(message, ready)
+        self._pace.hold(message.recipient, self._pace.next_in(channel_id))
         since = self._doubts.since(message)
         facts = await self._outbox.attempting(message.id, doubted_since=since)
         if facts is not None:
@@ -167,21 +161,24 @@ class Sender:
         version = facts.message.wanted
         await self._outbox.posted(message_id, version=version, channel_id=channel_id, ts=ts, shows=shows)
 
-    async def _queue(
-        self, message: Message, method: str, channel_id: str, ready: float, *, urgent: bool = False
-    ) -> None:
-        """Leave a message until its turn. One that was overtaken when it came is next, not last again."""
-        waits = not urgent and message.id not in self._queued
-        at = self._pace.slot(method, channel_id, ready, message.priority) if waits else ready
-        self._queued.add(message.id)
-        await self._outbox.later(message.id, at=at, error="")
-        heapq.heappush(self._turns, at)
+    async def _not_yet(self, message: Message, ready: Instant) -> bool:
+        """Leave a message until its channel is free. It keeps its place among those that wait."""
+        if message.ts is None:
+            self._pace.hold(message.recipient, ready)
+        await self._outbox.release(message.id)
+        return False
+
+    def may(self, head: Head) -> bool:
+        """Whether the first message of a queue is worth trying now."""
+        now = self._clock()
+        if head.place != UPDATES:
+            return self._pace.is_open(head.place, now)
+        urgent = head.priority == CLICKED
+        return self._calls.held_until(UPDATE) <= now and self._pace.may_update(now, urgent=urgent)
 
     def next_turn(self, now: Instant) -> Instant | None:
-        """Return when the next of the messages that wait for Slack's pace has its turn, if any waits."""
-        while self._turns and self._turns[0] <= now:
-            heapq.heappop(self._turns)
-        return self._turns[0] if self._turns else None
+        """Return when something may go that may not now, by Slack's pace."""
+        return self._pace.next_turn(now)
 
     async def _update(self, message: Message) -> bool:
         if KIND_OF.get(message.error or "") is Kind.FIXED:
@@ -191,8 +188,7 @@ class Sender:
         now, held_until = self._clock(), self._calls.held_until(UPDATE)
         ready = self._pace.take(UPDATE, channel_id, now, held_until=held_until, urgent=urgent)
         if ready > now:
-            await self._queue(message, UPDATE, channel_id, ready, urgent=urgent)
-            return False
+            return await self._not_yet(message, ready)
         facts = await self._outbox.facts(message)
         if asks(facts) and not is_people(message.recipient):
             await self._sharing.check(message.recipient, channel_id)

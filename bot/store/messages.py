@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from bot.domain.record import Clicked, Message
 from bot.domain.review import ReviewState
 from bot.store.sqlite import Prepared, insert_new
-from bot.store.tables import literally, messages, reviews
+from bot.store.tables import actions, literally, messages, reviews
+from bot.store.turns import Head, Turns, every, heads_of
 
-CLICKED, PAGE, CARD_3, CARD_2, REDRAW, REST = range(6)
-"""Priorities, most urgent first: the redraw of a card that somebody just clicked, pages, new cards of Tier 3,
-of Tier 2, other redraws, and the rest (digests, notices, posts)."""
+CLICKED, PAGE_3, CARD_3, PAGE, CARD_2, REDRAW, REST = range(7)
+"""Priorities, most urgent first: the redraw of a card that somebody just clicked, pages of Tier 3 and urgent
+notices, new cards of Tier 3, other pages, new cards of Tier 2, other redraws, and the rest (digests, notices,
+posts). `bot.store.turns` says who is served first among those of one priority."""
 
 RECHECK_S = 30.0
 """After so long what was sent to Slack has landed, or will not."""
 
 _ID = messages.c.id == bindparam("message_id")
-_INSERT = Prepared(insert_new(messages))
 _REACHED = (
     select(messages.c.id)
     .where(
@@ -39,6 +53,20 @@ _LAST_PAGED = select(func.max(messages.c.position)).where(
         messages.c.posted_at.is_not(None),
     )
 )
+_GIVEN: dict[str, Any] = {
+    column.name: bindparam(column.name)
+    for column in (
+        *(messages.c.id, messages.c.kind, messages.c.recipient, messages.c.review_id, messages.c.action_id),
+        *(messages.c.digest_id, messages.c.position, messages.c.body, messages.c.wanted),
+        *(messages.c.priority, messages.c.due_at, messages.c.owed_since, messages.c.created_at),
+    )
+}
+_AGENT = func.coalesce(
+    select(reviews.c.agent).where(reviews.c.id == bindparam("review_id")).scalar_subquery(),
+    select(actions.c.agent).where(actions.c.id == bindparam("action_id")).scalar_subquery(),
+    literal_column("''"),
+)
+_INSERT = Prepared(insert_new(messages).values({**_GIVEN, "agent": _AGENT}))
 _BY_ID = Prepared(select(messages).where(_ID))
 _OF_REVIEW = Prepared(
     select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
@@ -51,18 +79,6 @@ _CARDS = Prepared(
     .join(reviews, reviews.c.id == messages.c.review_id)
     .where(and_(reviews.c.action_id == bindparam("action"), messages.c.kind == "card"))
 )
-_DUE = Prepared(
-    select(messages)
-    .where(
-        and_(
-            messages.c.due_at <= bindparam("now"),
-            messages.c.priority <= bindparam("least"),
-            or_(messages.c.leased_until.is_(None), messages.c.leased_until <= bindparam("now")),
-        )
-    )
-    .order_by(messages.c.priority, messages.c.due_at)
-    .limit(bindparam("most"))
-)
 _LEASE = Prepared(
     update(messages)
     .where(
@@ -74,6 +90,7 @@ _LEASE = Prepared(
     )
     .values(leased_by=bindparam("by"), leased_until=bindparam("until"))
 )
+_RELEASE = Prepared(update(messages).where(_ID).values(leased_until=None))
 _IN_SLACK = messages.c.ts.is_not(None)
 _WAITS = messages.c.due_at.is_not(None)
 _OWED = func.coalesce(messages.c.owed_since, bindparam("now"))
@@ -413,16 +430,37 @@ def cards_of(connection: Connection, action_id: str) -> dict[str, Message]:
 
 
 def lease(
-    connection: Connection, *, by: str, now: float, until: float, most: int, least: int = REST
+    connection: Connection,
+    *,
+    by: str,
+    now: float,
+    until: float,
+    most: int,
+    turns: Turns | None = None,
+    may: Callable[[Head], bool] = every,
+    one_each: bool = False,
 ) -> list[Message]:
-    """Take due messages for one worker, the most urgent first, down to the `least` urgent that is taken."""
-    due = _DUE.all(connection, {"now": now, "most": most, "least": least})
-    taken = []
-    for row in due:
-        values = {"message_id": row.id, "by": by, "now": now, "until": until}
-        if _LEASE.changed(connection, values) == 1:
-            taken.append(record_of(row))
+    """Take due messages for one worker, in the order of `turns`: the most urgent first, and every agent's.
+
+    Only what `may` go now is taken; with `one_each`, of every place one.
+    """
+    turns, taken = turns or Turns(), list[Message]()
+    while len(taken) < most:
+        heads = [head for head in heads_of(connection, now) if may(head)]
+        if not heads:
+            break
+        for head in turns.choose(heads, most - len(taken), one_each=one_each):
+            values = {"message_id": head.id, "by": by, "now": now, "until": until}
+            if _LEASE.changed(connection, values) == 1:
+                taken.append(record_of(_BY_ID.first(connection, {"message_id": head.id})))
+        if one_each:
+            break
     return taken
+
+
+def release(connection: Connection, message_id: str) -> None:
+    """Let go of a message that could not be sent yet: it keeps its turn."""
+    _RELEASE.changed(connection, {"message_id": message_id})
 
 
 def free_all(connection: Connection, now: float) -> None:

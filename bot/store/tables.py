@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest of the migrations: what these tables are."""
 
 OF_ONE_AGENT = "agent <> ''"
@@ -201,6 +201,8 @@ messages = Table(
     Column("wanted", Integer, nullable=False),
     Column("shown", Integer, nullable=False, server_default="0"),
     Column("priority", Integer, nullable=False),
+    # Whose it is: agents take turns. Empty for the bot's own.
+    Column("agent", String, nullable=False, server_default=""),
     Column("due_at", Float),  # when the courier should look at it; NULL when shown = wanted or given up
     Column("owed_since", Float),  # since when Slack lacks what is wanted, however often it was put off
     Column("unsure_since", Float),  # when a redraw was cut off that may still land over a later one
@@ -215,7 +217,17 @@ messages = Table(
     Column("given_up_at", Float),
     Column("leased_by", String),
     Column("leased_until", Float),
-    _partial("messages_due", "priority", "due_at", where="due_at IS NOT NULL"),
+    _partial(
+        "messages_to_post",
+        "recipient",
+        "priority",
+        "agent",
+        "due_at",
+        where="due_at IS NOT NULL AND ts IS NULL",
+    ),
+    _partial(
+        "messages_to_update", "priority", "agent", "due_at", where="due_at IS NOT NULL AND ts IS NOT NULL"
+    ),
     _partial("messages_owed", "owed_since", where="owed_since IS NOT NULL"),
     Index("messages_review", "review_id"),
     _partial("messages_action", "action_id", "position", where="action_id IS NOT NULL", unique=True),

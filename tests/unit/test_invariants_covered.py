@@ -11,7 +11,7 @@ import pytest
 
 TESTS = Path(__file__).parent.parent
 NAME = re.compile(r"test_invariant_(\d+)_\w+")
-INVARIANTS = range(1, 18)
+INVARIANTS = range(1, 19)
 
 
 @cache

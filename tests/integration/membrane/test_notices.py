@@ -58,4 +58,4 @@ async def test_many_of_one_subject_are_folded_into_one_message_that_counts_and_l
 async def test_what_is_urgent_goes_out_with_the_pages(room: Room) -> None:
     await room.membrane.admins.tell(failed(1))
     await room.membrane.admins.tell(failed(2, Subject.CLOCK_PULLED_BACK))
-    assert [each.priority for each in await shown(room)] == [messages.PAGE, messages.REST]
+    assert [each.priority for each in await shown(room)] == [messages.PAGE_3, messages.REST]

@@ -10,6 +10,7 @@ from bot.domain.notices import Notice, Subject
 from bot.slack import courier as couriers
 from bot.slack.courier import Courier
 from bot.slack.pace import Rates
+from tests.fakes import policy
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier import running
 
@@ -75,3 +76,43 @@ async def test_an_urgent_notice_overtakes_cards_that_go_to_the_same_channel(room
     await room.membrane.admins.tell(Notice(Subject.CLOCK_PULLED_BACK, "URGENT", "here", "Nothing."))
     await until_said(room, courier, "C0ADMIN", 7)
     assert next(place for place, words in enumerate(room.said("C0ADMIN")) if "URGENT" in words) <= 6
+
+
+async def test_invariant_18_nobodys_flood_delays_somebody_elses_tier_3(room: Room) -> None:
+    """One agent wants 60 cards of each tier; another asks once. Slack's order is what counts."""
+    room.in_force.append(policy(open_per_agent=500))
+    courier = room.new_courier(rates=Rates(channel_s=STEP_S, workspace_s=0.0))
+    for number in range(60):
+        await room.propose("mail.send", args={"id": number}, agent="flood")
+        await room.propose("data.delete", args={"id": number}, agent="flood")
+    for _ in range(3):
+        await courier.sweep()
+        room.clock.ahead += STEP_S
+    before = len(room.said("C0APPR"))
+    quiet = await room.propose("data.delete", args={"id": "quiet"}, agent="quiet")
+    mail = await room.propose("mail.send", args={"id": "quiet"}, agent="quiet")
+    for _ in range(2):
+        await courier.sweep()
+        room.clock.ahead += STEP_S
+    assert len(room.said("C0APPR")) == before + 2
+    card = await room.card(quiet)
+    assert card.ts is not None, "its card is among the next two"
+    room.clock.ahead += 260
+    await room.membrane.page_due()
+    for _ in range(2):
+        await courier.sweep()
+        room.clock.ahead += STEP_S
+    assert [row for row in await room.rows(quiet) if row.kind == "page" and row.ts is not None]
+    assert (await room.card(mail)).ts is None, "what can wait waits for the flood's Tier 3"
+
+
+async def test_agents_take_turns_among_cards_that_can_wait(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=500))
+    courier = room.new_courier(rates=Rates(channel_s=STEP_S, workspace_s=0.0))
+    for number in range(40):
+        await room.propose("mail.send", args={"id": number}, agent="flood")
+    quiet = [await room.propose("mail.send", args={"id": number}, agent="quiet") for number in range(2)]
+    for _ in range(4):
+        await courier.sweep()
+        room.clock.ahead += STEP_S
+    assert all([(await room.card(each)).ts is not None for each in quiet])

@@ -38,20 +38,14 @@ def test_what_slack_holds_back_waits_and_takes_no_turn() -> None:
     assert pace.take(UPDATE, "C1", 100.0) <= 100.0
 
 
-def test_a_thousand_waiting_cards_are_looked_at_about_when_their_turn_comes() -> None:
+def test_a_recipient_whose_channel_is_busy_waits_and_the_others_do_not() -> None:
     pace = Pace(RATES)
     pace.take(POST, "C1", 100.0)
-    waiting = [pace.slot(POST, "C1", 101.0, 3) for _ in range(1000)]
-    assert waiting == [101.0 + place for place in range(1000)]
-
-
-def test_what_is_more_urgent_waits_behind_its_like_only() -> None:
-    pace = Pace(RATES)
-    assert [pace.slot(POST, "C1", 101.0, 3) for _ in range(3)] == [101.0, 102.0, 103.0]
-    assert [pace.slot(POST, "C1", 101.0, 2) for _ in range(2)] == [101.0, 102.0]
-    assert pace.slot(POST, "C1", 101.0, 1) == 101.0
-    assert pace.slot(POST, "C1", 101.0, 5) == 104.0
-    assert pace.slot(POST, "C2", 101.0, 5) == 101.0
+    pace.hold("#one", pace.next_in("C1"))
+    assert (pace.is_open("#one", 100.5), pace.is_open("#two", 100.5)) == (False, True)
+    assert pace.next_turn(100.5) == 101.0
+    assert pace.is_open("#one", 101.0)
+    assert not pace.is_open("#two", 100.05), "the workspace takes ten posts a second"
 
 
 def test_a_year_of_channels_is_forgotten() -> None:

@@ -1,0 +1,62 @@
+"""Whose message goes next, over any messages that wait."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.store.turns import URGENCY, Head, Turns
+
+HEADS = st.lists(
+    st.builds(
+        Head,
+        st.uuids().map(str),
+        st.sampled_from(["", "#a", "#b", "U0ADA"]),
+        st.sampled_from(list(URGENCY)),
+        st.sampled_from(["flood", "quiet", "other", ""]),
+        st.floats(0, 100),
+    ),
+    max_size=30,
+    unique_by=lambda head: (head.place, head.priority, head.agent),
+)
+
+
+@given(HEADS, st.integers(0, 30), st.booleans())
+def test_the_most_urgent_goes_first_wherever_it_goes(heads: list[Head], most: int, one_each: bool) -> None:
+    chosen = Turns().choose(heads, most, one_each=one_each)
+    urgency = [URGENCY[head.priority] for head in chosen]
+    assert urgency == sorted(urgency)
+    assert len(chosen) <= most
+    assert set(chosen) <= set(heads)
+    if one_each:
+        assert len({head.place for head in chosen}) == len(chosen)
+        for head in chosen:
+            best = min(URGENCY[each.priority] for each in heads if each.place == head.place)
+            assert URGENCY[head.priority] == best
+
+
+def test_agents_take_turns_in_a_place_however_much_one_of_them_wants() -> None:
+    turns, served = Turns(), []
+    for number in range(6):
+        flood = Head(f"a{number}", "#a", 2, "flood", 1.0)
+        quiet = Head(f"b{number}", "#a", 2, "quiet", 50.0)
+        served += [head.agent for head in turns.choose([flood, quiet], 1, one_each=True)]
+    assert served == ["flood", "quiet"] * 3
+
+
+def test_pages_of_one_agent_do_not_put_off_the_card_of_another() -> None:
+    pages = [Head(f"p{number}", f"U0{number}", 1, "flood", 1.0) for number in range(50)]
+    card = Head("card", "#a", 2, "quiet", 9.0)
+    turns = Turns()
+    turns.choose(pages, 1, one_each=True)
+    assert turns.choose([*pages[1:], card], 12, one_each=True)[0] == card
+
+
+def test_an_agent_that_is_served_elsewhere_keeps_its_turn_in_a_place() -> None:
+    """The flood waits in one channel alone; the quiet agent's other channel is used all the time."""
+    turns, served = Turns(), []
+    for number in range(4):
+        turns.choose([Head(f"x{number}", "#b", 2, "quiet", 1.0)], 1, one_each=True)
+        rivals = [Head(f"a{number}", "#a", 2, "flood", 1.0), Head("b", "#a", 2, "quiet", 2.0)]
+        served += [head.agent for head in turns.choose(rivals, 1, one_each=True)]
+    assert served.count("quiet") == 2
