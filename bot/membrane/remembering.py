@@ -51,7 +51,7 @@ def expiry(
         expired = expired_review(reviews.of_action(connection, found.id))
         if expired is None or (expired.closed_at or 0.0) < since:
             continue
-        if messages.reached_slack(connection, expired.id):
+        if expired.shown_at is not None:
             why = f"the same action expired a moment ago ({found.id}): {expired_words(expired)}"
             return Remembered(found.id, ActionState.ABORTED, f"{why}, and nobody was asked again")
     return None

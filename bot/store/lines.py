@@ -31,6 +31,12 @@ _CARD = (
     .correlate(reviews)
 )
 _ASKED_ABOUT = exists().where(and_(unknowns.c.action_id == actions.c.id, unknowns.c.closed_at.is_(None)))
+_TO_BE_SHOWN = and_(
+    literally(reviews.c.state, ReviewState.PENDING),
+    reviews.c.expires_at.is_not(None),
+    reviews.c.shown_at.is_(None),
+    reviews.c.overdue_at.is_(None),
+)
 _LINES: Select[Any] = (
     select(
         actions.c.id,
@@ -50,6 +56,8 @@ _LINES: Select[Any] = (
         case((literally(actions.c.state, ActionState.UNKNOWN), _ASKED_ABOUT), else_=False).label("asked"),
         reviews.c.state.label("review"),
         reviews.c.expires_at,
+        # Only of what is still to be shown is the review's ruling needed: it says how long its window is.
+        case((_TO_BE_SHOWN, reviews.c.ruling)).label("to_be_shown"),
         messages.c.channel_id,
         messages.c.ts,
     )
@@ -103,7 +111,6 @@ def of_thread(connection: Connection, thread_id: str, *, now: float) -> list[Act
 def _line(row: Any, live: Sequence[Freeze], now: float) -> ActionLine:
     state = ActionState(row.state)
     frozen = live and covering(live, (row.agent, row.kind, row.graph), now) is not None
-    pending = row.review == ReviewState.PENDING
     return ActionLine(
         id=row.id,
         kind=row.kind,
@@ -115,12 +122,19 @@ def _line(row: Any, live: Sequence[Freeze], now: float) -> ActionLine:
         reference=row.reference,
         thread_id=row.thread_id,
         review=ReviewState(row.review) if row.review is not None else None,
-        expires_at=row.expires_at if pending else None,
+        expires_at=_expires_by(row) if row.review == ReviewState.PENDING else None,
         card=(row.channel_id, row.ts) if row.channel_id and row.ts else None,
         frozen=bool(frozen),
         lapsed=state is ActionState.PASSED and _lapsed(row, now),
         asked_about=bool(row.asked),
     )
+
+
+def _expires_by(row: Any) -> float | None:
+    """Return what `Review.expires_by` is of the whole review."""
+    if row.to_be_shown is None:
+        return None if row.expires_at is None else float(row.expires_at)
+    return float(row.expires_at + (rulings.parsed(row.to_be_shown).window_s or 0.0))
 
 
 def _lapsed(row: Any, now: float) -> bool:

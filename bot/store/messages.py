@@ -35,17 +35,6 @@ RECHECK_S = 30.0
 """After so long what was sent to Slack has landed, or will not."""
 
 _ID = messages.c.id == bindparam("message_id")
-_REACHED = (
-    select(messages.c.id)
-    .where(
-        and_(
-            messages.c.review_id == bindparam("review"),
-            messages.c.kind.in_(("card", "page", "post")),
-            messages.c.posted_at.is_not(None),
-        )
-    )
-    .limit(1)
-)
 _LAST_PAGED = select(func.max(messages.c.position)).where(
     and_(
         messages.c.review_id.in_(bindparam("ids", expanding=True)),
@@ -297,11 +286,6 @@ def last_paged(connection: Connection, review_ids: Sequence[str]) -> int | None:
     """Return the last position of a chain that people were paged at about any of these reviews, or None."""
     found: int | None = connection.execute(_LAST_PAGED, {"ids": list(review_ids)}).scalar()
     return found
-
-
-def reached_slack(connection: Connection, review_id: str) -> bool:
-    """Whether a card, a page or a post about a review ever reached Slack."""
-    return connection.execute(_REACHED, {"review": review_id}).first() is not None
 
 
 def want(
