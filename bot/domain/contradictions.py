@@ -1,4 +1,4 @@
-"""Conditions that no argument can meet. A rule with one never fires, though it looks as if it guarded."""
+"""Conditions that no argument can meet. A rule with one looks like a guard, and fires at most in doubt."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _UPPER = (Op.LT, Op.LTE)
 def why_never(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> str | None:
     """Return why no value of an argument meets all these conditions, or None where one may.
 
-    `arg` is its declaration, None for an undeclared one. Doubt is left aside: an argument that is missing
-    or of the wrong type is ruled Tier 3 by the declaration already.
+    `arg` is its declaration, None for an undeclared one. Doubt is left aside; `samples.never_met` tells
+    whether they are not met in doubt either.
     """
     by_op = {condition.op: condition for condition in conditions}
     absent = by_op.get(Op.EXISTS)
@@ -43,14 +43,10 @@ def _never_absent(name: str, conditions: tuple[Condition, ...], arg: Arg | None)
 
 
 def _never_in_list(name: str, conditions: Mapping[Op, Condition], arg: Arg) -> str | None:
-    for condition in conditions.values():
-        if condition.op is Op.ALL:  # it holds of an empty list, whatever it asks
-            continue
-        inner = {each.op: each for each in condition.inner}
-        why = _never_one(f"an item of {name}", inner, arg.of)
-        if why:
-            return why
-    return None
+    if Op.ANY not in conditions:
+        return None  # `all` holds for an empty list, whatever it asks of an item
+    inner = {each.op: each for each in conditions[Op.ANY].inner}
+    return _never_one(f"an item of {name}", inner, arg.of)
 
 
 def _never_one(name: str, conditions: Mapping[Op, Condition], kind: ArgType | None) -> str | None:

@@ -96,15 +96,16 @@ class Condition:
     @property
     def inner(self) -> tuple[Condition, ...]:
         """The conditions of one item, of `any` and `all`."""
-        return tuple(each for each in self._operands if isinstance(each, Condition))
+        return tuple(each for each in self.operands if isinstance(each, Condition))
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The operands that are texts."""
-        return tuple(each for each in self._operands if isinstance(each, str))
+        return tuple(each for each in self.operands if isinstance(each, str))
 
     @property
-    def _operands(self) -> tuple[Scalar | Condition, ...]:
+    def operands(self) -> tuple[Scalar | Condition, ...]:
+        """The operand as a tuple, also where it is one value."""
         return self.operand if isinstance(self.operand, tuple) else (self.operand,)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bot.domain.change import delay_text
+from bot.domain.idle_rules import idle_rules
 from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy import Policy
 from bot.domain.policy_model import GatedTier, Kind, OwnSettings
 from bot.domain.risk import Tier
-from bot.domain.shadowing import raise_nothing
 
 _LIST_NOTE = (
     "lists texts that {arg} must not be, and another spelling is not listed; "
@@ -42,15 +42,22 @@ def notes_of(policy: Policy) -> tuple[str, ...]:
         tier = policy.own_tier(name)
         if tier.waits and (gated := policy.gated(name, tier)) != policy.tiers[tier]:
             notes += _gated(name, gated, mandated=policy.actions[name].mandated)
+    notes += idle_notes(policy)
     for name in policy.kinds:
-        kind = policy.actions[name]
-        idle = raise_nothing(kind, policy.cost_threshold_usd)
-        notes += [f"{name}: rule {rule} never raises: {why}" for rule, why in idle]
-        notes += _plain_texts(kind)
+        notes += _plain_texts(policy.actions[name])
     notes += [f"graph {name}: no agent may start it" for name, agents in policy.graphs.items() if not agents]
     for name in sorted({*policy.external_channels} - policy.channels):
         notes.append(f"channel {name}: nothing is posted there, so allow_external changes nothing")
     return (*notes, *_unused(policy))
+
+
+def idle_notes(policy: Policy) -> tuple[str, ...]:
+    """Return which raise rules never raise anything, and why."""
+    return tuple(
+        f"{name}: rule {rule.id} never raises anything: {rule.why}"
+        for name in policy.kinds
+        for rule in idle_rules(policy.actions[name], policy.cost_threshold_usd)
+    )
 
 
 def _gated(what: str, gated: GatedTier, *, mandated: bool) -> Iterator[str]:

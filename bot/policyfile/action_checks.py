@@ -9,6 +9,7 @@ from bot.domain.kind_ruling import RESERVED_IDS
 from bot.domain.operators import ArgType
 from bot.domain.patterns import MAX_EFFORT, Patterns
 from bot.domain.risk import Tier
+from bot.domain.samples import never_met
 from bot.policyfile.build import build_arg, build_conditions, build_risk
 from bot.policyfile.condition_checks import Subject, condition_is_sound
 from bot.policyfile.document import Path
@@ -99,11 +100,11 @@ def _check_rule(parts: Parts, path: Path, kind: str, action: ActionModel, rule: 
             continue
         declared = build_arg(arg) if arg else None
         if condition_is_sound(parts, Subject(place, name, declared), condition):
-            why = why_never(name, build_conditions(condition, parts.lists), declared)
-            if why:
-                parts.say(
-                    place, f"rule `{rule.id}` can never fire: {why}", "mend the condition, or delete the rule"
-                )
+            conditions = build_conditions(condition, parts.lists)
+            if why := why_never(name, conditions, declared):
+                when = "can never fire" if never_met(conditions, declared) else "fires only in doubt"
+                what = f"rule `{rule.id}` {when}: {why}"
+                parts.say(place, what, "correct the condition, or delete the rule")
 
 
 def _check_effort(parts: Parts, path: Path, kind: str) -> None:

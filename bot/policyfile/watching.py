@@ -19,6 +19,7 @@ from watchfiles import awatch
 from bot.domain.change import Change
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
+from bot.domain.policy_notes import idle_notes
 from bot.errors import PolicyError
 from bot.policyfile.loading import PolicyInForce, parse
 from bot.policyfile.settling import SETTLE_LOOSER_S, SETTLE_S, Snapshot
@@ -119,6 +120,7 @@ class PolicyWatcher:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        await self._told(self._log_idle_rules(self._in_force.current))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_when_told())
             tasks.create_task(self._look_by_the_clock())
@@ -196,9 +198,15 @@ class PolicyWatcher:
         assert isinstance(source, bytes), "it has loaded"
         self._in_force.replace(policy)
         self._log.info("policy.loaded", version=policy.version, changes=len(changes))
+        await self._told(self._log_idle_rules(policy))
         await self._told(
             self._on_loaded(policy, Reload(source.decode("utf-8-sig"), changes, found.loosens, repaired))
         )
+
+    async def _log_idle_rules(self, policy: Policy) -> None:
+        """Log each raise rule that never raises anything, and why."""
+        for note in await asyncio.to_thread(idle_notes, policy):
+            self._log.warning("policy.idle_rule", note=note)
 
     async def _told(self, telling: Awaitable[None]) -> None:
         try:

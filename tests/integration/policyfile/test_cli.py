@@ -76,6 +76,19 @@ def test_check_without_a_file_is_a_slip_of_usage() -> None:
     assert _run("check").exit_code == 2
 
 
+def test_check_names_rules_that_never_raise(tmp_path: Path) -> None:
+    """A policy with them loads, and people and machines read which they are and why."""
+    path = tmp_path / "idle.yaml"
+    path.write_text(
+        RULED.replace("raise: [", "raise: [{id: some, to: 2, when: {amount: {gt: 900}}, because: so}, ")
+    )
+    note = "x.y: rule some never raises anything: `large` raises all of that to tier 3"
+    result = _run("check", str(path))
+    assert result.exit_code == 0
+    assert f"  note: {note}\n" in result.stdout
+    assert note in _json("check", str(path))[0]["notes"]
+
+
 def test_check_adds_notes_to_what_loads(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(BASE.replace("people:", "people:\n  guests: {users: [U0GUS]}", 1))

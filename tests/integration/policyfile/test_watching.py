@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.policy import Policy
 from bot.errors import PolicyError
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, load
-from tests.unit.policyfile.making import BASE
+from tests.unit.policyfile.making import BASE, with_action
 
 QUORUM_1 = BASE.replace("quorum: 2", "quorum: 1")
 BROKEN = BASE.replace("approvers: [leads]", "approvers: [lead]")
@@ -185,3 +186,24 @@ async def test_a_callback_that_fails_stops_nothing(file: Path) -> None:
         assert in_force.current is told.loaded[0][0]
         file.write_text(BASE)
         await _until(lambda: len(told.loaded) == 2)
+
+
+async def test_rules_that_never_raise_are_logged_when_a_policy_comes_into_force(file: Path) -> None:
+    def idle(cost: int) -> str:
+        return with_action(
+            "risk: {reversible: true, blast_radius: low, cost_usd: $usd}\n"
+            "reviewed: {by: U0CLEO, on: 2026-06-01, why: small}\n"
+            "args: {usd: {type: number, unit: USD}}\n"
+            f"raise: [{{id: large, to: 1, when: {{usd: {{gt: {cost}}}}}, because: so}}]"
+        )
+
+    file.write_text(idle(50))
+    with capture_logs() as logs:
+        async with _watched(file) as (_, told):
+            file.write_text(idle(60))
+            await _until(lambda: bool(told.loaded))
+    assert [entry["note"] for entry in logs if entry["event"] == "policy.idle_rule"] == [
+        f"x.y: rule large never raises anything: usd > {cost} is a cost that makes it tier 1 or higher "
+        "without the rule"
+        for cost in (50, 60)
+    ]

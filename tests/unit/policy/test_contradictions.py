@@ -84,6 +84,7 @@ def test_what_can_never_be(arg: ArgType, operators: dict[str, Any], why: str) ->
         (Arg(ArgType.DATETIME), {"gte": "2026-06-01T10:00:00Z", "lte": "2026-06-01T12:00:00+02:00"}),
         (Arg(ArgType.IDENTIFIER), {"in_": ("orders",), "ne": "orders"}),
         (STRINGS, {"any_": (Condition(Op.EQ, "a"),), "all_": (Condition(Op.NE, "b"),)}),
+        (STRINGS, {"all_": (Condition(Op.EQ, "a"), Condition(Op.NE, "a"))}),  # an empty list
         (None, {"gt": 5}),
         (None, {"any_": (Condition(Op.GT, 5),)}),
     ],

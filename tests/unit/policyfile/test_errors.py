@@ -68,7 +68,7 @@ CASES = [
     pytest.param(
         with_rule("{amount: {gt: 500, lt: 100}}"),
         [
-            "33:40: rule `r1` can never fire: no value is both: amount > 500 and amount < 100; mend the condition, or delete the rule"
+            "33:40: rule `r1` can never fire: no value is both: amount > 500 and amount < 100; correct the condition, or delete the rule"
         ],
         id="a rule that can never fire",
     ),
@@ -82,14 +82,14 @@ CASES = [
     pytest.param(
         with_rule("{to: {in: []}}"),
         [
-            "33:36: rule `r1` can never fire: the list is empty, so to is never in it; mend the condition, or delete the rule"
+            "33:36: rule `r1` can never fire: the list is empty, so to is never in it; correct the condition, or delete the rule"
         ],
         id="an empty list",
     ),
     pytest.param(
         with_rule("{to: {in: $nothing}}"),
         [
-            "33:36: rule `r1` can never fire: $nothing is empty, so to is never in it; mend the condition, or delete the rule"
+            "33:36: rule `r1` can never fire: $nothing is empty, so to is never in it; correct the condition, or delete the rule"
         ],
         id="an empty named list",
     ),
@@ -247,7 +247,7 @@ CASES = [
     pytest.param(
         with_rule("{to: {exists: false}}"),
         [
-            "33:36: rule `r1` can never fire: to is required, and without it the action is Tier 3 already; mend the condition, or delete the rule"
+            "33:36: rule `r1` can never fire: to is required, and without it the action is Tier 3 already; correct the condition, or delete the rule"
         ],
         id="absence of what is required",
     ),

@@ -93,15 +93,15 @@ def test_every_type_and_operator_loads() -> None:
         ),
         (
             "{at: {gt: 2026-06-01T09:00:00Z, lt: 2026-06-01T10:00:00+02:00}}",
-            '33:36: rule `r1` can never fire: no value is both: at > "2026-06-01T09:00:00Z" and at < "2026-06-01T10:00:00+02:00"; mend the condition, or delete the rule',
+            '33:36: rule `r1` can never fire: no value is both: at > "2026-06-01T09:00:00Z" and at < "2026-06-01T10:00:00+02:00"; correct the condition, or delete the rule',
         ),
         (
             "{path: {not_under: /}}",
-            "33:38: rule `r1` can never fire: every path is under /, and so path is never outside of it; mend the condition, or delete the rule",
+            "33:38: rule `r1` can never fire: every path is under /, and so path is never outside of it; correct the condition, or delete the rule",
         ),
         (
             "{path: {under: /srv/a, not_under: [/srv]}}",
-            '33:38: rule `r1` can never fire: no value is both: path is not under "/srv" and path is under "/srv/a"; mend the condition, or delete the rule',
+            '33:38: rule `r1` fires only in doubt: no value is both: path is not under "/srv" and path is under "/srv/a"; correct the condition, or delete the rule',
         ),
     ],
 )

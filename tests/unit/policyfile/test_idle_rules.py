@@ -1,4 +1,4 @@
-"""Rules that raise nothing are named, and never one that raises something."""
+"""Rules of a file that raise nothing are named, and never one that raises something."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.action import Action
+from bot.domain.idle_rules import idle_rules
 from bot.domain.policy_notes import notes_of
-from bot.domain.shadowing import raise_nothing
 from bot.policyfile import parse
 from tests.unit.policyfile.making import with_action
 
@@ -34,7 +34,7 @@ def _policy(*rules: str) -> Any:
 
 def _idle(*rules: str) -> list[str]:
     policy = _policy(*rules)
-    return [rule for rule, _ in raise_nothing(policy.actions["x.y"], policy.cost_threshold_usd)]
+    return [rule.id for rule in idle_rules(policy.actions["x.y"], policy.cost_threshold_usd)]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_no_rule_that_raises_is_named(rules: Any, tried: list[dict[str, Any]]) -
     written = [f"id: r{at}, to: {to}, when: {{{', '.join(when)}}}" for at, (to, when) in enumerate(rules)]
     policy = _policy(*written)
     kind = policy.actions["x.y"]
-    idle = {rule for rule, _ in raise_nothing(kind, policy.cost_threshold_usd)}
+    idle = {rule.id for rule in idle_rules(kind, policy.cost_threshold_usd)}
     less = replace(kind, rules=tuple(each for each in kind.rules if each.id not in idle))
     without = replace(policy, actions={**policy.actions, "x.y": less})
     for args in tried:
