@@ -6,11 +6,12 @@ the heads of queues are looked at, by index: it costs what there are queues, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from bot.store.sqlite import Prepared
@@ -24,6 +25,8 @@ UPDATES = ""
 POST, UPDATE = "post", "update"
 """What is done with a message: it is not in Slack yet, or it is there."""
 MOST_REMEMBERED = 10_000
+NEVER = math.inf
+"""Later than any message is due, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,16 @@ class Turns:
 
 
 def _following(what: str, queue: Sequence[str], *after: ColumnElement[Any]) -> Any:
-    """Return the id of the first message of the queue that follows one, or of the first of all."""
+    """Return the id of the first message of the queue that follows one, or of the first of all.
+
+    It looks beyond a time that no message of that queue is due at: SQLite starts with what is equal, and
+    would walk through the whole queue. `coalesce` hides the type of a column's values, or SQLite would use
+    the index's first column alone.
+    """
     each = messages.alias("each_one")
-    columns = [each.c[name] for name in queue]
-    beyond = [tuple_(*columns) > tuple_(*after)] if after else []
+    columns = [each.c[name] for name in (*queue, "due_at")]
+    bare = [func.coalesce(column, column) for column in after]
+    beyond = [tuple_(*columns) > tuple_(*bare, literal(NEVER))] if after else []
     first = select(each.c.id).where(_waits(each, what), *beyond).order_by(*columns).limit(1)
     return first.scalar_subquery()
 

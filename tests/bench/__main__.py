@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.bench import door, parked, proposals, ruling, slack, threads, tools
+from tests.bench import door, flood, parked, proposals, ruling, slack, threads, tools, turns
 from tests.bench.figures import Figure
 from tests.bench.profiling import profiled
 
@@ -21,9 +21,11 @@ PARTS: dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]] = {
     "tools": tools.measure,
     "threads": threads.measure,
     "parked": parked.measure,
+    "turns": turns.measure,
     "slack": slack.measure,
+    "flood": flood.measure,
 }
-SLOW = {"slack"}
+SLOW = {"slack", "flood"}
 """Parts that take minutes: they go at Slack's pace. `--quick` leaves them out."""
 
 

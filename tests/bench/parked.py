@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,7 +45,12 @@ async def park(path: Path, count: int, tables: Sequence[str] = tuple(COPY)) -> N
         await membrane.propose(Action.of("mail.send", {"to": "kim@acme.example", "n": 1}, agent="fleet"))
         for message in await membrane.outbox.lease(10):
             await membrane.outbox.posted(message.id, version=1, channel_id="C1", ts="1.1")
-    with sqlite3.connect(path) as raw:
+    copy_rows(path, count, tables)
+
+
+def copy_rows(path: Path, count: int, tables: Sequence[str]) -> None:
+    """Turn every row of these tables into so many."""
+    with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA foreign_keys=OFF")
         numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count - 1})"
         for table in tables:

@@ -30,6 +30,8 @@ CLICK_EVERY_S = 4.0
 BESIDE_S = 0.2
 """Between two Tier 0 proposals of an agent, all the time: fifty a second from ten agents."""
 SEEN_S = 0.01
+PACE = {"MEMBRANE_SLACK_PACE": "1"}
+"""The courier's usual pace, which is Slack's."""
 REST_S = 0.05
 """Between two clicks once every card is there."""
 
@@ -110,7 +112,7 @@ async def _beside(agent: Agent) -> None:
 async def _run(folder: Path) -> _Burst:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(LocalSlack(workspace(), rate_scale=1.0))
-        stage = Stage(slack, folder, "http")
+        stage = Stage(slack, folder, "http", settings=PACE)
         process = await stack.enter_async_context(stage.process())
         fleet = await stack.enter_async_context(_fleet(stage, process.url))
         beside = [asyncio.create_task(_beside(agent)) for agent in fleet]
