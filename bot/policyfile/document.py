@@ -207,7 +207,10 @@ class _Reader:
             mark = _mark(event)
             key = event.value if isinstance(event, yaml.ScalarEvent) else None
             if not key:
-                self._complain(path, mark, "a key that is not a word", "keys are words, such as risk")
+                hint = "keys are words, such as risk"
+                if self._document.lines[mark.line][: mark.column + 1].endswith("{{"):
+                    hint = "{{ }} is of a template: fill it in, or quote it if the text is meant"
+                self._complain(path, mark, "a key that is not a word", hint)
                 self._skip(event)
                 self._skip(self._next())
             elif (place := (*path, key)) in self._document.keys:
@@ -249,6 +252,9 @@ class _Reader:
         key = self._document.keys.get(path)
         if key is not None:
             after = self._document.lines[key.line][key.column :].removeprefix(str(path[-1])).lstrip()
+            word = str(path[-1])
+            if after.startswith((",", "}")) and ":" in word:
+                return f"write a space after the colon: {_cut(word.replace(':', ': ', 1))}"
             if after.startswith((",", "}")):
                 return "inside { } a comma ends a value: quote a text that holds one"
         if mark.line < len(self._document.lines) and "#" in self._document.lines[mark.line][mark.column :]:

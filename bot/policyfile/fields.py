@@ -1,4 +1,4 @@
-"""The small values of a policy file: durations, ids, channels, names, dates. Each says how to mend it."""
+"""The small values of a policy file: durations, numbers, texts, dates. Each says how to correct it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.domain.addresses import normal_entry
 from bot.domain.escalation import Delay
 from bot.domain.names import read_instant, read_path
 from bot.domain.patterns import BadPattern, Patterns
-from bot.domain.people import AGENT, USER_ID, USERGROUP_ID
+from bot.domain.people import AGENT
 
 MAX_DURATION_S = 365 * 86400.0
 
@@ -26,7 +26,6 @@ MAX_NUMBER = 2**53
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
 _SHARE = re.compile(r"(100|[0-9]{1,2})%")
-_CHANNEL = re.compile(r"#[a-z0-9_\-\u00c0-\uffff]{1,80}|[CG][A-Z0-9]{2,20}")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _GRAPH = re.compile(r"[^\s,=][^\n,=]{0,199}")
@@ -41,7 +40,8 @@ def problem(what: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("policy", "{what}", {"what": what, "hint": hint})
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as an error shows it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
@@ -51,7 +51,7 @@ def duration(value: Any) -> float:
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise problem(
-            f"{_shown(value)} is not a duration", "write it as 90s, 30m, 4h or 7d, without fractions"
+            f"{shown(value)} is not a duration", "write it as 90s, 30m, 4h or 7d, without fractions"
         )
     seconds = float(int(found[1]) * _SECONDS[found[2]])
     if seconds > MAX_DURATION_S:
@@ -66,7 +66,7 @@ def delay(value: Any) -> Delay:
         return Delay(share=int(share[1]) / 100)
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise problem(
-            f"{_shown(value)} is no time for a step", "write a share of the window, 25%, or 90s, 30m, 4h"
+            f"{shown(value)} is no time for a step", "write a share of the window, 25%, or 90s, 30m, 4h"
         )
     return Delay(seconds=duration(value))
 
@@ -76,12 +76,12 @@ def instant(value: Any) -> float:
     try:
         read = datetime.fromisoformat(value)
         if read.tzinfo is None:
-            raise problem(f"{_shown(value)} does not say in which time zone", _INSTANT_HINT)
+            raise problem(f"{shown(value)} does not say in which time zone", _INSTANT_HINT)
         return read.timestamp()
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, PydanticCustomError):
             raise
-        raise problem(f"{_shown(value)} is not an instant", _INSTANT_HINT) from None
+        raise problem(f"{shown(value)} is not an instant", _INSTANT_HINT) from None
 
 
 def day(value: Any) -> date:
@@ -89,15 +89,15 @@ def day(value: Any) -> date:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise problem(f"{_shown(value)} is not a date", "write it as 2026-06-01") from None
+        raise problem(f"{shown(value)} is not a date", "write it as 2026-06-01") from None
 
 
 def number(value: Any) -> float | int:
     """Take a finite number; a truth value is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise problem(f"{_shown(value)} is not a number", "write it plainly, as 500 or 0.5")
+        raise problem(f"{shown(value)} is not a number", "write it plainly, as 500 or 0.5")
     if abs(value) > MAX_NUMBER:
-        raise problem(f"{_shown(value)} is more than can be counted exactly", "quote it if it is an id")
+        raise problem(f"{shown(value)} is more than can be counted exactly", "quote it if it is an id")
     return value
 
 
@@ -108,41 +108,15 @@ def scalar(value: Any) -> str | bool | int | float:
     return value if isinstance(value, str | bool) else number(value)
 
 
-def _of_shape(shape: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
+def of_shape(shape: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
+    """Return what takes a text of a shape, and says what it is not."""
+
     def check(value: Any) -> str:
         if not isinstance(value, str) or not shape.fullmatch(value):
-            raise problem(f"{_shown(value)} is not {what}", hint)
+            raise problem(f"{shown(value)} is not {what}", hint)
         return value
 
     return check
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, str) and NAME.fullmatch(value):
-        return value
-    for shape, key, many in ((USER_ID, "users", f"[{value}]"), (USERGROUP_ID, "usergroup", value)):
-        if isinstance(value, str) and shape.fullmatch(value):
-            where = (
-                f"a Slack id stands under `people` alone: add a name there, as somebody: {{{key}: {many}}}"
-            )
-            raise problem(
-                f"{_shown(value)} is a Slack id, not a name of `people`", f"{where}, and write it here"
-            )
-    raise problem(
-        f"{_shown(value)} is not a name", "write small letters, digits and dashes, as release-leads"
-    )
-
-
-def _channel(value: Any) -> str:
-    if isinstance(value, str) and _CHANNEL.fullmatch(value):
-        return value
-    bare = isinstance(value, str) and _CHANNEL.fullmatch("#" + value.lower())
-    hint = (
-        f'write "#{str(value).lower()}", quoted'
-        if bare
-        else 'write "#its-name", quoted, or its id, C0123456789'
-    )
-    raise problem(f"{_shown(value)} is not a Slack channel", hint)
 
 
 def _text(value: Any) -> str:
@@ -157,7 +131,7 @@ def _domain(value: Any) -> str:
     entry = normal_entry(value) if isinstance(value, str) else None
     if entry is None:
         raise problem(
-            f"{_shown(value)} is not a domain", "write acme.example, or *.acme.example for all below it"
+            f"{shown(value)} is not a domain", "write acme.example, or *.acme.example for all below it"
         )
     return entry
 
@@ -166,7 +140,7 @@ def _directory(value: Any) -> str:
     path = read_path(value) if isinstance(value, str) else None
     if path is None:
         raise problem(
-            f"{_shown(value)} is not a directory in plain form",
+            f"{shown(value)} is not a directory in plain form",
             "write an absolute path such as /srv/prod, without .., // and patterns",
         )
     return path
@@ -177,13 +151,13 @@ def _bound(value: Any) -> float | int | str:
     if not isinstance(value, str) or not _BEGINS_WITH_YEAR.match(value):
         return number(value)
     if read_instant(value) is None:
-        raise problem(f"{_shown(value)} is not an instant", _INSTANT_HINT)
+        raise problem(f"{shown(value)} is not an instant", _INSTANT_HINT)
     return value
 
 
 def _pattern(value: Any) -> str:
     if not isinstance(value, str):
-        raise problem(f"{_shown(value)} is not a pattern", 'write a text, as "*drop table*"')
+        raise problem(f"{shown(value)} is not a pattern", 'write a text, as "*drop table*"')
     try:
         Patterns([value])
     except BadPattern as error:
@@ -191,7 +165,8 @@ def _pattern(value: Any) -> str:
     return value
 
 
-def _string_schema(pattern: str = "", example: str = "") -> WithJsonSchema:
+def string_schema(pattern: str = "", example: str = "") -> WithJsonSchema:
+    """Return the JSON schema of a text."""
     schema: dict[str, Any] = {"type": "string"}
     if pattern:
         schema["pattern"] = f"^(?:{pattern})$"
@@ -204,16 +179,16 @@ def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     seen = set()
     for value in values:
         if value in seen:
-            raise problem(f"{_shown(value)} comes twice in this list", "keep one of the two")
+            raise problem(f"{shown(value)} comes twice in this list", "keep one of the two")
         seen.add(value)
     return values
 
 
 NoRepeats = AfterValidator(_no_repeats)
 
-Duration = Annotated[float, PlainValidator(duration), _string_schema(_DURATION.pattern, "30m")]
+Duration = Annotated[float, PlainValidator(duration), string_schema(_DURATION.pattern, "30m")]
 StepDelay = Annotated[
-    Delay, PlainValidator(delay), _string_schema(f"{_DURATION.pattern}|{_SHARE.pattern}", "25%")
+    Delay, PlainValidator(delay), string_schema(f"{_DURATION.pattern}|{_SHARE.pattern}", "25%")
 ]
 Instant = Annotated[float, PlainValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Day = Annotated[date, PlainValidator(day), WithJsonSchema({"type": "string", "format": "date"})]
@@ -227,70 +202,52 @@ Scalar = Annotated[
 Text = Annotated[
     str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 300})
 ]
-Channel = Annotated[
-    str, PlainValidator(_channel), _string_schema(r"#.+|[CG][A-Z0-9]{2,20}", "#agent-approvals")
-]
-Domain = Annotated[str, PlainValidator(_domain), _string_schema(example="acme.example")]
-Directory = Annotated[str, PlainValidator(_directory), _string_schema(r"/.*", "/srv/prod")]
+Domain = Annotated[str, PlainValidator(_domain), string_schema(example="acme.example")]
+Directory = Annotated[str, PlainValidator(_directory), string_schema(r"/.*", "/srv/prod")]
 Bound = Annotated[
     float | int | str,
     PlainValidator(_bound),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}),
 ]
-Pattern = Annotated[str, PlainValidator(_pattern), _string_schema(example="*drop table*")]
-UserId = Annotated[
-    str,
-    PlainValidator(_of_shape(USER_ID, "a Slack user id", "in Slack: the profile, ⋮, Copy member ID (U…)")),
-    _string_schema(USER_ID.pattern, "U0123456789"),
-]
-UserGroupId = Annotated[
-    str,
-    PlainValidator(_of_shape(USERGROUP_ID, "a Slack user group id", "it begins with S, as S0123456789")),
-    _string_schema(USERGROUP_ID.pattern, "S0123456789"),
-]
-Name = Annotated[
-    str,
-    PlainValidator(_name),
-    _string_schema(NAME.pattern, "release-leads"),
-]
+Pattern = Annotated[str, PlainValidator(_pattern), string_schema(example="*drop table*")]
 Argument = Annotated[
     str,
-    PlainValidator(_of_shape(_ARGUMENT, "the name of an argument", "write letters, digits, _ - and .")),
-    _string_schema(_ARGUMENT.pattern, "amount"),
+    PlainValidator(of_shape(_ARGUMENT, "the name of an argument", "write letters, digits, _ - and .")),
+    string_schema(_ARGUMENT.pattern, "amount"),
 ]
 KindName = Annotated[
     str,
-    PlainValidator(_of_shape(KIND, "an action kind", "write dotted words, as payment.refund")),
-    _string_schema(KIND.pattern, "payment.refund"),
+    PlainValidator(of_shape(KIND, "an action kind", "write dotted words, as payment.refund")),
+    string_schema(KIND.pattern, "payment.refund"),
 ]
 Tool = Annotated[
     str,
     PlainValidator(
-        _of_shape(_TOOL, "the name of a tool", "write it as the agent's tool is called, delete_file")
+        of_shape(_TOOL, "the name of a tool", "write it as the agent's tool is called, delete_file")
     ),
-    _string_schema(_TOOL.pattern, "delete_file"),
+    string_schema(_TOOL.pattern, "delete_file"),
 ]
 AgentName = Annotated[
     str,
-    PlainValidator(_of_shape(AGENT, "the name of an agent", "write it as its token has it, refund-agent")),
-    _string_schema(AGENT.pattern, "refund-agent"),
+    PlainValidator(of_shape(AGENT, "the name of an agent", "write it as its token has it, refund-agent")),
+    string_schema(AGENT.pattern, "refund-agent"),
 ]
 GraphName = Annotated[
     str,
-    PlainValidator(_of_shape(_GRAPH, "the name of a graph", "write it as MEMBRANE_GRAPHS has it, refunds")),
-    _string_schema(_GRAPH.pattern, "refunds"),
+    PlainValidator(of_shape(_GRAPH, "the name of a graph", "write it as MEMBRANE_GRAPHS has it, refunds")),
+    string_schema(_GRAPH.pattern, "refunds"),
 ]
 ListRef = Annotated[
     str,
     PlainValidator(
-        _of_shape(re.compile(r"\$" + NAME.pattern), "a list", "write [a, b], or $name of one in lists")
+        of_shape(re.compile(r"\$" + NAME.pattern), "a list", "write [a, b], or $name of one in lists")
     ),
-    _string_schema(r"\$" + NAME.pattern, "$partner_domains"),
+    string_schema(r"\$" + NAME.pattern, "$partner_domains"),
 ]
 ArgumentRef = Annotated[
     str,
     PlainValidator(
-        _of_shape(re.compile(r"\$" + _ARGUMENT.pattern), "a cost", "write a number of USD, or $argument")
+        of_shape(re.compile(r"\$" + _ARGUMENT.pattern), "a cost", "write a number of USD, or $argument")
     ),
-    _string_schema(r"\$" + _ARGUMENT.pattern, "$amount"),
+    string_schema(r"\$" + _ARGUMENT.pattern, "$amount"),
 ]

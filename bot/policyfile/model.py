@@ -27,7 +27,6 @@ from bot.policyfile.fields import (
     Argument,
     ArgumentRef,
     Bound,
-    Channel,
     Day,
     Directory,
     Domain,
@@ -37,17 +36,15 @@ from bot.policyfile.fields import (
     KindName,
     ListRef,
     Money,
-    Name,
     NoRepeats,
     Pattern,
     Scalar,
     StepDelay,
     Text,
     Tool,
-    UserGroupId,
-    UserId,
     problem,
 )
+from bot.policyfile.slack_ids import Channel, Name, UserGroupId, UserId
 
 Names = Annotated[list[Name], Field(min_length=1), NoRepeats]
 Users = Annotated[list[UserId], Field(min_length=1)]

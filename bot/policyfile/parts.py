@@ -52,10 +52,13 @@ class Parts:
             self.problems.append(self.document.problem(path, what, hint, at_key=at_key))
 
     def check_name(self, path: Path, name: str, section: str, what: str) -> bool:
-        """Note a name that its section does not declare. Returns whether it is declared."""
+        """Note a name that its section does not declare. Returns whether it is declared.
+
+        Where the section itself is broken, as one that comes twice, nothing can be said of its names.
+        """
         known = self.declared(section)
-        if name in known:
-            return True
+        if name in known or (section,) in self.document.broken:
+            return name in known
         self.say(path, f"{what} `{name}` is not in `{section}`", did_you_mean(name, known))
         return False
 

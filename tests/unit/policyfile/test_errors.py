@@ -132,7 +132,9 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("U0DIA", "dia"),
-        ["4:27: 'dia' is not a Slack user id; in Slack: the profile, ⋮, Copy member ID (U…)"],
+        [
+            "4:27: 'dia' is not a Slack user id; people are listed by their ids; in Slack: the profile, ⋮, Copy member ID (U…)"
+        ],
         id="no Slack id",
     ),
     pytest.param(
@@ -327,9 +329,7 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("  leads: {", "\tleads: {"),
-        [
-            "4:1: not YAML: found character that cannot start any token while scanning for the next token; quote a text that begins with @, ` or %, and indent with spaces, not tabs"
-        ],
+        ["4:1: not YAML: a tab, where a value or a key begins; indent with spaces, not with tabs"],
         id="a tab",
     ),
     pytest.param(
