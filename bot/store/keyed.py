@@ -54,7 +54,13 @@ _REJECTED = and_(
     actions.c.remembers.is_(None),
     actions.c.settled_at >= bindparam("since"),
 )
-_UNANSWERED = and_(text(UNANSWERED), actions.c.settled_at >= bindparam("since_unanswered"))
+_UNANSWERED = and_(
+    text(UNANSWERED),
+    literally(
+        actions.c.state, ActionState.ABORTED
+    ),  # the pages of what was withdrawn are found by no old key
+    actions.c.settled_at >= bindparam("since_unanswered"),
+)
 _REMEMBERED = select(actions.c.args_digest).where(or_(_REJECTED, _UNANSWERED))
 _LAST = "key"
 SEALED = {
@@ -72,7 +78,7 @@ def of_open_actions(connection: Connection) -> Counter[str]:
 
 
 def of_remembered(connection: Connection, since: float, since_unanswered: float) -> Counter[str]:
-    """Return how many rejections, and actions that ended unanswered, are found again under which key.
+    """Return how many rejections, and expiries, are found again under which key.
 
     Each counts from an instant of its own on. Reads all: not for the bot.
     """

@@ -9,11 +9,12 @@ from tests.security.conftest import ADA, APPROVALS, CLEO, DIA, GUS, MAL, Scene, 
 
 ROUTES = {
     "/v1/actions": {"get", "post"},
+    "/v1/actions/batch": {"post"},
     "/v1/actions/{action_id}": {"get"},
     "/v1/actions/{action_id}/claim": {"post"},
     "/v1/actions/{action_id}/report": {"post"},
     "/v1/actions/{action_id}/withdraw": {"post"},
-    "/v1/threads": {"post"},
+    "/v1/threads": {"get", "post"},
     "/v1/threads/{thread_id}": {"get"},
     "/v1/threads/{thread_id}/withdraw": {"post"},
 }

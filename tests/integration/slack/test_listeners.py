@@ -222,6 +222,8 @@ async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room,
     live.clock.ahead += 300
     await live.membrane.page_due()
     page = await ada.wait_for_message("dm", "You are paged")
+    while not all(row.ts for row in await live.rows(standing)):  # the bot has noted where it posted them
+        await asyncio.sleep(0.01)
     await ada.click("dm", page, "acknowledge")
     await shown(ada, f"@{ADA} is on it")
     soon = {row.recipient for row in await live.rows(standing) if row.priority == CLICKED}
