@@ -35,11 +35,15 @@ class Unshown:
         return min((_posted_at(each, found=True) or 0.0 for each in found), default=None)
 
     def is_late(self, connection: Connection, now: float) -> bool:
-        """Whether its time to be shown is over, so that it is about to expire."""
+        """Whether its time to be shown is over, so that it is about to expire.
+
+        A post in doubt may have shown it in time. Until that is settled nothing more of it is posted: people
+        would answer what then expires as never shown.
+        """
         review = the_review(connection, self.review_id)
         if review.shown_at is not None or review.ruling.mandated:
             return False
-        return showing.expire(review, now, self.in_doubt_since(connection)) is not review
+        return showing.expire(review, now) is not review
 
 
 async def unshown(core: Core, review_id: str | None) -> Unshown | None:

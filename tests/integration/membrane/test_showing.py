@@ -147,6 +147,22 @@ async def test_what_is_about_to_expire_unshown_is_not_posted_any_more(room: Room
     assert await room.membrane.expire_due() == 1
 
 
+async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doubt(room: Room) -> None:
+    """If that never landed, people would have seen, and acknowledged, what expires as never shown."""
+    review = await opened(room)
+    room.clock.forward(WINDOW - 5)
+    await room.membrane.page_due()
+    card, page = await the(room, review, "card"), await the(room, review, "page")
+    tried = room.clock.now
+    await room.membrane.outbox.attempting(card.id)
+    room.clock.forward(10)
+    assert await room.membrane.outbox.attempting(page.id) is None
+    assert await room.membrane.outbox.attempting(card.id, doubted_since=tried) is None, "it is looked for"
+    await room.membrane.outbox.posted(card.id, version=0, channel_id="C1", ts="1.1")
+    assert (await now(room, review)).shown_at == tried
+    assert await room.membrane.outbox.attempting(page.id) is not None, "its window goes on"
+
+
 async def test_a_page_to_somebody_who_may_decide_shows_it(room: Room) -> None:
     """The card has no place; the first step pages people who may not decide, the second those who may."""
     review = await opened(room)
