@@ -24,7 +24,6 @@ from bot.app import Bot
 from bot.slack import facade
 from bot.slack.courier import Courier
 from bot.slack.doubts import Timing
-from bot.slack.pace import Rates
 from tests.chaos import points
 
 POINT = "CHAOS_POINT"
@@ -32,7 +31,6 @@ CROSSING = "CHAOS_CROSSING"
 ORPHANED = 3
 """The exit code of a bot whose run was itself killed."""
 
-RATES = Rates(channel_s=0.05, workspace_s=0.01, update_s=0.01, update_burst=500)
 TIMING = Timing(settle_s=1.0, recheck_s=(1.0, 3.0))
 
 
@@ -55,7 +53,7 @@ def _log_to(log: Path) -> None:
 async def _serve(up: Connection | None = None) -> None:
     chosen = settings.load(env_file=None)
     logs.configure(chosen.log_level, "console")
-    quick = functools.partial(Courier, rates=RATES, timing=TIMING)
+    quick = functools.partial(Courier, timing=TIMING)
     setattr(facade, "Courier", quick)  # noqa: B010  # it is another type, and another module's import
     if name := os.environ.get(POINT):
         points.arm(name, int(os.environ.get(CROSSING, "1")))

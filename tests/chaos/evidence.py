@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.localslack import LocalSlack
+from bot.membrane.sweeping import IN_DOUBT_S
 from bot.store import journal
 from bot.store.database import open_database
+from tests.chaos import world
 from tests.chaos.fleet import Told
 from tests.chaos.ledger import Ledger
 
@@ -28,6 +31,13 @@ NOT_SOON_S = 60
 RUNNING = f"""
 SELECT actions.id FROM actions JOIN executions ON executions.action_id = actions.id
 WHERE actions.state = 'running' AND executions.report_by - executions.claimed_at <= {NOT_SOON_S}
+"""
+PENDING_PAST = f"""
+SELECT reviews.*, coalesce(
+    (SELECT min(coalesce(doubted_since, attempt_at)) FROM messages WHERE review_id = reviews.id AND ts IS NULL
+     AND given_up_at IS NULL AND attempt_at IS NOT NULL AND reviews.shown_at IS NULL)
+    + json_extract(ruling, '$.window_s') + {IN_DOUBT_S}, 0) AS may_wait_until
+FROM reviews WHERE state = 'pending' AND expires_at <= ?
 """
 TABLES = (
     "actions",
@@ -53,6 +63,16 @@ class Shown:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A post as Slack got it: when, and what went wrong with it, if anything did."""
+
+    at: float
+    channel: str
+    message_id: str
+    fault: str = ""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything there is to hold against each other. Tables are lists of rows, oldest first."""
@@ -72,6 +92,10 @@ class Evidence:
     told_graphs: list[Row]
     told_agents: list[Told]
     shown: list[Shown]
+    sends: list[Send]
+    """The posts in Slack's order."""
+    disturbed: list[float]
+    """When a call to Slack went wrong, and when the bot was killed."""
     broken: list[str]
     """What is wrong with the files themselves: the journal's chain, a database's pages."""
 
@@ -112,8 +136,10 @@ def _grouped(rows: list[Row], column: str) -> dict[str, list[Row]]:
     return found
 
 
-async def gather(data: Path, ledger: Ledger, slack: LocalSlack, told: list[Told]) -> Evidence:
-    """Read everything. The bot must not run."""
+async def gather(
+    data: Path, ledger: Ledger, slack: LocalSlack, told: list[Told], killed: Sequence[float] = ()
+) -> Evidence:
+    """Read everything. The bot must not run; `killed` is when it was."""
     with closing(_connect(data / "membrane.db")) as connection:
         tables = {name: _rows(connection, f"SELECT * FROM {name} ORDER BY rowid") for name in TABLES}
         entries = _rows(connection, "SELECT * FROM journal ORDER BY id")
@@ -131,8 +157,19 @@ async def gather(data: Path, ledger: Ledger, slack: LocalSlack, told: list[Told]
         told_graphs=ledger.rows("told"),
         told_agents=told,
         shown=list(_shown(slack)),
+        sends=list(_sends(slack)),
+        disturbed=[*killed, *(call.at for call in slack.calls if call.fault)],
         broken=[*await _chain_breaks(data / "membrane.db"), *_sick_pages(data)],
     )
+
+
+def _sends(slack: LocalSlack) -> Iterator[Send]:
+    for call in slack.calls.of("chat.postMessage"):
+        metadata = call.args.get("metadata") or {}
+        carried = json.loads(metadata) if isinstance(metadata, str) else metadata
+        message_id = carried.get("event_payload", {}).get("message_id")
+        if not call.error:
+            yield Send(call.at, str(call.args.get("channel")), str(message_id), call.fault)
 
 
 def _shown(slack: LocalSlack) -> Any:
@@ -172,9 +209,13 @@ class Watch:
         self._path = data / "membrane.db"
 
     def pending_past(self, now: float) -> list[Row]:
-        """Return the reviews that wait past their window, mandated sign-offs aside."""
-        query = "SELECT * FROM reviews WHERE state = 'pending' AND expires_at <= ?"
-        return [row for row in self._read(query, now) if not _mandated(row)]
+        """Return the reviews that wait past their window, mandated sign-offs aside.
+
+        One of which a post is in doubt may have been shown by it: it waits until that is settled, and for no
+        longer than another window and the next look.
+        """
+        late = self._read(PENDING_PAST, now)
+        return [row for row in late if not _mandated(row) and row["may_wait_until"] <= now]
 
     def last_window(self) -> float:
         """Return when the last open window ends, mandated sign-offs aside; 0 if none is open."""
@@ -183,8 +224,14 @@ class Watch:
 
     def behind(self) -> bool:
         """Whether so much waits to be shown that more would only wait with it."""
-        (due,) = self._read("SELECT count(*) AS messages FROM messages WHERE due_at IS NOT NULL")
+        query = "SELECT count(*) AS messages FROM messages WHERE due_at IS NOT NULL AND agent <> ?"
+        (due,) = self._read(query, world.FLOODER)
         return bool(due["messages"] > MOST_BEHIND)
+
+    def quiet_shown(self, since: float) -> Counter[str]:
+        """Count the quiet agent's messages that were wanted since then and are in Slack, by their kinds."""
+        query = "SELECT kind FROM messages WHERE agent = ? AND created_at >= ? AND posted_at IS NOT NULL"
+        return Counter(row["kind"] for row in self._read(query, world.QUIET, since))
 
     def unsettled(self) -> dict[str, list[str]]:
         """Return what is not settled yet, by sort: ids."""
@@ -195,6 +242,7 @@ class Watch:
             "threads unsettled": "SELECT id FROM threads WHERE settled_at IS NULL",
             "actions running": RUNNING,
             "actions frozen": "SELECT id FROM actions WHERE state = 'frozen'",
+            "actions queued": "SELECT id FROM actions WHERE state = 'queued'",
             "operators' requests": "SELECT id FROM thread_requests WHERE done_at IS NULL",
             "actions in no digest": "SELECT id FROM actions WHERE tier = 1 AND digest_id IS NULL",
         }

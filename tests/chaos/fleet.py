@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from tests.chaos import jobs
 from tests.chaos.jobs import Habit, HostedJob, Job, ProposingJob
 from tests.chaos.ledger import Ledger
 from tests.chaos.lives import Lives
@@ -27,10 +28,30 @@ WAIT_S = 1
 """One long poll."""
 PATIENCE_S = 30.0
 """How long one request may take, in all of its tries, once the bot is left in peace."""
-EVERY_S = 0.2
-"""A new job comes so often, on average, while the bot is up."""
-MOST_OPEN = 70
-"""So many jobs may be under way; a slow machine is not buried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where jobs come from: one every `every_s` seconds on average while the bot is up.
+
+    At most `most_open` of them are under way, and one that `heeds` begins none while the bot is behind: a
+    slow machine is not buried.
+    """
+
+    name: str
+    jobs: Iterator[Job]
+    every_s: float
+    most_open: int
+    heeds: bool = False
+
+
+def sources(seed: str) -> list[Source]:
+    """Return the agents of the company, the one that floods, and the quiet one beside it."""
+    return [
+        Source("company", jobs.stream(seed), every_s=0.2, most_open=70, heeds=True),
+        Source("flood", jobs.flood(seed), every_s=0.05, most_open=40),
+        Source("quiet", jobs.quiet(seed), every_s=0.7, most_open=8),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +77,37 @@ class Fleet:
     begun: int = 0
     closed_at: float | None = None
     """Since when no more jobs are begun; those under way go on. In the loop's time."""
-    _open: set[asyncio.Task[None]] = field(default_factory=set)
+    _open: list[set[asyncio.Task[None]]] = field(default_factory=list)
 
-    async def work(self, jobs: Iterator[Job]) -> None:
+    async def work(self) -> None:
         """Begin jobs, until cancelled."""
-        rng = Random(f"fleet {self.seed}")
-        async with httpx2.AsyncClient(timeout=10.0) as http:
-            try:
-                while True:
-                    await self.lives.up.wait()
-                    if self.closed_at is None and len(self._open) < MOST_OPEN and not self.behind():
-                        self._begin(Agent(self, http, rng.random()).do(next(jobs)))
-                    await asyncio.sleep(rng.expovariate(1 / EVERY_S))
-            finally:
-                await self._end()
+        async with httpx2.AsyncClient(timeout=10.0) as http, asyncio.TaskGroup() as group:
+            for source in sources(self.seed):
+                group.create_task(self._work(source, http))
 
-    def _begin(self, job: Any) -> None:
+    async def _work(self, source: Source, http: httpx2.AsyncClient) -> None:
+        rng, mine = Random(f"{source.name} {self.seed}"), set[asyncio.Task[None]]()
+        self._open.append(mine)
+        try:
+            while True:
+                await self.lives.up.wait()
+                waits = self.closed_at is not None or (source.heeds and self.behind())
+                if not waits and len(mine) < source.most_open:
+                    self._begin(Agent(self, http, rng.random()).do(next(source.jobs)), mine)
+                await asyncio.sleep(rng.expovariate(1 / source.every_s))
+        finally:
+            for task in list(mine):
+                task.cancel()
+            await asyncio.gather(*mine, return_exceptions=True)
+
+    def _begin(self, job: Any, among: set[asyncio.Task[None]]) -> None:
         self.begun += 1
         task = asyncio.create_task(job)
-        self._open.add(task)
+        among.add(task)
+        task.add_done_callback(among.discard)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._open.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.troubles.append(f"{type(error).__name__}: {error}")
 
@@ -89,12 +118,7 @@ class Fleet:
     @property
     def under_way(self) -> int:
         """How many jobs have not ended."""
-        return len(self._open)
-
-    async def _end(self) -> None:
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        return sum(map(len, self._open))
 
 
 class Unanswered(Exception):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
-from tests.chaos.world import AGENTS, CUSTOMER, KINDS, job_name
+from tests.chaos.world import AGENTS, CUSTOMER, FLOODER, KINDS, QUIET, breaks, drags, fails, job_name
 
 
 class Habit(StrEnum):
@@ -76,6 +76,15 @@ _CLIENT_SHARE = 0.4
 """How many of the jobs come over HTTP."""
 
 
+_FLOOD_KINDS = {"leaflet.print": 4, "banner.hang": 4, "undeclared": 1}
+FLOOD_CALLS = 30
+"""Calls in one turn of a thread of the flooding agent."""
+FLOOD_BETWEEN = 60
+"""Its proposals over HTTP between two such threads."""
+FLOOD_FROM, QUIET_FROM = 300_000, 600_000
+"""Where the numbers of these agents' jobs begin."""
+
+
 def stream(seed: str) -> Iterator[Job]:
     """Yield jobs without end."""
     rng, numbers = Random(f"jobs {seed}"), itertools.count(1)
@@ -89,6 +98,37 @@ def stream(seed: str) -> Iterator[Job]:
         graph = _pick(rng, _GRAPHS)
         first, given = _given(rng, graph, numbers)
         yield HostedJob(first, graph, given, agent, on_behalf_of)
+
+
+def flood(seed: str) -> Iterator[Job]:
+    """Yield what the flooding agent wants: many calls in one turn at first, and one by one between."""
+    rng, numbers = Random(f"flood {seed}"), _plain(FLOOD_FROM)
+    while True:
+        turn = [(KINDS[_pick(rng, _FLOOD_KINDS)].tool, job_name(next(numbers))) for _ in range(FLOOD_CALLS)]
+        given = {"messages": [{"role": "user", "content": json.dumps([turn])}]}
+        yield HostedJob(turn[0][1], rng.choice(("gated", "batched")), given, FLOODER, None)
+        for _ in range(FLOOD_BETWEEN):
+            kind, habit = _pick(rng, _FLOOD_KINDS), rng.choice((Habit.FORGETFUL, Habit.STEADY))
+            yield ProposingJob(job_name(next(numbers)), kind, FLOODER, None, habit)
+
+
+def quiet(seed: str) -> Iterator[Job]:
+    """Yield what the quiet agent wants, over HTTP most often."""
+    rng, numbers = Random(f"quiet {seed}"), _plain(QUIET_FROM)
+    while True:
+        job = job_name(next(numbers))
+        if rng.random() < 0.7:
+            yield ProposingJob(job, "key.revoke", QUIET, None, Habit.STEADY)
+        else:
+            yield HostedJob(job, "one", {"kind": "key.revoke", "args": {"job": job}}, QUIET, None)
+
+
+def _plain(first: int) -> Iterator[int]:
+    """Yield numbers of jobs with which nothing goes wrong by itself."""
+    for number in itertools.count(first):
+        job = job_name(number)
+        if not (breaks(job) or drags(job) or fails(job)):
+            yield number
 
 
 def _pick(rng: Random, weights: dict[Any, int]) -> Any:

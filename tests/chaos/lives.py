@@ -9,8 +9,9 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -52,6 +53,8 @@ class Death:
     at_point: bool
     was_up: bool
     strange: str | None = None
+    at: float = field(default_factory=time.time)
+    """When, or a moment later."""
 
 
 class Lives:

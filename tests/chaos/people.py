@@ -24,7 +24,6 @@ Json = dict[str, Any]
 
 LOOK_S = 0.1
 JOB = re.compile(r"job-\d{6}")
-_BY_LENGTH = sorted(KINDS, key=len, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,9 @@ def question_of(conversation: Conversation, message: Message) -> Question | None
         return None
     text = json.dumps(message.blocks)
     job = JOB.search(text)
-    kind = next((KINDS[name] for name in _BY_LENGTH if name in text), None)
+    # A card names the other calls of its turn too, below its own.
+    named = [name for name in KINDS if name in text]
+    kind = KINDS[min(named, key=text.index)] if named else None
     if job is None or kind is None:
         return None
     review_id = json.loads(button["value"])["r"]

@@ -15,7 +15,7 @@ from random import Random
 from bot.localslack import LocalSlack
 from bot.membrane import Tokens
 from bot.store.database import open_database
-from tests.chaos import checks, evidence, jobs, points, world
+from tests.chaos import checks, evidence, points, world
 from tests.chaos.checks import Violation
 from tests.chaos.evidence import Evidence, Watch
 from tests.chaos.fleet import Fleet
@@ -26,12 +26,16 @@ from tests.chaos.people import Crowd
 from tests.chaos.weather import Weather
 
 SWEEP_S = 0.25
+SLACK_PACE = 20
+"""How many times as fast as Slack the bot may post: a window of four seconds has room for eighty cards."""
 LIVES_S = 1.8
 """How long a life lasts at the most, after it is up."""
 UNBORN = 0.15
 """The share of lives that end while the bot still starts, as far as their time is left to chance."""
 LATE_S = 3.0
 """A window that has passed is closed within this time by a bot that is up, however busy the machine."""
+HEARD = {"card": 4, "page": 2}
+"""So much of the quiet agent's is shown beside the flood before a round ends."""
 STALLED_S = 60.0
 """What is owed grows less within this time, until nothing is, once nothing goes wrong any more."""
 
@@ -45,6 +49,8 @@ class Result:
     deaths: list[Death] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    most: Counter[str] = field(default_factory=Counter)
+    """What is not added up over rounds: of these the largest counts."""
     evidence: Evidence | None = None
     settled: bool = False
 
@@ -107,13 +113,14 @@ class Round:
     async def _make_peace(self, stage: _Stage) -> None:
         """Let the windows run out, then let people answer everything, and wait until nothing is owed."""
         stage.weather.clear_up()
-        stage.fleet.close()
-        stage.crowd.phase = stage.operator.phase = "rest"
         watch = Watch(self._data)
         await stage.lives.begin()
         if not await stage.lives.until_up():
             self._complain("the bot starts and lives", ["it did not come up in peace"])
             return
+        await self._let_the_quiet_be_heard(watch)
+        stage.fleet.close()
+        stage.crowd.phase = stage.operator.phase = "rest"
         while (left := watch.last_window() + LATE_S - time.time()) > 0 and watch.last_window():
             await asyncio.sleep(min(left, 0.5))
         for review in watch.pending_past(time.time() - LATE_S):
@@ -125,6 +132,19 @@ class Round:
             self._complain("a bot that owes nothing says so", await stage.lives.troubles())
         if wrong := await stage.lives.stop():
             self._complain("the bot stops when asked", [wrong])
+
+    async def _let_the_quiet_be_heard(self, watch: Watch) -> None:
+        """Let the flood go on in peace until people are shown and paged about what the quiet agent wants."""
+        since = moved = time.time()
+        most = 0
+        while any((heard := watch.quiet_shown(since))[kind] < count for kind, count in HEARD.items()):
+            if heard.total() > most:
+                most, moved = heard.total(), time.time()
+            if time.time() - moved > STALLED_S:
+                what = f"Slack shows {dict(heard)} of the quiet agent, and no more for {STALLED_S:.0f} s"
+                self._complain("nobody's flood keeps a Tier 3 from people", [what])
+                return
+            await asyncio.sleep(0.25)
 
     async def _settle(self, stage: _Stage, watch: Watch) -> None:
         began = moved = time.monotonic()
@@ -144,10 +164,15 @@ class Round:
         self._result.counts["settling_s"] += round(time.monotonic() - began)
 
     async def _reckon(self, stage: _Stage) -> None:
-        found = await evidence.gather(self._data, stage.ledger, stage.slack, stage.fleet.told)
+        killed = [death.at for death in self._result.deaths]
+        found = await evidence.gather(self._data, stage.ledger, stage.slack, stage.fleet.told, killed)
         self._result.evidence = found
         self._result.violations += checks.check(found, settled=self._result.settled)
         states = Counter(action["state"] for action in found.actions)
+        waits = checks.waits(found)
+        self._result.counts["quiet_messages"] = len(waits)
+        self._result.most["most_overtaken"] = max((each.overtaken for each in waits), default=0)
+        self._result.most["most_outrun"] = max((each.outrun for each in waits), default=0)
         self._result.counts.update(
             actions=len(found.actions),
             reviews=len(found.reviews),
@@ -174,7 +199,7 @@ class Round:
             operator = Operator(environment, self._data, self._folder / "operator.log", self._seed)
             weather = Weather(slack, self._seed)
             tasks = [
-                asyncio.create_task(fleet.work(jobs.stream(self._seed))),
+                asyncio.create_task(fleet.work()),
                 asyncio.create_task(crowd.mill_about()),
                 asyncio.create_task(operator.look_after()),
             ]
@@ -201,9 +226,8 @@ class Round:
         try:
             tokens = Tokens(database)
             told = (world.CUSTOMER,)
-            return {
-                agent: (await tokens.create(agent, world.OWNER, acts_for=told))[1] for agent in world.AGENTS
-            }
+            agents = (*world.AGENTS, world.FLOODER, world.QUIET)
+            return {agent: (await tokens.create(agent, world.OWNER, acts_for=told))[1] for agent in agents}
         finally:
             await database.close()
 
@@ -220,6 +244,7 @@ class Round:
             "MEMBRANE_PORT": "0",
             "MEMBRANE_RATE": "0",
             "MEMBRANE_SWEEP_S": str(SWEEP_S),
+            "MEMBRANE_SLACK_PACE": str(SLACK_PACE),
             "MEMBRANE_GRAPHS": ",".join(f"{name}={world.GRAPHS}:{name}" for name in graphs),
             VARIABLE: str(ledger.path),
         }

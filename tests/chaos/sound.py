@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.chaos.evidence import Evidence, Shown
+from tests.chaos.evidence import Evidence, Send, Shown
 from tests.chaos.fleet import Told
 
 JOB = "job-000001"
@@ -17,9 +17,11 @@ def entry(event: str, review_id: str | None = None, **body: Any) -> dict[str, An
 
 def sound() -> Evidence:
     """Return what is left of one order that was approved, carried out, and is shown as it is."""
-    ruling = {"kind": "order.change", "quorum": 1, "valid_for_s": 60.0}
+    ruling = {"kind": "order.change", "quorum": 1, "valid_for_s": 60.0, "window_s": 9.0}
     card = {
         "id": "msg_1",
+        "agent": "chaos-one",
+        "recipient": "#orders",
         "kind": "card",
         "review_id": "rev_1",
         "action_id": None,
@@ -52,6 +54,9 @@ def sound() -> Evidence:
                 "ruling": ruling,
                 "requesters": ["U0GUS"],
                 "args_digest": DIGEST,
+                "opened_at": 101.0,
+                "shown_at": 101.5,
+                "expires_at": 110.5,
                 "closed_at": 110.0,
             }
         ],
@@ -67,6 +72,8 @@ def sound() -> Evidence:
         journal=[
             entry("action.proposed"),
             entry("review.opened", "rev_1"),
+            entry("message.posted", "rev_1", kind="card", message="msg_1"),
+            entry("review.shown", "rev_1", shown_at=101.5),
             entry("review.closed", "rev_1", state="approved"),
             entry("action.claimed"),
             entry("action.executed"),
@@ -88,5 +95,7 @@ def sound() -> Evidence:
             Shown("C0ORDERS", "101.5", "msg_1", frozenset(), "Approved"),
             Shown("D0ADA", "105.5", "msg_2", frozenset(), "Approved"),
         ],
+        sends=[Send(101.5, "C0ORDERS", "msg_1"), Send(105.5, "D0ADA", "msg_2")],
+        disturbed=[],
         broken=[],
     )

@@ -24,6 +24,7 @@ class Tally:
         self.violations = 0
         self.reached: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
+        self._most: Counter[str] = Counter()
 
     def add(self, result: Result) -> None:
         """Count a round."""
@@ -31,6 +32,7 @@ class Tally:
         self.kills += len(result.deaths)
         self.violations += len(result.violations)
         self._counts += result.counts
+        self._most |= result.most
         for death in result.deaths:
             if death.at_point and death.doom.point:
                 self.reached[death.doom.point] += 1
@@ -48,6 +50,7 @@ class Tally:
             "crash_points": f"{len(points.NAMES) - len(self.unreached)}/{len(points.NAMES)}",
             "rounds": self.rounds,
             **self._counts,
+            **self._most,
             "violations": self.violations,
         }
         return json.dumps(numbers)
@@ -66,10 +69,22 @@ def explain(violations: list[Violation], found: Evidence | None, folder: Path, s
         for entry in entries[:MOST_ENTRIES]:
             body = json.dumps(entry["body"])[:160]
             say(f"    {entry['at']:.3f} {entry['writer']} {entry['seq']} {entry['event']} {body}")
+        for line in _as_shown(found, about) if found else ():
+            say(f"    in Slack: {line}")
     for rule, count in of_rule.items():
         if count > MOST_OF_A_RULE:
             say(f"… {rule}: {count} in all")
     say(f"kept: {folder}")
+
+
+def _as_shown(found: Evidence, about: set[str]) -> list[str]:
+    """Return how Slack shows the messages that are meant, or that are about a review that is."""
+    ids = {each["id"] for each in found.messages if {each["id"], each["review_id"]} & about}
+    return [
+        f"{each.channel} {each.ts} {each.message_id} {each.text} {sorted(each.buttons)}"
+        for each in found.shown
+        if each.message_id in ids
+    ]
 
 
 def _is_about(entry: Row, ids: set[str]) -> bool:

@@ -10,13 +10,24 @@ from typing import Any
 import pytest
 
 from tests.chaos.checks import check
-from tests.chaos.evidence import Evidence, Shown
+from tests.chaos.evidence import Evidence, Send, Shown
 from tests.chaos.fleet import Told
 from tests.chaos.sound import JOB, entry, sound
+from tests.chaos.world import QUIET
 
 
 def test_of_a_sound_record_nothing_is_said() -> None:
     assert check(sound(), settled=True) == []
+
+
+def test_nor_of_a_quiet_agents_card_that_nine_posts_overtook_or_that_a_fault_delayed() -> None:
+    evidence = sound()
+    flooded(evidence)
+    evidence.disturbed.append(101.2)
+    assert check(evidence, settled=True) == []
+    evidence.disturbed.clear()
+    evidence.sends.pop(1)
+    assert check(evidence, settled=True) == []
 
 
 def unknown(evidence: Evidence, *, asked: bool, buttons: frozenset[str] = frozenset()) -> None:
@@ -67,8 +78,8 @@ def withdrawn(evidence: Evidence, error: str = "Broken: job-000001 cannot be don
 def frozen(evidence: Evidence, name: str, until: float | None, claimed_at: float = 111.0) -> None:
     """Let a freeze begin before the action is claimed."""
     began = entry("freeze.began", freeze="frz_1", name=name, until=until)
-    evidence.journal.insert(3, {**began, "action_id": None})
-    evidence.journal[4]["at"] = claimed_at
+    evidence.journal.insert(5, {**began, "action_id": None})
+    evidence.journal[6]["at"] = claimed_at
 
 
 def test_nor_of_a_thread_that_is_retried_and_ends() -> None:
@@ -93,7 +104,7 @@ def test_nor_of_freezes_that_are_over_or_of_something_else() -> None:
         assert check(evidence, settled=True) == []
     evidence = sound()
     frozen(evidence, "all", None)
-    evidence.journal.insert(4, {**entry("freeze.ended", freeze="frz_1"), "action_id": None})
+    evidence.journal.insert(6, {**entry("freeze.ended", freeze="frz_1"), "action_id": None})
     assert check(evidence, settled=True) == []
 
 
@@ -125,6 +136,27 @@ def withdrawn_and_goes_on(evidence: Evidence) -> None:
 def withdrawn_and_asks_on(evidence: Evidence) -> None:
     withdrawn(evidence)
     evidence.interrupts[-1].update(state="answered")
+
+
+def flooded(evidence: Evidence) -> None:
+    """Let the card be the quiet agent's, and go after ten posts of others in its channel."""
+    evidence.messages[0].update(agent=QUIET)
+    others = [Send(101.1 + number / 100, "C0ORDERS", f"msg_{number + 10}") for number in range(10)]
+    evidence.sends[:0] = [Send(100.0, "C0ORDERS", "msg_9"), *others]
+
+
+def flooded_out(evidence: Evidence) -> None:
+    """Let the review be withdrawn before the quiet agent's card came at all."""
+    flooded(evidence)
+    evidence.messages[0].update(given_up_at=110.0, error="the review was closed before it was sent")
+    evidence.sends[:] = [each for each in evidence.sends if each.message_id != "msg_1"]
+
+
+def expired(evidence: Evidence, *, reason: str = "quorum_short", **review: Any) -> None:
+    """Let the review expire."""
+    evidence.reviews[0].update(state="expired", **review)
+    closed = next(each for each in evidence.journal if each["event"] == "review.closed")
+    closed["body"].update(state="expired", reason=reason)
 
 
 Damage = Callable[[Evidence], object]
@@ -198,6 +230,16 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("a freeze holds", lambda e: frozen(e, "own", 111.1)),
     ("a freeze holds", lambda e: frozen(e, "chaos-one", None)),
     ("a freeze holds", lambda e: frozen(e, "order.change", None)),
+    ("nobody's flood delays a Tier 3", flooded),
+    ("nobody's flood delays a Tier 3", flooded_out),
+    (
+        "shown is a fact in the journal",
+        lambda e: e.journal.append(entry("review.shown", "rev_1", shown_at=1.0)),
+    ),
+    ("a window starts when it is shown", lambda e: e.reviews[0].update(expires_at=110.0)),
+    ("no expiry before its time", lambda e: expired(e, closed_at=110.0)),
+    ("an expiry says why", lambda e: expired(e, reason="never_shown")),
+    ("silence is said only of what was seen", lambda e: expired(e, shown_at=None, expires_at=110.0)),
     ("somebody is asked", lambda e: unknown(e, asked=False)),
     ("Slack shows the present", lambda e: unknown(e, asked=True)),
 ]

@@ -38,6 +38,7 @@ async def test_nothing_is_lost_and_nothing_happens_twice(tmp_path: Path) -> None
     assert result.violations == [], "\n".join(said)
     assert len(result.deaths) == KILLS
     assert result.counts["effects"] > 0
+    assert result.counts["quiet_messages"] > 0, "a flood beside an agent that is never heard shows nothing"
 
 
 def test_every_crash_point_is_a_seam_of_the_bot() -> None:

@@ -24,6 +24,10 @@ CHANNELS = (
 )  # fmt: skip
 
 AGENTS = ("chaos-one", "chaos-two", "chaos-three")
+FLOODER = "chaos-flood"
+"""Asks for all that it may have open, all of it in one channel."""
+QUIET = "chaos-quiet"
+"""Asks now and then, in that channel too, and only for what is Tier 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ KINDS = {
         Kind("job.run", 3, "run_job", 5, LEADS, idempotent=True),
         Kind("release.sign", 3, "sign_release", 2, LEADS, mandated=True),
         Kind("undeclared", 3, "undeclared", 5, LEADS, quorum=2),
+        Kind("leaflet.print", 2, "print_leaflet", 4, ONCALL + LEADS),
+        Kind("banner.hang", 2, "hang_banner", 4, ONCALL + LEADS),
+        Kind("key.revoke", 3, "revoke_key", 5, LEADS),
     )
 }
 

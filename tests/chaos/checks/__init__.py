@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.chaos.checks import effects, messages, operators, records, reviews
+from tests.chaos.checks import effects, floods, messages, operators, records, reviews, showings
+from tests.chaos.checks.floods import waits
 from tests.chaos.checks.violation import Check, Violation
 from tests.chaos.evidence import Evidence
 
@@ -21,6 +22,9 @@ ALWAYS: tuple[Check, ...] = (
     messages.no_page_after_an_outcome,
     operators.stalled_threads_keep_their_reviews,
     operators.freezes_hold,
+    showings.windows_start_when_shown,
+    showings.silence_is_said_of_what_was_seen,
+    floods.nobodys_flood_delays_a_tier_3,
 )
 ONCE_SETTLED: tuple[Check, ...] = (
     reviews.everything_is_answered,
@@ -32,7 +36,7 @@ ONCE_SETTLED: tuple[Check, ...] = (
     operators.operators_are_obeyed,
 )
 
-__all__ = ["Violation", "check"]
+__all__ = ["Violation", "check", "waits"]
 
 
 def check(evidence: Evidence, *, settled: bool) -> list[Violation]:
