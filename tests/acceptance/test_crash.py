@@ -79,15 +79,15 @@ async def test_what_was_parked_when_the_bot_was_killed_is_approved_later_and_run
 async def test_windows_that_ran_out_while_the_bot_was_down_are_handled_at_the_start(
     stage: Stage, cleo: Person
 ) -> None:
-    """All three defaults: abort, safe-halt, and the sign-off that stays pending."""
-    stage.policy.write_text(stage.policy.read_text().replace("expires_in: 2s", "expires_in: 5s"))
+    """All three defaults, of reviews that people were shown: abort, safe-halt, and a sign-off that stays."""
+    stage.policy.write_text(stage.policy.read_text().replace("expires_in: 2s", "expires_in: 8s"))
     token = await stage.token()
     async with running(stage, token) as agent:
         thread = await agent.start("ledger", {"kind": "message.broadcast", "args": {"text": "hello"}})
         halted = await agent.propose("config.flag", {"flag": "new-checkout"})
         mandated = await agent.propose("deploy.production", {"version": "2.4"})
         await agent.thread(thread, "parked")
-        last = max(row["expires_at"] for row in stage.rows("reviews"))
+        last = await eventually(lambda: last_window(stage), what="every review shown")
     await asyncio.sleep(max(0.0, last - time.time()))
     assert {row["state"] for row in stage.rows("reviews")} == {"pending"}
 
@@ -105,6 +105,12 @@ async def test_windows_that_ran_out_while_the_bot_was_down_are_handled_at_the_st
         assert (await agent.wait_for(halted, "approved"))["decided_by"] == [CLEO]
         await approve(cleo, "Overdue sign-off, Tier 3")
         assert (await agent.wait_for(mandated, "approved"))["decided_by"] == [CLEO]
+
+
+async def last_window(stage: Stage) -> float | None:
+    """Return when the last window ends, once people were shown every review: its window starts then."""
+    found = stage.rows("reviews")
+    return None if any(row["shown_at"] is None for row in found) else max(row["expires_at"] for row in found)
 
 
 async def is_overdue(agent: Agent, action: Json) -> Json | None:

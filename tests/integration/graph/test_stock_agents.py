@@ -177,9 +177,9 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
         order.append("reported")
         return await report(*args, **kwargs)
 
-    async def state(thread_id: str, state: str, error: str | None = None) -> None:
+    async def state(thread_id: str, state: str, *args: Any, **kwargs: Any) -> None:
         order.append(state)
-        await finished(thread_id, state, error)
+        await finished(thread_id, state, *args, **kwargs)
 
     await house.open("with_sync_stock_agent")
     thread = await house.run("with_sync_stock_agent", say("sync stock"))

@@ -40,6 +40,12 @@ def test_the_day_has_every_tier_and_more_than_thirty_actions(policy: Policy) -> 
     assert {ruling.rule for ruling in rulings if ruling.rule in ("missing-argument", "wrong-type")} == set()
 
 
+def test_people_are_asked_about_what_the_policy_does_not_name(policy: Policy) -> None:
+    actions = [Action.of(kind, args, agent="a") for kind, args in _proposed(policy)]
+    assert {action.kind for action in actions if policy.misfits(action)} == {"dns.update"}
+    assert not policy.strict, "a strict policy refuses it at the door, and nobody is asked"
+
+
 def test_one_interrupt_has_calls_of_four_tiers(policy: Policy) -> None:
     calls = day.CRM_TICKETS["T-2001"][0].uses
     kinds = [(policy.kind_of_tool(use.name), use.args) for use in calls]
