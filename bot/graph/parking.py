@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection
 from typing import Any
@@ -17,7 +18,7 @@ from bot.graph.execution import plain
 from bot.graph.interrupts import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
 from bot.graph.loading import Hosted
 from bot.graph.permits import Permits
-from bot.graph.results import result_of
+from bot.graph.results import result_of, without_redacted
 from bot.graph.stock import CLAIMED, stock_calls
 from bot.membrane import OPEN, Membrane
 
@@ -64,7 +65,9 @@ class Parking:
         """
         same_graph = thread.graph_version == hosted.version
         plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
-        if plain and await self._membrane.finished(thread.id, taken, result=_result(hosted, snapshot)):
+        if plain and await self._membrane.finished(
+            thread.id, taken, result=await self._result(hosted, snapshot)
+        ):
             return
         for interrupt_id in taken:
             await self._membrane.delivered(interrupt_id)
@@ -110,7 +113,7 @@ class Parking:
             await self.broke(thread, hosted, GraphRefused(why), permits)
         else:
             await self._not_known(thread, permits)
-            result = _result(hosted, snapshot)
+            result = await self._result(hosted, snapshot)
             await self._membrane.thread_state(thread.id, "finished", result=result)
 
     async def _park(
@@ -250,14 +253,14 @@ class Parking:
             if action.state in CLAIMED and action.id not in permits.started:
                 await self._membrane.not_known(action.id)
 
+    async def _result(self, hosted: Hosted, snapshot: StateSnapshot) -> dict[str, Any]:
+        result, cut = result_of(hosted.graph, snapshot)
+        clean = await asyncio.to_thread(without_redacted, result, snapshot, self._membrane.policy)
+        return {"result": clean, "cut": cut}
+
     async def calls(self, thread_id: str) -> list[ActionRecord]:
         """Return the actions that a thread asked about as a stock agent does, oldest first."""
         return stock_calls(*await self._membrane.asked_by(thread_id))
-
-
-def _result(hosted: Hosted, snapshot: StateSnapshot) -> dict[str, Any]:
-    result, cut = result_of(hosted.graph, snapshot)
-    return {"result": result, "cut": cut}
 
 
 def _what(error: BaseException) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.types import StateSnapshot
 from pydantic import BaseModel
 
 from bot.domain.action import MAX_BYTES
+from bot.domain.policy import Policy
+from bot.domain.redaction import scrub
 from bot.graph.loading import AnyGraph
 
 _OF_MESSAGE = ("type", "content", "name", "tool_calls", "tool_call_id", "status")
@@ -30,6 +33,28 @@ def result_of(graph: AnyGraph, snapshot: StateSnapshot) -> tuple[Any, bool]:
     if len(text) <= MAX_BYTES:
         return orjson.loads(text), False
     return _cut(orjson.loads(text)), True
+
+
+def without_redacted(result: Any, snapshot: StateSnapshot, policy: Policy) -> Any:
+    """Return a thread's result without what the policy redacts of its tool calls.
+
+    A call that was refused, as one that does not fit a strict policy, is no action: the store keeps nothing
+    of it to know copies by, and the calls themselves are looked at.
+    """
+    args: dict[str, Any] = {}
+    paths: list[str] = []
+    for number, call in enumerate(_calls(snapshot.values)):
+        if (kind := policy.actions.get(policy.kind_of_tool(call["name"]))) and kind.redact:
+            args[str(number)] = call["args"]
+            paths += [f"{number}.{path}" for path in kind.redact]
+    return scrub(result, args, paths)
+
+
+def _calls(values: Any) -> Iterator[Any]:
+    channels = values.values() if isinstance(values, dict) else [values]
+    lists = [channel if isinstance(channel, list) else [channel] for channel in channels]
+    for message in (each for channel in lists for each in channel if isinstance(each, AIMessage)):
+        yield from message.tool_calls
 
 
 def _dumped(value: Any) -> bytes:

@@ -65,6 +65,7 @@ MORE = """
     channel: "#attacks"
     args:
       card: {type: string}
+      way:  {type: identifier}
     redact: [card]
     tools: [charge]
 

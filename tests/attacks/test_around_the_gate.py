@@ -222,6 +222,24 @@ async def test_what_is_redacted_is_nowhere(
     assert secret not in target.everywhere()
 
 
+@pytest.mark.parametrize("graph", GATED[1:])
+@pytest.mark.parametrize("slip", [{"way": "no identifier"}, {"way": 7}, {"card": None}])
+async def test_what_is_redacted_is_nowhere_where_the_door_refuses_its_call(
+    target: Target, attacker: Agent, graph: str, slip: Json
+) -> None:
+    """The policy or the tool takes no such arguments: nobody is asked, and no refusal repeats the number."""
+    secret = int(f"4000{time.time_ns() % 10**11}")
+    card = secret if "card" in slip else str(secret)
+    before = len(target.effects("charge"))
+    thread = await ended(attacker, graph, say([["charge", {**slip, "card": card}]], "done"))
+    assert (thread["state"], thread["actions"]) == ("finished", [])
+    assert len(target.effects("charge")) == before
+    await target.stage.shown()
+    assert thread["id"] in target.everywhere()
+    assert str(secret) not in said(thread)
+    assert str(secret) not in target.everywhere()
+
+
 async def test_a_model_that_is_overloaded_after_an_approval(
     target: Target, attacker: Agent, finn: Person, cleo: Person
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypedDict
 
 import orjson
@@ -14,7 +14,8 @@ from langgraph.graph.message import add_messages
 from pydantic import BaseModel
 
 from bot.domain.action import MAX_BYTES
-from bot.graph.results import result_of
+from bot.graph.results import result_of, without_redacted
+from tests import fakes
 
 
 class Chat(TypedDict, total=False):
@@ -36,7 +37,7 @@ class Line:
     item: str
 
 
-def ended_with(update: dict[str, Any], output: type | None = None) -> tuple[Any, bool]:
+def run_with(update: dict[str, Any], output: type | None = None) -> tuple[Any, Any]:
     builder = StateGraph(Chat, output_schema=output) if output else StateGraph(Chat)
     builder.add_node("work", lambda _: update)
     builder.add_edge(START, "work")
@@ -44,7 +45,11 @@ def ended_with(update: dict[str, Any], output: type | None = None) -> tuple[Any,
     graph = builder.compile(checkpointer=InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     graph.invoke({}, config)
-    return result_of(graph, graph.get_state(config))
+    return graph, graph.get_state(config)
+
+
+def ended_with(update: dict[str, Any], output: type | None = None) -> tuple[Any, bool]:
+    return result_of(*run_with(update, output))
 
 
 def test_messages_are_read_as_type_and_content() -> None:
@@ -102,3 +107,22 @@ def test_whatever_is_long_is_bounded(value: Any) -> None:
     result, cut = ended_with({"found": value})
     assert cut is True
     assert len(orjson.dumps(result)) <= MAX_BYTES
+
+
+def test_what_the_policy_redacts_of_tool_calls_is_cut_out() -> None:
+    """Of every call in the messages, wherever the value stands, and of no tool that redacts nothing."""
+    policy = fakes.policy()
+    mail = replace(policy.actions["mail.send"], redact=("card.number",))
+    policy = replace(policy, actions={**policy.actions, "mail.send": mail}, tools={"mail": "mail.send"})
+    calls = [
+        {"name": "mail", "args": {"card": {"number": "4000123"}}, "id": "c1"},
+        {"name": "mail", "args": {"card": {"number": 4000456}}, "id": "c2"},
+        {"name": "look", "args": {"card": {"number": "4000789"}}, "id": "c3"},
+    ]
+    said = [HumanMessage("charge 4000123"), AIMessage("4000456 and 4000789", tool_calls=calls)]
+    graph, snapshot = run_with({"messages": said, "found": {"4000123": 4000456}})
+    result = without_redacted(result_of(graph, snapshot)[0], snapshot, policy)
+    assert result["found"] == {"redacted": "redacted"}
+    assert [each["content"] for each in result["messages"]] == ["charge redacted", "redacted and 4000789"]
+    numbers = [call["args"]["card"]["number"] for call in result["messages"][1]["tool_calls"]]
+    assert numbers == ["redacted", "redacted", "4000789"]
