@@ -191,16 +191,18 @@ async def test_a_guest_looks_at_nothing(target: Target, attacker: Agent) -> None
 
 
 async def test_an_agent_writes_to_nobody_it_likes(target: Target, attacker: Agent) -> None:
-    """It names somebody, takes the action back, and its own words went to them."""
+    """It names somebody, takes back an action that people were shown, and its own words went to them."""
     for user, told in ((GUEST, False), (GUS, True)):
         word = mark()
         action = await attacker.propose("attack.wipe", {"note": word}, on_behalf_of=user)
         why = f"BUY NOW at evil.example {word}"
-        await attacker.ask("POST", f"/v1/actions/{action['id']}/withdraw", json={"why": why})
-        if told:
-            async with target.stage.person(user) as person:
+        async with target.stage.person(user) as person:
+            await target.card(person, word)  # nobody is told of the end of what nobody was shown
+            await attacker.ask("POST", f"/v1/actions/{action['id']}/withdraw", json={"why": why})
+            if told:
                 message = await person.wait_for_message("dm", "Withdrawn")
                 assert "evil.example" not in all_text(message)
+    await target.stage.shown()
     assert [name for name in _dms(target, GUEST) if name] == []
 
 

@@ -9,7 +9,8 @@ import pytest
 from bot.store import journal
 from bot.store.database import open_database
 from bot.store.journal import read_anchors
-from tests.acceptance.company import APPROVALS, CLEO, DIA
+from tests.acceptance.agent import Agent
+from tests.acceptance.company import APPROVALS, CLEO, DIA, GUS
 from tests.releases.conftest import Left
 from tests.releases.make import NUMBERS
 from tests.releases.staging import CARD, Json
@@ -55,8 +56,9 @@ async def test_old_buttons_vote_and_the_digest_that_the_agent_holds_claims(left:
     claimed = await left.agent.claim(held)
     shown = {**held["args"], "card_number": "redacted"} if name == "redacted" else held["args"]
     assert claimed["args"] == shown
-    assert (await left.agent.claim(held, expect=409))["reason"] == "already_claimed"
+    await is_claimed_once(left, held, claimed)
     assert (await left.agent.report(held))["receipt"] == "executed"
+    assert (await left.agent.claim(held, expect=409))["reason"] == "already_claimed"
 
 
 async def test_half_a_quorum_keeps_its_vote(left: Left) -> None:
@@ -84,8 +86,19 @@ async def test_what_was_approved_or_passed_is_claimed_once(left: Left, name: str
     held = left.action(name)
     wrong = {**held, "args_digest": held["args_digest"][::-1]}
     assert (await left.agent.claim(wrong, expect=409))["reason"] == "args_changed"
-    assert (await left.agent.claim(held))["args"] == held["args"]
-    assert (await left.agent.claim(held, expect=409))["reason"] == "already_claimed"
+    claimed = await left.agent.claim(held)
+    assert claimed["args"] == held["args"]
+    await is_claimed_once(left, held, claimed)
+
+
+async def is_claimed_once(left: Left, held: Json, claimed: Json) -> None:
+    """Fail unless a claim is repeated to the token that made it, under its key, and refused to any other."""
+    again = await left.agent.claim(held)
+    assert (claimed["repeated"], again["repeated"]) == (False, True)
+    assert (again["key"], again["attempt"]) == (claimed["key"], claimed["attempt"])
+    _, secret = await left.bot.membrane.tokens.create("ops-agent", GUS)
+    async with Agent(left.bot.api_url, secret) as other:
+        assert (await other.claim(held, expect=409))["reason"] == "already_claimed"
 
 
 async def test_what_was_running_is_reported_and_runs_no_second_time(left: Left) -> None:
