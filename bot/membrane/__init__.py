@@ -6,6 +6,7 @@ Each module holds the use cases of one actor; `Membrane` is all of them behind o
 from bot.membrane.admins import Admins
 from bot.membrane.bells import Bells, wait_for
 from bot.membrane.core import Core, Directory, Resolved, made_at, new_id
+from bot.membrane.digesting import Digesting
 from bot.membrane.executing import Executing
 from bot.membrane.facade import Membrane
 from bot.membrane.freezing import Freezes
@@ -40,6 +41,7 @@ __all__ = [
     "CardFacts",
     "Core",
     "DigestFacts",
+    "Digesting",
     "Directory",
     "Executing",
     "Facts",

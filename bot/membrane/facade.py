@@ -13,6 +13,7 @@ from bot.membrane.admins import Admins
 from bot.membrane.auditing import Auditing
 from bot.membrane.bells import Bells
 from bot.membrane.core import Core, Directory, Ids
+from bot.membrane.digesting import Digesting
 from bot.membrane.executing import Executing
 from bot.membrane.freezing import Freezes, Freezing
 from bot.membrane.guarding import Guarding
@@ -99,7 +100,7 @@ class Membrane:
         sweeping = Sweeping(core, self.admins)
         self.expire_due = sweeping.expire_due
         self.page_due = sweeping.page_due
-        self.digest_due = sweeping.digest_due
+        self.digest_due = Digesting(core).digest_due
         self.unknown_due = sweeping.unknown_due
 
         self.freezes = Freezes(db, clock)

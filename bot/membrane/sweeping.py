@@ -1,4 +1,4 @@
-"""Expire, page, digest, give up on reports: what the clock does. Each sweep takes what is due, by index."""
+"""Expire, page, give up on reports: what the clock does. Each sweep takes what is due, by index."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.resolving import note_unknown
 from bot.membrane.showing import unshown
-from bot.store import actions, digests, executions, messages, reviews
+from bot.store import executions, messages, reviews
 from bot.store.database import Transaction
 
 BATCH = 500
 """At most so many rows a pass; the next pass takes the rest."""
-MOST_HALTED = 50
-"""Cards of halted actions that a digest draws again."""
 MOST_TURNS = 1000
 """At most so many positions of one chain are caught up with at once, after a long absence."""
 IN_DOUBT_S = 10.0
@@ -201,44 +199,6 @@ class Sweeping:
         if missing.names:
             self._admins.want(tx, missing.told, missing.notice(review.id))
         return True
-
-    async def digest_due(self) -> int:
-        """Make a digest if its time has come and there is something to say. Returns 1 or 0."""
-        core = self._core
-        policy, now = core.policy(), core.clock()
-
-        def work(tx: Transaction) -> int:
-            oldest = actions.oldest_undigested(tx.connection)
-            halted = actions.halted(tx.connection, 1)
-            if oldest is None and not halted:
-                return 0
-            last = digests.last_made(tx.connection) or 0.0
-            waits = [oldest] if oldest is not None else []
-            waits += [max(last, action.settled_at or 0.0) for action in halted]
-            if now < min(waits) + policy.digest_every_s:
-                return 0
-            digest_id = core.new_id("dig")
-            digests.insert(tx.connection, digest_id, policy.digest_channel, now)
-            named = actions.put_in_digest(tx.connection, digest_id)
-            for action_id in actions.halted_ids(tx.connection, MOST_HALTED):
-                for review in reviews.of_action(tx.connection, action_id)[-1:]:
-                    messages.touch_card(tx.connection, review.id, now=now)
-            messages.want(
-                tx.connection,
-                core.new_id("msg"),
-                "digest",
-                policy.digest_channel,
-                now=now,
-                priority=messages.REST,
-                digest_id=digest_id,
-            )
-            tx.journal(now, "digest.made", {"digest": digest_id, "actions": named})
-            return 1
-
-        made = await core.db.write(work)
-        if made:
-            core.bells.ring()
-        return made
 
     async def unknown_due(self) -> int:
         """Write *unknown* for effects that were claimed and never reported in time, and ask people."""

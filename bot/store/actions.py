@@ -113,7 +113,13 @@ _UNDIGESTED = and_(
     ~literally(actions.c.state, ActionState.FROZEN),  # it is named when it has passed
 )
 _OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
-_TO_DIGEST = Prepared(update(actions).where(_UNDIGESTED).values(digest_id=bindparam("digest")))
+_NEXT_UNDIGESTED = (
+    select(actions.c.id).where(_UNDIGESTED).order_by(actions.c.proposed_at).limit(bindparam("most"))
+)
+_TO_DIGEST = Prepared(
+    update(actions).where(actions.c.id.in_(_NEXT_UNDIGESTED)).values(digest_id=bindparam("digest"))
+)
+_IN_DIGEST = select(func.count()).select_from(actions).where(actions.c.digest_id == bindparam("digest"))
 _STEP = cast(actions.c.proposed_at / bindparam("step", type_=Float), Integer)
 _STORED = (
     select(
@@ -350,9 +356,14 @@ def oldest_undigested(connection: Connection) -> float | None:
     return at
 
 
-def put_in_digest(connection: Connection, digest_id: str) -> int:
-    """Put every Tier 1 action that no digest has named into this one. Returns how many."""
-    return _TO_DIGEST.changed(connection, {"digest": digest_id})
+def put_in_digest(connection: Connection, digest_id: str, most: int) -> int:
+    """Put the oldest Tier 1 actions that no digest has named into this one. Returns how many."""
+    return _TO_DIGEST.changed(connection, {"digest": digest_id, "most": most})
+
+
+def count_in_digest(connection: Connection, digest_id: str) -> int:
+    """Return how many actions a digest names."""
+    return connection.execute(_IN_DIGEST, {"digest": digest_id}).scalar_one()
 
 
 def records_of(connection: Connection, ids: Sequence[str]) -> list[ActionRecord]:

@@ -23,6 +23,8 @@ IN_FORCE = "policy_in_force"
 """The fact that says which version of the policy came into force last."""
 ALLOWED = "policy_allowed"
 """The fact that says which version somebody allowed though it is looser."""
+UNDER_WAY = "digest_under_way"
+"""The fact that says which digest is being made."""
 
 
 def insert(connection: Connection, digest_id: str, channel: str, made_at: float) -> None:

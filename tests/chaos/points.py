@@ -21,7 +21,7 @@ from bot.graph.host import Host
 from bot.graph.running import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
-from bot.membrane import Executing, Hosting, Interrupts, Judging, Outbox, Proposals, Sweeping
+from bot.membrane import Digesting, Executing, Hosting, Interrupts, Judging, Outbox, Proposals, Sweeping
 from bot.membrane.freezing import Freezing
 from bot.membrane.resealing import Resealing
 from bot.membrane.restoring import Restoring
@@ -86,7 +86,7 @@ SEAMS = {
     "acknowledge": Seam(Judging, "acknowledge", "quieting a chain"),
     "expire": Seam(Sweeping, "_expire", "closing a review whose window has passed"),
     "page": Seam(Sweeping, "_page", "wanting the pages that are due"),
-    "digest": Seam(Sweeping, "digest_due", "making a digest"),
+    "digest": Seam(Digesting, "digest_due", "making a digest"),
     "unknown": Seam(Sweeping, "unknown_due", "giving up on reports"),
     # Slack's messages.
     "lease": Seam(Outbox, "lease", "taking messages to send"),

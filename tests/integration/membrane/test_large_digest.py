@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import sys
 import tracemalloc
 
+import pytest
+
 from bot.domain.action import MAX_BYTES
-from bot.membrane import DigestFacts
+from bot.membrane import DigestFacts, digesting
 from bot.slack import rendering
+from bot.store import actions
 from bot.store.digested import EXAMPLES, MOST_GROUPS
 from tests.integration.membrane.conftest import Room
 from tests.unit.slack.reading import read
@@ -51,3 +56,77 @@ async def test_a_digest_reads_only_what_it_shows(room: Room) -> None:
     assert all(len(group.examples) <= EXAMPLES for group in facts.passed.groups)
     assert drawn.text == f"Digest: {LARGE + SMALL + 2:,} actions passed"
     assert f"by other: {SMALL + 1:,} ×" in read(drawn.blocks).replace("`", "")
+
+
+MAKE = """
+import asyncio, re, sys
+from pathlib import Path
+from sqlalchemy import text
+from bot.membrane import DigestFacts, Membrane
+from bot.store.database import open_database
+from tests.fakes import SECRET, FakeDirectory, policy
+
+def most():
+    "Return the most memory that this process ever had, in bytes."
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+async def main():
+    db, in_force = open_database(Path(sys.argv[1]), exclusive=True), policy()
+    at = float(sys.argv[2])
+    membrane = Membrane(db, lambda: in_force, FakeDirectory(), secret=SECRET, clock=lambda: at)
+    look = text("SELECT sum(length(args)) FROM actions")  # as in a bot that has run, the page caches are full
+    await db.read(lambda connection: connection.execute(look).scalar())
+    await db.write(lambda tx: tx.connection.execute(look).scalar())
+    before = most()
+    assert await membrane.digest_due() == 1
+    (message,) = await membrane.outbox.lease(10)
+    facts = await membrane.outbox.attempting(message.id)
+    assert isinstance(facts, DigestFacts)
+    print(facts.passed.count, most() - before)
+    await db.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_digest_takes_as_much_memory_however_many_it_names(room: Room) -> None:
+    """Of the whole process, the database's own memory included."""
+    made = await room.membrane.propose(room.action("report.make", text="x" * 600))
+    multiply(room, made.action.id, 150_000)
+    await room.db.close()
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", MAKE, str(room.db.path), str(room.clock() + 60)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await child.communicate()
+    count, grown = map(int, printed.split())
+    assert count == 150_001
+    assert grown < MOST_MEMORY
+
+
+async def test_a_digest_that_a_stop_cut_off_is_finished(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        await room.membrane.propose(room.action("report.make", number=number))
+    room.clock.forward(60)
+    monkeypatch.setattr(digesting, "AT_ONCE", 3)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(actions, "count_in_digest", _die)
+        with pytest.raises(Stopped):
+            await room.membrane.digest_due()
+    assert await room.membrane.outbox.lease(10) == []
+    await room.membrane.propose(room.action("report.make", number=8))
+    assert await room.membrane.digest_due() == 1
+    (message,) = await room.membrane.outbox.lease(10)
+    facts = await room.membrane.outbox.attempting(message.id)
+    assert isinstance(facts, DigestFacts)
+    assert facts.passed.count == 8
+    room.clock.forward(61)
+    assert await room.membrane.digest_due() == 0, "each action is named once"
+
+
+class Stopped(Exception):
+    pass
+
+
+def _die(*_: object) -> int:
+    raise Stopped

@@ -69,7 +69,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
         lambda c: threads.lease_answered(c, by="me", now=NOW, until=NOW, most=9),
     ),
     "undigested": ("actions_undigested", actions.oldest_undigested),
-    "into a digest": ("actions_undigested", lambda c: actions.put_in_digest(c, "dig_1")),
+    "into a digest": ("actions_undigested", lambda c: actions.put_in_digest(c, "dig_1", 100)),
     "of a digest": ("actions_digest", lambda c: digested.of_digest(c, "dig_1")),
     "halted": ("actions_halted", actions.halted),
     "remembered": ("actions_rejected", lambda c: actions.rejected_since(c, "ops", ["d"], NOW, NOW)),
