@@ -56,15 +56,16 @@ class Colleague:
         await self._person.close()
 
     async def sees(self, *words: str, where: str = APPROVALS, buttons: bool = False) -> Json:
-        """Wait for a message with all of these words in it, and return it. `buttons`: one to be decided.
+        """Wait for a message with all of these words in it, and return it. No aside to this person is one.
 
-        What only this person sees is none.
+        `buttons`: one to be decided, which is about the first of the words. A card names the other calls of
+        its turn as well.
         """
 
         def fits(message: Json) -> bool:
-            if message["ephemeral"]:
+            if message["ephemeral"] or not has(message, words):
                 return False
-            return has(message, words) and not (buttons and action_of(message, "approve") is None)
+            return not buttons or (words[0] in headline(message) and bool(action_of(message, "approve")))
 
         return await self._wait(where, fits, f"a message with {', '.join(words)} in {where}")
 
