@@ -23,6 +23,8 @@ from tests.chaos import bot
 START_S = 60.0
 """How long a start may take on a machine that is busy with other things."""
 STOP_S = 30.0
+CALM_S = 30.0
+"""How long a bot that settled may go on to say that it is late."""
 PRELOADED = (
     "tests.chaos.bot",
     "bot.cli.threads",
@@ -115,7 +117,16 @@ class Lives:
         return None if code == 0 else f"it stopped with exit code {code}"
 
     async def troubles(self) -> list[str]:
-        """Return what the bot says is wrong with itself, or late."""
+        """Return what the bot says is wrong with itself, or late, and goes on saying.
+
+        When all is shown it wants one more message: that messages came late, and are shown now.
+        """
+        until = time.monotonic() + CALM_S
+        while (found := await self._troubles()) and time.monotonic() < until:
+            await asyncio.sleep(0.25)
+        return found
+
+    async def _troubles(self) -> list[str]:
         async with aiohttp.ClientSession(self.url) as session:
             async with session.get("/readyz") as answer:
                 ready = (
