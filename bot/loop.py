@@ -11,7 +11,7 @@ import selectors
 import sys
 from typing import Any
 
-AT_ONCE = 16
+AT_ONCE = 4
 """Sockets that are handled in one turn of the loop. The system reports the others in the next turns."""
 SWITCH_S = 0.001
 """How long a thread may hold the interpreter while another waits; Python's own is five times that."""
