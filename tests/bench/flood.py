@@ -81,7 +81,7 @@ async def _flood(agent: Agent) -> None:
 async def _run(folder: Path) -> list[float]:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(LocalSlack(workspace(), rate_scale=1.0))
-        stage = Stage(slack, folder, "http", settings=PACE)
+        stage = Stage(slack, folder, "http", settings={**PACE, "MEMBRANE_RATE": "1000"})
         stage.policy.write_text(stage.policy.read_text() + LIMITS)
         process = await stack.enter_async_context(stage.process())
         flood, quiet = [
