@@ -133,8 +133,8 @@ class Actions:
 
         Where the answer was lost, claim again: the same token and `claimant` get the same claim, `repeated`,
         until the effect is reported or its receipt is unknown. Two processes that share a token and name no
-        `claimant` both get it. So give each a name of its own, or hand the claim's `key` to whoever carries
-        out the effect, who can tell by it that both are one.
+        `claimant` both get it. So give each a name of its own, or hand the claim's `key` to the system that
+        carries out the effect: it can tell by the key that both are one.
 
         A problem with the reason `lapsed`, or `tightened` where the policy says more of it than it did, says
         that people are being asked (again): wait as after the proposal, and claim again. An action of a

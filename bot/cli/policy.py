@@ -187,7 +187,7 @@ def _stranded(policy: Policy) -> list[str]:
         return [str(each) for each in database.read(lambda connection: stranded(connection, policy.people))]
     except MembraneError:  # `membrane doctor` says what is wrong with the settings or the database
         return []
-    except PermissionError:  # a policy is checked by whoever writes it, on any machine
+    except PermissionError:  # people check policies as other users than the bot's
         return ["the data folder is closed to this user, so it was not looked which reviews wait for whom"]
 
 

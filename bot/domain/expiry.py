@@ -45,7 +45,7 @@ def unanswered(review: Review) -> str:
 
 
 def expired_words(review: Review) -> str:
-    """Return what an agent is told of an expiry, so that it does not take it for a refusal."""
+    """Return the words for an agent about an expiry. They must not read as a refusal."""
     within = f" within {span(review.ruling.window_s)}" if review.ruling.window_s else ""
     return f"{unanswered(review)}{within}; this is not a refusal by a person"
 

@@ -4,12 +4,11 @@
 |---|---|---|
 | passed | claim; stop once it passed too long ago, as only a new proposal helps | no; yes then |
 | frozen | wait: it passes at the thaw | no |
-| queued | wait: people are asked once its agent is below its cap of open reviews | no |
 | queued | wait: people are asked once fewer reviews of its agent are open | no |
 | waiting | wait: people are asked | no |
 | halted | wait: nobody decided in time, and it can still be answered | no |
 | approved | claim, also after the approval has lapsed: the claim has it asked again | no |
-| running | wait: whoever claimed it acts and reports | no |
+| running | wait: the claimant acts and reports | no |
 | unknown | wait while a person is asked whether it happened; stop once they left it | no; yes then |
 | rejected, aborted, withdrawn | stop: it does not run | yes |
 | executed, failed | stop: it ran | yes |

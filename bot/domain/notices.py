@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 
 class Subject(Enum):
-    """Everything that the admins are told of: its level, and what many of it are called."""
+    """The subjects of notices: each has a level, and a name for several of them."""
 
     POLICY_RELOADED = (Level.INFO, "reloads of the policy")
     POLICY_LOOSENED = (Level.WARNING, "policies that are looser")
