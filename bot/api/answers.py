@@ -186,7 +186,7 @@ CardLink = Callable[[str, str], str | None]
 """Makes the link to a card of its channel and its time stamp; None where Slack was never reached."""
 
 
-def no_link(channel_id: str, ts: str) -> str | None:  # noqa: ARG001
+def no_link(_channel_id: str, _ts: str) -> str | None:
     """Return no link: Slack is not known."""
     return None
 

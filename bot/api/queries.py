@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, get_args, get_origin
 
-from fastapi._compat import ModelField
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,7 +43,7 @@ def checked(
     return look
 
 
-def _takes_several(param: ModelField) -> bool:
+def _takes_several(param: Any) -> bool:
     annotation = param.field_info.annotation
     return any(get_origin(each) is list for each in (annotation, *get_args(annotation)))
 

@@ -7,6 +7,8 @@ whatever closes a review, since that wakes the graph host, and a host that start
 
 from __future__ import annotations
 
+from functools import partial
+
 from bot.domain.record import ActionRecord
 from bot.domain.reruling import says_more, strictest
 from bot.domain.review import ActionState
@@ -44,7 +46,7 @@ class Queueing:
         )
         moved = 0
         for agent in agents:
-            moved += await core.db.write(lambda tx, agent=agent: self._open(tx, agent))  # type: ignore[misc]
+            moved += await core.db.write(partial(self._open, agent=agent))
         if moved:
             core.bells.ring()
         return moved

@@ -352,7 +352,7 @@ class ChannelModel(_Model):
     """One Slack channel that the policy names."""
 
     allow_external: bool = Field(
-        False,  # noqa: FBT003
+        default=False,
         description="post arguments here though the channel is shared with another company (Slack Connect)",
     )
 
@@ -368,7 +368,7 @@ class PolicyFile(_Model):
     admin_channel: Channel | None = Field(None, description="where admins are told of reloads and errors")
     cost_threshold_usd: Money = COST_THRESHOLD_USD
     strict: bool = Field(
-        False,  # noqa: FBT003
+        default=False,
         description="refuse kinds and arguments that do not fit `actions` at the door (422), unasked; "
         "if left out they are doubt: Tier 3",
     )

@@ -56,9 +56,8 @@ _REJECTED = and_(
 )
 _UNANSWERED = and_(
     text(UNANSWERED),
-    literally(
-        actions.c.state, ActionState.ABORTED
-    ),  # the pages of what was withdrawn are found by no old key
+    # The pages of what was withdrawn are found by the current key alone.
+    literally(actions.c.state, ActionState.ABORTED),
     actions.c.settled_at >= bindparam("since_unanswered"),
 )
 _REMEMBERED = select(actions.c.args_digest).where(or_(_REJECTED, _UNANSWERED))
