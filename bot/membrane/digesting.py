@@ -8,7 +8,7 @@ that a start goes on with it after a stop.
 from __future__ import annotations
 
 from bot.membrane.core import Core
-from bot.store import actions, digests, messages, reviews
+from bot.store import actions, digests, facts, messages, reviews
 from bot.store.database import Transaction
 
 AT_ONCE = 2_000
@@ -37,11 +37,11 @@ class Digesting:
 
     def _begin(self, tx: Transaction) -> str | None:
         """Return the id of the digest that is to be made now: one that was begun before, or a new one."""
-        begun = digests.fact(tx.connection, digests.UNDER_WAY)
+        begun = facts.fact(tx.connection, digests.UNDER_WAY)
         if begun is not None or not self._is_due(tx):
             return begun
         digest_id = self._core.new_id("dig")
-        digests.set_fact(tx.connection, digests.UNDER_WAY, digest_id)
+        facts.set_fact(tx.connection, digests.UNDER_WAY, digest_id)
         return digest_id
 
     def _is_due(self, tx: Transaction) -> bool:
@@ -53,7 +53,7 @@ class Digesting:
 
     def _finish(self, tx: Transaction, digest_id: str) -> None:
         now, channel = self._core.clock(), self._core.policy().digest_channel
-        digests.drop_fact(tx.connection, digests.UNDER_WAY)
+        facts.set_fact(tx.connection, digests.UNDER_WAY, None)
         digests.insert(tx.connection, digest_id, channel, now)
         for action_id in actions.halted_ids(tx.connection, MOST_HALTED):
             for review in reviews.of_action(tx.connection, action_id)[-1:]:

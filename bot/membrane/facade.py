@@ -34,7 +34,7 @@ from bot.membrane.sweeping import Sweeping
 from bot.membrane.timekeeping import Timekeeping
 from bot.membrane.tokens import Tokens
 from bot.membrane.vault import Vault
-from bot.store import actions, digests, messages, reviews, threads
+from bot.store import actions, digests, facts, messages, reviews, threads
 from bot.store.database import Database, Transaction
 
 
@@ -207,7 +207,7 @@ class Membrane:
         def work(tx: Transaction) -> None:
             now = core.clock()
             digests.keep_policy(tx.connection, version, source, now)
-            digests.set_fact(tx.connection, digests.IN_FORCE, version)
+            facts.set_fact(tx.connection, digests.IN_FORCE, version)
             digests.use_allowance(tx.connection, version)
             tx.journal(now, "policy.in_force", {"version": version})
 

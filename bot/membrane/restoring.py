@@ -25,7 +25,7 @@ from bot.errors import StoreError
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
 from bot.membrane.resolving import note_restored
-from bot.store import heads, journal, messages, restores, reviews
+from bot.store import facts, heads, journal, messages, restores, reviews
 from bot.store.database import Transaction
 from bot.store.heads import Head
 from bot.store.restores import EPOCH, INSTANCE, Restore
@@ -70,7 +70,7 @@ class Restoring:
         """
         core, self._paths = self._core, tuple(dict.fromkeys(paths))
         noted = await asyncio.to_thread(self._noted)
-        if noted is None and await core.db.read(lambda c: restores.fact(c, INSTANCE)) is None:
+        if noted is None and await core.db.read(lambda c: facts.fact(c, INSTANCE)) is None:
             # Before the database names itself: a kill in between must not look like a note that was lost.
             noted = Head(secrets.token_hex(8), 0, core.clock(), {})
             await asyncio.to_thread(self._write, noted)
@@ -95,11 +95,11 @@ class Restoring:
         if why is not None:
             since = known.backup_at or known.last_at or now
             self._quarantine(tx, Restore(now, since, why))
-        restores.set_fact(connection, restores.BACKUP, None)
+        facts.set_fact(connection, restores.BACKUP, None)
         instance = known.instance or (noted.instance if noted is not None else secrets.token_hex(8))
         epoch = max(known.epoch or 0, noted.epoch if noted is not None else 0) + 1
-        restores.set_fact(connection, INSTANCE, instance)
-        restores.set_fact(connection, EPOCH, str(epoch))
+        facts.set_fact(connection, INSTANCE, instance)
+        facts.set_fact(connection, EPOCH, str(epoch))
         return instance, epoch
 
     def _quarantine(self, tx: Transaction, found: Restore) -> None:
@@ -190,10 +190,10 @@ class Restoring:
 
 def _known(tx: Transaction) -> _Known:
     connection = tx.connection
-    mark = restores.fact(connection, restores.BACKUP)
+    mark = facts.fact(connection, restores.BACKUP)
     return _Known(
-        restores.fact(connection, INSTANCE),
-        int(epoch) if (epoch := restores.fact(connection, EPOCH)) is not None else None,
+        facts.fact(connection, INSTANCE),
+        int(epoch) if (epoch := facts.fact(connection, EPOCH)) is not None else None,
         float(orjson.loads(mark)["at"]) if mark is not None else None,
         restores.last_entry_at(connection),
         restores.is_used(connection),

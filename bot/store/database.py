@@ -13,7 +13,8 @@ from typing import IO, TypeVar
 from sqlalchemy import Connection, Engine
 
 from bot.store import opening, sqlite
-from bot.store.restores import WRITTEN_AT, set_fact
+from bot.store.facts import set_fact
+from bot.store.restores import WRITTEN_AT
 from bot.store.transaction import Transaction
 from bot.store.writer import Work, Writer
 

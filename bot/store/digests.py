@@ -1,11 +1,12 @@
-"""Queries on digests, on the policies that were in force, and on facts about the database itself."""
+"""Queries on digests, and on the policies that were in force."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from bot.store.facts import fact, set_fact
 from bot.store.sqlite import insert_new
-from bot.store.tables import digests, meta, policies
+from bot.store.tables import digests, policies
 
 _INSERT = digests.insert()
 _LAST = select(func.max(digests.c.made_at))
@@ -14,9 +15,6 @@ _BEFORE = select(func.max(digests.c.made_at)).where(
 )
 _COUNT = select(func.count()).select_from(digests)
 _INSERT_POLICY = insert_new(policies)
-_META = select(meta.c.value).where(meta.c.name == bindparam("of"))
-_INSERT_META = meta.insert()
-_DROP_META = meta.delete().where(meta.c.name == bindparam("of"))
 _POLICY = select(policies.c.source).where(policies.c.version == bindparam("of"))
 _LATEST_POLICY = select(policies.c.source).order_by(policies.c.loaded_at.desc()).limit(1)
 IN_FORCE = "policy_in_force"
@@ -55,28 +53,6 @@ def keep_policy(connection: Connection, version: str, source: str, loaded_at: fl
     return connection.execute(_INSERT_POLICY, row).rowcount == 1
 
 
-def fact(connection: Connection, name: str) -> str | None:
-    """Return a fact about the database, or None."""
-    value: str | None = connection.execute(_META, {"of": name}).scalar()
-    return value
-
-
-def keep_fact(connection: Connection, name: str, value: str) -> None:
-    """Write a fact about the database for the first time."""
-    connection.execute(_INSERT_META, {"name": name, "value": value})
-
-
-def set_fact(connection: Connection, name: str, value: str) -> None:
-    """Write a fact about the database, in place of what was known before."""
-    connection.execute(_DROP_META, {"of": name})
-    keep_fact(connection, name, value)
-
-
-def drop_fact(connection: Connection, name: str) -> None:
-    """Forget a fact about the database."""
-    connection.execute(_DROP_META, {"of": name})
-
-
 def policy_in_force(connection: Connection) -> str | None:
     """Return the text of the policy that came into force last, or None where none ever did."""
     version = fact(connection, IN_FORCE)
@@ -98,4 +74,4 @@ def allow_policy(connection: Connection, version: str) -> None:
 def use_allowance(connection: Connection, version: str) -> None:
     """Forget that a version was allowed once it is in force: it does not come back unasked."""
     if policy_allowed(connection) == version:
-        connection.execute(_DROP_META, {"of": ALLOWED})
+        set_fact(connection, ALLOWED, None)

@@ -7,7 +7,7 @@ from collections import Counter
 from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
 
 from bot.domain.review import ActionState, ReviewState
-from bot.store import restores
+from bot.store import facts
 from bot.store.sqlite import Prepared
 from bot.store.tables import UNANSWERED, actions, interrupts, literally, reviews, threads
 
@@ -88,12 +88,12 @@ def of_remembered(connection: Connection, since: float, since_unanswered: float)
 
 def last_key(connection: Connection) -> str | None:
     """Return the id of the current key of the bot's last start; None before a start noted it."""
-    return restores.fact(connection, _LAST)
+    return facts.fact(connection, _LAST)
 
 
 def set_last_key(connection: Connection, key: str) -> None:
     """Note the id of the current key."""
-    restores.set_fact(connection, _LAST, key)
+    facts.set_fact(connection, _LAST, key)
 
 
 def key_of_digest(digest: str) -> str:

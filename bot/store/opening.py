@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from bot.errors import StoreError, WrongVersion
-from bot.store import restores, sqlite
+from bot.store import facts, restores, sqlite
 from bot.store.journal.chain import ROWS, Ends
 from bot.store.tables import REVISION, alembic_version, metadata
 
@@ -86,9 +86,7 @@ def _make(connection: Connection) -> None:
         if not inspect(connection).get_table_names():
             metadata.create_all(connection)
             connection.execute(alembic_version.insert(), {"version_num": REVISION})
-            restores.set_fact(
-                connection, restores.EPOCH, "0"
-            )  # no bot has started on it, so none is restored
+            facts.set_fact(connection, restores.EPOCH, "0")  # no bot has started on it, so none is restored
             sqlite.create_triggers(connection)
         sqlite.commit(connection)
     except BaseException:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, func, select
 
 from bot.domain.review import ReviewState
-from bot.store.digests import drop_fact, set_fact
+from bot.store.facts import set_fact
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared
 from bot.store.tables import actions, literally, meta, reviews, unknowns
@@ -53,7 +53,7 @@ def point(connection: Connection, name: str, to: str) -> None:
 
 def forget(connection: Connection, name: str) -> None:
     """Let nobody decide in place of `name` any more."""
-    drop_fact(connection, f"{_PREFIX}{name}")
+    set_fact(connection, f"{_PREFIX}{name}", None)
 
 
 def in_place(connection: Connection) -> dict[str, str]:

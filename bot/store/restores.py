@@ -14,9 +14,10 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
 from bot.store import actions as acts
+from bot.store.facts import fact, set_fact
 from bot.store.journal import writers
 from bot.store.sqlite import Prepared, insert_new
-from bot.store.tables import actions, interrupts, journal, meta, restored, threads, tokens
+from bot.store.tables import actions, interrupts, journal, restored, threads, tokens
 
 BACKUP = "backup"
 """The fact that says of a copy that it is one, and of when."""
@@ -37,7 +38,6 @@ _CLOSE = Prepared(
     .where(and_(restored.c.subject == bindparam("of"), _OPEN))
     .values(closed_at=bindparam("now"))
 )
-_FACT = select(meta.c.value).where(meta.c.name == bindparam("of"))
 _ASKABLE = (
     select(actions.c.id)
     .select_from(restored.join(actions, actions.c.id == restored.c.subject))
@@ -55,19 +55,6 @@ _LEFT_THREADS = (
     .where(and_(_OPEN, threads.c.settled_at.is_(None)))
 )
 _UNCONFIRMED = and_(tokens.c.unconfirmed_since.is_not(None), tokens.c.revoked_at.is_(None))
-
-
-def fact(connection: Connection, name: str) -> str | None:
-    """Return a fact about the database, or None."""
-    value: str | None = connection.execute(_FACT, {"of": name}).scalar()
-    return value
-
-
-def set_fact(connection: Connection, name: str, value: str | None) -> None:
-    """Write a fact about the database; None takes it away."""
-    connection.execute(delete(meta).where(meta.c.name == name))
-    if value is not None:
-        connection.execute(meta.insert(), {"name": name, "value": value})
 
 
 @dataclass(frozen=True, slots=True)

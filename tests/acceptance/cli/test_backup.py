@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.membrane import Tokens
-from bot.store import journal, restores
+from bot.store import facts, journal, restores
 from bot.store.database import Transaction, open_database
 from tests.acceptance.cli.conftest import Room, Shell
 from tests.fakes import GUS
@@ -137,9 +137,9 @@ async def test_a_backup_says_of_itself_that_it_is_one(shell: Shell, room: Room) 
     await shell.run("backup", "backup.tar")
     restore(shell.folder / "backup.tar", shell.folder / "restored")
     db = open_database(shell.folder / "restored" / "membrane.db", readonly=True)
-    assert await db.read(lambda connection: restores.fact(connection, restores.BACKUP)) is not None
+    assert await db.read(lambda connection: facts.fact(connection, restores.BACKUP)) is not None
     await db.close()
-    assert await room.db.read(lambda connection: restores.fact(connection, restores.BACKUP)) is None
+    assert await room.db.read(lambda connection: facts.fact(connection, restores.BACKUP)) is None
 
 
 async def test_tokens_are_confirmed_one_by_one_or_all(shell: Shell, room: Room) -> None:

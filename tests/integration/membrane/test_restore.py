@@ -15,7 +15,7 @@ from bot.domain.record import Message, Standing, Verdict
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, NotFound
 from bot.membrane import CardFacts, Membrane, ReceiptFacts, Tokens
-from bot.store import backup, heads, restores, sqlite
+from bot.store import backup, facts, heads, restores, sqlite
 from bot.store.database import open_database
 from tests.fakes import ADA, CLEO, DIA, SECRET, Clock, FakeDirectory, policy
 
@@ -270,7 +270,7 @@ async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at:
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
     await membrane.propose(action("mail.send"))
-    await db.write(lambda tx: restores.set_fact(tx.connection, restores.EPOCH, None))  # as an earlier version
+    await db.write(lambda tx: facts.set_fact(tx.connection, restores.EPOCH, None))  # as an earlier version
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "write", cut(heads.write, cut_at))
         with pytest.raises(Killed):
@@ -300,7 +300,7 @@ async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> N
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
     await membrane.propose(action("mail.send"))
-    await db.write(lambda tx: restores.set_fact(tx.connection, restores.EPOCH, None))
+    await db.write(lambda tx: facts.set_fact(tx.connection, restores.EPOCH, None))
     await db.close()
     async with house.bot() as membrane:
         assert await restored(membrane) == ""
