@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from bot.domain.following import STARTED
 from bot.domain.record import ActionRecord, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused
 from bot.graph.parking import RETRY_S, Later
 from bot.graph.permits import Permit, Permits
-from bot.graph.stock import CLAIMED, STARTED
+from bot.graph.stock import CLAIMED
 from bot.membrane import Membrane
 
 WOULD_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN, *CLAIMED}

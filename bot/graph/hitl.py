@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.domain.action import Action
+from bot.domain.following import STARTED
 from bot.domain.record import InterruptRecord, Standing
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, GraphRefused, Refusal
@@ -23,7 +24,7 @@ from bot.graph.execution import NOT_KNOWN
 from bot.graph.interrupts import HITL_BATCH, requests_of
 from bot.graph.permits import Permit, Permits
 from bot.graph.refusals import what_became
-from bot.graph.stock import CLAIMED, STARTED
+from bot.graph.stock import CLAIMED
 from bot.membrane import Membrane
 
 Decision = dict[str, Any]

@@ -16,6 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, Interrupt, StateSnapshot
 
+from bot.domain.following import STARTED
 from bot.domain.record import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import GraphRefused, NotFound, StoreError
 from bot.graph import notices
@@ -39,7 +40,7 @@ from bot.graph.parking import RETRY_S, STALLED_S, Later, Parking
 from bot.graph.permits import Permits
 from bot.graph.seat import Seat, seated
 from bot.graph.starts import Starts
-from bot.graph.stock import CLAIMED, STARTED, stock_calls
+from bot.graph.stock import CLAIMED, stock_calls
 from bot.membrane import Asked, Membrane
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,6 @@ from bot.domain.review import ActionState
 
 CLAIMED = {ActionState.RUNNING, ActionState.UNKNOWN}
 """States of an action that was claimed and not reported."""
-STARTED = {*CLAIMED, ActionState.EXECUTED, ActionState.FAILED}
 
 
 def stock_calls(actions: Iterable[ActionRecord], shapes: Mapping[str, str]) -> list[ActionRecord]:
