@@ -9,17 +9,15 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from bot.api import shape, strict_json
+from bot.api import problems, shape, strict_json
 from bot.api.hints import fields_at, unknown
-from bot.api.problems import ApiError
+from bot.api.problems import MOST_FAULTS, ApiError
 
 MAX_BODY = 256 * 1024
 """Bytes: the largest arguments (64 KiB), escaped and indented, with room for the rest."""
 PATIENCE_S = 15.0
 """How long a client may take to send its body."""
 MAX_LENGTH_DIGITS = 20
-MOST_FAULTS = 20
-"""Faults that an answer names; a body of nothing but unknown fields has thousands."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -112,7 +110,4 @@ def invalid(
         if fault["type"] == "extra_forbidden" and model is not None:
             what = unknown(str(fault["loc"][-1]), fields_at(model, fault["loc"][:-1]) or (), "a field here")
         errors.append({"where": path, "what": what})
-    others = len(faults) - 1 + unnamed
-    more = f" (and {others} more)" if others else ""
-    detail = f"{errors[0]['where']}: {errors[0]['what']}{more}"
-    return ApiError(422, "invalid", detail, {"errors": errors})
+    return problems.invalid(errors, len(faults) + unnamed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -73,6 +73,10 @@ class Problem(BaseModel):
     retry_after: float | None = Field(None, description="seconds until it makes sense to try again")
 
 
+MOST_FAULTS = 20
+"""Faults that an answer names; a request may have thousands."""
+
+
 class ApiError(Exception):
     """Something wrong with a request that no use case has seen."""
 
@@ -101,6 +105,13 @@ class ApiError(Exception):
             **self.more,
         }
         return Response(orjson.dumps(body), self.status, dict(self.headers), MEDIA_TYPE)
+
+
+def invalid(faults: Sequence[Mapping[str, str]], count: int) -> ApiError:
+    """Return the problem of a request with so many faults, at least one; the given ones are named."""
+    first, others = faults[0], count - 1
+    more = f" (and {others} more)" if others else ""
+    return ApiError(422, "invalid", f"{first['where']}: {first['what']}{more}", {"errors": list(faults)})
 
 
 SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (

@@ -11,10 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.api.hints import unknown
-from bot.api.problems import ApiError
+from bot.api.problems import MOST_FAULTS, invalid
 
-MOST_FAULTS = 20
-"""Faults that an answer names."""
 MOST_NAME = 80
 """Characters of a name that an answer repeats."""
 
@@ -63,6 +61,4 @@ def check(given: list[tuple[str, str]], known: frozenset[str], many: frozenset[s
         {"where": f"query.{name}", "what": f"it is given {counts[name]} times, and has one value"}
         for name in twice
     ]
-    left = len(strange) + len(twice) - 1
-    detail = f"{errors[0]['where']}: {errors[0]['what']}" + (f" (and {left} more)" if left else "")
-    raise ApiError(422, "invalid", detail, {"errors": errors})
+    raise invalid(errors, len(strange) + len(twice))
