@@ -15,6 +15,7 @@ from bot.domain.kind_changes import kind_changes
 from bot.domain.numbers import in_words
 from bot.domain.people import PeopleSource, Users
 from bot.domain.policy import Policy
+from bot.domain.policy_model import Limits
 from bot.domain.risk import Tier
 
 _ORDER = list(Direction)
@@ -35,25 +36,24 @@ def changes_between(old: Policy, new: Policy) -> tuple[Change, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (_ORDER.index(each.direction), each.subject)))
 
 
+def _limits(before: Limits, after: Limits) -> Iterator[Change]:
+    """Compare the limits. More at once is looser, and so is a shorter memory."""
+    for name in ("open_per_agent", "threads_per_agent"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was != now:
+            yield Change("limits", by(now > was), f"{name} {was} is now {now}")
+    for name in ("remember_rejection", "remember_expiry"):
+        was, now = getattr(before, f"{name}_s"), getattr(after, f"{name}_s")
+        if was != now:
+            what = f"{name}_for {duration_text(was)} is now {duration_text(now)}"
+            yield Change("limits", by(now < was), what)
+
+
 def _general(old: Policy, new: Policy) -> Iterator[Change]:
     if new.cost_threshold_usd != old.cost_threshold_usd:
         what = f"{in_words(old.cost_threshold_usd)} USD is now {in_words(new.cost_threshold_usd)}"
         yield Change("cost_threshold_usd", by(new.cost_threshold_usd > old.cost_threshold_usd), what)
-    before, after = old.limits, new.limits
-    if before.open_per_agent != after.open_per_agent:
-        what = f"open_per_agent {before.open_per_agent} is now {after.open_per_agent}"
-        yield Change("limits", by(after.open_per_agent > before.open_per_agent), what)
-    if before.remember_rejection_s != after.remember_rejection_s:
-        was, now = duration_text(before.remember_rejection_s), duration_text(after.remember_rejection_s)
-        what = f"remember_rejection_for {was} is now {now}"
-        yield Change("limits", by(after.remember_rejection_s < before.remember_rejection_s), what)
-    if before.threads_per_agent != after.threads_per_agent:
-        what = f"threads_per_agent {before.threads_per_agent} is now {after.threads_per_agent}"
-        yield Change("limits", by(after.threads_per_agent > before.threads_per_agent), what)
-    if before.remember_expiry_s != after.remember_expiry_s:
-        was, now = duration_text(before.remember_expiry_s), duration_text(after.remember_expiry_s)
-        what = f"remember_expiry_for {was} is now {now}"
-        yield Change("limits", by(after.remember_expiry_s < before.remember_expiry_s), what)
+    yield from _limits(old.limits, new.limits)
     if old.strict != new.strict:
         what = (
             "what does not fit the schema is refused at the door"
