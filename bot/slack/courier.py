@@ -59,12 +59,13 @@ class Courier:
         clock: Callable[[], float] = time.time,
         rates: Rates = pace.USUAL,
         timing: Timing = doubts.USUAL,
+        places: Places | None = None,
     ) -> None:
         self._outbox = outbox
         self._bells = bells
         self._clock = clock
         self._calls = calls
-        places = Places(calls, clock)
+        places = places or Places(calls, clock)
         self._doubts = Doubts(outbox, calls, identity.bot_id, places=places, timing=timing, clock=clock)
         self._admins = admins
         self._sharing = Sharing(calls, places, policy, clock)

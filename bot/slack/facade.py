@@ -98,6 +98,7 @@ class Slack:
             bells=membrane.bells,
             clock=self._clock,
             rates=USUAL.times(self._settings.slack_pace),
+            places=self._places,
         )
         self._delivery = delivery = self._way_in(app, signing_secret)
         # Cards go out meanwhile, however long it takes to learn whether clicks will come in.
