@@ -7,13 +7,13 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 import click
 
 from bot.cli.database import change, read
 from bot.cli.output import json_option, print_json, print_table, safe, say, when
 from bot.domain.freezing import EVERYTHING, Freeze
+from bot.domain.spelling import nearest
 from bot.errors import BadAction, MembraneError
 from bot.membrane import Freezes
 from bot.policyfile import load as load_policy
@@ -124,8 +124,8 @@ def _warn_if_unknown(name: str) -> None:
             err=True,
         )
         return
-    close = get_close_matches(name, sorted(known), n=1)
-    hint = f" Did you mean {safe(close[0])}?" if close else ""
+    near = nearest(name, known)
+    hint = f" Did you mean {safe(near)}?" if near else ""
     say(f"It is frozen, but no agent, kind or graph here is named {safe(name)}.{hint}", err=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-WHERE, TODO = "Where:", "What to do:"
+WHERE_LEAD, TODO_LEAD = "Where:", "What to do:"
 WHAT_CHARACTERS = 1200
 NOTHING_TO_DO = "Nothing."
 
@@ -109,7 +109,7 @@ class Notice:
     def __str__(self) -> str:
         """Return its text: the level and what happened, where, what to do, then the details."""
         head = f"{self.subject.level}: {_one_line(self.what)}"
-        rest = [f"{WHERE} {_one_line(self.where)}", f"{TODO} {_one_line(self.todo)}"]
+        rest = [f"{WHERE_LEAD} {_one_line(self.where)}", f"{TODO_LEAD} {_one_line(self.todo)}"]
         details = [f"• {_one_line(each)}" for each in self.details]
         return "\n".join([head, *rest, *details])
 

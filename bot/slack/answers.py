@@ -147,7 +147,7 @@ def of_another_bot(action_id: str) -> Notice:
         f"Somebody clicked on a new card about {action_id}, which this bot does not have. Another bot with a "
         "data folder of its own may use the same Slack app: Slack hands each click to one of the two.",
         where="the bot's Slack app, and every machine that has its tokens",
-        todo=others.TODO,
+        todo=others.WHAT_TO_DO,
         about="a click",
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.escalation import Instant
 from bot.domain.expiry import ExpiryReason, expiry_reason, unanswered
-from bot.domain.notices import TODO, WHERE, level_of
+from bot.domain.notices import TODO_LEAD, WHERE_LEAD, level_of
 from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
 from bot.domain.review import ActionState
 from bot.slack import args, mrkdwn, progress, rich
@@ -62,7 +62,7 @@ def notice(words: str) -> Drawn:
     if (level := level_of(words)) is None:
         pieces = [text(shown)]
     else:
-        leads = (f"{level}:", WHERE, TODO)
+        leads = (f"{level}:", WHERE_LEAD, TODO_LEAD)
         pieces = [piece for line in shown.splitlines(keepends=True) for piece in _pieces(line, leads)]
     return Drawn(mrkdwn.escape(cut(words, 1000)), [rich.block(rich.section(*pieces))])
 

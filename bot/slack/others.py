@@ -34,7 +34,7 @@ class Waits:
 
 
 USUAL = Waits()
-TODO = (
+WHAT_TO_DO = (
     "Stop the other bot, or give each its own Slack app, made from manifest.yml, with tokens of its own. "
     "Until then whoever clicks in vain clicks again."
 )
@@ -102,4 +102,4 @@ def in_words(count: int) -> str:
 def notice(count: int) -> Notice:
     """Return what tells the admins that another bot is connected."""
     where = "the bot's Slack app, and every machine that has its tokens"
-    return Notice(Subject.ANOTHER_BOT, f"{in_words(count)}.", where, TODO, about="connections")
+    return Notice(Subject.ANOTHER_BOT, f"{in_words(count)}.", where, WHAT_TO_DO, about="connections")

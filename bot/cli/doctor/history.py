@@ -17,7 +17,7 @@ SLOW = (
     f"Slack lets the bot read one page of {SLOW_PAGE} messages a minute, as an app that is distributed "
     "outside the Marketplace: a card whose post was in doubt comes minutes later"
 )
-TODO = "make the app in your own workspace, from manifest.yml: Slack does not slow a company's own apps"
+WHAT_TO_DO = "make the app in your own workspace, from manifest.yml: Slack does not slow a company's own apps"
 
 
 async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[Finding]:
@@ -25,12 +25,12 @@ async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[
     for name in sorted(policy.channels):
         try:
             channel_id = await places.find(name)
-            return [warn(PART, SLOW, TODO) if await _is_slow(client, channel_id) else ok(PART, FAST)]
+            return [warn(PART, SLOW, WHAT_TO_DO) if await _is_slow(client, channel_id) else ok(PART, FAST)]
         except NoSuchChannel:
             continue
         except CallFailed as failed:
             if failed.failure.kind is Kind.LIMITED:
-                return [warn(PART, SLOW, TODO)]
+                return [warn(PART, SLOW, WHAT_TO_DO)]
     return []  # the findings about the channels and the scopes have it
 
 

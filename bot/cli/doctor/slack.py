@@ -23,7 +23,7 @@ from bot.slack.calls import Calls
 from bot.slack.cursors import Walk, pages
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
-from bot.slack.others import TODO, in_words
+from bot.slack.others import WHAT_TO_DO, in_words
 from bot.slack.people import SlackPeople
 from bot.slack.places import NoSuchChannel, Places
 from bot.slack.sharing import is_shared, todo
@@ -94,7 +94,7 @@ async def _app_token(client: AsyncWebClient, chosen: Settings, *, running: bool)
     count = 0 if running else await _connected(str(told["url"])) - 1
     return [
         ok("socket", "Socket Mode opens"),
-        *([warn("socket", in_words(count), TODO)] if count > 0 else []),
+        *([warn("socket", in_words(count), WHAT_TO_DO)] if count > 0 else []),
     ]
 
 
