@@ -169,7 +169,15 @@ class Scene:
         return Person(self.slack.base_url, user)
 
     async def click(self, standing: Json, user: str, button: str, **changes: str) -> int:
-        """Send the click on a button as Slack would, signed; `changes` are made to its value."""
+        """Send the click on a button as Slack would, signed; `changes` are made to its value.
+
+        Nobody clicks on a card that is not there yet, and one that is decided first is never posted.
+        """
+
+        async def shown() -> bool:
+            return standing["review"]["id"] in self.said()
+
+        await eventually(shown, "the card")
         value = {"r": standing["review"]["id"], "a": standing["id"], "d": standing["args_digest"], **changes}
         return await self.send(
             {
