@@ -6,9 +6,9 @@ of them. The count walks the bytes in C a few times, so it costs the same for ev
 
 from __future__ import annotations
 
-MOST_VALUES = 8_000
+MOST_VALUES = 4_000
 """Values in one body: objects, lists and what is in them. All that is done with them takes milliseconds."""
-MOST_KEYS = 4_000
+MOST_KEYS = 2_000
 """Keys in one body, over all its objects."""
 
 

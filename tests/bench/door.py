@@ -6,7 +6,9 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import aiohttp
@@ -16,6 +18,7 @@ from tests.bench.figures import Figure
 
 CALLERS = 32
 IDLE_S = 5.0
+ROUNDS = 5
 
 _SERVER = """
 import asyncio, contextlib, gc, signal, sys, time
@@ -62,7 +65,33 @@ with asyncio.Runner(loop_factory=new_loop) as runner:
 
 
 async def measure(calls: int = 6400) -> list[Figure]:
-    """Return the rate a second, and what hostile requests make the loop wait."""
+    """Return the rate a second, and what hostile requests make the loop wait.
+
+    The idle loop's worst is the scheduler's doing: 1 ms in one round, 4 ms in the next. So several rounds
+    run, each on a server of its own, and the worst of all attacks stands over the worst of all idle times.
+    """
+    rates, idle, attacked = zip(*[await _round(calls) for _ in range(ROUNDS)], strict=True)
+    return [
+        Figure(
+            "The loop's longest delay under 500 hostile requests, over idle",
+            max(attacked) / max(idle),
+            "x",
+            10,
+            note=f"worst of each round, ms: idle {_ms(idle)}; attacked {_ms(attacked)}",
+        ),
+        Figure(
+            "Tier 0 proposals over HTTP with keep-alive, one process",
+            median(rates),
+            "/s",
+            1500,
+            more_is_better=True,
+            note="the server and the framework take two thirds of a request; uvloop gives nothing",
+        ),
+    ]
+
+
+async def _round(calls: int) -> tuple[float, float, float]:
+    """Return proposals a second, and the loop's longest delay in seconds: idle, and under attack."""
     with TemporaryDirectory() as name:
         server = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -85,27 +114,14 @@ async def measure(calls: int = 6400) -> list[Figure]:
             await asyncio.sleep(IDLE_S)
             idle = await longest()
             await hostile.attack(int(port), token)
-            attacked = await longest()
+            return rate, idle, await longest()
         finally:
             server.kill()
             await server.wait()
-    return [
-        Figure(
-            "The loop's longest delay under 500 hostile requests, over idle",
-            attacked / idle,
-            "x",
-            10,
-            note=f"idle {idle * 1e3:.1f} ms, attacked {attacked * 1e3:.1f} ms",
-        ),
-        Figure(
-            "Tier 0 proposals over HTTP with keep-alive, one process",
-            rate,
-            "/s",
-            1500,
-            more_is_better=True,
-            note="the server and the framework take two thirds of a request; uvloop gives nothing",
-        ),
-    ]
+
+
+def _ms(seconds: Iterable[float]) -> str:
+    return ", ".join(f"{each * 1e3:.1f}" for each in seconds)
 
 
 async def _load(url: str, token: str, calls: int) -> float:
