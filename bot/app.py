@@ -29,7 +29,7 @@ from bot.jobs import Jobs
 from bot.loop import new_loop
 from bot.loopwatch import LoopWatch
 from bot.membrane import Membrane
-from bot.membrane.intake import Intake
+from bot.membrane.quotas import Quotas
 from bot.membrane.retention import Retention
 from bot.metrics import Metrics
 from bot.policyfile import PolicyInForce, load, policy_at_start
@@ -105,10 +105,10 @@ class Bot:
             slack.people,
             secret=keyring,
             clock=self._clock,
-            intake=Intake(int(settings.agent_mb_a_day * MB), self._disk.trouble),
+            quotas=Quotas(int(settings.agent_mb_a_day * MB), self._disk.trouble),
         )
-        await membrane.restoring.begin(settings.heads)
-        self._stack.push_async_callback(membrane.restoring.note)
+        await membrane.restores.begin(settings.heads)
+        self._stack.push_async_callback(membrane.restores.note)
         await membrane.take_over()
         await membrane.policy_in_force(policy.version, source)
 
@@ -147,7 +147,7 @@ class Bot:
             parts,
             notes={
                 "clock": self._clock_note,
-                "restore": membrane.restoring.standing,
+                "restore": membrane.restores.standing,
                 "connections": slack.other_bots,
             },
             astray=self._astray,
@@ -205,17 +205,17 @@ class Bot:
         membrane, every_s = self.membrane, self._settings.sweep_s
         return Jobs(
             {
-                "clock": (membrane.timekeeping.pull_back, 10 * every_s),  # before what it puts off is swept
-                "restore": (membrane.restoring.sweep, every_s),
-                "expire": (membrane.expire_due, every_s),
-                "page": (membrane.page_due, every_s),
-                "freezes": (membrane.freezes_due, every_s),
-                "unknown": (membrane.unknown_due, 5 * every_s),
-                "digest": (membrane.digest_due, every_s),
-                "reseal": (membrane.reseal, 5 * every_s),
+                "clock": (membrane.clock_repair.pull_back, 10 * every_s),  # before what it puts off is swept
+                "restore": (membrane.restores.sweep, every_s),
+                "expire": (membrane.deadlines.expire_due, every_s),
+                "page": (membrane.deadlines.page_due, every_s),
+                "freezes": (membrane.freeze_effects.follow_up, every_s),
+                "unknown": (membrane.deadlines.unknown_due, 5 * every_s),
+                "digest": (membrane.digests.make_due, every_s),
+                "reseal": (membrane.seals.renew, 5 * every_s),
                 "threads": (self.host.sweep, 5 * every_s),
-                "audit": (membrane.audit, 10 * every_s),
-                "people": (membrane.pointing.remind, PEOPLE_EVERY_S),
+                "audit": (membrane.auditor.audit, 10 * every_s),
+                "people": (membrane.stranded_reviews.remind, PEOPLE_EVERY_S),
                 "lateness": (self.slack.look_out, 5 * every_s),
                 "disk": (lambda: self._disk.look(membrane.admins.tell), 5 * every_s),
                 "store": (self._store.look, EVERY_S),
@@ -225,7 +225,7 @@ class Bot:
 
     async def _clock_note(self) -> str | None:
         now = self._clock.note() if isinstance(self._clock, SteadyClock) else None
-        return now or await self.membrane.timekeeping.note()
+        return now or await self.membrane.clock_repair.note()
 
     def _astray(self) -> str | None:
         return self._clock.astray() if isinstance(self._clock, SteadyClock) else None

@@ -63,7 +63,7 @@ class Reloads:
             details=(*reload.changes, *graphs),
         )
         await self._membrane.admins.tell(notice)
-        await self._membrane.pointing.follow()
+        await self._membrane.stranded_reviews.follow()
 
     async def _refused(self, error: PolicyError) -> None:
         # Without the line and its caret, which point nowhere where letters are not of one width.

@@ -60,7 +60,9 @@ class Actions:
         began = self._clock()
         asked = await body.read(request, models.Proposal)
         key, action = key_of(request, asked.idempotency_key), _action(asked, caller(request))
-        standing = await self._membrane.propose(action, idempotency_key=key, reference=asked.reference)
+        standing = await self._membrane.proposals.propose(
+            action, idempotency_key=key, reference=asked.reference
+        )
         proposed_before = standing.merged or (key is not None and standing.action.proposed_at < began)
         return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
 
@@ -77,7 +79,7 @@ class Actions:
         if request.headers.get(KEY_NAME) is not None:
             raise ApiError(422, "invalid", f"{KEY_NAME}: a batch takes keys in body.actions, one for each")
         request.scope["state"]["visit"].count(len(asked.actions) - 1)
-        standings = await self._membrane.propose_together(_wishes(asked.actions, caller(request)))
+        standings = await self._membrane.proposals.propose_together(_wishes(asked.actions, caller(request)))
         now = self._clock()
         all_known = all(each.merged or each.action.proposed_at < began for each in standings)
         answer = {"actions": [answers.action(each, now) for each in standings]}
@@ -99,7 +101,7 @@ class Actions:
         `next_cursor` and the same filters: what is proposed meanwhile does not shift it.
         """
         asked = wanted("act", states=state, reference=reference, cursor=cursor, before=before)
-        found = await self._membrane.lines(caller(request).agent, most=limit + 1, wanted=asked)
+        found = await self._membrane.proposals.lines(caller(request).agent, most=limit + 1, wanted=asked)
         page = found[:limit]
         more = page[-1].id if len(found) > limit else None
         return reply(
@@ -119,9 +121,11 @@ class Actions:
         """
         agent, found = caller(request).agent, None
         if wait:
-            found = await self._polls.poll(request, self._membrane.wait(action_id, wait, agent=agent))
+            found = await self._polls.poll(
+                request, self._membrane.proposals.wait(action_id, wait, agent=agent)
+            )
         if found is None:
-            found = await self._membrane.standing(action_id, agent=agent)
+            found = await self._membrane.proposals.standing(action_id, agent=agent)
         return reply(answers.action(found, self._clock()))
 
     async def claim(self, request: Request, action_id: str) -> Response:
@@ -142,7 +146,7 @@ class Actions:
         """
         asked = await body.read(request, models.ClaimRequest)
         token = caller(request)
-        claimed = await self._membrane.claim(
+        claimed = await self._membrane.claims.start(
             action_id,
             asked.args_digest,
             agent=token.agent,
@@ -158,7 +162,7 @@ class Actions:
         asked = await body.read(request, models.Report)
         if len(orjson.dumps(asked.result)) > MAX_BYTES:
             raise ApiError(422, "invalid", f"body.result: it is larger than {MAX_BYTES} bytes of JSON")
-        found = await self._membrane.report(
+        found = await self._membrane.claims.report(
             action_id,
             executed=asked.receipt == "executed",
             detail=asked.detail,
@@ -170,7 +174,7 @@ class Actions:
     async def withdraw(self, request: Request, action_id: str) -> Response:
         """Take an action back that has not started. Its review closes; nobody has judged it."""
         asked = await body.read(request, models.Withdrawal)
-        found = await self._membrane.withdraw(action_id, why=asked.why, agent=caller(request).agent)
+        found = await self._membrane.proposals.withdraw(action_id, why=asked.why, agent=caller(request).agent)
         return reply(answers.action(found, self._clock()))
 
     def add_to(self, routes: APIRouter) -> None:

@@ -19,8 +19,8 @@ from starlette.routing import Match
 from bot.api import openapi, problems
 from bot.api.actions import Actions
 from bot.api.answers import CardLink, no_link
+from bot.api.authentication import Door
 from bot.api.body import invalid
-from bot.api.door import Door
 from bot.api.health import Health
 from bot.api.operations import Operations
 from bot.api.operators import Operators

@@ -15,7 +15,7 @@ from bot.domain.people import USER_ID
 from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import BlastRadius, Risk
 from bot.domain.ruling import AbsentDefault
-from bot.membrane.executing import MAX_DETAIL
+from bot.membrane.claims import MAX_DETAIL
 
 MOST_BATCH = 50
 """Actions that one request may propose together."""

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bot.api import models
-from bot.api.door import GUARDED
+from bot.api.authentication import GUARDED
 from bot.api.problems import Problem
 
 OUR_OWN = (

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.api import answers, body, models
-from bot.api.door import OPERATORS
+from bot.api.authentication import OPERATORS
 from bot.api.problems import documented
 from bot.api.replies import Direct, body_schema, caller, reply
 from bot.domain.freezing import Freeze
@@ -34,7 +34,7 @@ class Operators:
         asked = await body.read(request, models.FreezeRequest)
         until = asked.until.timestamp() if asked.until is not None else None
         made = await self._membrane.freezes.freeze(asked.name, why=asked.why, by=_by(request), until=until)
-        self._membrane.bells.ring()
+        self._membrane.wakeups.ring()
         return reply(_freeze(made), 201)
 
     async def frozen(self, request: Request) -> Response:  # noqa: ARG002 - every operation takes it
@@ -45,7 +45,7 @@ class Operators:
         """End every freeze of a name. What waited passes; approvals that are still good can be claimed."""
         asked = await body.read(request, models.ThawRequest)
         ended = await self._membrane.freezes.thaw(asked.name, by=_by(request))
-        self._membrane.bells.ring()
+        self._membrane.wakeups.ring()
         return reply({"freezes": [_freeze(each) for each in ended]})
 
     def add_to(self, routes: APIRouter) -> None:

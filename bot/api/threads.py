@@ -86,7 +86,7 @@ class Threads:
     ) -> Response:
         """List the agent's own threads, the newest first. `?state=open` are those that have not ended."""
         asked = wanted("thr", states=state, open_states=OPEN_THREAD_STATES, cursor=cursor)
-        found = await self._membrane.threads(caller(request).agent, most=limit + 1, wanted=asked)
+        found = await self._membrane.threads.listed(caller(request).agent, most=limit + 1, wanted=asked)
         page = found[:limit]
         more = next_cursor(page[-1].id, asked) if len(found) > limit else None
         return reply({"threads": [answers.thread_line(each) for each in page], "next_cursor": more})
@@ -99,7 +99,7 @@ class Threads:
         """
         found = await self._own(request, thread_id)
         if wait and not found.done:
-            found = await self._polls.poll(request, self._membrane.wait_thread(thread_id, wait)) or found
+            found = await self._polls.poll(request, self._membrane.threads.wait(thread_id, wait)) or found
         return await self._answer(found)
 
     async def withdraw_thread(self, request: Request, thread_id: str) -> Response:
@@ -110,16 +110,16 @@ class Threads:
         asked = await body.read(request, models.Withdrawal)
         await self._own(request, thread_id)
         await self._host.end_thread(thread_id, asked.why)
-        return await self._answer(await self._membrane.thread(thread_id))
+        return await self._answer(await self._membrane.threads.get(thread_id))
 
     async def _own(self, request: Request, thread_id: str) -> ThreadRecord:
-        found = await self._membrane.thread(thread_id)
+        found = await self._membrane.threads.get(thread_id)
         if found.agent != caller(request).agent:
             raise NotFound(f"there is no thread {thread_id}")
         return found
 
     async def _answer(self, found: ThreadRecord, status: int = 200) -> Response:
-        actions = await self._membrane.lines_of(found.id)
+        actions = await self._membrane.proposals.lines_of(found.id)
         return reply(answers.thread(found, actions, self._card_link), status)
 
     def add_to(self, routes: APIRouter) -> None:

@@ -27,7 +27,7 @@ from bot.domain.record import (
     Wanted,
 )
 from bot.errors import MembraneError, NotFound
-from bot.membrane import Operating, Vault
+from bot.membrane import OperatorRequests, Vault
 from bot.secret import keyring_of, written
 from bot.settings import load
 from bot.store import actions, reviews, stalls, threads
@@ -126,7 +126,7 @@ def show(*, thread_id: str, as_json: bool) -> None:
     What it asks is kept sealed, and is shown here alone: it may hold what the policy redacts.
     """
 
-    async def look(operating: Operating, db: Database) -> dict[str, Any]:
+    async def look(operating: OperatorRequests, db: Database) -> dict[str, Any]:
         def query(connection: Connection) -> tuple[Any, ...]:
             thread = threads.get(connection, thread_id)
             if thread is None:
@@ -244,7 +244,7 @@ def withdraw(thread_id: str, why: str) -> None:
 
 
 def _ask(thread_id: str, wanted: Wanted, **more: Any) -> None:
-    async def ask(operating: Operating, _db: Database) -> ThreadRequest:
+    async def ask(operating: OperatorRequests, _db: Database) -> ThreadRequest:
         return await operating.ask(thread_id, wanted, by=operator(), **more)
 
     _operate(ask)
@@ -259,7 +259,7 @@ def operator() -> str:
         return f"uid {os.getuid()}"
 
 
-def _operate(work: Callable[[Operating, Database], Awaitable[T]]) -> T:
+def _operate(work: Callable[[OperatorRequests, Database], Awaitable[T]]) -> T:
     """Do something with threads in the database that the settings name, which must be there."""
     chosen = load(slack=False)
     if not chosen.database.exists():
@@ -267,6 +267,6 @@ def _operate(work: Callable[[Operating, Database], Awaitable[T]]) -> T:
 
     async def run(db: Database) -> T:
         keyring = keyring_of(chosen, await db.read(written))
-        return await work(Operating(db, Vault(keyring, "rows"), time.time), db)
+        return await work(OperatorRequests(db, Vault(keyring, "rows"), time.time), db)
 
     return change(run)

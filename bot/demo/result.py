@@ -24,8 +24,10 @@ async def result(membrane: Membrane, db: Database, world: World, *, began: float
     `ledger.executed` is what the books say, not the bot. A stock agent knows its tool call only, so its
     effects are matched to their actions by the call's id.
     """
-    records = list(reversed(await membrane.listed(None, most=MOST)))
-    standings = [await membrane.standing(each.id) if each.tier.waits else Standing(each) for each in records]
+    records = list(reversed(await membrane.proposals.listed(None, most=MOST)))
+    standings = [
+        await membrane.proposals.standing(each.id) if each.tier.waits else Standing(each) for each in records
+    ]
     return {
         "actions": [_action(standing) for standing in standings],
         "pages": await db.read(lambda connection: _pages(connection, began)),

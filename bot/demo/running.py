@@ -130,7 +130,7 @@ async def _followed(
 ) -> AsyncIterator[Database]:
     """Tell on the timeline what the journal says; yield the database, open for reading."""
     db = open_database(folder.path / "membrane.db", readonly=True)
-    follower = Follower(db, stage.bot.membrane.standing, timeline, quiet=quiet)
+    follower = Follower(db, stage.bot.membrane.proposals.standing, timeline, quiet=quiet)
     following = asyncio.create_task(follower.run())
     try:
         yield db

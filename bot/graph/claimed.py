@@ -24,7 +24,7 @@ async def hold_up(membrane: Membrane, thread: ThreadRecord, actions: Iterable[Ac
     claimed, or was about to claim, would start in a new one, and that waits for the thaw.
     """
     kinds = {action.kind for action in actions}
-    if freeze := await membrane.held_up({thread.agent, thread.graph, *kinds}):
+    if freeze := await membrane.freeze_effects.held_up({thread.agent, thread.graph, *kinds}):
         raise Later(str(freeze), RETRY_S)
 
 
@@ -46,11 +46,11 @@ async def allow_again(
         if action.state not in STARTED or action.interrupt_id in answers:
             continue
         permits.bar([action])
-        if action.state is ActionState.UNKNOWN and await membrane.may_have_run(action.id):
+        if action.state is ActionState.UNKNOWN and await membrane.unknowns.may_have_run(action.id):
             continue
         if cut_off:
             try:
-                await membrane.claim(action.id, action.args_digest, rerun=True)
+                await membrane.claims.start(action.id, action.args_digest, rerun=True)
             except ClaimRefused:
                 continue
         elif action.state not in CLAIMED or (answers and not action.ruling.idempotent):

@@ -20,7 +20,7 @@ from bot.domain.review import ASKED, ActionState, Receipt
 from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
 from bot.graph.answer import verdict
 from bot.graph.permits import Permit
-from bot.graph.seat import Seat
+from bot.graph.run_context import Seat
 
 MAX_RESULT = 16 * 1024
 """Bytes of a result's JSON that are kept; what is longer is kept as cut text."""
@@ -121,7 +121,7 @@ async def carry_out(
     tool of the action's kind may.
     """
     try:
-        claim = await seat.reach(seat.membrane.claim(action_id, action, rerun=True))
+        claim = await seat.reach(seat.membrane.claims.start(action_id, action, rerun=True))
     except ClaimRefused as refused:
         return await _refused(seat, action_id, refused)
     permit = Permit(claim.action, call["name"], call["id"]) if call else Permit(claim.action)
@@ -157,14 +157,16 @@ async def _report(seat: Seat, record: ActionRecord, ran: Ran, args: Mapping[str,
     paths = record.ruling.redact
     detail, result = scrub(ran.detail, args, paths), scrub(ran.result, args, paths)
     try:
-        await seat.reach(seat.membrane.report(record.id, executed=ran.executed, detail=detail, result=result))
+        await seat.reach(
+            seat.membrane.claims.report(record.id, executed=ran.executed, detail=detail, result=result)
+        )
     except ReportRefused as refused:
         # It took longer than the kind's report_within: what the store said meanwhile stands.
         log.warning("a report came too late", action=record.id, why=str(refused))
 
 
 async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:
-    standing = await seat.reach(seat.membrane.standing(action_id))
+    standing = await seat.reach(seat.membrane.proposals.standing(action_id))
     state = standing.action.state
     asked_again = state in ASKED
     if asked_again or refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED, Refusal.FROZEN}:

@@ -28,7 +28,7 @@ from bot.errors import BadAction, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
 from bot.graph.payload import Proposal, action_of, gate_payload, proposal_of
-from bot.graph.seat import Seat, here
+from bot.graph.run_context import Seat, here
 
 Effect = Callable[[Execution], Any]
 """What carries an action out; may be async. What it returns is the result, what it raises the failure."""
@@ -159,7 +159,7 @@ class _Nodes:
         try:
             proposal = proposal_of(self._propose(state))
             action = action_of(proposal, seat.thread)
-            seat.membrane.check_fit(action)
+            seat.membrane.proposals.check_fit(action)
         except UnfitAction as unfit:
             return self._end({}, Ending(Receipt.DENIED, str(unfit)))
         except BadAction as bad:
@@ -201,7 +201,7 @@ class _Nodes:
         action = action_of(step["proposal"], seat.thread)
         try:
             standing = await seat.reach(
-                seat.membrane.propose(action, idempotency_key=step["key"], thread_id=seat.thread.id)
+                seat.membrane.proposals.propose(action, idempotency_key=step["key"], thread_id=seat.thread.id)
             )
         except TooMany:
             return None

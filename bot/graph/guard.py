@@ -52,7 +52,7 @@ from bot.graph.refusals import (
     already_used,
     not_asked,
 )
-from bot.graph.seat import Seat, seat_here
+from bot.graph.run_context import Seat, seat_here
 from bot.membrane import Membrane
 
 SETTLE_S = 5.0
@@ -200,7 +200,7 @@ class ToolGuard(BaseCallbackHandler):
             self._report(*run, executed=False, detail=f"{type(error).__name__}: {error}")
 
     def _report(self, seat: Seat, permit: Permit, **what: Any) -> None:
-        seat.reports.note(lambda: seat.reach(seat.membrane.report(permit.action.id, **what)))
+        seat.reports.note(lambda: seat.reach(seat.membrane.claims.report(permit.action.id, **what)))
         armed = next((each for each in self._armed if each.loop is seat.loop), None)
         write = armed.spawn if armed is not None else seat.loop.create_task
         seat.loop.call_soon_threadsafe(write, seat.reports.write())
@@ -208,7 +208,7 @@ class ToolGuard(BaseCallbackHandler):
 
 async def _written(membrane: Membrane, **what: Any) -> None:
     try:
-        await membrane.guarding.stopped(**what)
+        await membrane.guard_log.stopped(**what)
     except MembraneError:
         log.exception("a stopped tool could not be written down", **what)
 
@@ -222,7 +222,7 @@ def _frozen(membrane: Membrane, tool: str, seat: Seat | None) -> Stop | None:
     """Return why a tool that nothing gates may not start under a freeze. One that was claimed still may."""
     kind = membrane.policy.kind_of_tool(tool)
     borne = (kind,) if seat is None else (kind, seat.thread.agent, seat.thread.graph)
-    found = membrane.frozen(*borne)
+    found = membrane.freeze_effects.frozen(*borne)
     return None if found is None else Stop(tool, kind, f"{found}. It may start after the thaw", "frozen")
 
 

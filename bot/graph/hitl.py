@@ -112,7 +112,7 @@ class Decider:
         for place, standing in by_place.items():
             call = calls.get(place)
             if isinstance(call, Action):
-                held.append(await self._membrane.hold_back(standing, call.args))
+                held.append(await self._membrane.claims.hold_back(standing, call.args))
         if whys := [why for why in held if why is not None]:
             raise Lapsed("; ".join(whys))
 
@@ -122,16 +122,16 @@ class Decider:
         action = standing.action
         if action.state not in _MAY_RUN:
             return reject(_what_became(standing))
-        if action.state is ActionState.UNKNOWN and await self._membrane.may_have_run(action.id):
+        if action.state is ActionState.UNKNOWN and await self._membrane.unknowns.may_have_run(action.id):
             return reject(NOT_KNOWN)
         if action.state not in CLAIMED and (kind := self._membrane.policy.kind_of_tool(tool)) != action.kind:
             why = f"the policy maps the tool {tool} to {kind} by now, and this was ruled as {action.kind}"
-            await self._membrane.guarding.outdated(action.id, why)
+            await self._membrane.guard_log.outdated(action.id, why)
             return reject(f"{why}; propose it again")
         if unstarted and action.state in CLAIMED:
             return await self._claimed_before(standing, args)
         try:
-            await self._membrane.claim(action.id, action.args_digest, rerun=True, args=args)
+            await self._membrane.claims.start(action.id, action.args_digest, rerun=True, args=args)
         except ClaimRefused as refused:
             if refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED, Refusal.FROZEN}:
                 raise Lapsed(str(refused)) from refused
@@ -145,13 +145,13 @@ class Decider:
         keep it from being claimed now keeps it from starting.
         """
         try:
-            spoiled = self._membrane.guarding.spoiled(standing, args)
+            spoiled = self._membrane.guard_log.spoiled(standing, args)
         except ClaimRefused as refused:
             spoiled = str(refused)
         if spoiled is None:
             return approve()
         why = f"the bot stopped before this started, and {spoiled}; propose it again"
-        await self._membrane.report(standing.action.id, executed=False, detail=why)
+        await self._membrane.claims.report(standing.action.id, executed=False, detail=why)
         return reject(why)
 
 

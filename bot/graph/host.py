@@ -131,7 +131,7 @@ class Host:
     async def recover(self) -> None:
         """Note every unfinished thread, to be asked for its state by the sweeps that follow."""
         now = self._clock()
-        for thread in await self._membrane.unsettled_threads():
+        for thread in await self._membrane.threads.unsettled():
             if thread.state != "wanted":
                 self._owed.setdefault(thread.id, now)
 
@@ -157,7 +157,7 @@ class Host:
     ) -> ThreadRecord:
         """Want a thread of a graph started. Raises NotFound, Conflict or GraphRefused."""
         hosted = self._all.usable(graph)
-        return await self._membrane.start_thread(
+        return await self._membrane.threads.start(
             graph,
             given,
             graph_version=hosted.version,
@@ -172,18 +172,18 @@ class Host:
 
         A thread that runs right now is stopped first; an effect that it was in the middle of stays unknown.
         """
-        thread = await self._membrane.thread(thread_id)
+        thread = await self._membrane.threads.get(thread_id)
         if thread.settled_at is not None:
             return
         if task := self._tasks.get(thread_id):
             task.cancel()
             await asyncio.wait([task])
-        await self._membrane.ended(thread.id, "gone", why)
+        await self._membrane.interrupts.ended(thread.id, "gone", why)
         await self._saver.adelete_thread(thread_id)
 
     async def _again(self) -> int:
         """Do what operators ask of threads, and run those again whose retry is due."""
-        requests, due = await self._membrane.due_again(max(1, self._free))
+        requests, due = await self._membrane.stalls.due_again(max(1, self._free))
         begun = 0
         for request in requests:
             if request.wanted is Wanted.WITHDRAW and request.id not in self._withdrawing:
@@ -201,7 +201,7 @@ class Host:
     async def _withdraw(self, request: ThreadRequest) -> None:
         try:
             await self.end_thread(request.thread_id, f"withdrawn by {request.by}: {request.why}")
-            await self._membrane.request_done(request, "done")
+            await self._membrane.stalls.request_done(request, "done")
         except Exception:
             log.exception("a thread could not be withdrawn; it is tried again", thread=request.thread_id)
         finally:
@@ -216,7 +216,7 @@ class Host:
         async with asyncio.timeout(SWEEP_LIMIT_S), self._sweeping:
             if look and await self._saver.changed_elsewhere():
                 await self.recover()
-            begun = await self._membrane.open_queued()
+            begun = await self._membrane.queue.open_next()
             begun += await self._take_due() + self._look_at_owed()
             if look:
                 begun += await self._again()
@@ -232,7 +232,7 @@ class Host:
         if not self._free:
             return 0
         share = self._concurrency - self._concurrency // KEPT_FREE
-        answered, wanted = await self._membrane.due(self._free, share=share)
+        answered, wanted = await self._membrane.threads.due(self._free, share=share)
         begun = await self._resume(answered)
         for thread in wanted:
             self._go(thread.id, self._runner.start(thread))
@@ -247,7 +247,7 @@ class Host:
             if thread_id in self._tasks:
                 continue  # its run lets go of it when it ends, and rings
             if self._owed.get(thread_id, 0.0) > self._clock():
-                await self._membrane.release(thread_id)
+                await self._membrane.threads.release(thread_id)
                 continue
             look = self._owed.pop(thread_id, None) is not None
             self._go(thread_id, self._runner.resume(thread_id, records, look=look))
@@ -281,7 +281,7 @@ class Host:
         finally:
             del self._tasks[thread_id], self._begun[thread_id]
             self._threads.give_up(thread_id)
-            self._membrane.bells.threads.set()
+            self._membrane.wakeups.threads.set()
 
     async def trouble(self) -> str | None:
         """Return in words why hosted threads have not gone on for long; None where they do."""
@@ -310,7 +310,7 @@ class Host:
                 await self.sweep(look=look)
             except Exception:
                 log.exception("a sweep of the threads failed; the next one goes on")
-            await wait_for(self._membrane.bells.threads, self._interval_s)
+            await wait_for(self._membrane.wakeups.threads, self._interval_s)
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until no thread runs. Returns False if some still do after `timeout_s` seconds."""
@@ -327,7 +327,7 @@ class Host:
         A run that is broken off goes on at the next start, whoever makes it.
         """
         self._stopping = True
-        self._membrane.bells.threads.set()
+        self._membrane.wakeups.threads.set()
         if not await self.drain(grace_s):
             await self._break_off()
         await self._stack.aclose()
@@ -341,4 +341,4 @@ class Host:
             log.error("threads do not stop, and are left behind", threads=deaf)
         for thread_id in left.keys() - set(deaf):
             with suppress(MembraneError):  # its lease runs out by itself
-                await self._membrane.release(thread_id)
+                await self._membrane.threads.release(thread_id)

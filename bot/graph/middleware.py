@@ -36,7 +36,7 @@ from bot.graph.answer import Answer
 from bot.graph.arguments import Unfit, read_args
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
 from bot.graph.payload import Proposal, action_of, gate_payload
-from bot.graph.seat import Seat, here
+from bot.graph.run_context import Seat, here
 from bot.graph.toolbox import SAME_ID
 
 ToolResult = ToolMessage | Command[Any]
@@ -154,7 +154,7 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
             if answer.outcome != "approved" and not answer.halts:
                 return _refusal(call, answer.text)
             if (answered := asked.fitting(seat, answer.args_digest)) is None:
-                await seat.reach(seat.membrane.guarding.outdated(answer.action_id, CHANGED))
+                await seat.reach(seat.membrane.guard_log.outdated(answer.action_id, CHANGED))
                 action_id, follows = None, None
             else:
                 action = answered
@@ -211,7 +211,7 @@ def _ruled(
 ) -> dict[str, Any]:
     try:
         action = _asked(seat, call, tool, state).action
-        seat.membrane.check_fit(action)
+        seat.membrane.proposals.check_fit(action)
     except UnfitAction as unfit:
         return {"waits": True, "digest": seat.membrane.digest_of(action), _UNFIT: str(unfit)}
     except BadAction:
@@ -264,7 +264,9 @@ async def _recorded(
     if ruled is None or action is None:
         return None
     standing = await seat.reach(
-        seat.membrane.propose(action, idempotency_key=ruled["key"], thread_id=seat.thread.id, call_id=call_id)
+        seat.membrane.proposals.propose(
+            action, idempotency_key=ruled["key"], thread_id=seat.thread.id, call_id=call_id
+        )
     )
     return standing.action.id
 

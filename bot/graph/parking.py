@@ -65,17 +65,17 @@ class Parking:
         """
         same_graph = thread.graph_version == hosted.version
         plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
-        if plain and await self._membrane.finished(
+        if plain and await self._membrane.threads.finished(
             thread.id, taken, result=await self._result(hosted, snapshot)
         ):
             return
         for interrupt_id in taken:
-            await self._membrane.delivered(interrupt_id)
+            await self._membrane.interrupts.delivered(interrupt_id)
         live = live_interrupts(snapshot, deep=not same_graph)
-        records = {record.id: record for record in await self._membrane.interrupts_of(thread.id)}
+        records = {record.id: record for record in await self._membrane.interrupts.of_thread(thread.id)}
         missing = [record for record in records.values() if record.state in OPEN and record.id not in live]
         if snapshot.created_at is None:
-            await self._membrane.ended(thread.id, "gone", "its saved state was deleted")
+            await self._membrane.interrupts.ended(thread.id, "gone", "its saved state was deleted")
             return
         if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
@@ -107,14 +107,14 @@ class Parking:
         permits: Permits | None,
     ) -> None:
         if live:
-            await self._membrane.thread_state(thread.id, "parked")
+            await self._membrane.threads.state_of(thread.id, "parked")
         elif snapshot.next:
             why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
             await self.broke(thread, hosted, GraphRefused(why), permits)
         else:
             await self._not_known(thread, permits)
             result = await self._result(hosted, snapshot)
-            await self._membrane.thread_state(thread.id, "finished", result=result)
+            await self._membrane.threads.state_of(thread.id, "finished", result=result)
 
     async def _park(
         self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot, interrupts: list[Interrupt]
@@ -126,9 +126,9 @@ class Parking:
                 questions[interrupt.id] = plain(interrupt.value)
                 continue
             kind_of_tool, calls = self._membrane.policy.kind_of_tool, calls_behind(snapshot, interrupt.id)
-            fit = self._membrane.check_fit
+            fit = self._membrane.proposals.check_fit
             parked = read(interrupt, thread, kind_of_tool, calls, hosted.toolbox, check_fit=fit)
-            await self._membrane.park(thread.id, parked)
+            await self._membrane.interrupts.park(thread.id, parked)
         return questions
 
     async def _let_go(
@@ -141,13 +141,13 @@ class Parking:
         vanished: list[str] = []
         for record in missing:
             if record.state == "answered" and await self._taken(record, again):
-                await self._membrane.delivered(record.id)
+                await self._membrane.interrupts.delivered(record.id)
             else:
                 vanished.append(record.id)
         if vanished:
             log.info("a thread no longer waits for its answers", thread=thread.id, interrupts=vanished)
             why = "the thread was started again or its question taken back, so nothing waits for this answer"
-            await self._membrane.vanished(thread.id, tuple(vanished), why)
+            await self._membrane.interrupts.vanished(thread.id, tuple(vanished), why)
 
     async def _taken(self, record: InterruptRecord, again: Collection[str]) -> bool:
         """Whether an answer reached the thread: what was approved in it was claimed, or is asked `again`.
@@ -155,7 +155,7 @@ class Parking:
         A claim that a freeze refused leaves the approval as it was, so the action's state does not tell.
         """
         untouched = {ActionState.APPROVED, ActionState.PASSED, ActionState.FROZEN}
-        asked = await self._membrane.asked_in(record)
+        asked = await self._membrane.interrupts.asked_in(record)
         standings = asked.standings
         if review := asked.review:
             # An approval that came later, of a successor, is not what this interrupt was answered with.
@@ -170,7 +170,7 @@ class Parking:
         log.error(
             "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
         )
-        await self._membrane.stall(thread.id, Cause.CHANGED, why)
+        await self._membrane.stalls.stall(thread.id, Cause.CHANGED, why)
         await self._membrane.admins.tell(notice)
         raise Later(why, STALLED_S)
 
@@ -180,7 +180,7 @@ class Parking:
         What it asks is not said, as it may hold what the policy redacts: the operator's command shows it.
         """
         why = "it asks something that is no approval, so an operator has to answer it"
-        stall = await self._membrane.stall(thread.id, Cause.QUESTION, why, questions=questions)
+        stall = await self._membrane.stalls.stall(thread.id, Cause.QUESTION, why, questions=questions)
         await self._tell_stalled(thread, stall, about=" ".join(sorted(questions)))
 
     async def broke(
@@ -196,15 +196,15 @@ class Parking:
 
         With `again` the host may run it on by itself, unless something that it claimed is not reported.
         """
-        actions, shapes = await self._membrane.asked_by(thread.id)
+        actions, shapes = await self._membrane.interrupts.asked_by(thread.id)
         if not (actions or shapes or is_passing(error)):
             await self.fail(thread, hosted, error, permits)
             return
-        why = await self._membrane.scrubbed(thread.id, _what(error))
+        why = await self._membrane.scrubber.of_thread(thread.id, _what(error))
         log.error("a thread is stalled", thread=thread.id, graph=thread.graph, why=why)
         again = again and not any(action.state in CLAIMED for action in actions)
         name = type(error).__name__
-        stall = await self._membrane.stall(thread.id, Cause.ERROR, why, kind=name, retry=again)
+        stall = await self._membrane.stalls.stall(thread.id, Cause.ERROR, why, kind=name, retry=again)
         if stall.retry_at is None:
             await self._tell_stalled(thread, stall, about=why)
 
@@ -229,10 +229,10 @@ class Parking:
 
         What it had claimed and is not known to have run is asked about: it may have happened.
         """
-        why, name = await self._membrane.scrubbed(thread.id, _what(error)), type(error).__name__
+        why, name = await self._membrane.scrubber.of_thread(thread.id, _what(error)), type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
         await self._not_known(thread, permits)
-        await self._membrane.ended(thread.id, "failed", why, cause=name)
+        await self._membrane.interrupts.ended(thread.id, "failed", why, cause=name)
         version = hosted.version if hosted is not None else "none"
         about = f"{version} {name} {NUMBERS.sub('#', why[: notices.MOST])}"
         await self._membrane.admins.tell(notices.failed(thread.graph, thread.id, why, about=about))
@@ -240,7 +240,7 @@ class Parking:
 
     async def _tell_requesters(self, thread: ThreadRecord, what: str, *, about: str) -> None:
         words = f"A thread of the graph {thread.graph}, which {thread.agent} started, {what} ({thread.id})."
-        await self._membrane.tell_requesters(thread, words, about=about)
+        await self._membrane.stalls.tell_requesters(thread, words, about=about)
 
     async def _not_known(self, thread: ThreadRecord, permits: Permits | None) -> None:
         """Ask people what became of the calls that were claimed and that no tool was seen to start.
@@ -251,7 +251,7 @@ class Parking:
             return
         for action in await self.calls(thread.id):
             if action.state in CLAIMED and action.id not in permits.started:
-                await self._membrane.not_known(action.id)
+                await self._membrane.unknowns.not_known(action.id)
 
     async def _result(self, hosted: Hosted, snapshot: StateSnapshot) -> dict[str, Any]:
         result, cut = result_of(hosted.graph, snapshot)
@@ -260,7 +260,7 @@ class Parking:
 
     async def calls(self, thread_id: str) -> list[ActionRecord]:
         """Return the actions that a thread asked about as a stock agent does, oldest first."""
-        return stock_calls(*await self._membrane.asked_by(thread_id))
+        return stock_calls(*await self._membrane.interrupts.asked_by(thread_id))
 
 
 def _what(error: BaseException) -> str:

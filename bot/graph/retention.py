@@ -46,7 +46,7 @@ class Retention:
 
     async def _is_over(self, thread_id: str, now: float) -> bool:
         try:
-            thread = await self._membrane.thread(thread_id)
+            thread = await self._membrane.threads.get(thread_id)
         except NotFound:
             return False  # somebody else's, or of a store that is not this one
         return thread.settled_at is not None and now >= thread.settled_at + self._retain_s

@@ -38,7 +38,7 @@ from bot.graph.interrupts import (
 from bot.graph.loading import Hosted
 from bot.graph.parking import RETRY_S, STALLED_S, Later, Parking
 from bot.graph.permits import Permits
-from bot.graph.seat import Seat, seated
+from bot.graph.run_context import Seat, seated
 from bot.graph.starts import Starts
 from bot.graph.stock import CLAIMED, stock_calls
 from bot.membrane import Asked, Membrane
@@ -64,7 +64,7 @@ class Runner:
     async def start(self, thread: ThreadRecord) -> None:
         """Run a thread that is wanted. Raises Later where its graph cannot run it now."""
         hosted = await self._usable(thread)
-        await self._membrane.thread_state(thread.id, "running")
+        await self._membrane.threads.state_of(thread.id, "running")
         await self._run(thread, hosted, thread.input, Permits())
 
     async def go_on(self, thread_id: str) -> None:
@@ -72,7 +72,7 @@ class Runner:
 
         Effects are claimed, so continuing never runs one twice. Raises Later.
         """
-        thread = await self._membrane.thread(thread_id)
+        thread = await self._membrane.threads.get(thread_id)
         if thread.settled_at is not None or thread.state == "wanted" or await self._stands_still(thread):
             return
         hosted = await self._usable(thread)
@@ -98,7 +98,7 @@ class Runner:
         Its saved state is not read before if it was parked in order, by this version of its graph: it waits
         where it was parked, and LangGraph refuses an answer to anything else. `look` reads it all the same.
         """
-        owed = await self._membrane.take_up(thread_id, answered, self._graphs.hosted)
+        owed = await self._membrane.threads.take_up(thread_id, answered, self._graphs.hosted)
         thread = owed.thread
         if thread.settled_at is not None:
             return
@@ -121,7 +121,7 @@ class Runner:
             await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
             return
         if thread.state == "stalled":
-            await self._membrane.thread_state(thread.id, "running")
+            await self._membrane.threads.state_of(thread.id, "running")
         if calls:
             permits.bar(call for call in calls if call.state in STARTED)
             cut_off = snapshot is not None and broken_off(snapshot)
@@ -131,19 +131,19 @@ class Runner:
 
     async def again(self, thread_id: str, request: ThreadRequest | None = None) -> None:
         """Run a stalled thread on from its saved state: by itself, or as an operator asked. Raises Later."""
-        thread = await self._membrane.thread(thread_id)
+        thread = await self._membrane.threads.get(thread_id)
         try:
             hosted = await self._usable(thread)
         except Later as later:
             if request is not None:
-                await self._membrane.request_done(request, f"refused: {later}")
+                await self._membrane.stalls.request_done(request, f"refused: {later}")
             raise
         snapshot = await _state(hosted, thread)
         answers = self._answers_in(request)
         if request is not None and (why := await self._not_now(thread, snapshot, answers)):
-            await self._membrane.request_done(request, f"refused: {why}")
+            await self._membrane.stalls.request_done(request, f"refused: {why}")
             return
-        begun = await self._membrane.begin_again(thread_id, request)
+        begun = await self._membrane.stalls.begin_again(thread_id, request)
         if begun is None:
             return
         if not answers and not snapshot.tasks:
@@ -169,18 +169,18 @@ class Runner:
 
     async def _hold_up(self, thread: ThreadRecord) -> None:
         """Keep a thread where it is while a freeze holds it, or what it would start. Raises Later."""
-        actions = await self._membrane.actions_of(thread.id)
+        actions = await self._membrane.interrupts.actions_of(thread.id)
         await hold_up(self._membrane, thread, [each for each in actions if each.state in WOULD_START])
 
     def _answers_in(self, request: ThreadRequest | None) -> dict[str, Any]:
         wanted = request is not None and request.wanted is Wanted.ANSWER
-        return self._membrane.answer_in(request) if request is not None and wanted else {}
+        return self._membrane.stalls.answer_in(request) if request is not None and wanted else {}
 
     async def _stands_still(self, thread: ThreadRecord) -> bool:
         """Whether only an operator, or a retry that comes due, sets a thread going again."""
         if thread.state != "stalled":
             return False
-        stall = await self._membrane.stall_of(thread.id)
+        stall = await self._membrane.stalls.of_thread(thread.id)
         return stall is not None and stall.cause in {Cause.ERROR, Cause.QUESTION}
 
     async def _may_run_again(self, hosted: Hosted, thread: ThreadRecord, starts: Starts) -> bool:
@@ -189,7 +189,7 @@ class Runner:
 
     async def _never_ran(self, thread: ThreadRecord) -> bool:
         """Whether a thread without saved state has to start, and not lost what it had."""
-        return thread.state == "running" or not await self._membrane.actions_of(thread.id)
+        return thread.state == "running" or not await self._membrane.interrupts.actions_of(thread.id)
 
     async def _usable(self, thread: ThreadRecord) -> Hosted:
         """Return a thread's graph. Raises Later where it is not loaded or is refused: the thread waits."""
@@ -203,7 +203,7 @@ class Runner:
         except GraphRefused as refused:
             why = f"{refused}. Its threads wait until that is corrected and the bot is started again"
         if not await self._stands_still(thread) and (thread.state, thread.error) != ("stalled", why):
-            await self._membrane.stall(thread.id, Cause.REFUSED, why)
+            await self._membrane.stalls.stall(thread.id, Cause.REFUSED, why)
         await self._membrane.admins.tell(notices.unusable(thread.graph, thread.id, why))
         raise Later(why, STALLED_S)
 
@@ -277,14 +277,14 @@ class Runner:
         held = {(value.get("tool_call_id"), value.get("kind")) for value in asked}
         for call_id, kind in dict.fromkeys(seat.paused):
             if (call_id, kind) not in held:
-                await self._membrane.guarding.swallowed(kind=kind, thread=seat.thread.id, call_id=call_id)
+                await self._membrane.guard_log.swallowed(kind=kind, thread=seat.thread.id, call_id=call_id)
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
         """Say that a thread still waits for an answer that it was given, and leave it for a while."""
         why = (
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
-        await self._membrane.stall(thread.id, Cause.UNTAKEN, why)
+        await self._membrane.stalls.stall(thread.id, Cause.UNTAKEN, why)
         await self._membrane.admins.tell(notices.not_taken(hosted.name, thread.id, interrupt_id, why))
         raise Later(why, STALLED_S)
 
@@ -304,7 +304,7 @@ async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, seat: Seat
 
     A run that is broken off does not wait for that, and saves nothing more: the host waits as it stops.
     """
-    cut = await seat.membrane.cutter(seat.thread.id)
+    cut = await seat.membrane.scrubber.cutter(seat.thread.id)
     try:
         with seated(seat), hosting(seat.thread.id, cut), closing(seat.permits):
             await hosted.graph.ainvoke(given, config, durability="sync")

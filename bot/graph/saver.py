@@ -26,8 +26,8 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from bot.graph.run_context import seat_here
 from bot.graph.sealing import SealedSerializer, sealed, sealed_alike
-from bot.graph.seat import seat_here
 from bot.membrane import Vault
 from bot.store.groups import Groups, Unit
 from bot.store.sqlite import TEMPORARY, explain, of_the_store

@@ -4,24 +4,24 @@ Each module holds the use cases of one actor; `Membrane` is all of them behind o
 """
 
 from bot.membrane.admins import Admins
-from bot.membrane.bells import Bells, wait_for
+from bot.membrane.claims import Claims
 from bot.membrane.core import Core, Directory, Resolved, made_at, new_id
-from bot.membrane.digesting import Digesting
-from bot.membrane.executing import Executing
+from bot.membrane.deadlines import Deadlines
+from bot.membrane.digests import Digests
 from bot.membrane.facade import Membrane
-from bot.membrane.freezing import Freezes
-from bot.membrane.hosting import Hosting, Owed
+from bot.membrane.freezes import Freezes
 from bot.membrane.interrupts import OPEN, UNFIT, Asked, Call, Interrupts, Parked
-from bot.membrane.judging import Judging
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
-from bot.membrane.pointing import Pointers, stranded
+from bot.membrane.pointers import Pointers, stranded
 from bot.membrane.proposals import Proposals, Wish
-from bot.membrane.resealing import sealed_under
-from bot.membrane.resolving import Resolving
-from bot.membrane.stalling import BY_ITSELF, RETRY_AFTER_S, Operating, Stalling
-from bot.membrane.sweeping import Sweeping
+from bot.membrane.seals import sealed_under
+from bot.membrane.stalls import BY_ITSELF, RETRY_AFTER_S, OperatorRequests, Stalls
+from bot.membrane.threads import Owed, Threads
 from bot.membrane.tokens import Tokens
+from bot.membrane.unknowns import Unknowns
 from bot.membrane.vault import Vault, fits
+from bot.membrane.votes import Votes
+from bot.membrane.wakeups import Wakeups, wait_for
 from bot.store.messages import CARD_3, CLICKED, REST
 from bot.store.turns import UPDATES, Head
 
@@ -36,23 +36,21 @@ __all__ = [
     "UPDATES",
     "Admins",
     "Asked",
-    "Bells",
     "Call",
     "CardFacts",
+    "Claims",
     "Core",
+    "Deadlines",
     "DigestFacts",
-    "Digesting",
+    "Digests",
     "Directory",
-    "Executing",
     "Facts",
     "Freezes",
     "Head",
-    "Hosting",
     "Interrupts",
-    "Judging",
     "Membrane",
     "NoticeFacts",
-    "Operating",
+    "OperatorRequests",
     "Outbox",
     "Owed",
     "Parked",
@@ -60,11 +58,13 @@ __all__ = [
     "Proposals",
     "ReceiptFacts",
     "Resolved",
-    "Resolving",
-    "Stalling",
-    "Sweeping",
+    "Stalls",
+    "Threads",
     "Tokens",
+    "Unknowns",
     "Vault",
+    "Votes",
+    "Wakeups",
     "Wish",
     "fits",
     "made_at",

@@ -16,8 +16,8 @@ from bot.domain.ruling import AbsentDefault, Ruling
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
-from bot.membrane.remembering import pages_sent
-from bot.membrane.showing import note_seen
+from bot.membrane.first_shown import note_seen
+from bot.membrane.memory import pages_sent
 from bot.store import actions, messages, restores, reviews, stalls, threads
 from bot.store.database import Transaction
 

@@ -19,9 +19,9 @@ from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import ActionState, Review
 from bot.errors import NotFound
-from bot.membrane.bells import Bells
-from bot.membrane.intake import Intake
+from bot.membrane.quotas import Quotas
 from bot.membrane.vault import Vault
+from bot.membrane.wakeups import Wakeups
 from bot.store import actions, freezes, reviews, threads, unknowns
 from bot.store.database import Database
 from bot.store.freezes import Borne
@@ -121,12 +121,12 @@ class Core:
     policy: Callable[[], Policy]
     people: Directory
     keyring: Keyring
-    bells: Bells
+    wakeups: Wakeups
     clock: Callable[[], float] = time.time
     new_id: Callable[[str], str] = field(default_factory=lambda: Ids().new)
     worker: str = field(default_factory=lambda: new_id("bot"))
     briefs: Briefs = field(default_factory=Briefs)
-    intake: Intake = field(default_factory=Intake)
+    quotas: Quotas = field(default_factory=Quotas)
     vault: Vault = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,79 +1,180 @@
-"""What agents may fill the store with: so many bytes a day each, and nothing where the disk nears its end.
-
-Votes, claims, reports, expiry and pages are never refused for it: they take little, and people rest on them.
-"""
+"""How a ruled action enters the store, whichever way it came: over HTTP, from a graph, in an interrupt."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from bot.errors import DiskLow, TooMany
+from bot.domain.action import Action
+from bot.domain.digest import alternatives
+from bot.domain.fingerprints import written
+from bot.domain.record import ActionRecord, Standing
+from bot.domain.redaction import withheld
+from bot.domain.review import ActionState
+from bot.domain.ruling import Ruling
+from bot.membrane import memory
+from bot.membrane.caps import ask, check_cap
+from bot.membrane.core import Core, freeze_of, standing_of
+from bot.membrane.memory import Remembered
+from bot.membrane.merges import merged
 from bot.store import actions
-from bot.store.database import Database
-
-HOUR_S = 3600.0
-HOURS = 24
-OVERHEAD = 1024
-"""Bytes that an action takes beside what the agent sent: its ruling, its rows, its journal entries."""
-RETRY_DISK_S = 60.0
+from bot.store.database import Transaction
+from bot.store.freezes import Borne
+from bot.store.rulings import Brief
 
 
-class Intake:
-    """Counts what each agent stores, by the hour.
+def record(
+    core: Core,
+    tx: Transaction,
+    action: Action,
+    ruling: Ruling,
+    *,
+    queues: bool = False,
+    merges: bool = False,
+    **place: Any,
+) -> Standing:
+    """Record a ruled action: passed, answered with what is remembered, or waiting for a new review.
 
-    `most` is in bytes for one agent in a day; 0 is no limit. `disk` says what is wrong with the disk, if
-    anything. What agents stored before this process began is read from the store, once for each agent.
+    `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id, reference and
+    turn_id. Where the agent has as many reviews open as the policy lets wait at once, an action that `queues`
+    waits for a place among them; for another this raises TooMany. One that `merges` is answered with an equal
+    one that is open.
     """
-
-    def __init__(self, most: int = 0, disk: Callable[[], str | None] = lambda: None) -> None:
-        self._most = most
-        self._disk = disk
-        self._used: dict[str, dict[int, int]] = {}
-        self._reading = asyncio.Lock()
-
-    async def admit(self, db: Database, agent: str, size: int, now: float, *, count: int = 1) -> None:
-        """Let an agent store so many bytes more, in so many actions.
-
-        Raises DiskLow, or TooMany where it has had its share.
-        """
-        if (trouble := self._disk()) is not None:
-            words = f"{trouble}; nothing new is taken until there is room, and what waits can be decided"
-            raise DiskLow(words, retry_after=RETRY_DISK_S)
-        if not self._most:
-            return
-        hours = await self._of(db, agent, now)
-        hour = int(now // HOUR_S)
-        for old in [each for each in hours if each <= hour - HOURS]:
-            del hours[old]
-        size += (count - 1) * OVERHEAD
-        if sum(hours.values()) + size > self._most:
-            raise TooMany(
-                f"{agent} has stored {sum(hours.values()):,} bytes within a day, and {self._most:,} are an "
-                "agent's share (MEMBRANE_AGENT_MB_A_DAY); send less, or references to data kept elsewhere",
-                retry_after=_until_room(hours, now),
-            )
-        self._add(agent, size, now)
-
-    def count(self, agent: str, size: int, now: float) -> None:
-        """Count what an agent stores that is not refused, such as a report."""
-        if self._most and agent in self._used:
-            self._add(agent, size, now)
-
-    def _add(self, agent: str, size: int, now: float) -> None:
-        hours, hour = self._used[agent], int(now // HOUR_S)
-        hours[hour] = hours.get(hour, 0) + size + OVERHEAD
-
-    async def _of(self, db: Database, agent: str, now: float) -> dict[int, int]:
-        async with self._reading:
-            if agent not in self._used:
-                since = now - HOURS * HOUR_S
-                found = await db.read(lambda connection: actions.stored(connection, agent, since, HOUR_S))
-                self._used[agent] = {hour: size + count * OVERHEAD for hour, size, count in found}
-        return self._used[agent]
+    if not ruling.tier.waits:
+        return record_passed(core, tx, action, ruling, **place)
+    same = alternatives(core.keyring, action.kind, action.args)
+    digest, action = same[0], _withheld(core, action, ruling)
+    earlier = (tx.connection, action.agent, same, core.policy().limits, core.clock())
+    if remembered := memory.rejection(*earlier):
+        return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
+    if merges and (twin := merged(core, tx, action, ruling, same, reference=place.get("reference"))):
+        return twin
+    if remembered := memory.expiry(*earlier):
+        return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
+    now = core.clock()
+    if not queues:
+        check_cap(core, tx, action.agent, now)
+    proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
+    _insert(tx, proposed, action, "action.proposed", **place)
+    tx.flush()
+    ask(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id, queues=queues)
+    return standing_of(tx.connection, proposed.id)
 
 
-def _until_room(hours: Mapping[int, int], now: float) -> float:
-    """Return the seconds until the oldest hour is forgotten."""
-    oldest = min(hours, default=int(now // HOUR_S))
-    return max(60.0, (oldest + HOURS) * HOUR_S - now)
+def _withheld(core: Core, action: Action, ruling: Ruling) -> Action:
+    """Return an action as it may be kept: of what the policy redacts, only fingerprints."""
+    return withheld(action, ruling.redact, lambda value: written(core.keyring, value))
+
+
+def _record_remembered(
+    core: Core,
+    tx: Transaction,
+    action: Action,
+    ruling: Ruling,
+    *,
+    digest: str,
+    remembered: Remembered,
+    **place: Any,
+) -> Standing:
+    now = core.clock()
+    answered = replace(
+        _new(
+            core,
+            action,
+            ruling=ruling,
+            digest=digest,
+            now=now,
+            state=remembered.state,
+            **place,
+        ),
+        settled_at=now,
+        detail=remembered.why,
+        remembers=remembered.action_id,
+    )
+    _insert(tx, answered, action, "action.remembered", **place)
+    tx.flush()
+    return standing_of(tx.connection, answered.id)
+
+
+def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
+    """Record an action that passes; one that is frozen waits for the thaw.
+
+    Only appends, so it may share a group with others.
+    """
+    brief = core.briefs.of(ruling)
+    kept = brief.ruling if ruling.cost_usd is None else replace(brief.ruling, cost_usd=ruling.cost_usd)
+    digest, action = core.digest_of(action), _withheld(core, action, ruling)
+    now = core.clock()
+    passed = _new(core, action, ruling=kept, digest=digest, now=now, state=ActionState.PASSED, **place)
+    freeze = freeze_of(tx.connection, tx.freezes(), Borne.of(passed), now)
+    if freeze is not None:
+        passed = replace(passed, state=ActionState.FROZEN)
+    _insert(tx, passed, action, "action.frozen" if freeze else "action.passed", brief=brief, **place)
+    if place.get("idempotency_key"):
+        tx.flush()
+    return Standing(passed, frozen=freeze)
+
+
+def _new(
+    core: Core, action: Action, *, ruling: Ruling, digest: str, now: float, state: ActionState, **place: Any
+) -> ActionRecord:
+    return ActionRecord(
+        id=core.new_id("act"),
+        kind=action.kind,
+        args=dict(action.args),
+        args_digest=digest,
+        agent=action.agent,
+        owner=action.owner,
+        on_behalf_of=action.on_behalf_of,
+        description=action.description,
+        tier=ruling.tier,
+        ruling=ruling,
+        state=state,
+        proposed_at=now,
+        thread_id=place.get("thread_id"),
+        interrupt_id=place.get("interrupt_id"),
+        place=place.get("place"),
+        call_id=place.get("call_id"),
+        hint=action.hint,
+        reference=place.get("reference"),
+        turn_id=place.get("turn_id"),
+    )
+
+
+def _insert(
+    tx: Transaction,
+    record: ActionRecord,
+    action: Action,
+    event: str,
+    *,
+    idempotency_key: str | None = None,
+    brief: Brief | None = None,
+    **_: Any,
+) -> None:
+    if brief is not None:
+        tx.keep_ruling(brief)
+    tx.append(actions.ROWS, actions.row_of(record, action, brief, idempotency_key=idempotency_key))
+    ruling = record.ruling
+    body = {
+        "kind": record.kind,
+        "args_digest": record.args_digest,
+        "agent": record.agent,
+        "tier": int(record.tier),
+        "rule": ruling.rule,
+        "policy": ruling.policy_version,
+    }
+    if brief is not None:
+        body["ruling"] = brief.id
+    if record.owner is not None:
+        body["owner"] = record.owner
+    if record.on_behalf_of is not None:
+        body["on_behalf_of"] = record.on_behalf_of
+    if record.thread_id is not None:
+        body["thread"] = record.thread_id
+    if record.reference is not None:
+        body["reference"] = record.reference
+    if record.turn_id is not None:
+        body["turn"] = record.turn_id
+    if record.remembers is not None:
+        body["remembers"] = record.remembers
+    tx.journal(record.proposed_at, event, body, action_id=record.id, tier=record.tier)

@@ -24,11 +24,11 @@ from bot.membrane.changes import (
     settle_interrupt,
     withdraw_action,
 )
+from bot.membrane.claims import MAY_START
 from bot.membrane.core import Core, standing_of, the_action
-from bot.membrane.executing import MAY_START
-from bot.membrane.recording import record
-from bot.membrane.resolving import note_restored
-from bot.membrane.scrubbing import Scrubbing
+from bot.membrane.intake import record
+from bot.membrane.scrubber import Scrubber
+from bot.membrane.unknowns import note_restored
 from bot.store import actions, restores, reviews, threads
 from bot.store.database import Transaction
 
@@ -105,7 +105,7 @@ class Interrupts:
             return tuple(standing_of(tx.connection, call.id) for call in calls)
 
         standings = await core.db.write(work)
-        core.bells.ring(thread_id)
+        core.wakeups.ring(thread_id)
         return standings
 
     def _park(self, tx: Transaction, thread_id: str, parked: Parked) -> None:
@@ -157,7 +157,7 @@ class Interrupts:
         else:
             open_review(self._core, tx, action, latest.ruling, now, interrupt_id=interrupt_id)
 
-    async def interrupts_of(self, thread_id: str) -> list[InterruptRecord]:
+    async def of_thread(self, thread_id: str) -> list[InterruptRecord]:
         """Return every interrupt that a thread has had."""
         found = await self._core.db.read(lambda connection: threads.interrupts_of(connection, thread_id))
         return [opened(self._core, interrupt) for interrupt in found]
@@ -191,7 +191,7 @@ class Interrupts:
             return sum(_vanish(core, tx, each, why) for each in known if each.id in interrupt_ids)
 
         count = await core.db.write(work)
-        core.bells.ring()
+        core.wakeups.ring()
         return count
 
     async def ended(self, thread_id: str, state: str, why: str, *, cause: str | None = None) -> None:
@@ -200,7 +200,7 @@ class Interrupts:
         `state`: failed or gone; `cause` says in a word why. Raises NotFound.
         """
         core = self._core
-        why = await Scrubbing(core).of_thread(thread_id, why)
+        why = await Scrubber(core).of_thread(thread_id, why)
 
         def work(tx: Transaction) -> None:
             for each in threads.interrupts_of(tx.connection, thread_id):
@@ -209,7 +209,7 @@ class Interrupts:
             set_thread(tx, thread_id, state, core.clock(), error=why, cause=cause)
 
         await core.db.write(work)
-        core.bells.ring(thread_id)
+        core.wakeups.ring(thread_id)
 
 
 def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:

@@ -14,9 +14,9 @@ from bot.domain.showing import SHOWS
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import may_be_told, requesters_of
-from bot.membrane.pointing import in_place_of
-from bot.membrane.resolving import the_unknown, where_asked, who_may_say
-from bot.membrane.showing import Unshown, as_drawn, note_posted, unshown
+from bot.membrane.first_shown import Unshown, as_drawn, note_posted, unshown
+from bot.membrane.pointers import in_place_of
+from bot.membrane.unknowns import the_unknown, where_asked, who_may_say
 from bot.store import (
     actions,
     digested,
@@ -238,7 +238,7 @@ class Outbox:
                 _point_to(tx, message.review_id, now)
 
         await core.db.write(work)
-        core.bells.messages.set()
+        core.wakeups.messages.set()
 
     async def updated(
         self, message_id: str, *, version: int, shows: str = "", recheck_s: float = messages.RECHECK_S
@@ -342,7 +342,7 @@ class Outbox:
                 messages.touch(tx.connection, review_id, now=core.clock())
 
         await core.db.write(work)
-        core.bells.messages.set()
+        core.wakeups.messages.set()
 
     async def leftovers(self) -> list[Leftover]:
         """Return the places to try to clear: old copies of messages that went elsewhere meanwhile.

@@ -14,11 +14,11 @@ from bot.domain.record import ALL, ActionLine, ActionRecord, Listing, Standing
 from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
 from bot.errors import BadAction, BatchRefused, Conflict, MembraneError, UnfitAction
-from bot.membrane.bells import LOOK_AGAIN_S, wait_for
 from bot.membrane.changes import WITHDRAWABLE, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
-from bot.membrane.recording import record, record_passed
-from bot.membrane.scrubbing import Scrubbing
+from bot.membrane.intake import record, record_passed
+from bot.membrane.scrubber import Scrubber
+from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
 from bot.store import actions, lines
 from bot.store.database import Transaction
 
@@ -68,7 +68,7 @@ class Proposals:
             if (known := await self._fits_or_known(action, idempotency_key)) is not None:
                 return known
         size = len(action.canonical) + len(action.description or "")
-        await core.intake.admit(core.db, action.agent, size, core.clock())
+        await core.quotas.admit(core.db, action.agent, size, core.clock())
         ruling = core.policy().rule(action)
         place = {
             "idempotency_key": idempotency_key,
@@ -80,7 +80,7 @@ class Proposals:
             return await core.db.append(lambda tx: record_passed(core, tx, action, ruling, **place))
         standing = await core.db.write(lambda tx: self._propose(tx, action, ruling, **place))
         if ruling.tier.waits:
-            core.bells.ring(standing.action.id)
+            core.wakeups.ring(standing.action.id)
         return standing
 
     def check_fit(self, action: Action) -> None:
@@ -123,7 +123,7 @@ class Proposals:
         if wrong := _wrong_keys(wishes) or await self._unfit(wishes):
             raise BatchRefused(wrong)
         size = sum(len(wish.action.canonical) + len(wish.action.description or "") for wish in wishes)
-        await core.intake.admit(core.db, agent, size, core.clock(), count=len(wishes))
+        await core.quotas.admit(core.db, agent, size, core.clock(), count=len(wishes))
         ruled = [(wish, core.policy().rule(wish.action)) for wish in wishes]
         waiting = sum(ruling.tier.waits for _, ruling in ruled)
         if waiting > (most := core.policy().limits.open_per_agent):
@@ -134,9 +134,9 @@ class Proposals:
         turn_id = core.new_id("trn") if len(wishes) > 1 else None
         standings = await core.db.write(lambda tx: self._propose_all(tx, ruled, turn_id))
         if waiting:
-            core.bells.ring()
+            core.wakeups.ring()
             for standing in standings:
-                core.bells.moved(standing.action.id)
+                core.wakeups.moved(standing.action.id)
         return standings
 
     def _propose_all(
@@ -203,7 +203,7 @@ class Proposals:
         One that an agent need not wait for is returned at once.
         """
         ends = self._core.clock() + timeout_s
-        with self._core.bells.watch(action_id) as changed:
+        with self._core.wakeups.watch(action_id) as changed:
             first = standing = await self.standing(action_id, agent=agent)
             while standing.action.state is first.action.state:
                 now = self._core.clock()
@@ -220,7 +220,7 @@ class Proposals:
         Raises NotFound, or Conflict where it has started or ended, or a hosted thread waits for it.
         """
         core = self._core
-        why = await Scrubbing(core).of_action(action_id, why)
+        why = await Scrubber(core).of_action(action_id, why)
 
         def work(tx: Transaction) -> Standing:
             now = core.clock()
@@ -235,7 +235,7 @@ class Proposals:
             return standing_of(tx.connection, action_id)
 
         standing = await core.db.write(work)
-        core.bells.ring(action_id)
+        core.wakeups.ring(action_id)
         return standing
 
 

@@ -4,6 +4,6 @@
 """
 
 from bot.slack.facade import Slack
-from bot.slack.lateness import LATE_S
+from bot.slack.outbound.backlog_alert import LATE_S
 
 __all__ = ["LATE_S", "Slack"]

@@ -16,18 +16,19 @@ from bot.errors import SettingsError
 from bot.membrane import Admins, Membrane, Outbox
 from bot.settings import Delivery as Way
 from bot.settings import Settings
-from bot.slack import digests, others
-from bot.slack.calls import POST, Calls
-from bot.slack.courier import Courier
-from bot.slack.delivery import Delivery, SocketDelivery
+from bot.slack.cards import digests
 from bot.slack.failures import CallFailed
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
-from bot.slack.lateness import Lateness
-from bot.slack.listeners import build_app
-from bot.slack.pace import USUAL
+from bot.slack.inbound import other_bots
+from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.signed_requests import HttpDelivery
+from bot.slack.inbound.sockets import Delivery, SocketDelivery
+from bot.slack.outbound.backlog_alert import Lateness
+from bot.slack.outbound.courier import Courier
+from bot.slack.outbound.pace import USUAL
+from bot.slack.outbound.places import NoSuchChannel, Places, permalink
 from bot.slack.people import SlackPeople
-from bot.slack.places import NoSuchChannel, Places, permalink
-from bot.slack.signed import HttpDelivery
+from bot.slack.web_api import POST, Calls
 
 AGAIN_S = 5.0
 """How soon Slack is asked again who the bot is, while it cannot be reached."""
@@ -95,7 +96,7 @@ class Slack:
             policy=self._policy,
             people=membrane.people,
             admins=admins,
-            bells=membrane.bells,
+            wakeups=membrane.wakeups,
             clock=self._clock,
             rates=USUAL.times(self._settings.slack_pace),
             places=self._places,
@@ -160,7 +161,7 @@ class Slack:
     async def other_bots(self) -> str | None:
         """Return that another bot is connected with the same Slack app; None where none is."""
         count = self._other_connections()
-        return others.in_words(count) if count else None
+        return other_bots.in_words(count) if count else None
 
     def _other_connections(self) -> int:
         return self._delivery.others() if self._delivery is not None else 0
@@ -178,7 +179,7 @@ class Slack:
         if self._courier is not None:
             await self._courier.look_at_channels()
         if self._admins is not None and (count := self._other_connections()):
-            await self._admins.tell(others.notice(count))
+            await self._admins.tell(other_bots.notice(count))
 
     async def close(self) -> None:
         """Take nothing more from Slack."""

@@ -21,10 +21,10 @@ from bot.domain.people import UserGroup, present_users
 from bot.domain.policy import Policy
 from bot.errors import MembraneError
 from bot.membrane import Resolved
-from bot.slack.calls import Calls
+from bot.slack.cached import Kept
 from bot.slack.failures import CallFailed, Failure, Kind
 from bot.slack.identity import Identity
-from bot.slack.kept import Kept
+from bot.slack.web_api import Calls
 
 Told = Callable[[Notice], Awaitable[None]]
 

@@ -7,7 +7,7 @@ import pytest
 from bot.app import Bot
 from bot.localslack import LocalSlack, Person
 from bot.slack import facade
-from bot.slack.delivery import SocketDelivery
+from bot.slack.inbound.sockets import SocketDelivery
 from tests.acceptance.agent import Agent, Json, eventually
 from tests.acceptance.company import ADA, APPROVALS, CLEO, DIGEST
 from tests.acceptance.staging import Stage

@@ -42,7 +42,9 @@ async def membrane_on(path: Path) -> AsyncIterator[tuple[Membrane, Database]]:
 async def park(path: Path, count: int, tables: Sequence[str] = tuple(COPY)) -> None:
     """Fill a database with parked reviews: one is proposed, the rest are copies of its rows."""
     async with membrane_on(path) as (membrane, _):
-        await membrane.propose(Action.of("mail.send", {"to": "kim@acme.example", "n": 1}, agent="fleet"))
+        await membrane.proposals.propose(
+            Action.of("mail.send", {"to": "kim@acme.example", "n": 1}, agent="fleet")
+        )
         for message in await membrane.outbox.lease(10):
             await membrane.outbox.posted(message.id, version=1, channel_id="C1", ts="1.1")
     copy_rows(path, count, tables)
@@ -70,7 +72,7 @@ async def latencies(membrane: Membrane, calls: int, callers: int = 16) -> list[f
         for number in range(calls // callers):
             action = Action.of("db.read", {"table": "orders", "id": number}, agent="bench")
             started = time.perf_counter()
-            await membrane.propose(action)
+            await membrane.proposals.propose(action)
             taken.append(time.perf_counter() - started)
 
     await asyncio.gather(*(caller() for _ in range(callers)))
@@ -126,9 +128,9 @@ async def _while_deciding(membrane: Membrane) -> float:
 
     async def one(number: int) -> None:
         action = Action.of("mail.send", {"n": number}, agent="fleet")
-        review = (await membrane.propose(action)).review
+        review = (await membrane.proposals.propose(action)).review
         assert review is not None
-        await membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
+        await membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
 
     async def deciding() -> None:
         loop = asyncio.get_running_loop()
@@ -162,7 +164,7 @@ async def _expiry_lag(membrane: Membrane, db: Database, due: int = 1000) -> floa
     expired = 0
     while expired < due:
         await asyncio.sleep(1.0)
-        while done := await membrane.expire_due():
+        while done := await membrane.deadlines.expire_due():
             expired += done
 
     def closed(connection: Connection) -> list[float]:
@@ -174,7 +176,7 @@ async def _expiry_lag(membrane: Membrane, db: Database, due: int = 1000) -> floa
 
 async def _sweep(membrane: Membrane) -> float:
     """Return how long one pass of every sweep takes at the median, in milliseconds, when none is due."""
-    sweeps = (membrane.expire_due, membrane.page_due, membrane.unknown_due)
+    sweeps = (membrane.deadlines.expire_due, membrane.deadlines.page_due, membrane.deadlines.unknown_due)
     taken = []
     for _ in range(50):
         for sweep in sweeps:
@@ -191,8 +193,8 @@ from tests.bench.parked import latencies, membrane_on
 async def main():
     async with membrane_on(Path(sys.argv[1])) as (membrane, _):
         await latencies(membrane, 2000)
-        await membrane.expire_due()
-        await membrane.audit()
+        await membrane.deadlines.expire_due()
+        await membrane.auditor.audit()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 asyncio.run(main())
 """

@@ -48,7 +48,7 @@ async def membrane_rate(folder: Path, calls: int) -> float:
 
     async def call(number: int) -> None:
         action = Action.of("db.read", {"table": "orders", "id": number}, agent="bench")
-        await membrane.propose(action)
+        await membrane.proposals.propose(action)
 
     try:
         return await _spread(calls, call)

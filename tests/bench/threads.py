@@ -144,7 +144,10 @@ class _House:
         _resumed.clear()
         started = time.perf_counter()
         await asyncio.gather(
-            *(self.membrane.vote(each, CLEO, approve=True, args_digest=digest) for each, digest in waiting)
+            *(
+                self.membrane.votes.cast(each, CLEO, approve=True, args_digest=digest)
+                for each, digest in waiting
+            )
         )
         await self._until("SELECT count(*) FROM actions WHERE state = 'executed'", pause_s)
         ended = time.perf_counter() - started
@@ -155,7 +158,7 @@ class _House:
         """Wait until as many rows are found as threads were seen; looks when the bell rings."""
         async with asyncio.timeout(PATIENCE_S):
             while await self.db.read(lambda each: each.exec_driver_sql(query).scalar() or 0) < self.seen:
-                await wait_for(self.membrane.bells.messages, 1.0)
+                await wait_for(self.membrane.wakeups.messages, 1.0)
                 await asyncio.sleep(pause_s)
 
 

@@ -15,7 +15,7 @@ from langchain_core.tracers import context
 
 from bot.domain.record import ThreadRecord
 from bot.graph.guard import GUARD, ToolGuard
-from bot.graph.seat import Seat, seated
+from bot.graph.run_context import Seat, seated
 from bot.membrane import Membrane
 from bot.store.database import open_database
 from tests.bench.figures import Figure, median

@@ -29,7 +29,7 @@ async def _want(path: Path, count: int) -> None:
     async with membrane_on(path) as (membrane, _):
         for number in range(AGENTS):
             for kind in ("mail.send", "data.delete"):
-                await membrane.propose(Action.of(kind, {"n": number}, agent=f"agent-{number}"))
+                await membrane.proposals.propose(Action.of(kind, {"n": number}, agent=f"agent-{number}"))
     copy_rows(path, count // (2 * AGENTS), ("messages",))
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("UPDATE messages SET ts = '1.' || rowid, channel_id = 'C1' WHERE rowid % 2")

@@ -22,8 +22,8 @@ from pathlib import Path
 from bot import logs, settings
 from bot.app import Bot
 from bot.slack import facade
-from bot.slack.courier import Courier
-from bot.slack.doubts import Timing
+from bot.slack.outbound.courier import Courier
+from bot.slack.outbound.doubts import Timing
 from tests.chaos import points
 
 POINT = "CHAOS_POINT"

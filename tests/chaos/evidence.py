@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.localslack import LocalSlack
-from bot.membrane.sweeping import IN_DOUBT_S
+from bot.membrane.deadlines import IN_DOUBT_S
 from bot.store import journal
 from bot.store.database import open_database
 from tests.chaos import world

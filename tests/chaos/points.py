@@ -21,11 +21,11 @@ from bot.graph.host import Host
 from bot.graph.running import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
-from bot.membrane import Digesting, Executing, Hosting, Interrupts, Judging, Outbox, Proposals, Sweeping
-from bot.membrane.freezing import Freezing
-from bot.membrane.resealing import Resealing
-from bot.membrane.restoring import Restoring
-from bot.membrane.stalling import Stalling
+from bot.membrane import Claims, Deadlines, Digests, Interrupts, Outbox, Proposals, Threads, Votes
+from bot.membrane.freezes import FreezeEffects
+from bot.membrane.restores import Restores
+from bot.membrane.seals import Seals
+from bot.membrane.stalls import Stalls
 from bot.slack import Slack
 from bot.store import heads, sqlite
 from tests.chaos.ledger import Ledger
@@ -45,7 +45,7 @@ class Seam:
 SEAMS = {
     # The start, and what it recovers.
     "database": Seam(bot.app, "open_database", "opening the database", starting=True),
-    "recognise": Seam(Restoring, "begin", "telling whether the database was restored", starting=True),
+    "recognise": Seam(Restores, "begin", "telling whether the database was restored", starting=True),
     "host": Seam(Host, "start", "loading graphs and finding what is unfinished", starting=True),
     "catch-up": Seam(Jobs, "run_all", "doing what came due while the bot was down", starting=True),
     "slack": Seam(Slack, "identity", "asking Slack who the bot is", starting=True),
@@ -53,41 +53,39 @@ SEAMS = {
     # The note of where the journal ends, which must never be ahead of the database.
     "head": Seam(heads, "write", "noting where the journal ends"),
     # A thread's way.
-    "wanted": Seam(Hosting, "start_thread", "writing the row of a wanted thread"),
+    "wanted": Seam(Threads, "start", "writing the row of a wanted thread"),
     "start": Seam(Runner, "start", "running a thread for the first time"),
     "checkpoint": Seam(GroupedSaver, "aput", "saving a thread's state"),
     "writes": Seam(GroupedSaver, "aput_writes", "saving what a node wrote"),
     "park": Seam(Interrupts, "park", "writing the reviews of a parked thread"),
     "resume": Seam(Runner, "resume", "resuming a thread with its answer"),
-    "take-up": Seam(Hosting, "take_up", "noting that a thread runs again, with what it is owed"),
+    "take-up": Seam(Threads, "take_up", "noting that a thread runs again, with what it is owed"),
     "delivered": Seam(Interrupts, "delivered", "noting that a thread took its answer"),
-    "thread-state": Seam(Hosting, "thread_state", "noting where a thread stands"),
+    "thread-state": Seam(Threads, "state_of", "noting where a thread stands"),
     "ended": Seam(Interrupts, "ended", "ending a thread that did not finish"),
-    "finished": Seam(Hosting, "finished", "noting that a thread took its answers and ended"),
+    "finished": Seam(Threads, "finished", "noting that a thread took its answers and ended"),
     # A thread that stands still, and what its operator asks.
-    "stall": Seam(Stalling, "stall", "leaving a thread as it is"),
-    "again": Seam(Stalling, "begin_again", "noting that a stalled thread runs again"),
-    "requested": Seam(Stalling, "request_done", "noting what came of an operator's request"),
+    "stall": Seam(Stalls, "stall", "leaving a thread as it is"),
+    "again": Seam(Stalls, "begin_again", "noting that a stalled thread runs again"),
+    "requested": Seam(Stalls, "request_done", "noting what came of an operator's request"),
     # Freezes, and a new secret.
-    "freeze": Seam(Freezing, "_follow_up", "telling of freezes, and letting pass what is thawed"),
-    "thaw": Seam(Freezing, "_let_pass", "letting a thawed action pass"),
-    "reseal": Seam(Resealing, "_seal", "sealing rows under a new secret"),
+    "freeze": Seam(FreezeEffects, "_follow_up", "telling of freezes, and letting pass what is thawed"),
+    "thaw": Seam(FreezeEffects, "_let_pass", "letting a thawed action pass"),
+    "reseal": Seam(Seals, "_seal", "sealing rows under a new secret"),
     # An action's way.
     "propose": Seam(Proposals, "propose", "recording a proposal"),
     "withdraw": Seam(Proposals, "withdraw", "withdrawing an action"),
-    "claim": Seam(Executing, "claim", "claiming an effect"),
-    "lapse": Seam(
-        Executing, "_ask_again", "asking again after an approval lapsed, or the policy was tightened"
-    ),
+    "claim": Seam(Claims, "start", "claiming an effect"),
+    "lapse": Seam(Claims, "_ask_again", "asking again after an approval lapsed, or the policy was tightened"),
     "effect": Seam(Ledger, "ran", "the effect itself"),
-    "report": Seam(Executing, "report", "reporting an effect"),
+    "report": Seam(Claims, "report", "reporting an effect"),
     # People and the clock.
-    "vote": Seam(Judging, "vote", "counting a vote"),
-    "acknowledge": Seam(Judging, "acknowledge", "quieting a chain"),
-    "expire": Seam(Sweeping, "_expire", "closing a review whose window has passed"),
-    "page": Seam(Sweeping, "_page", "wanting the pages that are due"),
-    "digest": Seam(Digesting, "digest_due", "making a digest"),
-    "unknown": Seam(Sweeping, "unknown_due", "giving up on reports"),
+    "vote": Seam(Votes, "cast", "counting a vote"),
+    "acknowledge": Seam(Votes, "acknowledge", "quieting a chain"),
+    "expire": Seam(Deadlines, "_expire", "closing a review whose window has passed"),
+    "page": Seam(Deadlines, "_page", "wanting the pages that are due"),
+    "digest": Seam(Digests, "make_due", "making a digest"),
+    "unknown": Seam(Deadlines, "unknown_due", "giving up on reports"),
     # Slack's messages.
     "lease": Seam(Outbox, "lease", "taking messages to send"),
     "attempt": Seam(Outbox, "attempting", "noting that a post is about to be tried"),

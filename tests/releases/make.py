@@ -204,10 +204,10 @@ async def _without_a_bot(place: Place, making: Making, anchors: Path) -> None:
     try:
         secret = (place.data / "secret").read_bytes().strip()
         membrane = Membrane(db, lambda: rules, _Everybody(), secret=secret)
-        (answered,) = await membrane.actions_of(making.threads["gate, answered"])
-        standing = await membrane.standing(answered.id)
+        (answered,) = await membrane.interrupts.actions_of(making.threads["gate, answered"])
+        standing = await membrane.proposals.standing(answered.id)
         assert standing.review is not None
-        await membrane.vote(standing.review.id, CLEO, approve=True, args_digest=answered.args_digest)
+        await membrane.votes.cast(standing.review.id, CLEO, approve=True, args_digest=answered.args_digest)
         await _anchor(db, anchors)
         pruned = await Retention(db, place.data / "archive", {Tier.TRANSPARENT: 0.0}).prune()
         assert pruned.entries, "nothing passed long ago"

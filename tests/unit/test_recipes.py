@@ -23,8 +23,9 @@ from bot.domain.operators import Op
 from bot.membrane import CardFacts, Membrane
 from bot.policyfile.model import ConditionModel
 from bot.settings import Settings
-from bot.slack import buttons, rendering
-from bot.slack.listeners import Listeners
+from bot.slack.cards import buttons
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.outbound import rendering
 from tests.unit.slack import making
 
 BOT = Path(__file__).parents[2] / "bot"
@@ -52,12 +53,12 @@ def test_every_operator_can_be_written_in_a_policy_file() -> None:
 def kinds_of_messages() -> set[str]:
     """Return every kind of message that somebody wants, read from the code.
 
-    `sweeping.py` names two of them in a loop: pages of people, posts to channels.
+    `deadlines.py` names two of them in a loop: pages of people, posts to channels.
     """
     found = {"page", "post"}
     for path, text in sources():
         for kind in (call.args[2] for call in calls_of(text, "messages.want")):
-            in_loop = path.name == "sweeping.py" and ast.unparse(kind) == "kind"
+            in_loop = path.name == "deadlines.py" and ast.unparse(kind) == "kind"
             assert in_loop or isinstance(kind, ast.Constant), f"{path}: name the kind of message as a text"
             found |= {str(kind.value)} if isinstance(kind, ast.Constant) else set()
     return found
@@ -108,34 +109,38 @@ def test_every_button_has_a_listener_of_its_own() -> None:
         assert any(pattern.fullmatch(action_id) for pattern in own), f"nothing listens for {action_id}"
 
 
-def bound_in_facade() -> list[tuple[str, type]]:
-    """Return the use cases that the facade hands out one by one: the object's name there, and its class."""
-    text = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
-    module = importlib.import_module("bot.membrane.facade")
-    return [
-        (name, getattr(module, kind))
-        for name, kind in re.findall(r"^ {8}(\w+) = (\w+)\(core", text, re.MULTILINE)
-    ]
+def use_cases() -> list[type]:
+    """Return every class of use cases: each is made from the core."""
+    found = set()
+    for module in pkgutil.iter_modules([str(BOT / "membrane")], "bot.membrane."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if inspect.isclass(value) and value.__module__ == module.name and "core" in init_of(value):
+                found.add(value)
+    return sorted(found, key=lambda each: each.__name__)
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), bound_in_facade(), ids=lambda each: getattr(each, "__name__", each)
-)
-def test_every_use_case_is_on_the_membrane(name: str, kind: type) -> None:
-    text = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
-    for method, _ in inspect.getmembers(kind, inspect.isfunction):
-        if not method.startswith("_"):
-            assert re.search(rf"\b{name}\.{method}\b", text), (
-                f"facade.py does not bind {kind.__name__}.{method}"
-            )
+def init_of(kind: type) -> list[str]:
+    return list(inspect.signature(kind).parameters) if "__init__" in vars(kind) else []
+
+
+@pytest.mark.parametrize("kind", use_cases(), ids=lambda each: each.__name__)
+def test_every_use_case_is_on_the_membrane(kind: type) -> None:
+    facade = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
+    assert re.search(rf"self\.\w+ = (?:\w+ = )?{kind.__name__}\(core", facade), (
+        f"Membrane has no {kind.__name__}"
+    )
 
 
 def test_every_sweep_of_the_membrane_is_a_job() -> None:
-    facade = (BOT / "membrane" / "facade.py").read_text(encoding="utf-8")
     app = (BOT / "app.py").read_text(encoding="utf-8")
-    sweeps = re.findall(r"self\.(\w+_due)\b", facade)
-    assert sweeps
-    assert [name for name in sweeps if f"membrane.{name}" not in app] == []
+    sweeps = [
+        method
+        for kind in use_cases()
+        for method, _ in inspect.getmembers(kind, inspect.isfunction)
+        if method.endswith("_due") and not method.startswith("_")
+    ]
+    assert len(sweeps) > 3
+    assert [name for name in sweeps if f".{name}" not in app] == []
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -6,10 +6,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli.doctor.findings import Finding, ok, warn
 from bot.domain.policy import Policy
-from bot.slack.copies import METHOD, SLOW_PAGE
-from bot.slack.cursors import PAGE
 from bot.slack.failures import CallFailed, Kind, ask
-from bot.slack.places import NoSuchChannel, Places
+from bot.slack.outbound.duplicates import METHOD, SLOW_PAGE
+from bot.slack.outbound.places import NoSuchChannel, Places
+from bot.slack.pagination import PAGE
 
 PART = "history"
 FAST = f"Slack lets the bot read channels at full speed, {PAGE} messages at a time"

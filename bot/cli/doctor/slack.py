@@ -19,14 +19,14 @@ from bot.errors import MembraneError, SettingsError
 from bot.proxies import proxy_for
 from bot.settings import Delivery, Settings
 from bot.shipped import MANIFEST, shipped
-from bot.slack.calls import Calls
-from bot.slack.cursors import Walk, pages
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
-from bot.slack.others import WHAT_TO_DO, in_words
+from bot.slack.inbound.other_bots import WHAT_TO_DO, in_words
+from bot.slack.outbound.places import NoSuchChannel, Places
+from bot.slack.outbound.shared_channels import is_shared, todo
+from bot.slack.pagination import Walk, pages
 from bot.slack.people import SlackPeople
-from bot.slack.places import NoSuchChannel, Places
-from bot.slack.sharing import is_shared, todo
+from bot.slack.web_api import Calls
 
 PATIENCE_S = 10
 NAMED = 6

@@ -95,7 +95,7 @@ class Room:
     db: Database
 
     async def propose(self, kind: str, **args: Any) -> Any:
-        return await self.membrane.propose(Action.of(kind, args, agent="mailer", owner=fakes.GUS))
+        return await self.membrane.proposals.propose(Action.of(kind, args, agent="mailer", owner=fakes.GUS))
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ async def test_the_data_folder_and_the_key(clinic: Clinic) -> None:
 
 
 async def test_a_database_of_another_secret(clinic: Clinic, room: Room) -> None:
-    await room.membrane.propose(Action.of("db.read", {"n": 1}, agent="ops"))
+    await room.membrane.proposals.propose(Action.of("db.read", {"n": 1}, agent="ops"))
     assert "put it back" in (await clinic.failures())["database"]
     key = clinic.shell.folder / ".membrane" / "secret"
     key.write_text("x" * 64)

@@ -13,7 +13,7 @@ from tests.acceptance.cli.conftest import Room, Shell
 async def approved(room: Room) -> tuple[str, str]:
     standing = await room.propose("data.delete", id=1)
     review = standing.review
-    await room.membrane.vote(review.id, "U0CLEO", approve=True, args_digest=review.args_digest)
+    await room.membrane.votes.cast(review.id, "U0CLEO", approve=True, args_digest=review.args_digest)
     return standing.action.id, standing.action.args_digest
 
 
@@ -23,14 +23,14 @@ async def test_it_holds_when_the_command_returns_and_until_the_thaw(shell: Shell
     assert (ended.code, "everything is frozen by" in ended.out, "incident 42" in ended.out) == (0, True, True)
     for action_id, digest in (action, (passed.action.id, passed.action.args_digest)):
         with pytest.raises(ClaimRefused, match="incident 42") as refused:
-            await room.membrane.claim(action_id, digest)
+            await room.membrane.claims.start(action_id, digest)
         assert refused.value.reason is Refusal.FROZEN
     assert (await room.propose("db.read", id=2)).action.state == "frozen"
 
     listed = await shell.run("freeze", "--list")
     assert [word in listed.out for word in ("all", "at the terminal", "incident 42")] == [True] * 3
     assert (await shell.run("thaw", "all")).out == "all is thawed.\n"
-    await room.membrane.claim(*action)
+    await room.membrane.claims.start(*action)
     assert (await shell.run("freeze", "--list", "--json")).out == "[]\n"
     chain = await shell.run("journal", "show", "--json", "--event", "freeze.began")
     assert json.loads(chain.out)["writer"] == "cli"

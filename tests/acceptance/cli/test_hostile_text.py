@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.record import Cause
-from bot.membrane.freezing import Freezes
+from bot.membrane.freezes import Freezes
 from tests import fakes
 from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
 
@@ -31,11 +31,13 @@ async def seeded(room: Room) -> tuple[str, str, str]:
     """A review, an action and a thread, with hostile text wherever somebody else may write."""
     standing = await room.propose("money.wire", to=EVIL, **{f"key{EVIL}": [EVIL, {"x": EVIL}]})
     assert standing.review
-    made = await room.membrane.start_thread(
+    made = await room.membrane.threads.start(
         "support", {"in": EVIL}, graph_version="1", agent="mailer", owner=fakes.GUS
     )
-    await room.membrane.thread_state(made.id, "running")
-    await room.membrane.stall(made.id, Cause.QUESTION, f"why {EVIL}", questions={f"int{EVIL}": {EVIL: EVIL}})
+    await room.membrane.threads.state_of(made.id, "running")
+    await room.membrane.stalls.stall(
+        made.id, Cause.QUESTION, f"why {EVIL}", questions={f"int{EVIL}": {EVIL: EVIL}}
+    )
     await Freezes(room.db).freeze("mail.send", why=EVIL, by=f"op{EVIL}")
     await room.db.write(lambda tx: tx.journal(1.0, f"odd.{EVIL}", {EVIL: EVIL}))
     return standing.review.id, standing.action.id, made.id

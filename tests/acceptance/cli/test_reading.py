@@ -28,7 +28,7 @@ async def test_what_waits_is_listed_with_deadline_and_who_may_answer(shell: Shel
 async def test_the_list_can_be_narrowed_and_read_by_machines(shell: Shell, room: Room) -> None:
     wire, mail = await room.propose("money.wire"), await room.propose("mail.send")
     review = wire.review
-    await room.membrane.vote(
+    await room.membrane.votes.cast(
         review.id, fakes.CLEO, approve=False, args_digest=review.args_digest, note="not\nnow"
     )
     rejected = await shell.run("reviews", "list", "--state", "rejected", "--json")
@@ -44,10 +44,10 @@ async def test_what_ran_is_told_from_what_would_run(shell: Shell, room: Room) ->
     for executed in (True, False):
         standing = await room.propose("mail.send", to=str(executed))
         review = standing.review
-        await room.membrane.vote(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
+        await room.membrane.votes.cast(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
         if executed:
-            await room.membrane.claim(standing.action.id, standing.action.args_digest)
-            await room.membrane.report(standing.action.id, executed=True)
+            await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
+            await room.membrane.claims.report(standing.action.id, executed=True)
     listed = (await shell.run("reviews", "list", "--state", "approved")).out.splitlines()
     assert "RECEIPT" in listed[0]
     assert ["executed" in line for line in listed[1:]] == [False, True]
@@ -58,7 +58,7 @@ async def test_what_ran_is_told_from_what_would_run(shell: Shell, room: Room) ->
 async def test_one_review_is_told_whole_and_cannot_play_tricks(shell: Shell, room: Room) -> None:
     standing = await room.propose("money.wire", to="\x1b[2J\u202eevil")
     review = standing.review
-    await room.membrane.vote(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
+    await room.membrane.votes.cast(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
     for found_by in (review.id, standing.action.id):
         shown = await shell.run("reviews", "show", found_by)
         assert shown.code == 0

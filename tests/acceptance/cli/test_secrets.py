@@ -72,7 +72,7 @@ async def test_a_key_goes_when_nothing_needs_it_and_no_bot_runs(shell: Shell, ro
 async def test_the_last_use_of_a_key_frees_it(shell: Shell, room: Room) -> None:
     standing = await room.propose("data.delete", id=1)
     await shell.run("secret", "rotate")
-    await room.membrane.withdraw(standing.action.id, why="moot")
+    await room.membrane.proposals.withdraw(standing.action.id, why="moot")
     await room.db.close()
     dropped = await shell.run("secret", "drop", OLD.id)
     assert (dropped.code, dropped.err) == (0, "")
@@ -82,7 +82,9 @@ async def test_the_last_use_of_a_key_frees_it(shell: Shell, room: Room) -> None:
 async def test_a_rejection_that_is_remembered_holds_its_key(shell: Shell, room: Room) -> None:
     standing = await room.propose("data.delete", id=1)
     review = standing.review
-    await room.membrane.vote(review.id, fakes.CLEO, approve=False, args_digest=standing.action.args_digest)
+    await room.membrane.votes.cast(
+        review.id, fakes.CLEO, approve=False, args_digest=standing.action.args_digest
+    )
     await shell.run("secret", "rotate")
     await room.db.close()
     needed = await shell.run("secret", "drop", OLD.id)

@@ -18,15 +18,17 @@ SECRET = {"MEMBRANE_SECRET": fakes.SECRET.decode()}
 
 
 async def thread(room: Room, state: str | None = None) -> str:
-    made = await room.membrane.start_thread("support", {}, graph_version="1", agent="mailer", owner=fakes.GUS)
+    made = await room.membrane.threads.start(
+        "support", {}, graph_version="1", agent="mailer", owner=fakes.GUS
+    )
     if state is not None:
-        await room.membrane.thread_state(made.id, state)
+        await room.membrane.threads.state_of(made.id, state)
     return made.id
 
 
 async def asking(room: Room) -> str:
     made = await thread(room, "running")
-    await room.membrane.stall(
+    await room.membrane.stalls.stall(
         made, Cause.QUESTION, "it asks", questions={"int_1": {"question": "To\u202ewhom?"}}
     )
     return made
@@ -34,7 +36,7 @@ async def asking(room: Room) -> str:
 
 async def broken(room: Room) -> str:
     made = await thread(room, "running")
-    await room.membrane.stall(made, Cause.ERROR, "Unavailable: 503\nforged", retry=True)
+    await room.membrane.stalls.stall(made, Cause.ERROR, "Unavailable: 503\nforged", retry=True)
     return made
 
 
@@ -80,9 +82,9 @@ async def test_an_answer_is_left_for_the_bot_sealed_and_journalled(
     found = await asking(room)
     out = (await run(shell, "answer", found, *given)).out
     assert f"membrane threads show {found}" in out
-    (request,), _ = await room.membrane.due_again(9)
+    (request,), _ = await room.membrane.stalls.due_again(9)
     assert (request.thread_id, request.wanted, request.by) == (found, Wanted.ANSWER, getpass.getuser())
-    assert room.membrane.answer_in(request) == {"int_1": answer}
+    assert room.membrane.stalls.answer_in(request) == {"int_1": answer}
     entries = (await shell.run("journal", "show", "--json")).out
     assert '"thread.asked_by_operator"' in entries
     assert getpass.getuser() in entries
@@ -93,7 +95,7 @@ async def test_a_retry_and_a_withdrawal_are_left_for_the_bot(shell: Shell, room:
     first, second = await broken(room), await thread(room, "parked")
     await run(shell, "retry", first)
     await run(shell, "withdraw", second, "--why", "not needed")
-    requests, _ = await room.membrane.due_again(9)
+    requests, _ = await room.membrane.stalls.due_again(9)
     assert [(each.thread_id, each.wanted, each.why) for each in requests] == [
         (first, Wanted.RETRY, None),
         (second, Wanted.WITHDRAW, "not needed"),
@@ -118,7 +120,7 @@ async def test_what_cannot_be_asked_is_told_in_a_sentence(shell: Shell, room: Ro
                   ("answer", question, "--json", "{"), ("answer", question, "--json", "null"),
                   ("withdraw", parked)):  # fmt: skip
         await run(shell, *wrong, code=2)
-    assert await room.membrane.due_again(9) == ([], [])
+    assert await room.membrane.stalls.due_again(9) == ([], [])
 
 
 async def test_another_secret_seals_no_answer(shell: Shell, room: Room) -> None:

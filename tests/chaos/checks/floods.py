@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.slack.pace import USUAL
+from bot.slack.outbound.pace import USUAL
 from tests.chaos.checks.violation import Violation
 from tests.chaos.evidence import Evidence, Row
 from tests.chaos.world import QUIET

@@ -22,7 +22,7 @@ from bot.domain.record import Standing, ThreadRecord
 from bot.errors import NotFound
 from bot.membrane import Membrane
 from bot.metrics import Metrics
-from bot.slack.places import permalink
+from bot.slack.outbound.places import permalink
 from bot.store.database import Database, open_database
 from tests import fakes
 
@@ -36,10 +36,10 @@ class FakeHost:
     async def start_thread(self, graph: str, given: dict[str, Any], **asked: Any) -> ThreadRecord:
         if graph != "refunds":
             raise NotFound(f"there is no graph {graph!r}; there is refunds")
-        return await self._membrane.start_thread(graph, given, graph_version="1", **asked)
+        return await self._membrane.threads.start(graph, given, graph_version="1", **asked)
 
     async def end_thread(self, thread_id: str, why: str) -> None:
-        await self._membrane.thread_state(thread_id, "gone", why)
+        await self._membrane.threads.state_of(thread_id, "gone", why)
 
 
 @dataclass
@@ -87,12 +87,12 @@ class Bot:
     async def vote(self, standing: dict[str, Any], *, approve: bool = True, note: str | None = None,
                    voters: tuple[str, ...] = (fakes.CLEO, fakes.DIA)) -> Standing:  # fmt: skip
         """Vote on an action's latest review, as Slack's listeners do, until it is decided."""
-        found = await self.membrane.standing(standing["id"])
+        found = await self.membrane.proposals.standing(standing["id"])
         for voter in voters:
             review = found.review
             if review is None or not review.pending:
                 break
-            found = await self.membrane.vote(
+            found = await self.membrane.votes.cast(
                 review.id, voter, approve=approve, args_digest=standing["args_digest"], note=note
             )
         return found
@@ -100,8 +100,8 @@ class Bot:
     async def pass_time(self, seconds: float) -> None:
         """Move the clock and let the sweeps do what has come due."""
         self.clock.forward(seconds)
-        await self.membrane.expire_due()
-        await self.membrane.unknown_due()
+        await self.membrane.deadlines.expire_due()
+        await self.membrane.deadlines.unknown_due()
 
 
 MakeBot = Callable[..., Any]

@@ -10,7 +10,7 @@ import pytest
 from bot.api.models import BatchAnswer
 from bot.domain.action import Action
 from bot.membrane import Call, Parked
-from bot.slack.rendering import draw
+from bot.slack.outbound.rendering import draw
 from tests import fakes
 from tests.integration.api.conftest import Bot, MakeBot
 from tests.unit.slack.reading import read
@@ -180,7 +180,7 @@ async def test_the_cards_of_a_hosted_batch_name_each_other_too(bot: Bot, agent: 
         Action.of("mail.send", {"id": 2}, agent="mailer"),
     )
     parked = Parked("int1", "hitl_batch", {}, tuple(Call(each, place) for place, each in enumerate(calls)))
-    await bot.membrane.park(started["id"], parked)
+    await bot.membrane.interrupts.park(started["id"], parked)
     cards = [await bot.membrane.outbox.facts(each) for each in await bot.membrane.outbox.lease(9)]
     texts = [read(draw(each, {}).blocks) for each in cards]
     assert any("1 of 2 actions" in text and "• mail.send `id 2`" in text for text in texts)

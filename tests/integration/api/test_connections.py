@@ -92,7 +92,7 @@ async def test_where_all_places_are_taken_the_greediest_peer_makes_room(bot: Bot
 
 
 async def test_behind_a_trusted_proxy_each_client_is_a_peer(bot: Bot, connect: Connect) -> None:
-    made = (await bot.membrane.propose(WIRE)).action
+    made = (await bot.membrane.proposals.propose(WIRE)).action
     path = f"/v1/actions/{made.id}?wait=30"
     peers = Peers([ip_network("127.0.0.9/32")])
     async with bot.served(Connections(40, 3, peers)) as address:
@@ -218,7 +218,7 @@ async def test_an_answer_that_nobody_reads_is_given_up_on(
 
 
 async def test_no_more_than_a_few_requests_are_read_ahead(bot: Bot, connect: Connect) -> None:
-    made = (await bot.membrane.propose(WIRE)).action
+    made = (await bot.membrane.proposals.propose(WIRE)).action
     async with bot.served() as address:
         streams = await connect(address)
         streams[1].write(head(bot, path=f"/v1/actions/{made.id}?wait=60") * 50)

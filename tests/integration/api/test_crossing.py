@@ -152,7 +152,7 @@ async def test_an_unknown_receipt_is_done_once_a_person_leaves_it(
     await claim(agent, action)
     await bot.pass_time(601)
     assert follows(await look(agent, action)) == (False, "wait", "unknown")
-    await bot.membrane.resolve_unknown(
+    await bot.membrane.unknowns.resolve(
         action["id"], fakes.CLEO, Verdict.LEFT, number=1, args_digest=action["args_digest"]
     )
     assert follows(await look(agent, action)) == (True, "stop", "unknown")

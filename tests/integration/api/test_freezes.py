@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from bot.domain.record import Message
-from bot.slack import rendering
+from bot.slack.outbound import rendering
 from bot.store import journal
 from tests import fakes
 from tests.integration.api.conftest import Bot
@@ -52,7 +52,7 @@ async def freeze(operator: httpx2.AsyncClient, name: str, **more: Any) -> Json:
 
 async def thaw(bot: Bot, operator: httpx2.AsyncClient, name: str) -> None:
     assert (await operator.post("/v1/operator/thaws", json={"name": name})).status_code == 200
-    await bot.membrane.freezes_due()
+    await bot.membrane.freeze_effects.follow_up()
 
 
 @pytest.mark.parametrize("name", ["mail.send", "mailer", "all"])
@@ -144,7 +144,7 @@ async def test_a_freeze_ends_at_its_time(
     assert (await claim(agent, await propose(agent, "db.read", id=2))).status_code == 200, (
         "no sweep is needed"
     )
-    await bot.membrane.freezes_due()
+    await bot.membrane.freeze_effects.follow_up()
     assert (await look(agent, action))["state"] == "passed"
     assert (await operator.get("/v1/operator/freezes")).json() == {"freezes": []}
 
@@ -153,7 +153,7 @@ async def test_the_admins_are_told_and_it_is_journalled(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
 ) -> None:
     await freeze(operator, "mail.send")
-    await bot.membrane.freezes_due()
+    await bot.membrane.freeze_effects.follow_up()
     await thaw(bot, operator, "mail.send")
     leased: list[Message] = await bot.membrane.outbox.lease(9)
     told = "\n".join(str(each.body) for each in leased if each.kind == "notice")
@@ -175,7 +175,7 @@ async def test_cards_are_drawn_again(
 
     wanted = card.wanted
     await freeze(operator, "mailer")
-    await bot.membrane.freezes_due()
+    await bot.membrane.freeze_effects.follow_up()
     assert "Frozen" in await drawn()
     assert WHY in await drawn()
     await bot.vote(action)

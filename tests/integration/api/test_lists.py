@@ -154,7 +154,7 @@ async def test_a_reference_is_kept_shown_and_found(
     assert ours["reference"] == reference
     answer = await agent.get("/v1/actions", params={"reference": reference, "state": "open"})
     assert [line["id"] for line in answer.json()["actions"]] == [ours["id"]]
-    assert (await bot.membrane.standing(ours["id"])).action.reference == reference
+    assert (await bot.membrane.proposals.standing(ours["id"])).action.reference == reference
 
 
 @pytest.mark.parametrize("reference", ["", "x" * 201, "a\nb", "\u202e", " a"])

@@ -144,12 +144,12 @@ async def test_who_answers_for_the_second_cannot_vote_either(bot: Bot) -> None:
     second = (await _propose(bot, WIRE, token)).json()
     assert second["id"] == first["id"]
     await bot.membrane.tokens.revoke(record.id)
-    review = (await bot.membrane.standing(first["id"])).review
+    review = (await bot.membrane.proposals.standing(first["id"])).review
     assert review is not None
     assert CLEO in review.requesters
     with pytest.raises(VoteRefused, match="in your name or by your agent"):
-        await bot.membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
-    await bot.membrane.vote(review.id, DIA, approve=True, args_digest=review.args_digest)
+        await bot.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    await bot.membrane.votes.cast(review.id, DIA, approve=True, args_digest=review.args_digest)
 
 
 async def test_the_journal_says_that_it_was_asked_twice(bot: Bot) -> None:

@@ -70,7 +70,7 @@ async def test_figures_count_what_the_journal_has(bot: Bot, agent: httpx2.AsyncC
         await bot.vote(wire, voters=(fakes.ADA,))
     await bot.vote(wire)
     bot.clock.forward(501)
-    await bot.membrane.page_due()
+    await bot.membrane.deadlines.page_due()
     await bot.pass_time(500)
     found = await figures(agent)
     assert [found[f"membrane_actions_total/{tier}"] for tier in range(4)] == [2, 1, 1, 2]

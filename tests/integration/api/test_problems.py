@@ -75,7 +75,7 @@ async def test_errors_of_the_membrane(
     async def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(bot.membrane, "lines", fail)
+    monkeypatch.setattr(bot.membrane.proposals, "lines", fail)
     assert check(await agent.get("/v1/actions"), status, slug).detail == str(error)
     monkeypatch.setattr(bot.membrane.tokens, "authenticate", fail)
     check(await agent.get("/v1/actions"), status, slug)
@@ -87,7 +87,7 @@ async def test_what_nobody_expected_tells_nothing_of_our_insides(
     async def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret insides")
 
-    monkeypatch.setattr(bot.membrane, "lines", fail)
+    monkeypatch.setattr(bot.membrane.proposals, "lines", fail)
     async with bot.client(raises=False) as agent:
         answer = await agent.get("/v1/actions")
     assert check(answer, 500, "internal").detail == "something broke here; the bot's log has it"

@@ -79,7 +79,7 @@ async def test_a_hint_can_only_raise(agent: httpx2.AsyncClient) -> None:
 
 async def test_the_token_says_who_asks_and_who_answers_for_it(bot: Bot, agent: httpx2.AsyncClient) -> None:
     found = await propose(agent, "money.wire", on_behalf_of="U0ADA")
-    record = (await bot.membrane.standing(found["id"])).action
+    record = (await bot.membrane.proposals.standing(found["id"])).action
     assert (record.agent, record.owner, record.on_behalf_of) == ("mailer", fakes.GUS, "U0ADA")
     refused = await propose(agent, "db.read", 422, agent="somebody-else", owner="U0CLEO")
     assert [fault["where"] for fault in refused["errors"]] == ["body.agent", "body.owner"]

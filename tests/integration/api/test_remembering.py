@@ -103,7 +103,7 @@ async def test_what_was_decided_after_the_expiry_counts(bot: Bot) -> None:
 
 
 async def _page(bot: Bot) -> None:
-    await bot.membrane.page_due()
+    await bot.membrane.deadlines.page_due()
     await send(bot.membrane)
 
 
@@ -154,10 +154,10 @@ async def test_pages_that_never_went_out_are_sent_of_the_next(bot: Bot) -> None:
     """Slack was away: what people were not paged about, they are paged about now."""
     first = await _propose(bot, WIRE)
     bot.clock.forward(300)
-    await bot.membrane.page_due()
+    await bot.membrane.deadlines.page_due()
     await _withdraw(bot, first["id"])
     second = await _propose(bot, WIRE)
-    standing = await bot.membrane.standing(second["id"])
+    standing = await bot.membrane.proposals.standing(second["id"])
     assert standing.review is not None
     assert standing.review.position == 0
 
@@ -169,12 +169,12 @@ async def test_pages_start_over_once_the_policy_has_forgotten(bot: Bot) -> None:
     await _page(bot)
     await _withdraw(bot, first["id"])
     second = await _propose(bot, WIRE)
-    standing = await bot.membrane.standing(second["id"])
+    standing = await bot.membrane.proposals.standing(second["id"])
     assert standing.review is not None
     assert standing.review.position == 1
     await _withdraw(bot, second["id"])
     bot.clock.forward(3700)
-    third = await bot.membrane.standing((await _propose(bot, WIRE))["id"])
+    third = await bot.membrane.proposals.standing((await _propose(bot, WIRE))["id"])
     assert third.review is not None
     assert third.review.position == 0
 

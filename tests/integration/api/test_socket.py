@@ -85,7 +85,7 @@ async def test_a_long_poll_whose_client_went_away_is_let_go(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits, let_go = asyncio.Event(), asyncio.Event()
-    wait = bot.membrane.wait
+    wait = bot.membrane.proposals.wait
 
     async def watched(*args: Any, **more: Any) -> Standing:
         waits.set()
@@ -95,8 +95,8 @@ async def test_a_long_poll_whose_client_went_away_is_let_go(
             let_go.set()
             raise
 
-    monkeypatch.setattr(bot.membrane, "wait", watched)
-    made = await bot.membrane.propose(Action.of("money.wire", {}, agent="mailer"))
+    monkeypatch.setattr(bot.membrane.proposals, "wait", watched)
+    made = await bot.membrane.proposals.propose(Action.of("money.wire", {}, agent="mailer"))
     async with bot.served() as address:
         _, writer = await connect(address)
         writer.write(head(bot, "GET", f"/v1/actions/{made.action.id}?wait=60"))
@@ -110,13 +110,13 @@ async def test_a_long_poll_whose_client_went_away_is_let_go(
 @pytest.fixture
 def polls(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
     """Is acquired once for each long poll that waits."""
-    begun, wait = asyncio.Semaphore(0), bot.membrane.wait
+    begun, wait = asyncio.Semaphore(0), bot.membrane.proposals.wait
 
     async def counted(*args: Any, **more: Any) -> Standing:
         begun.release()
         return await wait(*args, **more)
 
-    monkeypatch.setattr(bot.membrane, "wait", counted)
+    monkeypatch.setattr(bot.membrane.proposals, "wait", counted)
     return begun
 
 

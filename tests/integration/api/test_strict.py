@@ -72,7 +72,7 @@ async def test_a_strict_policy_refuses_a_slip_unasked(
     assert (first["where"], first["expected"], first["did_you_mean"]) == (where, expected, meant)
     assert first["what"] in problem["detail"]
     assert await bot.membrane.open_reviews() == 0
-    assert await bot.membrane.listed("mailer", most=10) == []
+    assert await bot.membrane.proposals.listed("mailer", most=10) == []
     assert (await _propose(bot, "payment.refund", {"amount": 0.5, "order": "A-1"})).json()["tier"] == 0
 
 

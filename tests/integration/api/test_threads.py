@@ -25,7 +25,7 @@ async def test_a_thread_is_wanted_for_the_tokens_agent(bot: Bot, agent: httpx2.A
     assert answer.status_code == 201
     started = ThreadAnswer.model_validate_json(answer.content, strict=True)
     assert (started.graph, started.state, started.on_behalf_of) == ("refunds", "wanted", "U0ADA")
-    record = await bot.membrane.thread(started.id)
+    record = await bot.membrane.threads.get(started.id)
     assert (record.agent, record.owner, record.input) == ("mailer", fakes.GUS, {"order": 1042})
 
 
@@ -42,7 +42,7 @@ async def test_an_agent_starts_only_what_the_policy_lets_it(bot: Bot, agent: htt
     assert (await agent.post("/v1/threads", json=START)).status_code == 403, (
         "who is named by none starts none"
     )
-    assert await bot.membrane.unsettled_threads() == []
+    assert await bot.membrane.threads.unsettled() == []
 
 
 async def test_the_same_key_starts_one_thread(agent: httpx2.AsyncClient) -> None:
@@ -76,7 +76,7 @@ async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
     started = (await agent.post("/v1/threads", json=START)).json()
     for number in range(2):
         action = Action.of("money.wire", {"id": number}, agent="mailer")
-        await bot.membrane.park(started["id"], Parked(f"int{number}", "gate", {}, (Call(action),)))
+        await bot.membrane.interrupts.park(started["id"], Parked(f"int{number}", "gate", {}, (Call(action),)))
     answer = await agent.get(f"/v1/threads/{started['id']}")
     found = ThreadAnswer.model_validate_json(answer.content, strict=True)
     assert [line.state for line in found.actions] == ["waiting", "queued"]
@@ -88,7 +88,7 @@ async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
 async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:
     started = (await agent.post("/v1/threads", json=START)).json()
     action = Action.of("money.wire", {"id": 1}, agent="mailer")
-    await bot.membrane.park(started["id"], Parked("int1", "gate", {}, (Call(action),)))
+    await bot.membrane.interrupts.park(started["id"], Parked("int1", "gate", {}, (Call(action),)))
     answer = await agent.get(f"/v1/threads/{started['id']}")
     found = ThreadAnswer.model_validate_json(answer.content, strict=True)
     assert [(line.kind, line.state) for line in found.actions] == [("money.wire", "waiting")]
@@ -120,7 +120,7 @@ async def test_an_agent_over_http_neither_starts_nor_reports_what_a_hosted_threa
     started = (await agent.post("/v1/threads", json=START)).json()
     action = Action.of(kind, {"id": 1}, agent="mailer")
     parked = Parked("int1", "hitl_call", {}, (Call(action),))
-    (standing,) = await bot.membrane.park(started["id"], parked)
+    (standing,) = await bot.membrane.interrupts.park(started["id"], parked)
     path, digest = f"/v1/actions/{standing.action.id}", standing.action.args_digest
     await bot.vote({"id": standing.action.id, "args_digest": digest})
     seen = (await agent.get(path)).json()
@@ -128,7 +128,7 @@ async def test_an_agent_over_http_neither_starts_nor_reports_what_a_hosted_threa
     claim = await agent.post(f"{path}/claim", json={"args_digest": digest})
     assert (claim.status_code, claim.json()["type"]) == (409, "urn:membrane:problem:conflict")
     assert started["id"] in claim.json()["detail"]
-    await bot.membrane.claim(standing.action.id, digest)
+    await bot.membrane.claims.start(standing.action.id, digest)
     for receipt in ("executed", "failed"):
         report = await agent.post(f"{path}/report", json={"receipt": receipt})
         assert (report.status_code, report.json()["type"]) == (409, "urn:membrane:problem:conflict")
@@ -182,8 +182,8 @@ async def listed(agent: httpx2.AsyncClient, query: str = "", **headers: str) -> 
 
 async def test_ones_own_threads_are_listed_by_state_in_pages(bot: Bot, agent: httpx2.AsyncClient) -> None:
     made = [await started(agent, order) for order in range(4)]
-    await bot.membrane.thread_state(made[0], "failed", "no such order")
-    await bot.membrane.thread_state(made[1], "parked")
+    await bot.membrane.threads.state_of(made[0], "failed", "no such order")
+    await bot.membrane.threads.state_of(made[1], "parked")
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     assert (await listed(agent, Authorization=f"Bearer {secret}")).threads == []
     assert [each.id for each in (await listed(agent)).threads] == made[::-1]
@@ -224,9 +224,9 @@ async def test_a_cursor_of_actions_is_none_of_threads(bot: Bot, agent: httpx2.As
 async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
     thread = await started(agent)
     waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=60"))
-    while not bot.membrane.bells.watched(thread):
+    while not bot.membrane.wakeups.watched(thread):
         await asyncio.sleep(0)
-    await bot.membrane.thread_state(thread, "finished", result={"result": {"refund": 7}, "cut": False})
+    await bot.membrane.threads.state_of(thread, "finished", result={"result": {"refund": 7}, "cut": False})
     found = ThreadAnswer.model_validate_json((await waiting).content, strict=True)
     assert (found.state, found.done, found.result, found.result_cut) == (
         "finished",
@@ -241,10 +241,10 @@ async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncCl
 async def test_a_wait_ends_where_nothing_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
     thread = await started(agent)
     waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=30"))
-    while not bot.membrane.bells.watched(thread):
+    while not bot.membrane.wakeups.watched(thread):
         await asyncio.sleep(0)
     bot.clock.forward(31)
-    bot.membrane.bells.moved(thread)
+    bot.membrane.wakeups.moved(thread)
     assert (await waiting).json()["state"] == "wanted"
 
 
@@ -258,9 +258,9 @@ async def test_a_result_is_sealed_and_holds_nothing_that_is_redacted(
     async with bot.client() as other:
         thread = await started(other)
         action = Action.of("money.wire", {"card": secret}, agent="mailer")
-        await bot.membrane.park(thread, Parked("int1", "hitl_call", {}, (Call(action),)))
+        await bot.membrane.interrupts.park(thread, Parked("int1", "hitl_call", {}, (Call(action),)))
         said = {"result": {"said": f"charged {secret}", "order": "A-7"}, "cut": False}
-        await bot.membrane.thread_state(thread, "finished", result=said)
+        await bot.membrane.threads.state_of(thread, "finished", result=said)
         found = (await other.get(f"/v1/threads/{thread}")).json()
     assert secret not in str(found)
     assert found["result"]["order"] == "A-7"

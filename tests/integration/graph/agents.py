@@ -15,15 +15,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
 from bot.errors import MembraneError
-from bot.graph import (
-    Execution,
-    MembraneMiddleware,
-    Proposal,
-    Settled,
-    add_gate,
-    execution,
-    gate_graph,
-)
+from bot.graph import Execution, MembraneMiddleware, Proposal, Settled, add_gate, execution, gate_graph
 from tests.integration.graph.scripted import ScriptedModel, Turn
 
 ran: list[Any] = []

@@ -51,19 +51,19 @@ class House:
         return thread.id
 
     async def thread(self, thread_id: str) -> ThreadRecord:
-        return await self.membrane.thread(thread_id)
+        return await self.membrane.threads.get(thread_id)
 
     async def actions(self, thread_id: str) -> list[ActionRecord]:
-        return await self.membrane.actions_of(thread_id)
+        return await self.membrane.interrupts.actions_of(thread_id)
 
     async def interrupts(self, thread_id: str) -> list[InterruptRecord]:
-        return await self.membrane.interrupts_of(thread_id)
+        return await self.membrane.interrupts.of_thread(thread_id)
 
     async def states(self, thread_id: str) -> list[str]:
         return [str(action.state) for action in await self.actions(thread_id)]
 
     async def standing(self, thread_id: str, index: int = 0) -> Standing:
-        return await self.membrane.standing((await self.actions(thread_id))[index].id)
+        return await self.membrane.proposals.standing((await self.actions(thread_id))[index].id)
 
     async def vote(
         self, thread_id: str, index: int = 0, *, approve: bool = True, note: str | None = None
@@ -71,14 +71,16 @@ class House:
         """Vote on the open review of a thread's action, without resuming the thread."""
         review = (await self.standing(thread_id, index)).review
         assert review is not None
-        await self.membrane.vote(review.id, CLEO, approve=approve, args_digest=review.args_digest, note=note)
+        await self.membrane.votes.cast(
+            review.id, CLEO, approve=approve, args_digest=review.args_digest, note=note
+        )
 
     async def expire(self, seconds: float = 1001, *, shown: bool = True) -> None:
         """Let Slack show what it should, unless it is away, and the windows pass."""
         if shown:
             await send(self.membrane)
         self.clock.forward(seconds)
-        await self.membrane.expire_due()
+        await self.membrane.deadlines.expire_due()
 
     async def values(self, thread_id: str) -> dict[str, Any]:
         graph = self.host._graphs[(await self.thread(thread_id)).graph].graph

@@ -91,7 +91,7 @@ async def test_an_answer_that_a_thread_took_before_the_bot_died_is_delivered(hou
     thread = await house.run("one", {"kind": "mail.send", "args": {"id": 1}})
     await house.expire()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(house.membrane, "delivered", _die)
+        patch.setattr(house.membrane.interrupts, "delivered", _die)
         await house.host.sweep()
         await house.host.drain(5)
     await house.vote(thread)

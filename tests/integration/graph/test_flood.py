@@ -16,7 +16,7 @@ from bot.domain.policy_model import DeclaredRisk, Kind, Limits
 from bot.domain.risk import BlastRadius
 from bot.errors import TooMany
 from bot.graph.saver import GroupedSaver
-from bot.membrane.capping import TAKEN_BACK_S
+from bot.membrane.caps import TAKEN_BACK_S
 from bot.store.database import Transaction
 from bot.store.sqlite import Prepared
 from tests.fakes import CLEO, DIA, policy
@@ -35,7 +35,7 @@ def delete(number: int) -> dict[str, Any]:
 
 async def pending(house: House, thread: str) -> list[Any]:
     """Return the reviews that a thread waits for."""
-    standings = [await house.membrane.standing(each.id) for each in await house.actions(thread)]
+    standings = [await house.membrane.proposals.standing(each.id) for each in await house.actions(thread)]
     return [each.review for each in standings if each.review is not None and each.review.pending]
 
 
@@ -44,7 +44,7 @@ async def decide(house: House, *threads: str, approve: bool = True, most: int | 
     found = [review for thread in threads for review in await pending(house, thread)][:most]
     for review in found:
         for voter in (DIA, CLEO)[2 - review.ruling.quorum :]:
-            await house.membrane.vote(review.id, voter, approve=approve, args_digest=review.args_digest)
+            await house.membrane.votes.cast(review.id, voter, approve=approve, args_digest=review.args_digest)
     return len(found)
 
 
@@ -133,7 +133,7 @@ async def test_a_queued_call_is_withdrawn_with_its_thread_and_never_asked(house:
     await host.end_thread(thread, "the ticket was closed")
     await house.settle()
     assert await counted(house, thread) == {"withdrawn": 30}
-    standings = [await house.membrane.standing(each.id) for each in await house.actions(thread)]
+    standings = [await house.membrane.proposals.standing(each.id) for each in await house.actions(thread)]
     assert sum(bool(each.reviews) for each in standings) == 3
 
 
@@ -233,9 +233,9 @@ async def test_a_place_that_comes_free_opens_one_review_and_wakes_one_thread(hou
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
     await house.open("one")
     threads = [await house.run("one", delete(number)) for number in range(9)]
-    house.membrane.bells.threads.clear()
+    house.membrane.wakeups.threads.clear()
     await decide(house, threads[0])
-    assert house.membrane.bells.threads.is_set(), "the vote wakes the host, which does not wait to look"
+    assert house.membrane.wakeups.threads.is_set(), "the vote wakes the host, which does not wait to look"
     with counting() as counts:
         await house.settle()
     assert await counted(house, *threads) == {"executed": 1, "waiting": 1, "queued": 7}

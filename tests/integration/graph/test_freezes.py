@@ -18,12 +18,12 @@ from tests.integration.graph.test_guard import AROUND, KINDS
 
 async def freeze(house: House, name: str) -> None:
     await house.membrane.freezes.freeze(name, why="incident 42", by="a test")
-    await house.membrane.freezes_due()
+    await house.membrane.freeze_effects.follow_up()
 
 
 async def thaw(house: House, name: str) -> None:
     await house.membrane.freezes.thaw(name, by="a test")
-    await house.membrane.freezes_due()
+    await house.membrane.freeze_effects.follow_up()
     await house.settle()
 
 
@@ -67,7 +67,7 @@ async def test_what_was_claimed_before_a_stop_does_not_start_under_a_freeze(hous
             await house.vote(thread, index)
     for action in await house.actions(thread):
         if action.kind == "data.delete":
-            await house.membrane.claim(action.id, action.args_digest)
+            await house.membrane.claims.start(action.id, action.args_digest)
     await freeze(house, "data.delete")
     await house.settle()
     assert (ran, (await house.thread(thread)).state) == (before, "parked")
@@ -141,7 +141,7 @@ async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
     await house.open(graph)
     thread = await house.run(graph, DELETE if graph == "one" else say("delete"))
     await house.vote(thread)
-    claim = house.membrane.claim
+    claim = house.membrane.claims.start
 
     async def freeze_first(*args: Any, **kwargs: Any) -> Any:
         await freeze(house, "all")
@@ -151,8 +151,8 @@ async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(house.membrane, "claim", freeze_first)
-        patch.setattr(house.membrane, "delivered", die)
+        patch.setattr(house.membrane.claims, "start", freeze_first)
+        patch.setattr(house.membrane.interrupts, "delivered", die)
         await house.host.sweep()
         await house.host.drain(5)
     await house.host.stop()

@@ -13,9 +13,9 @@ from structlog.typing import EventDict
 from bot.errors import Conflict, GraphRefused, NotFound
 from bot.graph.host import Host
 from bot.graph.loading import AnyGraph
+from bot.graph.run_context import Seat, seated
 from bot.graph.saver import open_saver
-from bot.graph.seat import Seat, seated
-from bot.slack import rendering
+from bot.slack.outbound import rendering
 from bot.store import messages
 from tests.fakes import policy
 from tests.integration.graph import agents
@@ -332,7 +332,7 @@ async def test_a_question_that_was_not_recorded_before_its_graph_changed_is_said
     """Without its gate the saved state looks like that of a thread which ended; it is not passed over."""
     await house.open("one")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(house.membrane, "park", die)
+        patch.setattr(house.membrane.interrupts, "park", die)
         thread = await house.host.start_thread("one", DELETE, agent="ops-agent")
         await house.host.sweep()
         await house.host.drain(5)

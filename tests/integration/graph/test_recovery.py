@@ -33,7 +33,7 @@ async def test_a_parked_interrupt_without_a_review_gets_one(house: House) -> Non
     """The bot died after LangGraph had saved the interrupt and before the store had."""
     await house.open(*GRAPHS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(house.membrane, "park", _die)
+        patch.setattr(house.membrane.interrupts, "park", _die)
         thread = await house.host.start_thread("gated", say("two"), agent="ops-agent")
         await house.host.sweep()
         await house.host.drain(5)
@@ -96,7 +96,7 @@ async def test_an_effect_that_was_cut_off_is_unknown_and_not_run_again(
     assert len(ran) == 1
     assert (await house.thread(thread)).state == "finished"
     house.clock.forward(601)
-    await house.membrane.unknown_due()
+    await house.membrane.deadlines.unknown_due()
     assert await house.states(thread) == ["unknown"]
     if graph == "one":
         assert (await house.values(thread))["settled"]["receipt"] == "unknown"
@@ -135,13 +135,13 @@ async def test_a_passing_call_is_not_proposed_twice(house: House) -> None:
     """Cut off between the recording of a passing action and its effect: the same record is used again."""
     await house.open(*GRAPHS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(house.membrane, "claim", _hang)
+        patch.setattr(house.membrane.claims, "start", _hang)
         for graph, given in (("one", {"kind": "db.read", "args": {}}), ("gated", say("read"))):
             await house.host.start_thread(graph, given, agent="ops-agent")
         await house.host.sweep()
         assert not await house.host.drain(0.5)
         await house.host.stop(grace_s=0.0)
-    threads = [each.id for each in await house.membrane.unsettled_threads()]
+    threads = [each.id for each in await house.membrane.threads.unsettled()]
     assert [await house.states(thread) for thread in threads] == [["passed"], ["passed"]]
     await house.open(*GRAPHS)
     await house.settle()
@@ -156,7 +156,7 @@ async def test_a_batch_claimed_for_a_resume_that_never_came_still_runs(house: Ho
     await house.vote(thread, 0)
     await house.vote(thread, 1)
     for action in await house.actions(thread):
-        await house.membrane.claim(action.id, action.args_digest)
+        await house.membrane.claims.start(action.id, action.args_digest)
     await restart(house)
     await house.settle()
     assert sorted(ran) == [("delete", 1), ("delete", 2)]
@@ -168,7 +168,7 @@ async def test_such_a_batch_does_not_outlive_its_approval(house: House) -> None:
     thread = await house.run("batched", say("mail"))
     await house.vote(thread)
     (action,) = await house.actions(thread)
-    await house.membrane.claim(action.id, action.args_digest)
+    await house.membrane.claims.start(action.id, action.args_digest)
     house.clock.forward(101)
     await restart(house)
     await house.settle()
@@ -180,7 +180,7 @@ async def test_such_a_batch_does_not_outlive_its_approval(house: House) -> None:
 async def test_a_thread_cut_off_before_its_first_step_starts_over(house: House) -> None:
     host = await house.open(*GRAPHS)
     thread = await host.start_thread("one", DELETE, agent="ops-agent")
-    await house.membrane.thread_state(thread.id, "running")
+    await house.membrane.threads.state_of(thread.id, "running")
     await restart(house)
     await house.settle()
     assert await house.states(thread.id) == ["waiting"]
@@ -238,13 +238,13 @@ async def main():
     for _ in range(4):
         while await host.sweep() or host.running:
             await host.drain(10)
-        for action in await membrane.listed("ops-agent", most=9):
-            standing = await membrane.standing(action.id)
+        for action in await membrane.proposals.listed("ops-agent", most=9):
+            standing = await membrane.proposals.standing(action.id)
             review = standing.review
             if review and review.pending:
-                await membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
-    (action,) = await membrane.listed("ops-agent", most=9)
-    thread = await membrane.thread(action.thread_id)
+                await membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    (action,) = await membrane.proposals.listed("ops-agent", most=9)
+    thread = await membrane.threads.get(action.thread_id)
     print(json.dumps([action.state, thread.state]))
     await host.stop()
     await db.close()
@@ -286,7 +286,7 @@ async def test_saved_state_older_than_the_store_is_not_answered_twice(house: Hou
     await house.vote(thread)
     other = await house.run("one", {"kind": "data.delete", "args": {"id": 2}})
     assert await house.states(thread) == ["executed"]
-    await house.membrane.thread_state(thread, "parked")  # as a store would say that ended a moment later
+    await house.membrane.threads.state_of(thread, "parked")  # as a store would say that ended a moment later
     await house.host.stop()
     for each in house.folder.glob("threads.db*"):
         each.unlink()

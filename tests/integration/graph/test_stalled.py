@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.record import Cause, Wanted
 from bot.errors import Conflict
-from bot.membrane import RETRY_AFTER_S, Operating
+from bot.membrane import RETRY_AFTER_S, OperatorRequests
 from tests.fakes import ADA, GUS, policy
 from tests.integration.graph import agents, stalling
 from tests.integration.graph.conftest import House
@@ -35,8 +35,8 @@ async def open_host(house: House, *graphs: str) -> None:
     module().down[:] = [0]
 
 
-def operating(house: House) -> Operating:
-    return Operating(house.db, house.membrane.vault("rows"), house.clock)
+def operating(house: House) -> OperatorRequests:
+    return OperatorRequests(house.db, house.membrane.vault("rows"), house.clock)
 
 
 async def ask(house: House, thread: str, wanted: Wanted, **more: Any) -> None:
@@ -59,7 +59,7 @@ async def events(house: House, thread: str) -> list[str]:
 
 
 async def stall(house: House, thread: str) -> Any:
-    found = await house.membrane.stall_of(thread)
+    found = await house.membrane.stalls.of_thread(thread)
     assert found is not None
     assert (await house.thread(thread)).state == "stalled"
     return found
@@ -303,7 +303,7 @@ async def test_what_a_node_did_before_it_raised_is_not_retried_and_not_called_fa
     assert (await stall(house, thread)).retry_at is None
     assert await house.states(thread) == ["running"]
     house.clock.forward(601)
-    await house.membrane.unknown_due()
+    await house.membrane.deadlines.unknown_due()
     assert await house.states(thread) == ["unknown"]
     await asyncio.sleep(0)
     assert module().ran == ["itself"]
@@ -331,11 +331,11 @@ async def test_a_node_that_may_have_acted_before_a_crash_does_not_act_again(hous
     thread = await house.run("itself", {"text": ""})
     await house.vote(thread)
     (action,) = await house.actions(thread)
-    await house.membrane.claim(action.id, action.args_digest)
-    await house.membrane.thread_state(thread, "running")
+    await house.membrane.claims.start(action.id, action.args_digest)
+    await house.membrane.threads.state_of(thread, "running")
     await restart(house, "itself")
     assert module().ran == []
     assert (await house.thread(thread)).state == "finished"
     house.clock.forward(601)
-    await house.membrane.unknown_due()
+    await house.membrane.deadlines.unknown_due()
     assert await house.states(thread) == ["unknown"]

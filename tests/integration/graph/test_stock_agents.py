@@ -139,14 +139,14 @@ async def test_no_saved_state_knows_more_of_a_tool_than_the_store(
     house: House, monkeypatch: pytest.MonkeyPatch, graph: str
 ) -> None:
     """A bot that dies after a tool's result is saved has reported it before."""
-    report, reporting, go = house.membrane.report, asyncio.Event(), asyncio.Event()
+    report, reporting, go = house.membrane.claims.report, asyncio.Event(), asyncio.Event()
 
     async def slow(*args: Any, **kwargs: Any) -> Standing:
         reporting.set()
         await go.wait()
         return await report(*args, **kwargs)
 
-    monkeypatch.setattr(house.membrane, "report", slow)
+    monkeypatch.setattr(house.membrane.claims, "report", slow)
     await house.open(graph)
     thread = await house.run(graph, say("delete"))
     await house.vote(thread)
@@ -169,7 +169,7 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
 ) -> None:
     """Its tool ends on a thread of its own, which does not wait; the thread's end does."""
     order: list[str] = []
-    report, finished = house.membrane.report, house.membrane.thread_state
+    report, finished = house.membrane.claims.report, house.membrane.threads.state_of
 
     async def slow(*args: Any, **kwargs: Any) -> Standing:
         for _ in range(20):
@@ -183,8 +183,8 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
 
     await house.open("with_sync_stock_agent")
     thread = await house.run("with_sync_stock_agent", say("sync stock"))
-    monkeypatch.setattr(house.membrane, "report", slow)
-    monkeypatch.setattr(house.membrane, "thread_state", state)
+    monkeypatch.setattr(house.membrane.claims, "report", slow)
+    monkeypatch.setattr(house.membrane.threads.listed, "state_of", state)
     await house.vote(thread)
     await house.settle()
     assert order[-2:] == ["reported", "finished"]
@@ -210,13 +210,13 @@ async def test_claims_are_made_only_for_what_is_approved(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claimed: list[str] = []
-    claim = house.membrane.claim
+    claim = house.membrane.claims.start
 
     async def noted(action_id: str, *args: Any, **kwargs: Any) -> Claim:
         claimed.append(action_id)
         return await claim(action_id, *args, **kwargs)
 
-    monkeypatch.setattr(house.membrane, "claim", noted)
+    monkeypatch.setattr(house.membrane.claims, "start", noted)
     await house.open("batched")
     thread = await house.run("batched", say("two"))
     await house.vote(thread, 0, approve=False)

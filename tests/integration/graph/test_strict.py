@@ -66,6 +66,6 @@ async def test_what_waits_already_goes_on_when_the_policy_becomes_strict(house: 
     action = (await house.standing(thread)).action
     review = (await house.standing(thread)).reviews[-1]
     for voter in ("U0CLEO", "U0DIA"):
-        await house.membrane.vote(review.id, voter, approve=True, args_digest=action.args_digest)
+        await house.membrane.votes.cast(review.id, voter, approve=True, args_digest=action.args_digest)
     await house.settle()
     assert ran == [("mail", "ada")]

@@ -29,7 +29,7 @@ async def approve(house: House, thread: str, index: int = 0) -> None:
     assert review is not None
     assert review.ruling.quorum == 2
     for voter in (CLEO, DIA):
-        await house.membrane.vote(review.id, voter, approve=True, args_digest=review.args_digest)
+        await house.membrane.votes.cast(review.id, voter, approve=True, args_digest=review.args_digest)
 
 
 @pytest.mark.parametrize(("graph", "given"), [("one", MAIL), ("gated", say("mail"))])
@@ -108,7 +108,7 @@ async def test_invariant_14_nor_does_a_call_run_that_was_claimed_before_a_stop(h
     thread = await house.run("batched", say("mail"))
     await house.vote(thread)
     (action,) = await house.actions(thread)
-    await house.membrane.claim(action.id, action.args_digest)
+    await house.membrane.claims.start(action.id, action.args_digest)
     await house.host.stop(grace_s=0.0)
     tighten(house, "mail.send")
     await house.open("batched")

@@ -15,7 +15,7 @@ from bot.domain.record import Claim
 from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import BlastRadius, Risk, Tier
 from bot.errors import ClaimRefused, Conflict, NotFound, Refusal, ReportRefused, TooMany
-from bot.membrane.capping import TAKEN_BACK_S
+from bot.membrane.caps import TAKEN_BACK_S
 from bot.store import journal
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.membrane.conftest import Room
@@ -24,28 +24,28 @@ RULE = RaiseRule("odd-card", Tier.SYNC_APPROVAL, {"card": (Condition(Op.EQ, "666
 
 
 async def approved(room: Room, kind: str = "mail.send") -> tuple[str, str]:
-    standing = await room.membrane.propose(room.action(kind))
+    standing = await room.membrane.proposals.propose(room.action(kind))
     assert standing.review is not None
     review = standing.review
-    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
     return standing.action.id, standing.action.args_digest
 
 
 async def refusal(room: Room, action_id: str, digest: str, *, rerun: bool = False) -> Refusal:
     with pytest.raises(ClaimRefused) as caught:
-        await room.membrane.claim(action_id, digest, rerun=rerun)
+        await room.membrane.claims.start(action_id, digest, rerun=rerun)
     return caught.value.reason
 
 
 async def test_invariant_1_unknown_is_strictest(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("nobody.declared.this"))
+    standing = await room.membrane.proposals.propose(room.action("nobody.declared.this"))
     assert standing.action.tier is Tier.SYNC_APPROVAL
     assert standing.action.state is ActionState.WAITING
 
 
 async def test_tier_0_and_1_pass_and_are_journaled(room: Room) -> None:
     for kind, tier in (("db.read", 0), ("report.make", 1)):
-        standing = await room.membrane.propose(room.action(kind))
+        standing = await room.membrane.proposals.propose(room.action(kind))
         assert (standing.action.tier, standing.action.state) == (tier, ActionState.PASSED)
         assert standing.reviews == ()
     assert await room.events() == ["action.passed", "action.passed"]
@@ -53,94 +53,98 @@ async def test_tier_0_and_1_pass_and_are_journaled(room: Room) -> None:
 
 async def test_invariant_10_humans_never_gate_machines_that_do_not_need_them(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=1))
-    await room.membrane.propose(room.action("money.wire"))
+    await room.membrane.proposals.propose(room.action("money.wire"))
     room.people.down = True
-    standings = await asyncio.gather(*(room.membrane.propose(room.action("db.read")) for _ in range(100)))
+    standings = await asyncio.gather(
+        *(room.membrane.proposals.propose(room.action("db.read")) for _ in range(100))
+    )
     assert {standing.action.state for standing in standings} == {ActionState.PASSED}
 
 
 async def test_open_reviews_are_capped_per_agent(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=2))
     for number in range(2):
-        await room.membrane.propose(room.action("mail.send", number=number))
+        await room.membrane.proposals.propose(room.action("mail.send", number=number))
     with pytest.raises(TooMany) as caught:
-        await room.membrane.propose(room.action("mail.send", number=3))
+        await room.membrane.proposals.propose(room.action("mail.send", number=3))
     assert caught.value.retry_after > 0
-    other = await room.membrane.propose(room.action("mail.send", agent="another-agent", number=3))
+    other = await room.membrane.proposals.propose(room.action("mail.send", agent="another-agent", number=3))
     assert other.action.state is ActionState.WAITING
 
 
 async def test_a_rejection_is_remembered_for_an_hour(room: Room) -> None:
-    first = await room.membrane.propose(room.action("data.delete"))
+    first = await room.membrane.proposals.propose(room.action("data.delete"))
     assert first.review is not None
-    await room.membrane.vote(
+    await room.membrane.votes.cast(
         first.review.id, CLEO, approve=False, args_digest=first.review.args_digest, note="never"
     )
-    again = await room.membrane.propose(room.action("data.delete"))
+    again = await room.membrane.proposals.propose(room.action("data.delete"))
     assert again.action.state is ActionState.REJECTED
     assert again.action.receipt is Receipt.DENIED
     assert again.action.remembers == first.action.id
     assert again.reviews == ()
     assert "never" in (again.action.detail or "")
     room.clock.forward(3601)
-    asked = await room.membrane.propose(room.action("data.delete"))
+    asked = await room.membrane.proposals.propose(room.action("data.delete"))
     assert asked.action.state is ActionState.WAITING, "the remembered answer is not itself remembered"
 
 
 async def test_an_idempotency_key_answers_with_the_first(room: Room) -> None:
     for kind in ("db.read", "mail.send"):
-        first = await room.membrane.propose(room.action(kind), idempotency_key=kind)
-        second = await room.membrane.propose(room.action(kind), idempotency_key=kind)
+        first = await room.membrane.proposals.propose(room.action(kind), idempotency_key=kind)
+        second = await room.membrane.proposals.propose(room.action(kind), idempotency_key=kind)
         assert first.action.id == second.action.id
         with pytest.raises(Conflict):
-            await room.membrane.propose(room.action(kind, other=1), idempotency_key=kind)
+            await room.membrane.proposals.propose(room.action(kind, other=1), idempotency_key=kind)
     entries = [event for event in await room.events() if event.startswith("action.")]
     assert entries == ["action.passed", "action.proposed"]
 
 
 async def test_an_agent_sees_only_its_own(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("mail.send"))
+    standing = await room.membrane.proposals.propose(room.action("mail.send"))
     for call in (
-        room.membrane.standing(standing.action.id, agent="spy"),
-        room.membrane.withdraw(standing.action.id, why="x", agent="spy"),
-        room.membrane.claim(standing.action.id, standing.action.args_digest, agent="spy"),
-        room.membrane.report(standing.action.id, executed=True, agent="spy"),
+        room.membrane.proposals.standing(standing.action.id, agent="spy"),
+        room.membrane.proposals.withdraw(standing.action.id, why="x", agent="spy"),
+        room.membrane.claims.start(standing.action.id, standing.action.args_digest, agent="spy"),
+        room.membrane.claims.report(standing.action.id, executed=True, agent="spy"),
     ):
         with pytest.raises(NotFound):
             await call
 
 
 async def test_withdrawing_closes_the_review_without_an_outcome(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("mail.send"))
-    after = await room.membrane.withdraw(standing.action.id, why="the customer called back")
+    standing = await room.membrane.proposals.propose(room.action("mail.send"))
+    after = await room.membrane.proposals.withdraw(standing.action.id, why="the customer called back")
     assert after.action.state is ActionState.WITHDRAWN
     assert after.action.receipt is None
     assert after.review is not None
     assert (after.review.state, after.review.note) == (ReviewState.WITHDRAWN, "the customer called back")
     room.clock.forward(5000)
-    assert await room.membrane.page_due() == 0
-    assert await room.membrane.expire_due() == 0
+    assert await room.membrane.deadlines.page_due() == 0
+    assert await room.membrane.deadlines.expire_due() == 0
 
 
 async def test_waiting_ends_with_the_outcome(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("mail.send"))
+    standing = await room.membrane.proposals.propose(room.action("mail.send"))
     assert standing.review is not None
-    waiting = asyncio.create_task(room.membrane.wait(standing.action.id, 30))
+    waiting = asyncio.create_task(room.membrane.proposals.wait(standing.action.id, 30))
     await asyncio.sleep(0.05)
     assert not waiting.done()
-    await room.membrane.vote(standing.review.id, ADA, approve=True, args_digest=standing.review.args_digest)
+    await room.membrane.votes.cast(
+        standing.review.id, ADA, approve=True, args_digest=standing.review.args_digest
+    )
     assert (await asyncio.wait_for(waiting, 60)).action.state is ActionState.APPROVED
 
 
 async def test_waiting_for_what_passed_returns_at_once(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("db.read"))
-    assert (await room.membrane.wait(standing.action.id, 30)).action.state is ActionState.PASSED
+    standing = await room.membrane.proposals.propose(room.action("db.read"))
+    assert (await room.membrane.proposals.wait(standing.action.id, 30)).action.state is ActionState.PASSED
 
 
 async def test_invariant_9_what_was_shown_is_what_runs(room: Room) -> None:
     action_id, digest = await approved(room)
     assert await refusal(room, action_id, "f" * 64) is Refusal.ARGS_CHANGED
-    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+    assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
 
 
 def tightened(room: Room, kind: str, **changes: Any) -> None:
@@ -154,21 +158,21 @@ async def test_invariant_14_what_was_let_through_is_ruled_again_at_the_claim(roo
     if kind == "mail.send":
         action_id, digest = await approved(room)
     else:
-        standing = await room.membrane.propose(room.action(kind))
+        standing = await room.membrane.proposals.propose(room.action(kind))
         action_id, digest = standing.action.id, standing.action.args_digest
     tightened(room, kind, tier=Tier.SYNC_APPROVAL)
     with pytest.raises(ClaimRefused, match="it is Tier 3 now") as refused:
-        await room.membrane.claim(action_id, digest)
+        await room.membrane.claims.start(action_id, digest)
     assert (refused.value.reason, refused.value.state) == (Refusal.TIGHTENED, ActionState.WAITING)
-    standing = await room.membrane.standing(action_id)
+    standing = await room.membrane.proposals.standing(action_id)
     assert (standing.action.state, standing.action.tier) == (ActionState.WAITING, Tier.SYNC_APPROVAL)
     assert standing.review is not None
     assert (standing.review.ruling.quorum, standing.review.votes) == (2, ())
     assert "action.tightened" in await room.events()
     assert await refusal(room, action_id, digest) is Refusal.NOT_APPROVED
     for voter in (CLEO, DIA):
-        await room.membrane.vote(standing.review.id, voter, approve=True, args_digest=digest)
-    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+        await room.membrane.votes.cast(standing.review.id, voter, approve=True, args_digest=digest)
+    assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
 
 
 @pytest.mark.parametrize(
@@ -186,8 +190,8 @@ async def test_invariant_14_an_approval_is_held_to_the_strictest_of_then_and_now
     room.clock.forward(50)
     tightened(room, "mail.send", **changes)
     with pytest.raises(ClaimRefused, match=says):
-        await room.membrane.claim(action_id, digest)
-    assert (await room.membrane.standing(action_id)).action.state is ActionState.WAITING
+        await room.membrane.claims.start(action_id, digest)
+    assert (await room.membrane.proposals.standing(action_id)).action.state is ActionState.WAITING
 
 
 @pytest.mark.parametrize(
@@ -202,32 +206,32 @@ async def test_invariant_14_an_approval_is_held_to_the_strictest_of_then_and_now
 async def test_a_policy_that_says_no_more_asks_nobody_again(room: Room, changes: dict[str, Any]) -> None:
     action_id, digest = await approved(room)
     tightened(room, "mail.send", **changes)
-    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+    assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
 
 
 async def test_what_is_tier_1_by_now_passes_into_the_digest(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("db.read"))
+    standing = await room.membrane.proposals.propose(room.action("db.read"))
     tightened(room, "db.read", tier=Tier.ASYNC_REVIEW)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
-    assert (await room.membrane.standing(standing.action.id)).action.tier is Tier.ASYNC_REVIEW
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
+    assert (await room.membrane.proposals.standing(standing.action.id)).action.tier is Tier.ASYNC_REVIEW
     room.clock.forward(61)
-    assert await room.membrane.digest_due() == 1
+    assert await room.membrane.digests.make_due() == 1
 
 
 async def test_the_agents_own_hint_counts_again(room: Room) -> None:
     """What it raised then, it raises now: the tier's rules of today hold."""
     hint = Risk(reversible=True, blast_radius=BlastRadius.MEDIUM)
     action = Action.of("db.read", {"id": 1}, agent="ops-agent", hint=hint)
-    standing = await room.membrane.propose(action)
+    standing = await room.membrane.proposals.propose(action)
     assert standing.review is not None
     digest = standing.action.args_digest
-    await room.membrane.vote(standing.review.id, ADA, approve=True, args_digest=digest)
+    await room.membrane.votes.cast(standing.review.id, ADA, approve=True, args_digest=digest)
     room.in_force.append(policy(quorum_2=2))
     assert await refusal(room, standing.action.id, digest) is Refusal.TIGHTENED
 
 
 async def test_a_kind_that_is_gone_is_unknown_at_the_claim(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("db.read"))
+    standing = await room.membrane.proposals.propose(room.action("db.read"))
     now = room.in_force[-1]
     left = {name: kind for name, kind in now.actions.items() if name != "db.read"}
     room.in_force.append(replace(now, actions=left))
@@ -236,20 +240,22 @@ async def test_a_kind_that_is_gone_is_unknown_at_the_claim(room: Room) -> None:
 
 async def test_an_agent_over_http_makes_no_flood_of_what_it_was_let_through(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=2))
-    passed = [await room.membrane.propose(room.action("db.read", number=number)) for number in range(3)]
+    passed = [
+        await room.membrane.proposals.propose(room.action("db.read", number=number)) for number in range(3)
+    ]
     tightened(room, "db.read", tier=Tier.ASYNC_APPROVAL)
     errors = []
     for each in passed:
         with pytest.raises((ClaimRefused, TooMany)) as refused:
-            await room.membrane.claim(each.action.id, each.action.args_digest, agent="ops-agent")
+            await room.membrane.claims.start(each.action.id, each.action.args_digest, agent="ops-agent")
         errors.append(refused.type)
     assert errors == [ClaimRefused, ClaimRefused, TooMany]
-    assert (await room.membrane.standing(passed[2].action.id)).action.state is ActionState.PASSED
+    assert (await room.membrane.proposals.standing(passed[2].action.id)).action.state is ActionState.PASSED
 
 
 async def test_what_is_idempotent_no_more_does_not_run_again(room: Room) -> None:
     action_id, digest = await approved(room, "job.run")
-    await room.membrane.claim(action_id, digest)
+    await room.membrane.claims.start(action_id, digest)
     tightened(room, "job.run", idempotent=False)
     assert await refusal(room, action_id, digest, rerun=True) is Refusal.ALREADY_CLAIMED
 
@@ -261,7 +267,7 @@ async def redacted(room: Room) -> tuple[str, str]:
     """Let an action through of which the store lacks an argument."""
     args = {"card": Arg(ArgType.STRING), "amount": Arg(ArgType.NUMBER)}
     tightened(room, "db.read", redact=("card",), args=args)
-    standing = await room.membrane.propose(room.action("db.read", **REDACTED))
+    standing = await room.membrane.proposals.propose(room.action("db.read", **REDACTED))
     assert standing.action.state is ActionState.PASSED
     return standing.action.id, standing.action.args_digest
 
@@ -269,7 +275,7 @@ async def redacted(room: Room) -> tuple[str, str]:
 async def test_what_is_redacted_is_doubt_only_where_the_kind_changed(room: Room) -> None:
     action_id, digest = await redacted(room)
     tightened(room, "mail.send", tier=Tier.SYNC_APPROVAL)
-    assert (await room.membrane.claim(action_id, digest)).attempt == 1
+    assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
     another, digest = await redacted(room)
     tightened(room, "db.read", rules=(RULE,))
     assert await refusal(room, another, digest) is Refusal.TIGHTENED
@@ -281,7 +287,7 @@ async def test_who_has_the_real_arguments_is_ruled_by_them(
 ) -> None:
     action_id, digest = await redacted(room)
     tightened(room, "db.read", rules=(RULE,))
-    claim = room.membrane.claim(action_id, digest, args={**REDACTED, "card": card})
+    claim = room.membrane.claims.start(action_id, digest, args={**REDACTED, "card": card})
     if reason is None:
         assert (await claim).attempt == 1
     else:
@@ -294,12 +300,12 @@ async def test_invariant_13_an_approval_does_not_keep(room: Room) -> None:
     action_id, digest = await approved(room)
     room.clock.forward(101)
     assert await refusal(room, action_id, digest) is Refusal.LAPSED
-    asked = await room.membrane.standing(action_id)
+    asked = await room.membrane.proposals.standing(action_id)
     assert asked.action.state is ActionState.WAITING
     assert [review.state for review in asked.reviews] == [ReviewState.APPROVED, ReviewState.PENDING]
     assert asked.review is not None
-    await room.membrane.vote(asked.review.id, ADA, approve=True, args_digest=digest)
-    assert (await room.membrane.claim(action_id, digest)).action.state is ActionState.RUNNING
+    await room.membrane.votes.cast(asked.review.id, ADA, approve=True, args_digest=digest)
+    assert (await room.membrane.claims.start(action_id, digest)).action.state is ActionState.RUNNING
 
 
 @pytest.mark.parametrize(("tier", "runs"), [(Tier.ASYNC_REVIEW, True), (Tier.ASYNC_APPROVAL, False)])
@@ -307,61 +313,61 @@ async def test_what_is_to_be_asked_by_now_is_not_run_again_unasked(
     room: Room, tier: Tier, runs: bool
 ) -> None:
     tightened(room, "db.read", idempotent=True)
-    passed = await room.membrane.propose(room.action("db.read"))
+    passed = await room.membrane.proposals.propose(room.action("db.read"))
     action_id, digest = passed.action.id, passed.action.args_digest
-    await room.membrane.claim(action_id, digest)
+    await room.membrane.claims.start(action_id, digest)
     tightened(room, "db.read", idempotent=True, tier=tier)
     if runs:
-        assert (await room.membrane.claim(action_id, digest, rerun=True)).attempt == 2
+        assert (await room.membrane.claims.start(action_id, digest, rerun=True)).attempt == 2
     else:
         assert await refusal(room, action_id, digest, rerun=True) is Refusal.ALREADY_CLAIMED
         room.clock.forward(601)
-        await room.membrane.unknown_due()
-        assert (await room.membrane.standing(action_id)).action.state is ActionState.UNKNOWN
+        await room.membrane.deadlines.unknown_due()
+        assert (await room.membrane.proposals.standing(action_id)).action.state is ActionState.UNKNOWN
 
 
 async def test_an_action_starts_once_however_many_ask(room: Room) -> None:
     action_id, digest = await approved(room)
     claims = await asyncio.gather(
-        *(room.membrane.claim(action_id, digest) for _ in range(20)), return_exceptions=True
+        *(room.membrane.claims.start(action_id, digest) for _ in range(20)), return_exceptions=True
     )
     assert sum(isinstance(claim, Claim) for claim in claims) == 1
-    await room.membrane.report(action_id, executed=True, result={"mail": 7})
+    await room.membrane.claims.report(action_id, executed=True, result={"mail": 7})
     assert await refusal(room, action_id, digest) is Refusal.ALREADY_CLAIMED
 
 
 async def test_what_was_not_approved_does_not_start(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("mail.send"))
+    standing = await room.membrane.proposals.propose(room.action("mail.send"))
     assert await refusal(room, standing.action.id, standing.action.args_digest) is Refusal.NOT_APPROVED
 
 
 async def test_only_an_idempotent_kind_may_run_again_after_a_crash(room: Room) -> None:
     plain, digest = await approved(room)
-    await room.membrane.claim(plain, digest)
+    await room.membrane.claims.start(plain, digest)
     assert await refusal(room, plain, digest, rerun=True) is Refusal.ALREADY_CLAIMED
     again, digest = await approved(room, "job.run")
-    first = await room.membrane.claim(again, digest)
+    first = await room.membrane.claims.start(again, digest)
     assert await refusal(room, again, digest) is Refusal.ALREADY_CLAIMED
-    second = await room.membrane.claim(again, digest, rerun=True)
+    second = await room.membrane.claims.start(again, digest, rerun=True)
     assert (second.key, second.attempt) == (first.key, 2)
 
 
 async def test_reports_settle_an_action_once(room: Room) -> None:
     action_id, digest = await approved(room)
     with pytest.raises(ReportRefused):
-        await room.membrane.report(action_id, executed=True)
-    await room.membrane.claim(action_id, digest)
-    failed = await room.membrane.report(action_id, executed=False, detail="mailbox full")
+        await room.membrane.claims.report(action_id, executed=True)
+    await room.membrane.claims.start(action_id, digest)
+    failed = await room.membrane.claims.report(action_id, executed=False, detail="mailbox full")
     assert (failed.action.receipt, failed.action.detail) == (Receipt.FAILED, "mailbox full")
-    await room.membrane.report(action_id, executed=False, detail="mailbox full")
+    await room.membrane.claims.report(action_id, executed=False, detail="mailbox full")
     with pytest.raises(ReportRefused):
-        await room.membrane.report(action_id, executed=True)
+        await room.membrane.claims.report(action_id, executed=True)
 
 
 async def test_the_journal_verifies_and_tells_everything(room: Room) -> None:
     action_id, digest = await approved(room)
-    await room.membrane.claim(action_id, digest)
-    await room.membrane.report(action_id, executed=True)
+    await room.membrane.claims.start(action_id, digest)
+    await room.membrane.claims.report(action_id, executed=True)
     assert await room.events() == [
         "action.proposed",
         "review.opened",
@@ -379,10 +385,10 @@ async def test_what_an_agent_took_back_counts_as_open_for_a_while(room: Room) ->
     """Reviewers have seen it: proposing and taking back in a loop would flood them below the cap."""
     room.in_force.append(policy(open_per_agent=3))
     for number in range(3):
-        standing = await room.membrane.propose(room.action("mail.send", number=number))
-        await room.membrane.withdraw(standing.action.id, why="no longer wanted")
+        standing = await room.membrane.proposals.propose(room.action("mail.send", number=number))
+        await room.membrane.proposals.withdraw(standing.action.id, why="no longer wanted")
     with pytest.raises(TooMany, match="has 0 reviews open, and 3 were withdrawn within the last 10 minutes"):
-        await room.membrane.propose(room.action("mail.send", number=9))
-    assert (await room.membrane.propose(room.action("mail.send", agent="another"))).review
+        await room.membrane.proposals.propose(room.action("mail.send", number=9))
+    assert (await room.membrane.proposals.propose(room.action("mail.send", agent="another"))).review
     room.clock.forward(TAKEN_BACK_S + 1)
-    assert (await room.membrane.propose(room.action("mail.send", number=9))).review
+    assert (await room.membrane.proposals.propose(room.action("mail.send", number=9))).review

@@ -20,35 +20,35 @@ NEWER = b"the secret that came after that one"
 
 async def test_spellings_of_one_number_are_one_action(room: Room) -> None:
     """For the remembered rejection and under an idempotency key."""
-    first = await room.membrane.propose(room.action("data.delete", amount=900))
+    first = await room.membrane.proposals.propose(room.action("data.delete", amount=900))
     assert first.review is not None
-    await room.membrane.vote(
+    await room.membrane.votes.cast(
         first.review.id, CLEO, approve=False, args_digest=first.review.args_digest, note="never"
     )
     for spelling in (900.0, 9e2):
-        again = await room.membrane.propose(room.action("data.delete", amount=spelling))
+        again = await room.membrane.proposals.propose(room.action("data.delete", amount=spelling))
         assert (again.action.state, again.action.remembers) == (ActionState.REJECTED, first.action.id)
         assert again.action.args_digest == first.action.args_digest
-    once = await room.membrane.propose(room.action("db.read", n=900), idempotency_key="k")
-    twice = await room.membrane.propose(room.action("db.read", n=900.0), idempotency_key="k")
+    once = await room.membrane.proposals.propose(room.action("db.read", n=900), idempotency_key="k")
+    twice = await room.membrane.proposals.propose(room.action("db.read", n=900.0), idempotency_key="k")
     assert once.action.id == twice.action.id
     with pytest.raises(Conflict):
-        await room.membrane.propose(room.action("db.read", n=900.5), idempotency_key="k")
+        await room.membrane.proposals.propose(room.action("db.read", n=900.5), idempotency_key="k")
 
 
 async def test_what_was_proposed_before_versions_is_approved_claimed_and_reported(room: Room) -> None:
-    await room.membrane.propose(room.action("data.delete", amount=900.0))
+    await room.membrane.proposals.propose(room.action("data.delete", amount=900.0))
     await as_of_version_1(room.db)
-    (earlier,) = await room.membrane.listed(None, most=1)
+    (earlier,) = await room.membrane.proposals.listed(None, most=1)
     assert len(earlier.args_digest) == 64
-    review = (await room.membrane.standing(earlier.id)).review
+    review = (await room.membrane.proposals.standing(earlier.id)).review
     assert review is not None
-    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=earlier.args_digest)
+    await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=earlier.args_digest)
     with pytest.raises(ClaimRefused) as caught:
-        await room.membrane.claim(earlier.id, room.action("data.delete", amount=901.0))
+        await room.membrane.claims.start(earlier.id, room.action("data.delete", amount=901.0))
     assert caught.value.reason is Refusal.ARGS_CHANGED
-    await room.membrane.claim(earlier.id, earlier.args_digest)
-    after = await room.membrane.report(earlier.id, executed=True)
+    await room.membrane.claims.start(earlier.id, earlier.args_digest)
+    after = await room.membrane.claims.report(earlier.id, executed=True)
     assert after.action.state is ActionState.EXECUTED
 
 
@@ -58,40 +58,40 @@ async def test_a_hosted_action_of_before_versions_is_claimed_by_what_runs(room: 
     hidden = replace(actions["data.delete"], redact=("card",))
     room.in_force.append(replace(policy(), actions={**actions, hidden.name: hidden}))
     args = {"card": "4242424242424242", "amount": 900.0}
-    await room.membrane.propose(Action.of("data.delete", args, agent="ops-agent"))
+    await room.membrane.proposals.propose(Action.of("data.delete", args, agent="ops-agent"))
     await as_of_version_1(room.db, args)
-    (earlier,) = await room.membrane.listed(None, most=1)
+    (earlier,) = await room.membrane.proposals.listed(None, most=1)
     assert earlier.args["card"] == REDACTED
-    review = (await room.membrane.standing(earlier.id)).review
+    review = (await room.membrane.proposals.standing(earlier.id)).review
     assert review is not None
-    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=earlier.args_digest)
+    await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=earlier.args_digest)
     other = Action.of("data.delete", {**args, "card": "4000000000000002"}, agent="ops-agent")
     with pytest.raises(ClaimRefused):
-        await room.membrane.claim(earlier.id, other)
-    claim = await room.membrane.claim(earlier.id, Action.of("data.delete", args, agent="ops-agent"))
+        await room.membrane.claims.start(earlier.id, other)
+    claim = await room.membrane.claims.start(earlier.id, Action.of("data.delete", args, agent="ops-agent"))
     assert claim.key.endswith(earlier.args_digest)
 
 
 async def test_a_rejection_and_a_key_of_before_versions_are_remembered(room: Room) -> None:
-    first = await room.membrane.propose(room.action("data.delete", amount=900.0))
-    read = await room.membrane.propose(room.action("db.read", amount=900.0), idempotency_key="k")
+    first = await room.membrane.proposals.propose(room.action("data.delete", amount=900.0))
+    read = await room.membrane.proposals.propose(room.action("db.read", amount=900.0), idempotency_key="k")
     await as_of_version_1(room.db)
-    review = (await room.membrane.standing(first.action.id)).review
+    review = (await room.membrane.proposals.standing(first.action.id)).review
     assert review is not None
-    await room.membrane.vote(review.id, CLEO, approve=False, args_digest=review.args_digest)
-    again = await room.membrane.propose(room.action("data.delete", amount=900.0))
+    await room.membrane.votes.cast(review.id, CLEO, approve=False, args_digest=review.args_digest)
+    again = await room.membrane.proposals.propose(room.action("data.delete", amount=900.0))
     assert again.action.remembers == first.action.id
-    key = await room.membrane.propose(room.action("db.read", amount=900.0), idempotency_key="k")
+    key = await room.membrane.proposals.propose(room.action("db.read", amount=900.0), idempotency_key="k")
     assert key.action.id == read.action.id
 
 
 async def test_what_an_earlier_secret_signed_is_still_recognised(room: Room) -> None:
-    first = await room.membrane.propose(room.action("data.delete", amount=900))
+    first = await room.membrane.proposals.propose(room.action("data.delete", amount=900))
     ring = Keyring.of(NEWER, SECRET)
     later = Membrane(room.db, lambda: room.in_force[-1], room.people, secret=ring, clock=room.clock)
     assert first.review is not None
-    await later.vote(first.review.id, CLEO, approve=True, args_digest=first.action.args_digest)
-    await later.claim(first.action.id, room.action("data.delete", amount=900.0))
-    then = await later.propose(room.action("data.delete", amount=900))
+    await later.votes.cast(first.review.id, CLEO, approve=True, args_digest=first.action.args_digest)
+    await later.claims.start(first.action.id, room.action("data.delete", amount=900.0))
+    then = await later.proposals.propose(room.action("data.delete", amount=900))
     assert then.action.args_digest != first.action.args_digest
     assert later.digest_fits(first.action.args_digest, room.action("data.delete", amount=900))

@@ -10,8 +10,8 @@ import tracemalloc
 import pytest
 
 from bot.domain.action import MAX_BYTES
-from bot.membrane import DigestFacts, digesting
-from bot.slack import rendering
+from bot.membrane import DigestFacts, digests
+from bot.slack.outbound import rendering
 from bot.store import actions
 from bot.store.digested import EXAMPLES, MOST_GROUPS
 from tests.integration.membrane.conftest import Room
@@ -37,12 +37,12 @@ def multiply(room: Room, action_id: str, times: int) -> None:
 
 
 async def test_a_digest_reads_only_what_it_shows(room: Room) -> None:
-    large = await room.membrane.propose(room.action("report.make", text="x" * (MAX_BYTES - 20)))
-    small = await room.membrane.propose(room.action("report.make", agent="other", number=7))
+    large = await room.membrane.proposals.propose(room.action("report.make", text="x" * (MAX_BYTES - 20)))
+    small = await room.membrane.proposals.propose(room.action("report.make", agent="other", number=7))
     multiply(room, large.action.id, LARGE)
     multiply(room, small.action.id, SMALL)
     room.clock.forward(60)
-    assert await room.membrane.digest_due() == 1
+    assert await room.membrane.digests.make_due() == 1
     (message,) = await room.membrane.outbox.lease(10)
     tracemalloc.start()
     facts = await room.membrane.outbox.attempting(message.id)
@@ -78,7 +78,7 @@ async def main():
     await db.read(lambda connection: connection.execute(look).scalar())
     await db.write(lambda tx: tx.connection.execute(look).scalar())
     before = most()
-    assert await membrane.digest_due() == 1
+    assert await membrane.digests.make_due() == 1
     (message,) = await membrane.outbox.lease(10)
     facts = await membrane.outbox.attempting(message.id)
     assert isinstance(facts, DigestFacts)
@@ -91,7 +91,7 @@ asyncio.run(main())
 
 async def test_a_digest_takes_as_much_memory_however_many_it_names(room: Room) -> None:
     """Of the whole process, the database's own memory included."""
-    made = await room.membrane.propose(room.action("report.make", text="x" * 600))
+    made = await room.membrane.proposals.propose(room.action("report.make", text="x" * 600))
     multiply(room, made.action.id, 150_000)
     await room.db.close()
     child = await asyncio.create_subprocess_exec(
@@ -106,22 +106,22 @@ async def test_a_digest_takes_as_much_memory_however_many_it_names(room: Room) -
 
 async def test_a_digest_that_a_stop_cut_off_is_finished(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
-        await room.membrane.propose(room.action("report.make", number=number))
+        await room.membrane.proposals.propose(room.action("report.make", number=number))
     room.clock.forward(60)
-    monkeypatch.setattr(digesting, "AT_ONCE", 3)
+    monkeypatch.setattr(digests, "AT_ONCE", 3)
     with monkeypatch.context() as stopped:
         stopped.setattr(actions, "count_in_digest", _die)
         with pytest.raises(Stopped):
-            await room.membrane.digest_due()
+            await room.membrane.digests.make_due()
     assert await room.membrane.outbox.lease(10) == []
-    await room.membrane.propose(room.action("report.make", number=8))
-    assert await room.membrane.digest_due() == 1
+    await room.membrane.proposals.propose(room.action("report.make", number=8))
+    assert await room.membrane.digests.make_due() == 1
     (message,) = await room.membrane.outbox.lease(10)
     facts = await room.membrane.outbox.attempting(message.id)
     assert isinstance(facts, DigestFacts)
     assert facts.passed.count == 8
     room.clock.forward(61)
-    assert await room.membrane.digest_due() == 0, "each action is named once"
+    assert await room.membrane.digests.make_due() == 0, "each action is named once"
 
 
 class Stopped(Exception):

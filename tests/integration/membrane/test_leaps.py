@@ -20,7 +20,7 @@ WINDOW = 1000
 
 
 async def proposed(room: Room, kind: str, agent: str = "ops-agent") -> Standing:
-    return await room.membrane.propose(room.action(kind, agent))
+    return await room.membrane.proposals.propose(room.action(kind, agent))
 
 
 async def restarted(room: Room) -> Membrane:
@@ -28,7 +28,7 @@ async def restarted(room: Room) -> Membrane:
     room.clock.forward(-YEAR_S)
     again = Membrane(room.db, lambda: room.in_force[-1], room.people, secret=SECRET, clock=room.clock)
     await again.take_over()
-    await again.timekeeping.pull_back()
+    await again.clock_repair.pull_back()
     room.membrane = again
     return again
 
@@ -48,12 +48,12 @@ async def test_reviews_opened_while_the_clock_was_ahead_page_and_expire_in_their
     assert "clock.pulled_back" not in await room.events()
     assert "review.pulled_back" in await room.events()
     assert any("clock was ahead" in words for words in await told(room))
-    assert "1 reviews" in (await again.timekeeping.note() or "")
+    assert "1 reviews" in (await again.clock_repair.note() or "")
     room.clock.forward(250)
-    assert await again.page_due() == 1
+    assert await again.deadlines.page_due() == 1
     room.clock.forward(WINDOW - 250)
-    assert await again.expire_due() == 1
-    after = await again.standing(standing.action.id)
+    assert await again.deadlines.expire_due() == 1
+    after = await again.proposals.standing(standing.action.id)
     if kind == "release.sign":
         assert after.reviews[0].overdue_at == room.clock.now
     else:
@@ -63,25 +63,25 @@ async def test_reviews_opened_while_the_clock_was_ahead_page_and_expire_in_their
 async def test_a_mandated_sign_off_that_was_overdue_for_seconds_is_paged_on(room: Room) -> None:
     standing = await proposed(room, "release.sign")
     room.clock.forward(YEAR_S)
-    await room.membrane.expire_due()
+    await room.membrane.deadlines.expire_due()
     for _ in range(3):
-        await room.membrane.page_due()
+        await room.membrane.deadlines.page_due()
     again = await restarted(room)
-    (review,) = (await again.standing(standing.action.id)).reviews
+    (review,) = (await again.proposals.standing(standing.action.id)).reviews
     assert review.overdue_at is None
     room.clock.forward(WINDOW)
-    assert await again.expire_due() == 1
-    assert await again.page_due() == 1
+    assert await again.deadlines.expire_due() == 1
+    assert await again.deadlines.page_due() == 1
 
 
 async def test_a_chain_that_was_quieted_until_next_year_goes_on(room: Room) -> None:
     standing = await proposed(room, "release.sign")
     assert standing.review
     room.clock.forward(YEAR_S)
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     again = await restarted(room)
     room.clock.forward(301)
-    assert await again.page_due() == 1
+    assert await again.deadlines.page_due() == 1
 
 
 async def test_an_approval_given_while_the_clock_was_ahead_lapses(room: Room) -> None:
@@ -89,13 +89,13 @@ async def test_an_approval_given_while_the_clock_was_ahead_lapses(room: Room) ->
     late = await proposed(room, "mail.send", "another")
     assert late.review
     digest = late.action.args_digest
-    await room.membrane.vote(late.review.id, ADA, approve=True, args_digest=digest)
+    await room.membrane.votes.cast(late.review.id, ADA, approve=True, args_digest=digest)
     again = await restarted(room)
-    (review,) = (await again.standing(late.action.id)).reviews
+    (review,) = (await again.proposals.standing(late.action.id)).reviews
     assert review.closed_at == room.clock.now
     room.clock.forward(101)
     with pytest.raises(ClaimRefused) as refused:
-        await again.claim(late.action.id, digest)
+        await again.claims.start(late.action.id, digest)
     assert refused.value.reason is Refusal.LAPSED
 
 
@@ -104,7 +104,7 @@ async def test_what_passed_in_the_future_does_not_start_for_a_year(room: Room) -
     passed = await proposed(room, "db.read")
     again = await restarted(room)
     with pytest.raises(ClaimRefused) as refused:
-        await again.claim(passed.action.id, passed.action.args_digest)
+        await again.claims.start(passed.action.id, passed.action.args_digest)
     assert refused.value.reason is Refusal.LAPSED
 
 
@@ -113,42 +113,42 @@ async def test_a_rejection_of_the_future_answers_nothing_unasked(room: Room) -> 
     standing = await proposed(room, "mail.send")
     assert standing.review
     digest = standing.action.args_digest
-    await room.membrane.vote(standing.review.id, ADA, approve=False, args_digest=digest)
+    await room.membrane.votes.cast(standing.review.id, ADA, approve=False, args_digest=digest)
     again = await restarted(room)
     room.clock.forward(2 * 3600)
-    asked = await again.propose(room.action("mail.send"))
+    asked = await again.proposals.propose(room.action("mail.send"))
     assert asked.action.state is ActionState.WAITING
 
 
 async def test_what_was_taken_back_in_the_future_does_not_fill_the_cap(room: Room) -> None:
     room.clock.forward(YEAR_S)
     for number in range(20):
-        made = await room.membrane.propose(room.action("mail.send", n=number))
-        await room.membrane.withdraw(made.action.id, agent="ops-agent", why="no need")
+        made = await room.membrane.proposals.propose(room.action("mail.send", n=number))
+        await room.membrane.proposals.withdraw(made.action.id, agent="ops-agent", why="no need")
     again = await restarted(room)
-    assert (await again.propose(room.action("mail.send"))).action.state is ActionState.WAITING
+    assert (await again.proposals.propose(room.action("mail.send"))).action.state is ActionState.WAITING
 
 
 async def test_a_report_that_is_due_next_year_is_awaited_for_the_kinds_own_time(room: Room) -> None:
     room.clock.forward(YEAR_S)
     passed = await proposed(room, "db.read")
-    await room.membrane.claim(passed.action.id, passed.action.args_digest)
+    await room.membrane.claims.start(passed.action.id, passed.action.args_digest)
     again = await restarted(room)
     room.clock.forward(601)
-    assert await again.unknown_due() == 1
+    assert await again.deadlines.unknown_due() == 1
 
 
 async def test_digests_go_on(room: Room) -> None:
     await proposed(room, "mail.send")
     room.clock.forward(YEAR_S)
-    await room.membrane.expire_due()
+    await room.membrane.deadlines.expire_due()
     await proposed(room, "report.make")
     room.clock.forward(61)
-    assert await room.membrane.digest_due() == 1
+    assert await room.membrane.digests.make_due() == 1
     await proposed(room, "report.make")
     again = await restarted(room)
     room.clock.forward(61)
-    assert await again.digest_due() == 1
+    assert await again.digests.make_due() == 1
 
 
 async def test_places_and_threads_of_the_future_are_seen_to(room: Room) -> None:
@@ -162,27 +162,27 @@ async def test_places_and_threads_of_the_future_are_seen_to(room: Room) -> None:
         connection.execute(threads.insert(), thread)
 
     await room.db.write(lambda tx: put(tx.connection))
-    assert await room.membrane.timekeeping.pull_back() == 2
+    assert await room.membrane.clock_repair.pull_back() == 2
     found = await room.db.read(
         lambda c: (c.execute(leftovers.select()).one(), c.execute(threads.select()).one())
     )
     assert found[0].look_at == found[1].settled_at == room.clock.now
-    assert await room.membrane.timekeeping.pull_back() == 0, "once is enough"
+    assert await room.membrane.clock_repair.pull_back() == 0, "once is enough"
 
 
 async def test_the_auditor_pulls_back_what_is_put_off_while_the_bot_runs(room: Room) -> None:
     standing = await proposed(room, "release.sign")
     assert standing.review
-    await room.membrane.timekeeping.pull_back()
+    await room.membrane.clock_repair.pull_back()
     ahead = room.clock.now + YEAR_S
     change = update(reviews).values(expires_at=ahead, expiry_due_at=ahead, next_page_at=ahead)
     await room.db.write(lambda tx: tx.connection.execute(change))
-    found = await room.membrane.audit()
+    found = await room.membrane.auditor.audit()
     assert any("impossibly late" in finding.text for finding in found)
-    assert await room.membrane.audit() == []
+    assert await room.membrane.auditor.audit() == []
     room.clock.forward(WINDOW)
-    assert await room.membrane.expire_due() == 1
-    assert await room.membrane.page_due() == 1
+    assert await room.membrane.deadlines.expire_due() == 1
+    assert await room.membrane.deadlines.page_due() == 1
 
 
 async def test_nothing_is_pulled_back_where_the_clock_was_right(room: Room) -> None:
@@ -190,11 +190,11 @@ async def test_nothing_is_pulled_back_where_the_clock_was_right(room: Room) -> N
         await proposed(room, kind)
     standing = await proposed(room, "data.delete")
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, DIA)
+    await room.membrane.votes.acknowledge(standing.review.id, DIA)
     room.clock.forward(600)
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     before = await room.journal()
-    assert await room.membrane.timekeeping.pull_back() == 0
-    assert await room.membrane.timekeeping.note() is None
+    assert await room.membrane.clock_repair.pull_back() == 0
+    assert await room.membrane.clock_repair.note() is None
     assert await room.journal() == before
     assert await room.db.read(lambda c: c.execute(digests.select()).all()) == []

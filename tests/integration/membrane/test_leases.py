@@ -18,7 +18,7 @@ def another(room: Room) -> Membrane:
 async def test_what_is_leased_is_not_given_out_again_until_the_lease_ends(
     room: Room, another: Membrane
 ) -> None:
-    await room.membrane.propose(room.action("mail.send"))
+    await room.membrane.proposals.propose(room.action("mail.send"))
     (card,) = await room.membrane.outbox.lease(10)
     assert await another.outbox.lease(10) == []
     room.clock.forward(61)
@@ -28,7 +28,7 @@ async def test_what_is_leased_is_not_given_out_again_until_the_lease_ends(
 async def test_a_new_start_takes_over_the_messages_that_a_dead_bot_was_sending(
     room: Room, another: Membrane
 ) -> None:
-    await room.membrane.propose(room.action("mail.send"))
+    await room.membrane.proposals.propose(room.action("mail.send"))
     (card,) = await room.membrane.outbox.lease(10)
     await another.take_over()
     assert [message.id for message in await another.outbox.lease(10)] == [card.id]
@@ -37,7 +37,7 @@ async def test_a_new_start_takes_over_the_messages_that_a_dead_bot_was_sending(
 async def test_a_new_start_sends_what_was_put_off_also_after_the_clock_was_set_back(
     room: Room, another: Membrane
 ) -> None:
-    await room.membrane.propose(room.action("mail.send"))
+    await room.membrane.proposals.propose(room.action("mail.send"))
     (card,) = await room.membrane.outbox.lease(10)
     await room.membrane.outbox.later(card.id, at=room.clock() + 30, error="Slack was too slow")
     room.clock.forward(-3600)
@@ -48,8 +48,8 @@ async def test_a_new_start_sends_what_was_put_off_also_after_the_clock_was_set_b
 async def test_a_new_start_takes_over_the_threads_that_a_dead_bot_was_starting(
     room: Room, another: Membrane
 ) -> None:
-    await room.membrane.start_thread("refunds", {}, graph_version="1", agent="ops-agent")
-    _, (thread,) = await room.membrane.due(10)
-    assert await another.due(10) == ([], [])
+    await room.membrane.threads.start("refunds", {}, graph_version="1", agent="ops-agent")
+    _, (thread,) = await room.membrane.threads.due(10)
+    assert await another.threads.due(10) == ([], [])
     await another.take_over()
-    assert [each.id for each in (await another.due(10))[1]] == [thread.id]
+    assert [each.id for each in (await another.threads.due(10))[1]] == [thread.id]

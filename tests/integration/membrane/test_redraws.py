@@ -10,7 +10,7 @@ from tests.integration.membrane.conftest import Room
 
 async def posted(room: Room, kind: str = "data.delete") -> Standing:
     """Return a review whose card is shown."""
-    standing = await room.membrane.propose(room.action(kind))
+    standing = await room.membrane.proposals.propose(room.action(kind))
     (card,) = await room.membrane.outbox.lease(10)
     await room.membrane.outbox.posted(card.id, version=card.wanted, channel_id="C0APPR", ts="1.1")
     return standing
@@ -25,14 +25,14 @@ async def card_of(room: Room, standing: Standing) -> Message:
 async def approve(room: Room, standing: Standing) -> None:
     review = standing.review
     assert review
-    await room.membrane.vote(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
 
 
 async def test_what_follows_from_a_click_does_not_put_its_redraw_back(room: Room) -> None:
     standing = await posted(room)
     await approve(room, standing)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
-    await room.membrane.report(standing.action.id, executed=True)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
+    await room.membrane.claims.report(standing.action.id, executed=True)
     card = await card_of(room, standing)
     assert (card.priority, card.wanted, card.shown) == (CLICKED, 4, 1)
 
@@ -40,7 +40,7 @@ async def test_what_follows_from_a_click_does_not_put_its_redraw_back(room: Room
 async def test_a_click_overtakes_a_redraw_that_was_put_off(room: Room) -> None:
     standing = await posted(room, "release.sign")
     room.clock.forward(1001)
-    await room.membrane.expire_due()
+    await room.membrane.deadlines.expire_due()
     card = await card_of(room, standing)
     assert card.priority == REDRAW
     await room.membrane.outbox.later(card.id, at=room.clock() + 30, error="")
@@ -55,7 +55,7 @@ async def test_another_change_leaves_a_redraw_that_was_put_off_at_its_turn(room:
     card = await card_of(room, standing)
     turn = room.clock() + 5
     await room.membrane.outbox.later(card.id, at=turn, error="")
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     card = await card_of(room, standing)
     assert (card.priority, card.due_at) == (CLICKED, turn)
 
@@ -65,12 +65,12 @@ async def test_a_redraw_after_one_that_was_shown_has_the_urgency_of_its_own(room
     await approve(room, standing)
     card = await card_of(room, standing)
     await room.membrane.outbox.updated(card.id, version=card.wanted)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     assert (await card_of(room, standing)).priority == REDRAW
 
 
 async def test_a_card_that_is_not_there_yet_keeps_its_place(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("money.wire"))
+    standing = await room.membrane.proposals.propose(room.action("money.wire"))
     await approve(room, standing)  # one of two
     card = await card_of(room, standing)
     assert (card.priority, card.due_at, card.shown) == (CARD_3, room.clock(), 0)

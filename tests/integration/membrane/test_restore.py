@@ -40,12 +40,12 @@ class House:
         membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=self.clock)
         paths = [self.folder / "journal.head", *([self.outside] if self.outside else [])]
         try:
-            await membrane.restoring.begin(paths)
+            await membrane.restores.begin(paths)
             await membrane.take_over()
             await membrane.policy_in_force(rules.version, "")
-            await membrane.restoring.sweep()
+            await membrane.restores.sweep()
             yield membrane
-            await membrane.restoring.note()
+            await membrane.restores.note()
         finally:
             await db.close()
 
@@ -83,24 +83,24 @@ def action(kind: str, **args: object) -> Action:
 
 async def approve(membrane: Membrane, standing: Standing, *voters: str) -> Standing:
     for voter in voters:
-        review = (await membrane.standing(standing.action.id)).review
+        review = (await membrane.proposals.standing(standing.action.id)).review
         assert review
-        await membrane.vote(review.id, voter, approve=True, args_digest=review.args_digest)
-    return await membrane.standing(standing.action.id)
+        await membrane.votes.cast(review.id, voter, approve=True, args_digest=review.args_digest)
+    return await membrane.proposals.standing(standing.action.id)
 
 
 async def run(membrane: Membrane, standing: Standing) -> None:
-    await membrane.claim(standing.action.id, standing.action.args_digest)
-    await membrane.report(standing.action.id, executed=True)
+    await membrane.claims.start(standing.action.id, standing.action.args_digest)
+    await membrane.claims.report(standing.action.id, executed=True)
 
 
 async def say(membrane: Membrane, standing: Standing, verdict: Verdict) -> Standing:
     of = standing.action
-    return await membrane.resolve_unknown(of.id, CLEO, verdict, number=1, args_digest=of.args_digest)
+    return await membrane.unknowns.resolve(of.id, CLEO, verdict, number=1, args_digest=of.args_digest)
 
 
 async def restored(membrane: Membrane) -> str:
-    return await membrane.restoring.standing() or ""
+    return await membrane.restores.standing() or ""
 
 
 @way
@@ -108,7 +108,7 @@ async def test_what_ran_after_the_backup_does_not_run_again(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
-        standing = await membrane.propose(action("mail.send"))
+        standing = await membrane.proposals.propose(action("mail.send"))
     copied = way(house)
     async with house.bot() as membrane:
         await run(membrane, await approve(membrane, standing, ADA))
@@ -117,11 +117,11 @@ async def test_what_ran_after_the_backup_does_not_run_again(
         assert "restored from a backup" in await restored(membrane)
         again = await approve(membrane, standing, ADA)
         with pytest.raises(ClaimRefused, match="restored from a backup"):
-            await membrane.claim(again.action.id, again.action.args_digest)
-        asked = await membrane.standing(standing.action.id)
+            await membrane.claims.start(again.action.id, again.action.args_digest)
+        asked = await membrane.proposals.standing(standing.action.id)
         assert asked.action.state is ActionState.UNKNOWN
         with pytest.raises(ClaimRefused, match="restored from a backup"):
-            await membrane.claim(again.action.id, again.action.args_digest, rerun=True)
+            await membrane.claims.start(again.action.id, again.action.args_digest, rerun=True)
         after = await say(membrane, again, Verdict.HAPPENED)
         assert after.action.state is ActionState.EXECUTED
 
@@ -131,22 +131,22 @@ async def test_what_did_not_run_goes_on_under_the_same_key(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
-        standing = await membrane.propose(action("money.wire"))
+        standing = await membrane.proposals.propose(action("money.wire"))
     copied = way(house)
     async with house.bot() as membrane:
         approved = await approve(membrane, standing, CLEO, DIA)
-        first = await membrane.claim(approved.action.id, approved.action.args_digest)
+        first = await membrane.claims.start(approved.action.id, approved.action.args_digest)
     house.put_back(copied)
     async with house.bot() as membrane:
         approved = await approve(membrane, standing, CLEO, DIA)
-        await membrane.restoring.sweep()
-        assert (await membrane.standing(standing.action.id)).action.state is ActionState.UNKNOWN
+        await membrane.restores.sweep()
+        assert (await membrane.proposals.standing(standing.action.id)).action.state is ActionState.UNKNOWN
         after = await say(membrane, standing, Verdict.DID_NOT)
         assert after.action.state is ActionState.APPROVED
-        claim = await membrane.claim(standing.action.id, standing.action.args_digest)
+        claim = await membrane.claims.start(standing.action.id, standing.action.args_digest)
         assert claim.key == first.key, "what it acts on can tell a second start by the key"
-        await membrane.report(standing.action.id, executed=True)
-        await membrane.restoring.sweep()
+        await membrane.claims.report(standing.action.id, executed=True)
+        await membrane.restores.sweep()
         assert await restored(membrane) == "", "it ends once everything is certain"
 
 
@@ -155,23 +155,23 @@ async def test_approved_passed_and_running_actions_are_asked_at_once(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
-        approved = await approve(membrane, await membrane.propose(action("mail.send")), ADA)
-        passed = await membrane.propose(action("db.read"))
-        running = await membrane.propose(action("report.make"))
-        await membrane.claim(running.action.id, running.action.args_digest)
-        done = await membrane.propose(action("db.read", other=2))
+        approved = await approve(membrane, await membrane.proposals.propose(action("mail.send")), ADA)
+        passed = await membrane.proposals.propose(action("db.read"))
+        running = await membrane.proposals.propose(action("report.make"))
+        await membrane.claims.start(running.action.id, running.action.args_digest)
+        done = await membrane.proposals.propose(action("db.read", other=2))
         await run(membrane, done)
     copied = way(house)
     async with house.bot() as membrane:
         for each in (approved, passed):
             await run(membrane, each)
-        await membrane.report(running.action.id, executed=True)
+        await membrane.claims.report(running.action.id, executed=True)
     house.put_back(copied)
     async with house.bot() as membrane:
         for each in (approved, passed, running):
-            assert (await membrane.standing(each.action.id)).action.state is ActionState.UNKNOWN
-        assert (await membrane.standing(done.action.id)).action.state is ActionState.EXECUTED
-        late = await membrane.report(running.action.id, executed=True)
+            assert (await membrane.proposals.standing(each.action.id)).action.state is ActionState.UNKNOWN
+        assert (await membrane.proposals.standing(done.action.id)).action.state is ActionState.EXECUTED
+        late = await membrane.claims.report(running.action.id, executed=True)
         assert late.action.state is ActionState.EXECUTED, "the agent's own report is believed"
 
 
@@ -201,7 +201,7 @@ async def test_tokens_are_refused_until_they_are_confirmed(
         with pytest.raises(NotFound):
             await membrane.tokens.confirm(kept.id)
         assert await membrane.tokens.confirm(None) == []
-        await membrane.restoring.sweep()
+        await membrane.restores.sweep()
         assert await restored(membrane) == ""
 
 
@@ -210,10 +210,10 @@ async def test_cards_say_so_and_people_are_asked_in_other_words(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
-        waiting = await membrane.propose(action("money.wire"))
+        waiting = await membrane.proposals.propose(action("money.wire"))
     copied = way(house)
     async with house.bot() as membrane:
-        await membrane.withdraw(waiting.action.id, agent="ops-agent", why="changed my mind")
+        await membrane.proposals.withdraw(waiting.action.id, agent="ops-agent", why="changed my mind")
     house.put_back(copied)
     async with house.bot() as membrane:
         leased = {message.kind: message for message in await membrane.outbox.lease(50)}
@@ -222,12 +222,12 @@ async def test_cards_say_so_and_people_are_asked_in_other_words(
         assert facts.restored_from is not None
         assert "membrane token confirm" in (leased["notice"].body or "")
         await approve(membrane, waiting, CLEO, DIA)
-        await membrane.restoring.sweep()
+        await membrane.restores.sweep()
         (receipt,) = [each for each in await membrane.outbox.lease(50) if each.kind == "receipt"]
         asked = await membrane.outbox.facts(receipt)
         assert isinstance(asked, ReceiptFacts)
         assert asked.unknown.restored_from == facts.restored_from
-        new = await membrane.propose(action("mail.send"))
+        new = await membrane.proposals.propose(action("mail.send"))
         assert new.review
         of = new.review.id
         (card,) = await messages_of(membrane, of)
@@ -244,10 +244,10 @@ async def messages_of(membrane: Membrane, review_id: str) -> list[Message]:
 async def test_starts_stops_and_kills_are_no_restore(house: House) -> None:
     for _ in range(3):
         async with house.bot() as membrane:
-            await membrane.propose(action("db.read"))
+            await membrane.proposals.propose(action("db.read"))
             assert await restored(membrane) == ""
     async with killed(house) as membrane:
-        await membrane.propose(action("mail.send"))
+        await membrane.proposals.propose(action("mail.send"))
     async with house.bot() as membrane:
         assert await restored(membrane) == ""
 
@@ -258,7 +258,7 @@ async def killed(house: House) -> AsyncIterator[Membrane]:
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
-    await membrane.restoring.begin([house.folder / "journal.head"])
+    await membrane.restores.begin([house.folder / "journal.head"])
     yield membrane
     await db.close()
 
@@ -269,12 +269,12 @@ async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at:
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
-    await membrane.propose(action("mail.send"))
+    await membrane.proposals.propose(action("mail.send"))
     await db.write(lambda tx: facts.set_fact(tx.connection, restores.EPOCH, None))  # as an earlier version
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "write", cut(heads.write, cut_at))
         with pytest.raises(Killed):
-            await membrane.restoring.begin([house.folder / "journal.head"])
+            await membrane.restores.begin([house.folder / "journal.head"])
     await db.close()
     async with house.bot() as membrane:
         assert await restored(membrane) == ""
@@ -299,7 +299,7 @@ async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> N
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
-    await membrane.propose(action("mail.send"))
+    await membrane.proposals.propose(action("mail.send"))
     await db.write(lambda tx: facts.set_fact(tx.connection, restores.EPOCH, None))
     await db.close()
     async with house.bot() as membrane:
@@ -309,7 +309,7 @@ async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> N
 async def test_a_new_database_beside_an_old_note_is_no_restore(house: House) -> None:
     """Somebody deletes the databases to begin again, and makes a token before the first start."""
     async with house.bot() as membrane:
-        await membrane.propose(action("mail.send"))
+        await membrane.proposals.propose(action("mail.send"))
     for file in house.folder.glob("membrane.db*"):
         file.unlink()
     db = open_database(house.database, writer="cli")
@@ -323,7 +323,7 @@ async def test_a_new_database_beside_an_old_note_is_no_restore(house: House) -> 
 async def test_what_passed_and_nobody_is_asked_about_does_not_hold_up_the_end(house: House) -> None:
     async with house.bot() as membrane:
         for number in range(25):
-            await membrane.propose(action("db.read", n=number))
+            await membrane.proposals.propose(action("db.read", n=number))
     house.put_back(house.back_up())
     async with house.bot() as membrane:
         assert "20 actions" in await restored(membrane)
@@ -331,7 +331,7 @@ async def test_what_passed_and_nobody_is_asked_about_does_not_hold_up_the_end(ho
 
 async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: House, tmp_path: Path) -> None:
     async with house.bot() as membrane:
-        await membrane.propose(action("mail.send"))
+        await membrane.proposals.propose(action("mail.send"))
     note = house.folder / "journal.head"
     kept = note.read_bytes()
     note.unlink()
@@ -341,7 +341,7 @@ async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: Ho
         assert "is not there" in await restored(membrane), "it stays until all is certain"
     other = House(tmp_path / "other")
     async with other.bot() as membrane:
-        await membrane.propose(action("mail.send"))
+        await membrane.proposals.propose(action("mail.send"))
     (other.folder / "journal.head").write_bytes(kept)
     async with other.bot() as membrane:
         assert "of another database" in await restored(membrane)
@@ -352,7 +352,7 @@ async def test_a_folder_that_was_restored_whole_is_known_by_the_note_outside(
 ) -> None:
     house.outside = tmp_path / "head"
     async with house.bot() as membrane:
-        standing = await membrane.propose(action("mail.send"))
+        standing = await membrane.proposals.propose(action("mail.send"))
     shutil.copytree(house.folder, tmp_path / "whole")
     async with house.bot() as membrane:
         await approve(membrane, standing, ADA)
@@ -364,7 +364,7 @@ async def test_a_folder_that_was_restored_whole_is_known_by_the_note_outside(
 
 async def test_a_restore_within_one_start_is_known_by_the_journals_end(house: House) -> None:
     async with house.bot() as membrane:
-        standing = await membrane.propose(action("mail.send"))
+        standing = await membrane.proposals.propose(action("mail.send"))
         copied = house.copy()
         await approve(membrane, standing, ADA)
     house.put_back(copied)
@@ -374,7 +374,7 @@ async def test_a_restore_within_one_start_is_known_by_the_journals_end(house: Ho
 
 async def test_the_restore_is_in_the_journal(house: House) -> None:
     async with house.bot() as membrane:
-        await membrane.propose(action("mail.send"))
+        await membrane.proposals.propose(action("mail.send"))
     house.put_back(house.back_up())
     async with house.bot() as membrane:
         assert await restored(membrane)

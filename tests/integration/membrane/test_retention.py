@@ -32,7 +32,10 @@ class Cellar:
 
     async def pass_some(self, count: int, kind: str = "db.read") -> list[str]:
         standings = await asyncio.gather(
-            *(self.room.membrane.propose(self.room.action(kind, id=number)) for number in range(count))
+            *(
+                self.room.membrane.proposals.propose(self.room.action(kind, id=number))
+                for number in range(count)
+            )
         )
         return [standing.action.id for standing in standings]
 
@@ -52,7 +55,7 @@ def cellar(room: Room, tmp_path: Path) -> Cellar:
 
 async def test_what_passed_long_ago_leaves_in_verified_files(cellar: Cellar) -> None:
     room = cellar.room
-    waiting = await room.membrane.propose(room.action("data.delete"))
+    waiting = await room.membrane.proposals.propose(room.action("data.delete"))
     old = await cellar.pass_some(20)
     costly = await cellar.pass_some(3, "report.make")
     room.clock.forward(3601)
@@ -63,9 +66,9 @@ async def test_what_passed_long_ago_leaves_in_verified_files(cellar: Cellar) -> 
     assert (pruned.entries, pruned.actions, len(pruned.files)) == (20, 20, 2)
     assert await cellar.rows("actions") == 1 + 3 + 5
     for action_id in (young[0], costly[0], waiting.action.id):
-        assert (await room.membrane.standing(action_id)).action.id == action_id
+        assert (await room.membrane.proposals.standing(action_id)).action.id == action_id
     with pytest.raises(NotFound):
-        await room.membrane.standing(old[0])
+        await room.membrane.proposals.standing(old[0])
     entries, rows = (Path(name) for name in pruned.files)
     assert journal.verify_export(entries) == (20, [], [])
     assert archive.ids_in(rows) == sorted(old)
@@ -115,17 +118,17 @@ async def test_a_lost_end_of_a_passing_chain_is_found_by_the_deciding_one(cellar
 async def test_what_something_waits_for_stays(cellar: Cellar) -> None:
     room = cellar.room
     (claimed,) = await cellar.pass_some(1)
-    digest = (await room.membrane.standing(claimed)).action.args_digest
-    await room.membrane.claim(claimed, digest)
+    digest = (await room.membrane.proposals.standing(claimed)).action.args_digest
+    await room.membrane.claims.start(claimed, digest)
     (undigested,) = await cellar.pass_some(1, "report.make")
     room.clock.forward(11 * DAY_S)
     assert (await cellar.kept.prune()).actions == 0
-    await room.membrane.report(claimed, executed=True)
-    await room.membrane.digest_due()
+    await room.membrane.claims.report(claimed, executed=True)
+    await room.membrane.digests.make_due()
     assert (await cellar.kept.prune()).actions == 2
     for action_id in (claimed, undigested):
         with pytest.raises(NotFound):
-            await room.membrane.standing(action_id)
+            await room.membrane.proposals.standing(action_id)
     assert await cellar.rows("executions") == 0
 
 
@@ -134,8 +137,8 @@ async def test_what_may_still_be_claimed_stays(cellar: Cellar) -> None:
     short = Retention(cellar.room.db, cellar.folder, {Tier.TRANSPARENT: 1.0}, cellar.room.clock)
     cellar.room.clock.forward(3600.0)
     assert (await short.prune()).actions == 0
-    digest = (await cellar.room.membrane.standing(unclaimed)).action.args_digest
-    await cellar.room.membrane.claim(unclaimed, digest)
+    digest = (await cellar.room.membrane.proposals.standing(unclaimed)).action.args_digest
+    await cellar.room.membrane.claims.start(unclaimed, digest)
 
 
 async def test_what_is_frozen_stays_and_is_in_no_digest_before_the_thaw(cellar: Cellar) -> None:
@@ -143,22 +146,24 @@ async def test_what_is_frozen_stays_and_is_in_no_digest_before_the_thaw(cellar: 
     await room.membrane.freezes.freeze("all", why="incident 42", by="a test")
     frozen = [*await cellar.pass_some(2), *await cellar.pass_some(2, "report.make")]
     room.clock.forward(20 * DAY_S)
-    assert await room.membrane.digest_due() == 0
+    assert await room.membrane.digests.make_due() == 0
     assert (await cellar.kept.prune()).actions == 0
     await room.membrane.freezes.thaw("all", by="a test")
-    await room.membrane.freezes_due()
+    await room.membrane.freeze_effects.follow_up()
     for action_id in frozen:
-        action = (await room.membrane.standing(action_id)).action
+        action = (await room.membrane.proposals.standing(action_id)).action
         assert action.state == "passed"
-        await room.membrane.claim(action_id, action.args_digest)
-    assert await room.membrane.digest_due() == 1
+        await room.membrane.claims.start(action_id, action.args_digest)
+    assert await room.membrane.digests.make_due() == 1
 
 
 async def test_what_people_decided_stays(cellar: Cellar) -> None:
     room = cellar.room
-    waiting = await room.membrane.propose(room.action("data.delete"))
+    waiting = await room.membrane.proposals.propose(room.action("data.delete"))
     assert waiting.review is not None
-    await room.membrane.vote(waiting.review.id, CLEO, approve=False, args_digest=waiting.action.args_digest)
+    await room.membrane.votes.cast(
+        waiting.review.id, CLEO, approve=False, args_digest=waiting.action.args_digest
+    )
     before = await room.events()
     room.clock.forward(1000 * DAY_S)
     assert await cellar.kept.prune() == Pruned()

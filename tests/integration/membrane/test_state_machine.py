@@ -21,7 +21,7 @@ from bot.domain.record import Claim, Standing, Verdict
 from bot.domain.review import ActionState, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, ReportRefused, TooMany, VoteRefused
 from bot.membrane import Membrane
-from bot.membrane.capping import TAKEN_BACK_S
+from bot.membrane.caps import TAKEN_BACK_S
 from bot.store import journal
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, Clock, FakeDirectory, policy
@@ -76,7 +76,7 @@ class Life(RuleBasedStateMachine):
         return found
 
     def standing(self, action_id: str) -> Standing:
-        found: Standing = self.run(self.membrane.standing(action_id))
+        found: Standing = self.run(self.membrane.proposals.standing(action_id))
         return found
 
     # Agents
@@ -88,12 +88,15 @@ class Life(RuleBasedStateMachine):
         key = f"key-{self.numbers}"
         action = Action.of(kind, {"number": self.numbers}, agent=agent, owner=GUS)
         try:
-            made = self.run(self.membrane.propose(action, idempotency_key=key))
+            made = self.run(self.membrane.proposals.propose(action, idempotency_key=key))
         except TooMany:
             assert len(self.open_of(agent)) + self.taken_back(agent) >= 4
             return multiple()
         if again:
-            assert self.run(self.membrane.propose(action, idempotency_key=key)).action.id == made.action.id
+            assert (
+                self.run(self.membrane.proposals.propose(action, idempotency_key=key)).action.id
+                == made.action.id
+            )
         assert len(self.open_of(agent)) <= 4
         return made.action.id
 
@@ -111,7 +114,7 @@ class Life(RuleBasedStateMachine):
     def withdraw(self, action: str) -> None:
         before = self.standing(action).action.state
         try:
-            after = self.run(self.membrane.withdraw(action, why="moot")).action.state
+            after = self.run(self.membrane.proposals.withdraw(action, why="moot")).action.state
         except Conflict:
             assert before in {*STARTED, ActionState.REJECTED, ActionState.ABORTED}
         else:
@@ -136,7 +139,7 @@ class Life(RuleBasedStateMachine):
         )
         digest = before.action.args_digest if right else "0" * 64
         try:
-            claim: Claim = self.run(self.membrane.claim(action, digest, rerun=rerun))
+            claim: Claim = self.run(self.membrane.claims.start(action, digest, rerun=rerun))
         except ClaimRefused:
             assert not (right and (first or once_more))
             return
@@ -151,7 +154,7 @@ class Life(RuleBasedStateMachine):
         before = self.standing(action).action.state
         said = ActionState.EXECUTED if executed else ActionState.FAILED
         try:
-            self.run(self.membrane.report(action, executed=executed))
+            self.run(self.membrane.claims.report(action, executed=executed))
         except ReportRefused:
             assert before not in {ActionState.RUNNING, ActionState.UNKNOWN, said}
         else:
@@ -166,7 +169,7 @@ class Life(RuleBasedStateMachine):
             return
         asked = (review.id, review.args_digest)
         try:
-            self.run(self.membrane.vote(asked[0], voter, approve=approve, args_digest=asked[1]))
+            self.run(self.membrane.votes.cast(asked[0], voter, approve=approve, args_digest=asked[1]))
         except VoteRefused:
             return
         assert review.pending
@@ -180,7 +183,7 @@ class Life(RuleBasedStateMachine):
         before = self.standing(action).action
         (last,) = self.rows(f"SELECT max(number) AS number FROM unknowns WHERE action_id = '{action}'")
         number, digest = last["number"] or 1, before.args_digest
-        resolved = self.membrane.resolve_unknown(action, user, verdict, number=number, args_digest=digest)
+        resolved = self.membrane.unknowns.resolve(action, user, verdict, number=number, args_digest=digest)
         try:
             self.run(resolved)
         except (VoteRefused, NotFound):
@@ -200,7 +203,7 @@ class Life(RuleBasedStateMachine):
             return
         before = review.quiet_until
         try:
-            quieted = self.run(self.membrane.acknowledge(review.id, CLEO))
+            quieted = self.run(self.membrane.votes.acknowledge(review.id, CLEO))
         except VoteRefused:
             assert review.id in self.acknowledged or CLEO in {vote.voter for vote in review.approvals}
             return
@@ -218,10 +221,10 @@ class Life(RuleBasedStateMachine):
     def sweep(self) -> None:
         """Everything that is due is done: nothing waits past its window afterwards."""
         for sweep in (
-            self.membrane.expire_due,
-            self.membrane.page_due,
-            self.membrane.unknown_due,
-            self.membrane.digest_due,
+            self.membrane.deadlines.expire_due,
+            self.membrane.deadlines.page_due,
+            self.membrane.deadlines.unknown_due,
+            self.membrane.digests.make_due,
         ):
             self.run(sweep())
         now = self.clock.now
@@ -232,7 +235,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def audit(self) -> None:
         """What is late, no sweep has come by for; what is missing, nobody may miss."""
-        found = [finding.text for finding in self.run(self.membrane.audit())]
+        found = [finding.text for finding in self.run(self.membrane.auditor.audit())]
         missing = ("No card was wanted", "is halted, and no review", "had stopped")
         assert [each for each in found if any(words in each for words in missing)] == []
 

@@ -22,23 +22,23 @@ from tests.integration.membrane.conftest import Room
 
 async def unknown(room: Room, kind: str = "mail.send", **more: Any) -> Standing:
     """An action that was let start, was claimed, and never reported."""
-    standing = await room.membrane.propose(replace(room.action(kind), **more))
+    standing = await room.membrane.proposals.propose(replace(room.action(kind), **more))
     for voter in (CLEO, DIA):
-        standing = await room.membrane.standing(standing.action.id)
+        standing = await room.membrane.proposals.standing(standing.action.id)
         if standing.review is not None and standing.review.pending:
             digest = standing.action.args_digest
-            await room.membrane.vote(standing.review.id, voter, approve=True, args_digest=digest)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+            await room.membrane.votes.cast(standing.review.id, voter, approve=True, args_digest=digest)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     room.clock.forward(601)
-    assert await room.membrane.unknown_due() == 1
-    return await room.membrane.standing(standing.action.id)
+    assert await room.membrane.deadlines.unknown_due() == 1
+    return await room.membrane.proposals.standing(standing.action.id)
 
 
 async def say(
     room: Room, standing: Standing, verdict: Verdict, user: str = CLEO, *, number: int = 1
 ) -> Standing:
     action = standing.action
-    return await room.membrane.resolve_unknown(
+    return await room.membrane.unknowns.resolve(
         action.id, user, verdict, number=number, args_digest=action.args_digest
     )
 
@@ -74,7 +74,7 @@ async def test_every_tier_has_a_card_of_its_own_about_it(
     standing = await unknown(room, kind)
     (card,) = await receipts(room, standing)
     assert (card.kind, card.recipient, card.priority) == ("receipt", channel, priority)
-    assert await room.membrane.unknown_due() == 0
+    assert await room.membrane.deadlines.unknown_due() == 0
     assert len(await receipts(room, standing)) == 1
 
 
@@ -99,7 +99,7 @@ async def test_it_happened_makes_it_executed_and_says_who_said_so(room: Room) ->
     seen = await facts(room, card)
     assert (seen.unknown.is_open, seen.unknown.said_by) == (False, CLEO)
     with pytest.raises(ReportRefused):
-        await room.membrane.report(standing.action.id, executed=False)
+        await room.membrane.claims.report(standing.action.id, executed=False)
 
 
 async def test_it_did_not_asks_again_with_the_vote_counted(room: Room) -> None:
@@ -109,10 +109,10 @@ async def test_it_did_not_asks_again_with_the_vote_counted(room: Room) -> None:
     assert again.review is not None
     assert [vote.voter for vote in again.review.votes] == [CLEO]
     digest = again.action.args_digest
-    await room.membrane.vote(again.review.id, DIA, approve=True, args_digest=digest)
-    claim = await room.membrane.claim(again.action.id, digest)
+    await room.membrane.votes.cast(again.review.id, DIA, approve=True, args_digest=digest)
+    claim = await room.membrane.claims.start(again.action.id, digest)
     assert claim.key == f"{again.review.id}:{digest}", "another approval, another key"
-    await room.membrane.report(again.action.id, executed=True)
+    await room.membrane.claims.report(again.action.id, executed=True)
     assert len(again.reviews) == 2
 
 
@@ -120,7 +120,7 @@ async def test_where_one_approval_is_enough_it_may_start_at_once(room: Room) -> 
     standing = await unknown(room)
     again = await say(room, standing, Verdict.DID_NOT, ADA)
     assert again.action.state is ActionState.APPROVED
-    assert (await room.membrane.claim(again.action.id, again.action.args_digest)).attempt == 1
+    assert (await room.membrane.claims.start(again.action.id, again.action.args_digest)).attempt == 1
 
 
 async def test_what_passes_may_be_claimed_once_more_as_a_second_attempt(room: Room) -> None:
@@ -129,10 +129,10 @@ async def test_what_passes_may_be_claimed_once_more_as_a_second_attempt(room: Ro
     again = await say(room, standing, Verdict.DID_NOT)
     assert again.action.state is ActionState.PASSED
     digest = again.action.args_digest
-    claim = await room.membrane.claim(again.action.id, digest)
+    claim = await room.membrane.claims.start(again.action.id, digest)
     assert (claim.key, claim.attempt) == (f"{again.action.id}:{digest}", 2)
     with pytest.raises(ClaimRefused):
-        await room.membrane.claim(again.action.id, digest)
+        await room.membrane.claims.start(again.action.id, digest)
     claimed = [orjson.loads(each.body) for each in await room.journal() if each.event == "action.claimed"]
     assert [body["attempt"] for body in claimed] == [1, 2]
 
@@ -140,20 +140,20 @@ async def test_what_passes_may_be_claimed_once_more_as_a_second_attempt(room: Ro
 async def test_a_second_silence_is_asked_about_anew(room: Room) -> None:
     standing = await unknown(room, "db.read")
     await say(room, standing, Verdict.DID_NOT)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     room.clock.forward(601)
-    assert await room.membrane.unknown_due() == 1
+    assert await room.membrane.deadlines.unknown_due() == 1
     assert [card.position for card in await receipts(room, standing)] == [1, 2]
     assert await refused(room, standing, number=1) is Refusal.DECIDED
     await say(room, standing, Verdict.HAPPENED, number=2)
 
 
 async def test_a_thread_that_went_on_without_it_is_not_run_again(room: Room) -> None:
-    thread = await room.membrane.start_thread("graph", {}, graph_version="1", agent="ops-agent")
-    proposed = await room.membrane.propose(room.action("db.read"), thread_id=thread.id)
-    await room.membrane.claim(proposed.action.id, proposed.action.args_digest)
+    thread = await room.membrane.threads.start("graph", {}, graph_version="1", agent="ops-agent")
+    proposed = await room.membrane.proposals.propose(room.action("db.read"), thread_id=thread.id)
+    await room.membrane.claims.start(proposed.action.id, proposed.action.args_digest)
     room.clock.forward(601)
-    await room.membrane.unknown_due()
+    await room.membrane.deadlines.unknown_due()
     after = await say(room, proposed, Verdict.DID_NOT)
     assert after.action.state is ActionState.FAILED
     assert "did not happen; its thread went on" in (after.action.detail or "")
@@ -164,19 +164,19 @@ async def test_left_stays_unknown_and_a_late_report_still_settles_it(room: Room)
     left = await say(room, standing, Verdict.LEFT)
     assert left.action.state is ActionState.UNKNOWN
     assert await refused(room, standing, DIA) is Refusal.DECIDED
-    after = await room.membrane.report(standing.action.id, executed=True)
+    after = await room.membrane.claims.report(standing.action.id, executed=True)
     assert after.action.state is ActionState.EXECUTED
 
 
 async def test_a_late_report_is_first_and_its_card_asks_no_more(room: Room) -> None:
     standing = await unknown(room)
     (before,) = await receipts(room, standing)
-    await room.membrane.report(standing.action.id, executed=False, detail="no")
+    await room.membrane.claims.report(standing.action.id, executed=False, detail="no")
     (card,) = await receipts(room, standing)
     assert card.wanted > before.wanted
     assert not (await facts(room, card)).unknown.is_open
     assert await refused(room, standing) is Refusal.DECIDED
-    assert (await room.membrane.standing(standing.action.id)).action.state is ActionState.FAILED
+    assert (await room.membrane.proposals.standing(standing.action.id)).action.state is ActionState.FAILED
 
 
 @pytest.mark.parametrize("kind", ["money.wire", "mail.send", "db.read"])
@@ -184,22 +184,22 @@ async def test_what_is_reported_executed_after_all_is_not_run_a_second_time(room
     standing = await unknown(room, kind)
     await say(room, standing, Verdict.DID_NOT)
     with pytest.raises(ReportRefused):
-        await room.membrane.report(standing.action.id, executed=False)
-    after = await room.membrane.report(standing.action.id, executed=True)
+        await room.membrane.claims.report(standing.action.id, executed=False)
+    after = await room.membrane.claims.report(standing.action.id, executed=True)
     assert after.action.state is ActionState.EXECUTED
     assert [review for review in after.reviews if review.pending] == []
     if kind == "money.wire":
         assert after.reviews[-1].state is ReviewState.WITHDRAWN
     with pytest.raises(ClaimRefused):
-        await room.membrane.claim(standing.action.id, standing.action.args_digest)
+        await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
 
 
 async def test_an_idempotent_one_that_is_started_again_asks_nobody_meanwhile(room: Room) -> None:
     standing = await unknown(room, "job.run")
-    await room.membrane.claim(standing.action.id, standing.action.args_digest, rerun=True)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest, rerun=True)
     assert await refused(room, standing) is Refusal.DECIDED
     room.clock.forward(601)
-    await room.membrane.unknown_due()
+    await room.membrane.deadlines.unknown_due()
     assert len(await receipts(room, standing)) == 2
 
 
@@ -218,7 +218,7 @@ async def test_only_who_may_vote_on_it_may_say(room: Room, user: str, reason: Re
     if user == GUS:
         room.people.away.add("leads")
     assert await refused(room, standing, user) is reason
-    assert (await room.membrane.standing(standing.action.id)).action.state is ActionState.UNKNOWN
+    assert (await room.membrane.proposals.standing(standing.action.id)).action.state is ActionState.UNKNOWN
     (entry,) = [each for each in await room.journal() if each.event == "action.resolution_refused"]
     assert orjson.loads(entry.body) == {"number": 1, "by": user, "reason": reason}
 
@@ -272,4 +272,4 @@ async def test_it_is_kept_for_as_long_as_somebody_is_asked(room: Room, tmp_path:
     room.clock.forward(again.action.ruling.valid_for_s + 1)
     assert (await kept.prune()).actions == 1
     with pytest.raises(NotFound):
-        await room.membrane.standing(standing.action.id)
+        await room.membrane.proposals.standing(standing.action.id)

@@ -103,19 +103,19 @@ def test_a_key_id_that_was_changed_does_not_open() -> None:
 
 async def test_rows_of_hosted_threads_are_sealed_under_the_current_key_after_the_start(room: Room) -> None:
     made = [
-        await room.membrane.start_thread("g", {"n": n}, graph_version="1", agent="ops") for n in range(250)
+        await room.membrane.threads.start("g", {"n": n}, graph_version="1", agent="ops") for n in range(250)
     ]
     action = room.action("data.delete")
-    await room.membrane.park(made[0].id, Parked("int_1", "gate", {"why": "x"}, (Call(action),)))
-    await room.membrane.thread_state(made[1].id, "finished", result={"result": 7, "cut": False})
+    await room.membrane.interrupts.park(made[0].id, Parked("int_1", "gate", {"why": "x"}, (Call(action),)))
+    await room.membrane.threads.state_of(made[1].id, "finished", result={"result": 7, "cut": False})
     ring = Keyring.of(NEW, SECRET)
     before, after = (Keyring.of(SECRET).current.id, ring.current.id)
     assert await room.db.read(sealed_under) == {before: 252}
     rotated = Membrane(room.db, lambda: room.in_force[-1], room.people, secret=ring, clock=room.clock)
-    assert [await rotated.reseal() for _ in range(5)] == [200, 50, 1, 1, 0]
+    assert [await rotated.seals.renew() for _ in range(5)] == [200, 50, 1, 1, 0]
     assert await room.db.read(sealed_under) == {after: 252}
     fresh = Membrane(
         room.db, lambda: room.in_force[-1], room.people, secret=Keyring.of(NEW), clock=room.clock
     )
-    assert [(await fresh.thread(each.id)).input for each in made] == [{"n": n} for n in range(250)]
-    assert [each.payload for each in await fresh.interrupts_of(made[0].id)] == [{"why": "x"}]
+    assert [(await fresh.threads.get(each.id)).input for each in made] == [{"n": n} for n in range(250)]
+    assert [each.payload for each in await fresh.interrupts.of_thread(made[0].id)] == [{"why": "x"}]

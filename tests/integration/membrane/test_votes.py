@@ -17,7 +17,7 @@ from tests.integration.membrane.conftest import Room
 
 
 async def gated(room: Room, kind: str = "mail.send", **args: Any) -> Review:
-    standing = await room.membrane.propose(room.action(kind, **args))
+    standing = await room.membrane.proposals.propose(room.action(kind, **args))
     assert standing.action.state is ActionState.WAITING
     assert standing.review is not None
     return standing.review
@@ -25,7 +25,7 @@ async def gated(room: Room, kind: str = "mail.send", **args: Any) -> Review:
 
 async def vote(room: Room, review: Review, voter: str, *, approve: bool = True, **more: Any) -> Standing:
     digest = more.pop("args_digest", review.args_digest)
-    return await room.membrane.vote(review.id, voter, approve=approve, args_digest=digest, **more)
+    return await room.membrane.votes.cast(review.id, voter, approve=approve, args_digest=digest, **more)
 
 
 async def refusal(room: Room, review: Review, voter: str, **more: Any) -> Refusal:
@@ -66,7 +66,7 @@ async def test_invariant_8_one_review_one_outcome(room: Room) -> None:
     review = await gated(room)
     room.clock.forward(999.9999)
     clicks = [vote(room, review, voter, approve=voter != BEN) for voter in (ADA, BEN, CLEO, DIA) * 5]
-    results = await asyncio.gather(*clicks, room.membrane.expire_due(), return_exceptions=True)
+    results = await asyncio.gather(*clicks, room.membrane.deadlines.expire_due(), return_exceptions=True)
     won = [result for result in results if isinstance(result, Standing)]
     lost = [result for result in results if isinstance(result, VoteRefused)]
     assert len(won) == 1
@@ -80,7 +80,7 @@ async def test_invariant_8_a_click_after_the_window_loses_though_no_sweep_has_ru
     review = await gated(room)
     room.clock.forward(1000)
     assert await refusal(room, review, ADA) is Refusal.EXPIRED
-    assert await room.membrane.expire_due() == 1
+    assert await room.membrane.deadlines.expire_due() == 1
     assert await refusal(room, review, ADA) is Refusal.DECIDED
 
 
@@ -90,7 +90,7 @@ async def test_invariant_9_a_vote_on_other_arguments_is_refused_and_the_card_red
     assert await refusal(room, review, ADA, args_digest="0" * 64) is Refusal.ARGS_CHANGED
     card = (await room.messages(review.id))[0]
     assert card.wanted == before + 1
-    assert (await room.membrane.standing(review.action_id)).action.state is ActionState.WAITING
+    assert (await room.membrane.proposals.standing(review.action_id)).action.state is ActionState.WAITING
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before it is proposed", "after it was"])
@@ -100,14 +100,14 @@ async def test_every_live_owner_of_the_agent_is_a_requester(room: Room, late: bo
     if not late:
         await room.membrane.tokens.create("deployer", DIA)
     action = Action.of("data.delete", {"id": 1}, agent="deployer", owner=CLEO)
-    review = (await room.membrane.propose(action)).review
+    review = (await room.membrane.proposals.propose(action)).review
     assert review is not None
     if late:
         await room.membrane.tokens.create("deployer", DIA)
     for owner in (CLEO, DIA):
         assert await refusal(room, review, owner) is Refusal.REQUESTER
         with pytest.raises(VoteRefused, match="somebody else has to decide"):
-            await room.membrane.acknowledge(review.id, owner)
+            await room.membrane.votes.acknowledge(review.id, owner)
     await room.membrane.tokens.revoke(mine.id)
     assert await refusal(room, review, CLEO) is Refusal.REQUESTER, "whose token proposed it"
 
@@ -116,21 +116,21 @@ async def test_who_owned_a_token_that_is_revoked_may_vote(room: Room) -> None:
     theirs, _ = await room.membrane.tokens.create("deployer", DIA)
     await room.membrane.tokens.revoke(theirs.id)
     action = Action.of("data.delete", {"id": 1}, agent="deployer", owner=CLEO)
-    review = (await room.membrane.propose(action)).review
+    review = (await room.membrane.proposals.propose(action)).review
     assert review is not None
     assert (await vote(room, review, DIA)).action.state is ActionState.APPROVED
 
 
 async def test_the_owners_of_an_agent_say_nothing_of_its_unknown_receipts(room: Room) -> None:
-    standing = await room.membrane.propose(room.action("job.run", agent="deployer"))
+    standing = await room.membrane.proposals.propose(room.action("job.run", agent="deployer"))
     assert standing.review is not None
     await vote(room, standing.review, CLEO)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     room.clock.forward(601)
-    await room.membrane.unknown_due()
+    await room.membrane.deadlines.unknown_due()
     await room.membrane.tokens.create("deployer", CLEO)
     with pytest.raises(VoteRefused) as refused:
-        await room.membrane.resolve_unknown(
+        await room.membrane.unknowns.resolve(
             standing.action.id, CLEO, Verdict.HAPPENED, number=1, args_digest=standing.action.args_digest
         )
     assert refused.value.reason is Refusal.REQUESTER
@@ -200,7 +200,7 @@ async def test_of_votes_that_come_at_once_none_is_counted_unchecked(room: Room) 
     await vote(room, review, CLEO)
     room.people.outsiders.add(CLEO)
     await asyncio.gather(vote(room, review, DIA), vote(room, review, BEN))
-    standing = await room.membrane.standing(review.action_id)
+    standing = await room.membrane.proposals.standing(review.action_id)
     assert standing.review is not None
     assert (standing.action.state, standing.review.approvals_missing) == (ActionState.WAITING, 1)
     assert [fell.voter for fell in standing.review.fallen] == [CLEO]
@@ -210,18 +210,18 @@ async def test_a_person_quiets_a_chain_once(room: Room) -> None:
     review = await gated(room)
     await room.send()
     room.clock.forward(251)
-    await room.membrane.page_due()
-    acked = await room.membrane.acknowledge(review.id, ADA)
+    await room.membrane.deadlines.page_due()
+    acked = await room.membrane.votes.acknowledge(review.id, ADA)
     room.clock.forward(100)
-    again = await room.membrane.acknowledge(review.id, ADA)
+    again = await room.membrane.votes.acknowledge(review.id, ADA)
     assert again.quiet_until == acked.quiet_until, "a click that Slack delivers twice changes nothing"
-    assert (await room.membrane.acknowledge(review.id, CLEO)).quiet_until == room.clock.now + 300
+    assert (await room.membrane.votes.acknowledge(review.id, CLEO)).quiet_until == room.clock.now + 300
     room.clock.forward(301)
     for user in (ADA, CLEO):
         with pytest.raises(VoteRefused) as refused:
-            await room.membrane.acknowledge(review.id, user)
+            await room.membrane.votes.acknowledge(review.id, user)
         assert refused.value.reason is Refusal.ALREADY_ACKNOWLEDGED
-    assert await room.membrane.page_due() == 1
+    assert await room.membrane.deadlines.page_due() == 1
     assert (await room.events()).count("review.ack_refused") == 2
 
 
@@ -229,14 +229,14 @@ async def test_who_has_approved_does_not_quiet_the_pages_of_the_others(room: Roo
     review = await gated(room, "money.wire")
     await vote(room, review, CLEO)
     with pytest.raises(VoteRefused) as refused:
-        await room.membrane.acknowledge(review.id, CLEO)
+        await room.membrane.votes.acknowledge(review.id, CLEO)
     assert refused.value.reason is Refusal.ALREADY_VOTED
 
 
 async def test_the_person_a_thread_acts_for_is_a_requester_whoever_its_graph_names(room: Room) -> None:
-    thread = await room.membrane.start_thread("g", {}, graph_version="1", agent="a", on_behalf_of=ADA)
+    thread = await room.membrane.threads.start("g", {}, graph_version="1", agent="a", on_behalf_of=ADA)
     action = Action.of("mail.send", {"id": 1}, agent="a", on_behalf_of=GUS)
-    (standing,) = await room.membrane.park(thread.id, Parked("i1", "gate", {}, (Call(action),)))
+    (standing,) = await room.membrane.interrupts.park(thread.id, Parked("i1", "gate", {}, (Call(action),)))
     assert standing.review is not None
     assert await refusal(room, standing.review, ADA) is Refusal.REQUESTER
 
@@ -245,7 +245,7 @@ async def test_the_person_a_thread_acts_for_is_a_requester_whoever_its_graph_nam
 async def test_nobody_approves_their_own_request(room: Room, role: str) -> None:
     requester: dict[str, Any] = {role: ADA}
     action = Action.of("mail.send", {"to": "a"}, agent="a", **requester)
-    standing = await room.membrane.propose(action)
+    standing = await room.membrane.proposals.propose(action)
     assert standing.review is not None
     assert await refusal(room, standing.review, ADA) is Refusal.REQUESTER
     assert (await vote(room, standing.review, CLEO)).action.state is ActionState.APPROVED
@@ -257,7 +257,7 @@ async def test_only_full_members_who_are_approvers_vote(room: Room) -> None:
     room.people.outsiders.add(CLEO)
     assert await refusal(room, review, CLEO) is Refusal.NOT_A_MEMBER
     assert await refusal(room, review, DIA, team="T0OTHER") is Refusal.NOT_A_MEMBER
-    assert (await room.membrane.standing(review.action_id)).action.state is ActionState.WAITING
+    assert (await room.membrane.proposals.standing(review.action_id)).action.state is ActionState.WAITING
     assert (await room.events()).count("review.vote_refused") == 3
 
 
@@ -275,7 +275,7 @@ async def test_invariant_12_a_review_keeps_the_ruling_it_was_born_under(room: Ro
     review = await gated(room, "money.wire")
     room.in_force.append(policy(window_s=10.0))
     room.clock.forward(500)
-    assert await room.membrane.expire_due() == 0
+    assert await room.membrane.deadlines.expire_due() == 0
     await vote(room, review, CLEO)
     standing = await vote(room, review, DIA)
     assert standing.review is not None
@@ -285,21 +285,23 @@ async def test_invariant_12_a_review_keeps_the_ruling_it_was_born_under(room: Ro
 
 async def test_a_vote_on_nothing_is_said(room: Room) -> None:
     with pytest.raises(NotFound, match="rev_nothing"):
-        await room.membrane.vote("rev_nothing", ADA, approve=True, args_digest="")
+        await room.membrane.votes.cast("rev_nothing", ADA, approve=True, args_digest="")
 
 
 async def test_an_ack_quiets_the_chain_and_then_it_goes_on(room: Room) -> None:
     review = await gated(room)
     await room.send()
     room.clock.forward(251)
-    assert await room.membrane.page_due() == 1
+    assert await room.membrane.deadlines.page_due() == 1
     assert await room.pages() == [(ADA, 0), (BEN, 0)]
-    acked = await room.membrane.acknowledge(review.id, ADA)
+    acked = await room.membrane.votes.acknowledge(review.id, ADA)
     assert acked.quiet_until == room.clock.now + 300
     room.clock.forward(260)
-    assert await room.membrane.page_due() == 0, "the second step was due at 500, but somebody is on it"
+    assert await room.membrane.deadlines.page_due() == 0, (
+        "the second step was due at 500, but somebody is on it"
+    )
     room.clock.forward(41)
-    assert await room.membrane.page_due() == 1
+    assert await room.membrane.deadlines.page_due() == 1
     assert await room.pages() == [(ADA, 0), (BEN, 0), (CLEO, 1), (DIA, 1)]
 
 
@@ -307,15 +309,15 @@ async def test_an_ack_never_quiets_past_80_percent_of_the_window(room: Room) -> 
     review = await gated(room)
     await room.send()
     room.clock.forward(700)
-    await room.membrane.page_due()
-    acked = await room.membrane.acknowledge(review.id, CLEO)
+    await room.membrane.deadlines.page_due()
+    acked = await room.membrane.votes.acknowledge(review.id, CLEO)
     assert acked.quiet_until == review.opened_at + 800
 
 
 async def test_only_somebody_concerned_can_quiet_a_chain(room: Room) -> None:
     review = await gated(room)
     with pytest.raises(VoteRefused) as caught:
-        await room.membrane.acknowledge(review.id, GUS)
+        await room.membrane.votes.acknowledge(review.id, GUS)
     assert caught.value.reason is Refusal.NOT_APPROVER
 
 
@@ -323,24 +325,24 @@ async def test_an_outsider_cannot_quiet_a_chain(room: Room) -> None:
     review = await gated(room)
     room.people.outsiders.add(ADA)
     with pytest.raises(VoteRefused) as caught:
-        await room.membrane.acknowledge(review.id, ADA)
+        await room.membrane.votes.acknowledge(review.id, ADA)
     assert caught.value.reason is Refusal.NOT_A_MEMBER
     with pytest.raises(VoteRefused) as caught:
-        await room.membrane.acknowledge(review.id, CLEO, team="T0OTHER")
+        await room.membrane.votes.acknowledge(review.id, CLEO, team="T0OTHER")
     assert caught.value.reason is Refusal.NOT_A_MEMBER
 
 
 async def test_there_is_nothing_to_quiet_about_what_was_withdrawn(room: Room) -> None:
     review = await gated(room)
-    await room.membrane.withdraw(review.action_id, why="moot")
+    await room.membrane.proposals.withdraw(review.action_id, why="moot")
     with pytest.raises(VoteRefused) as caught:
-        await room.membrane.acknowledge(review.id, ADA)
+        await room.membrane.votes.acknowledge(review.id, ADA)
     assert caught.value.reason is Refusal.WITHDRAWN
 
 
 async def test_the_requester_is_told(room: Room) -> None:
     action = Action.of("mail.send", {"to": "a"}, agent="a", on_behalf_of=GUS)
-    standing = await room.membrane.propose(action)
+    standing = await room.membrane.proposals.propose(action)
     assert standing.review is not None
     await vote(room, standing.review, ADA)
     told = [m.recipient for m in await room.messages(standing.review.id) if m.kind == "told"]
@@ -351,8 +353,8 @@ async def test_a_failing_directory_on_ack_is_an_error_and_changes_nothing(room: 
     review = await gated(room)
     room.people.away |= {"oncall", "leads"}
     with pytest.raises(MembraneError):
-        await room.membrane.acknowledge(review.id, ADA)
-    assert (await room.membrane.standing(review.action_id)).reviews[0].acked_by is None
+        await room.membrane.votes.acknowledge(review.id, ADA)
+    assert (await room.membrane.proposals.standing(review.action_id)).reviews[0].acked_by is None
 
 
 async def test_review_states_are_what_people_read(room: Room) -> None:

@@ -66,7 +66,7 @@ async def test_the_graph_with_a_gate_parks_and_ships_once(house: House, tmp_path
     review = (await house.standing(thread)).review
     assert review is not None
     for voter in (fakes.CLEO, fakes.DIA):
-        await house.membrane.vote(review.id, voter, approve=True, args_digest=review.args_digest)
+        await house.membrane.votes.cast(review.id, voter, approve=True, args_digest=review.args_digest)
     await house.settle()
     found = await house.thread(thread)
     assert found.state == "finished"
@@ -112,9 +112,9 @@ async def test_the_loop_over_http_waits_claims_acts_and_reports(
         acting = asyncio.create_task(
             asyncio.to_thread(names["act"], "money.wire", {"amount": 40}, effect, "order A-7")
         )
-        while not (open_ones := await bot.membrane.lines("mailer", most=1)):
+        while not (open_ones := await bot.membrane.proposals.lines("mailer", most=1)):
             await asyncio.sleep(0.01)
-        standing = await bot.membrane.standing(open_ones[0].id)
+        standing = await bot.membrane.proposals.standing(open_ones[0].id)
         asked = {"id": standing.action.id, "args_digest": standing.action.args_digest}
         await bot.vote(asked, approve=approve, note=None if approve else "not today")
         assert (await acting).startswith(ends)

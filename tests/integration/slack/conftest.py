@@ -17,13 +17,13 @@ from bot.domain.policy import Policy
 from bot.domain.record import Message, Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
 from bot.membrane import Directory, Membrane
-from bot.slack.calls import Calls
-from bot.slack.courier import Courier
-from bot.slack.doubts import Timing
 from bot.slack.identity import Identity, identify, web_client
-from bot.slack.listeners import build_app
-from bot.slack.pace import Rates
+from bot.slack.inbound.listeners import build_app
+from bot.slack.outbound.courier import Courier
+from bot.slack.outbound.doubts import Timing
+from bot.slack.outbound.pace import Rates
 from bot.slack.people import SlackPeople
+from bot.slack.web_api import Calls
 from bot.store import messages
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, FakeDirectory, policy
@@ -85,7 +85,7 @@ class Room:
 
     async def propose(self, kind: str = "data.delete", agent: str = "ops-agent", **more: Any) -> Standing:
         args = more.pop("args", {"id": 1})
-        return await self.membrane.propose(Action.of(kind, args, agent=agent, **more))
+        return await self.membrane.proposals.propose(Action.of(kind, args, agent=agent, **more))
 
     async def rows(self, standing: Standing) -> list[Message]:
         """The messages about the action's latest review, as the store has them."""
@@ -145,7 +145,7 @@ def make_courier(
         policy=lambda: membrane.policy,
         people=people,
         admins=membrane.admins,
-        bells=membrane.bells,
+        wakeups=membrane.wakeups,
         clock=clock,
         **more,
     )

@@ -11,9 +11,9 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.domain.action import Action
 from bot.localslack import LocalSlack, Person
-from bot.slack import delivery as module
-from bot.slack.delivery import SocketDelivery
-from bot.slack.listeners import build_app
+from bot.slack.inbound import sockets as module
+from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.sockets import SocketDelivery
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_delivery import CARD, until
 from tests.integration.slack.test_facade import running, settings
@@ -106,7 +106,7 @@ async def test_cards_go_out_while_no_connection_can_be_opened(
 ) -> None:
     slack.faults.arm(method="apps.connections.open", times=1000, **fault)  # type: ignore[arg-type]
     async with running(settings(slack), tmp_path) as (side, membrane, _task):
-        await membrane.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
+        await membrane.proposals.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
         await until(lambda: bool(slack.calls.of("chat.postMessage")), 3.0)
         assert await side.trouble() == "no connection to Slack, so clicks do not arrive"
 

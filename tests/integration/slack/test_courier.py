@@ -10,15 +10,15 @@ import pytest
 
 from bot.errors import VoteRefused
 from bot.membrane import Membrane
-from bot.slack.courier import Courier
-from bot.slack.pace import Rates
+from bot.slack.outbound.courier import Courier
+from bot.slack.outbound.pace import Rates
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
 
 
 async def approve(membrane: Membrane, review_id: str, digest: str, voter: str = CLEO) -> None:
-    await membrane.vote(review_id, voter, approve=True, args_digest=digest)
+    await membrane.votes.cast(review_id, voter, approve=True, args_digest=digest)
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def test_ten_changes_while_slack_was_slow_become_one_update(room: Room) ->
     assert standing.review
     for _ in range(10):  # a vote on other arguments has its card drawn again
         with pytest.raises(VoteRefused):
-            await room.membrane.vote(standing.review.id, CLEO, approve=True, args_digest="another")
+            await room.membrane.votes.cast(standing.review.id, CLEO, approve=True, args_digest="another")
     await room.courier.sweep()
     assert len(room.slack.calls.of("chat.update")) == 1
     card = await room.card(standing)
@@ -86,7 +86,7 @@ async def test_pages_go_to_people_with_a_link_to_the_card(room: Room) -> None:
     standing = await room.propose()
     await room.courier.sweep()
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await room.courier.sweep()
     card = await room.card(standing)
     for user in (ADA, BEN):
@@ -102,7 +102,7 @@ async def test_no_page_is_sent_after_the_outcome(room: Room) -> None:
     await room.courier.sweep()
     assert standing.review
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await approve(room.membrane, standing.review.id, standing.action.args_digest)
     await room.courier.sweep()
     assert room.dm(ADA) == ""
@@ -112,7 +112,7 @@ async def test_a_page_that_was_sent_loses_its_buttons_with_the_outcome(room: Roo
     standing = await room.propose()
     assert standing.review
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await room.courier.sweep()
     await approve(room.membrane, standing.review.id, standing.action.args_digest)
     await room.courier.sweep()
@@ -124,7 +124,7 @@ async def test_a_page_that_was_sent_loses_its_buttons_with_the_outcome(room: Roo
 async def test_the_chain_posts_to_its_channel(room: Room) -> None:
     await room.propose()
     room.clock.ahead += 950
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await room.courier.sweep()
     assert "Told here because nobody has answered yet: step 3 of 3" in read(room.blocks("C0INC"))
 
@@ -133,7 +133,7 @@ async def test_a_halted_card_and_its_successor_point_to_each_other(room: Room) -
     standing = await room.propose("mail.send")
     await room.courier.sweep()
     room.clock.ahead += 1001
-    await room.membrane.expire_due()
+    await room.membrane.deadlines.expire_due()
     await room.courier.sweep()
     room.clock.ahead += 1
     await room.courier.sweep()
@@ -168,7 +168,7 @@ async def test_whom_an_agent_names_is_told_only_if_it_may_write_to_them(room: Ro
         args = {"id": f"{agent} {requester}"}
         standing = await room.propose(agent=agent, on_behalf_of=requester, args=args)
         await room.courier.sweep()
-        await room.membrane.withdraw(standing.action.id, why="BUY NOW at evil.example", agent=agent)
+        await room.membrane.proposals.withdraw(standing.action.id, why="BUY NOW at evil.example", agent=agent)
         await room.courier.sweep()
         if agent == "ops-agent" and requester == GUS:
             assert room.dm(GUS) == "", "not even a conversation is opened with them"
@@ -182,7 +182,7 @@ async def test_whom_an_agent_names_is_told_only_if_it_may_write_to_them(room: Ro
     await room.membrane.tokens.revoke(taken.id)
     standing = await room.propose(agent="named", on_behalf_of=GUS, args={"id": "later"})
     await room.courier.sweep()
-    await room.membrane.withdraw(standing.action.id, why="x", agent="named")
+    await room.membrane.proposals.withdraw(standing.action.id, why="x", agent="named")
     await room.courier.sweep()
     assert len(room.said(room.dm(GUS))) == 1
 
@@ -202,11 +202,11 @@ async def test_a_digest_is_one_message(room: Room) -> None:
     halted = await room.propose("mail.send")
     await room.courier.sweep()
     room.clock.ahead += 1001
-    await room.membrane.expire_due()
+    await room.membrane.deadlines.expire_due()
     await room.courier.sweep()
-    successor = await room.card(await room.membrane.standing(halted.action.id))
+    successor = await room.card(await room.membrane.proposals.standing(halted.action.id))
     assert successor.ts
-    assert await room.membrane.digest_due() == 1
+    assert await room.membrane.digests.make_due() == 1
     await room.courier.sweep()
     assert room.said("C0DIG") == ["Digest: 30 actions passed; 1 halted and waiting for an answer"]
     text = read(room.blocks("C0DIG"))

@@ -9,8 +9,8 @@ import pytest
 
 from bot.domain.record import Standing
 from bot.localslack.faults import HELD
-from bot.slack.courier import Courier
-from bot.slack.doubts import Timing
+from bot.slack.outbound.courier import Courier
+from bot.slack.outbound.doubts import Timing
 from bot.store import doubts
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.slack.conftest import Room
@@ -41,7 +41,7 @@ async def landed(room: Room, count: int = 2, channel: str = "C0APPR") -> None:
 async def vote(room: Room, standing: Standing) -> None:
     assert standing.review
     digest = standing.action.args_digest
-    await room.membrane.vote(standing.review.id, CLEO, approve=True, args_digest=digest)
+    await room.membrane.votes.cast(standing.review.id, CLEO, approve=True, args_digest=digest)
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -102,7 +102,7 @@ async def paged(room: Room) -> Standing:
     standing = await room.propose()
     await until_quiet(room)
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     return standing
 
 
@@ -253,7 +253,7 @@ async def test_a_pending_card_that_somebody_deleted_comes_back(room: Room) -> No
     card = await room.card(standing)
     room.slack.state.remove_message(room.slack.state.conversations["C0APPR"], str(card.ts))
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     await until_quiet(room)
     assert f"@{CLEO} is on it" in read(room.blocks("C0APPR"))
     assert "[Approve]" in read(room.blocks("C0APPR"))
@@ -361,7 +361,7 @@ async def test_a_page_to_a_deactivated_account_is_told_to_the_admins(room: Room)
     room.slack.state.change_user(ADA, deleted=True)
     await room.propose()
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await until_quiet(room)
     assert any("A page could not be sent to &lt;U0ADA&gt;" in words for words in room.said("C0ADMIN"))
 

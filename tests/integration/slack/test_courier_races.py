@@ -14,7 +14,7 @@ from bot.localslack import LocalSlack
 from bot.localslack.faults import HELD
 from bot.membrane import CardFacts, Outbox
 from bot.slack.identity import web_client
-from bot.slack.pace import Rates
+from bot.slack.outbound.pace import Rates
 from tests.fakes import ADA, CLEO
 from tests.integration.slack.conftest import SEED, Room
 from tests.integration.slack.test_courier_faults import (
@@ -59,7 +59,7 @@ async def test_a_page_that_its_outcome_overtook_leaves_nobody_behind(room: Room)
     standing = await room.propose()
     await courier.sweep()
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await courier.sweep()
     await vote(room, standing)
     for _ in range(10):
@@ -117,7 +117,7 @@ async def test_a_redraw_on_its_way_to_a_copy_that_is_deleted_posts_no_third(room
     standing, first = await two_copies(room, "release.sign")
     assert (await room.card(standing)).ts != first
     room.slack.faults.arm(method="chat.update", kind="delay", seconds=0.8)
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     running = asyncio.create_task(room.courier.run())
     await asyncio.sleep(2.5)
     running.cancel()
@@ -192,7 +192,7 @@ async def test_a_page_whose_outcome_came_just_before_it_is_sent_is_not_sent(
     attempting = room.membrane.outbox.attempting
 
     async def overtaken(message_id: str, **more: Any) -> Any:
-        if (await room.membrane.standing(standing.action.id)).review.pending:  # type: ignore[union-attr]
+        if (await room.membrane.proposals.standing(standing.action.id)).review.pending:  # type: ignore[union-attr]
             await vote(room, standing)
         return await attempting(message_id, **more)
 
@@ -250,7 +250,7 @@ async def test_a_redraw_that_lands_late_does_not_stay_over_the_outcome(room: Roo
     standing = await room.propose()
     await until_quiet(room)
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     room.slack.faults.arm(method="chat.update", kind="lands_late", seconds=HELD)
     await room.courier.sweep()
     await vote(room, standing)
@@ -267,7 +267,7 @@ async def test_nor_does_one_that_was_under_way_when_the_bot_was_killed(room: Roo
     standing = await room.propose()
     await until_quiet(room)
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     assert len(await room.membrane.outbox.lease(10)) == 1
     old = room.blocks("C0APPR")
     await room.membrane.take_over()

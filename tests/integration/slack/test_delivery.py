@@ -16,9 +16,9 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.errors import SettingsError
 from bot.localslack import Person
-from bot.slack.delivery import SocketDelivery
-from bot.slack.listeners import build_app
-from bot.slack.signed import HttpDelivery
+from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.signed_requests import HttpDelivery
+from bot.slack.inbound.sockets import SocketDelivery
 from tests.fakes import CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.ways import by_http, by_socket
@@ -145,9 +145,9 @@ async def test_only_requests_that_slack_signed_are_taken(app: AsyncApp, room: Ro
         for name, odd in ODD_HEADERS:
             assert await send(room, body, {**signed(secret, body), name: odd}) == 401, (name, odd)
         assert await send(room, b"x" * 1_000_001, unsigned) == 413
-        assert (await room.membrane.standing(standing.action.id)) == standing
+        assert (await room.membrane.proposals.standing(standing.action.id)) == standing
         assert await send(room, body, signed(secret, body)) == 200
-        assert (await room.membrane.standing(standing.action.id)) != standing
+        assert (await room.membrane.proposals.standing(standing.action.id)) != standing
         await delivery.stop()
         assert await send(room, body, signed(secret, body)) == 503
 

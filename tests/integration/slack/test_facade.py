@@ -55,7 +55,7 @@ async def test_a_proposal_a_card_a_click_an_outcome(slack: LocalSlack, cleo: Per
         async with asyncio.timeout(60):
             while await side.trouble() is not None:
                 await asyncio.sleep(0.02)
-        await membrane.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
+        await membrane.proposals.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
         card = await cleo.wait_for_message("agent-approvals", "Approval wanted")
         assert (await cleo.click("agent-approvals", card, "approve")).acked
         shown = await cleo.wait_for_message("agent-approvals", "✅ *Approved* by")
@@ -70,7 +70,7 @@ async def test_a_proposal_a_card_a_click_an_outcome(slack: LocalSlack, cleo: Per
 async def test_a_guest_cannot_vote(slack: LocalSlack, tmp_path: Path) -> None:
     slack.state.change_user(CLEO, is_restricted=True)
     async with running(settings(slack), tmp_path) as (_, membrane, _), Person(slack.base_url, CLEO) as guest:
-        await membrane.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
+        await membrane.proposals.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
         card = await guest.wait_for_message("agent-approvals", "Approval wanted")
         while (await guest.click("agent-approvals", card, "approve")).reason == "not_connected":
             await asyncio.sleep(0.05)
@@ -82,7 +82,7 @@ async def test_slack_may_be_away_at_the_start(slack: LocalSlack, cleo: Person, t
     async with running(settings(slack), tmp_path) as (side, membrane, _):
         assert await side.trouble() == "Slack has not been reached yet"
         assert await side.behind_s() == 0
-        await membrane.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
+        await membrane.proposals.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
         await cleo.wait_for_message("agent-approvals", "Approval wanted", timeout=60)
 
 

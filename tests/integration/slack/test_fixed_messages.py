@@ -76,7 +76,7 @@ async def test_a_page_stays_while_it_asks(room: Room) -> None:
     await until_quiet(room)
     not_editable(room)
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     await until_quiet(room)
     assert len(room.said(room.dm(ADA))) == 1
     assert "[Approve]" in read(room.blocks(room.dm(ADA)))
@@ -92,8 +92,8 @@ async def test_what_the_requester_is_told_is_told_anew(room: Room) -> None:
     await until_quiet(room)
     assert "approved" in read(room.blocks(room.dm(ADA))).lower()
     not_editable(room)
-    await room.membrane.claim(standing.action.id, standing.action.args_digest)
-    await room.membrane.report(standing.action.id, executed=True)
+    await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
+    await room.membrane.claims.report(standing.action.id, executed=True)
     await until_quiet(room)
     assert len(room.said(room.dm(ADA))) == 1
     assert "Executed" in read(room.blocks(room.dm(ADA)))

@@ -38,7 +38,7 @@ def differs(words: str, view: dict[str, Any]) -> bool:
 
 
 async def now(room: Room, standing: Standing) -> Standing:
-    return await room.membrane.standing(standing.action.id)
+    return await room.membrane.proposals.standing(standing.action.id)
 
 
 async def test_two_approvals_make_the_outcome_and_the_card_says_so(
@@ -138,7 +138,7 @@ async def test_the_requester_cannot_approve(live: Room, cleo: Person) -> None:
 async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
     standing = await live.propose("mail.send")
     live.clock.ahead += 300
-    await live.membrane.page_due()
+    await live.membrane.deadlines.page_due()
     page = await ada.wait_for_message("dm", "You are paged")
     assert (await ada.click("dm", page, "acknowledge")).acked
     await shown(ada, f"@{ADA} is on it; nobody else is paged until")
@@ -150,7 +150,7 @@ async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
 async def test_somebody_paged_who_may_not_decide_quiets_nothing(live: Room, ada: Person) -> None:
     standing = await live.propose()
     live.clock.ahead += 300
-    await live.membrane.page_due()
+    await live.membrane.deadlines.page_due()
     page = await ada.wait_for_message("dm", "You are paged")
     assert (await ada.click("dm", page, "acknowledge")).acked
     told = await ada.wait_for_message("dm", lambda message: message["ephemeral"])
@@ -163,7 +163,7 @@ async def test_somebody_paged_who_may_not_decide_quiets_nothing(live: Room, ada:
 async def test_the_same_person_takes_it_once(live: Room, ada: Person) -> None:
     await live.propose("mail.send")
     live.clock.ahead += 300
-    await live.membrane.page_due()
+    await live.membrane.deadlines.page_due()
     page = await ada.wait_for_message("dm", "You are paged")
     assert (await ada.click("dm", page, "acknowledge")).acked
     live.clock.ahead += 301
@@ -220,7 +220,7 @@ async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room,
     """Slack takes some fifty redraws a minute: the message under the finger does not wait for the others."""
     standing = await live.propose("mail.send")
     live.clock.ahead += 300
-    await live.membrane.page_due()
+    await live.membrane.deadlines.page_due()
     page = await ada.wait_for_message("dm", "You are paged")
     while not all(row.ts for row in await live.rows(standing)):  # the bot has noted where it posted them
         await asyncio.sleep(0.01)
@@ -234,7 +234,7 @@ async def test_so_is_what_a_note_was_asked_from(live: Room, cleo: Person) -> Non
     standing = await live.propose()
     for _ in range(2):
         live.clock.ahead += 300
-        await live.membrane.page_due()
+        await live.membrane.deadlines.page_due()
     page = await cleo.wait_for_message("dm", "You are paged")
     await cleo.click("dm", page, "reject_with_note")
     await cleo.submit(await cleo.wait_for_view("Why not?"), {"note": "no"})
@@ -399,7 +399,7 @@ async def test_a_slow_store_is_answered_in_time(live: Room, cleo: Person, monkey
     async def slow(*_: Any, **__: Any) -> None:
         await asyncio.sleep(10)
 
-    monkeypatch.setattr(live.membrane, "vote", slow)
+    monkeypatch.setattr(live.membrane.votes, "cast", slow)
     assert (await cleo.click(CARD, card, "approve")).acked
     assert (await whisper(cleo)).startswith("That took too long here.")
 
@@ -411,7 +411,7 @@ async def test_a_bug_of_ours_is_answered_too(live: Room, cleo: Person, monkeypat
     async def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(live.membrane, "vote", broken)
+    monkeypatch.setattr(live.membrane.votes, "cast", broken)
     assert (await cleo.click(CARD, card, "approve")).acked
     assert (await whisper(cleo)).startswith("Something went wrong in the bot")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from aiohttp import web
 
-from bot.slack.calls import POST, Calls
 from bot.slack.failures import CallFailed
 from bot.slack.identity import identify, web_client
+from bot.slack.web_api import POST, Calls
 
 NO_MORE = '{"ok": true}'
 """Of a post it says only that it worked. It is looked for then, as its answer told no place."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.metrics import Metrics
-from bot.slack.lateness import LATE_S
-from bot.slack.pace import USUAL
+from bot.slack.outbound.backlog_alert import LATE_S
+from bot.slack.outbound.pace import USUAL
 from tests.fakes import CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import until_quiet, vote
@@ -26,9 +26,9 @@ async def pass_time(room: Room, seconds: float, step: float = 15.0) -> list[str]
     for _ in range(int(seconds / step)):
         await room.courier.sweep()
         room.clock.ahead += step
-        await room.membrane.page_due()
-        await room.membrane.expire_due()
-        found += [finding.text for finding in await room.membrane.audit()]
+        await room.membrane.deadlines.page_due()
+        await room.membrane.deadlines.expire_due()
+        found += [finding.text for finding in await room.membrane.auditor.audit()]
     await room.courier.sweep()
     return found
 
@@ -57,7 +57,7 @@ async def test_the_auditor_finds_pages_that_reach_nobody(room: Room) -> None:
     await room.propose("release.sign")
     await until_quiet(room)
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     for method in ("chat.postMessage", "conversations.open"):
         room.slack.faults.arm(method=method, kind="http", status=503, times=10_000)
     found = await pass_time(room, 10 * MINUTES)
@@ -84,7 +84,7 @@ async def test_nothing_is_owed_of_what_was_dropped(room: Room) -> None:
     await until_quiet(room)
     room.clock.ahead += 300
     room.slack.faults.arm(method="conversations.open", kind="rate_limit", retry_after=60, times=100)
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await room.courier.sweep()
     assert await lag(room) >= 0
     await vote(room, standing)
@@ -104,7 +104,7 @@ async def test_a_burst_at_slacks_pace_is_no_finding(room: Room) -> None:
         await courier.sweep()
         room.clock.ahead += 1.06
         if second % 20 == 0:
-            found += [finding.text for finding in await room.membrane.audit()]
+            found += [finding.text for finding in await room.membrane.auditor.audit()]
     assert len(room.said("C0APPR")) == 200
     assert not any("have not reached Slack" in text for text in found)
 
@@ -131,12 +131,12 @@ async def test_the_auditor_finds_a_card_that_was_shown_once_and_has_no_place_now
         room.slack.state.change_channel(channel, is_archived=True)
     room.slack.faults.arm(method="conversations.open", kind="error", error="user_disabled", times=10_000)
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     found = []
     for _ in range(20):
         await room.courier.sweep()
         room.clock.ahead += 60
-        found += [each.text for each in await room.membrane.audit()]
+        found += [each.text for each in await room.membrane.auditor.audit()]
     card = await room.card(standing)
     assert card.ts is None
     assert card.due_at is not None

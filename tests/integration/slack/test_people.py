@@ -16,9 +16,9 @@ from bot.domain.record import Standing
 from bot.errors import MembraneError
 from bot.localslack import LocalSlack
 from bot.membrane import Membrane, Resolved
-from bot.slack.calls import Calls
 from bot.slack.identity import identify, web_client
 from bot.slack.people import SlackPeople
+from bot.slack.web_api import Calls
 from bot.store.database import open_database
 from tests.fakes import ADA, BEN, CLEO, PEOPLE, SECRET, policy
 from tests.integration.slack.conftest import Clock
@@ -89,12 +89,12 @@ async def test_invariant_14_slack_is_asked_afresh_about_earlier_voters_when_a_qu
     db = open_database(tmp_path / "membrane.db")
     people = SlackPeople(people._calls, lambda: in_force, people._identity, clock)
     membrane = Membrane(db, lambda: in_force, people, secret=SECRET, clock=clock)
-    standing = await membrane.propose(Action.of("money.wire", {"id": 1}, agent="mailer"))
+    standing = await membrane.proposals.propose(Action.of("money.wire", {"id": 1}, agent="mailer"))
     review = standing.review
     assert review is not None
 
     async def approve(voter: str) -> Standing:
-        return await membrane.vote(review.id, voter, approve=True, args_digest=review.args_digest)
+        return await membrane.votes.cast(review.id, voter, approve=True, args_digest=review.args_digest)
 
     await approve(BEN)
     if leaves == "the workspace":

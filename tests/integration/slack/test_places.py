@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.slack.calls import Calls
 from bot.slack.failures import CallFailed
-from bot.slack.places import BELIEVED_S, FAILED_S, LISTED_FOR_S, NoSuchChannel, Places
+from bot.slack.outbound.places import BELIEVED_S, FAILED_S, LISTED_FOR_S, NoSuchChannel, Places
+from bot.slack.web_api import Calls
 from tests.fakes import ADA
 from tests.integration.slack.conftest import Room
 

@@ -24,18 +24,18 @@ async def silent(room: Room, kind: str = "data.delete", **more: Any) -> Standing
     standing = await room.propose(kind, **more)
     action = standing.action
     for voter in (CLEO, DIA):
-        review = (await room.membrane.standing(action.id)).review
+        review = (await room.membrane.proposals.standing(action.id)).review
         if review is not None and review.pending:
-            await room.membrane.vote(review.id, voter, approve=True, args_digest=action.args_digest)
-    await room.membrane.claim(action.id, action.args_digest)
+            await room.membrane.votes.cast(review.id, voter, approve=True, args_digest=action.args_digest)
+    await room.membrane.claims.start(action.id, action.args_digest)
     room.clock.ahead += 601
-    assert await room.membrane.unknown_due() == 1
-    room.membrane.bells.ring()
+    assert await room.membrane.deadlines.unknown_due() == 1
+    room.membrane.wakeups.ring()
     return standing
 
 
 async def state(room: Room, standing: Standing) -> ActionState:
-    return (await room.membrane.standing(standing.action.id)).action.state
+    return (await room.membrane.proposals.standing(standing.action.id)).action.state
 
 
 async def row(room: Room, standing: Standing) -> Message:
@@ -81,7 +81,7 @@ async def test_it_did_not_is_asked_again_and_points_to_the_new_card(
     assert "It was put up for approval again." in read(receipt["blocks"])
     assert (await dia.click(CARD, asked, "approve")).acked
     await shown(dia, "It may start now")
-    claim = await live.membrane.claim(standing.action.id, standing.action.args_digest)
+    claim = await live.membrane.claims.start(standing.action.id, standing.action.args_digest)
     assert claim.attempt == 1
 
 
@@ -122,7 +122,7 @@ async def test_a_late_report_takes_the_buttons_away(live: Room, cleo: Person) ->
     standing = await silent(live)
     card = await shown(cleo)
     live.slack.faults.arm(method="chat.update", kind="error", error="internal_error", times=2)
-    await live.membrane.report(standing.action.id, executed=True)
+    await live.membrane.claims.report(standing.action.id, executed=True)
     assert (await cleo.click(CARD, card["ts"], "it_did_not")).acked
     assert "`: It went on by itself, <!date^" in await whisper(cleo)
     after = await shown(cleo, "🏁 It was reported late")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.localslack.conversation import Message as Said
-from bot.slack.places import NoSuchChannel
+from bot.slack.outbound.places import NoSuchChannel
 from bot.store import doubts
 from tests.fakes import ADA
 from tests.integration.slack.conftest import Room

@@ -13,7 +13,7 @@ async def test_a_card_whose_redraw_is_too_long_once_still_shows_the_outcome(room
     await until_quiet(room)
     room.slack.faults.arm(method="chat.update", kind="error", error="msg_blocks_too_long", times=2)
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     await until_quiet(room)
     await vote(room, standing)
     await until_quiet(room)
@@ -25,7 +25,7 @@ async def test_a_page_whose_redraw_is_too_long_loses_its_buttons(room: Room) -> 
     standing = await room.propose()
     await until_quiet(room)
     room.clock.ahead += 300
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     await until_quiet(room)
     room.slack.faults.arm(
         method="chat.update",
@@ -35,7 +35,7 @@ async def test_a_page_whose_redraw_is_too_long_loses_its_buttons(room: Room) -> 
         when=lambda args: args["channel"] == room.dm(ADA),
     )
     assert standing.review
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     await until_quiet(room)
     await vote(room, standing)
     await until_quiet(room)
@@ -55,9 +55,9 @@ async def test_a_bad_quarter_of_an_hour_hides_no_card_for_ever(room: Room) -> No
     assert standing.review
     for _ in range(5):
         room.clock.ahead += 60
-        await room.membrane.audit()
+        await room.membrane.auditor.audit()
         await room.courier.sweep()
-    await room.membrane.acknowledge(standing.review.id, CLEO)
+    await room.membrane.votes.acknowledge(standing.review.id, CLEO)
     courier = room.new_courier()
     await room.membrane.take_over()
     await until_quiet(room, courier)
@@ -78,7 +78,7 @@ async def test_of_each_card_that_is_too_long_somebody_is_told(room: Room) -> Non
         assert standing.review
         assert standing.review.id in room.said("C0ADMIN")[-1]
     room.clock.ahead += 301
-    found = [finding.text for finding in await room.membrane.audit()]
+    found = [finding.text for finding in await room.membrane.auditor.audit()]
     assert any(text.startswith("2 cards and pages have not reached Slack") for text in found)
     assert await room.courier.behind_s() > 300
     room.slack.faults.clear()

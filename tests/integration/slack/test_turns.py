@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from bot.domain.notices import Notice, Subject
-from bot.slack import courier as couriers
-from bot.slack.courier import Courier
-from bot.slack.pace import Rates
+from bot.slack.outbound import courier as couriers
+from bot.slack.outbound.courier import Courier
+from bot.slack.outbound.pace import Rates
 from tests.fakes import policy
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier import running
@@ -98,7 +98,7 @@ async def test_invariant_18_nobodys_flood_delays_somebody_elses_tier_3(room: Roo
     card = await room.card(quiet)
     assert card.ts is not None, "its card is among the next two"
     room.clock.ahead += 260
-    await room.membrane.page_due()
+    await room.membrane.deadlines.page_due()
     for _ in range(2):
         await courier.sweep()
         room.clock.ahead += STEP_S

@@ -14,10 +14,11 @@ import pytest
 from bot.domain.action import Action
 from bot.localslack import LocalSlack, Person
 from bot.membrane import Membrane
-from bot.slack import facade, others
-from bot.slack.delivery import SocketDelivery
-from bot.slack.listeners import build_app
-from bot.slack.others import Others, Waits
+from bot.slack import facade
+from bot.slack.inbound import other_bots
+from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.other_bots import Others, Waits
+from bot.slack.inbound.sockets import SocketDelivery
 from bot.store.database import open_database
 from tests.fakes import SECRET, Clock, FakeDirectory, policy
 from tests.integration.slack.conftest import Room
@@ -110,7 +111,7 @@ async def test_who_clicks_and_the_admins_are_told(room: Room, cleo: Person, tmp_
 async def test_an_old_card_is_no_sign_of_another_bot(room: Room, cleo: Person) -> None:
     """Reviews of long ago are forgotten; nobody is alarmed by a click on one."""
     old = Action.of("data.delete", {"id": 1}, agent="ops-agent")
-    standing = await room.membrane.propose(old)
+    standing = await room.membrane.proposals.propose(old)
     await room.courier.sweep()
     review = standing.review
     assert review
@@ -191,7 +192,7 @@ def test_no_connection_is_given_up_while_all_is_well() -> None:
 
 def test_connections_that_were_closed_a_moment_ago_may_still_be_counted() -> None:
     clock = Clock()
-    mine = Others(clock, replace(others.USUAL, confirm_s=0.0))
+    mine = Others(clock, replace(other_bots.USUAL, confirm_s=0.0))
     lines = [object() for _ in range(4)]
     for line in lines:
         mine.opened(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.record import Standing
-from bot.slack.pace import Rates
+from bot.slack.outbound.pace import Rates
 from tests.fakes import CLEO, GUS
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import until_quiet
@@ -14,13 +14,13 @@ from tests.integration.slack.test_courier_faults import until_quiet
 async def close(room: Room, standing: Standing, how: str) -> None:
     assert standing.review is not None
     if how == "withdrawn":
-        await room.membrane.withdraw(standing.action.id, why="no longer wanted")
+        await room.membrane.proposals.withdraw(standing.action.id, why="no longer wanted")
     elif how == "rejected":
         digest = standing.review.args_digest
-        await room.membrane.vote(standing.review.id, CLEO, approve=False, args_digest=digest)
+        await room.membrane.votes.cast(standing.review.id, CLEO, approve=False, args_digest=digest)
     else:
         room.clock.ahead += 2500  # also for one whose window starts when it is shown
-        await room.membrane.expire_due()
+        await room.membrane.deadlines.expire_due()
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "rejected", "expired"])
@@ -34,7 +34,7 @@ async def test_a_card_that_was_not_posted_when_its_review_closed_is_never_posted
     card = await room.card(standing)
     assert (card.ts, card.due_at) == (None, None)
     assert await room.courier.behind_s() < 60
-    closed = await room.membrane.standing(standing.action.id)
+    closed = await room.membrane.proposals.standing(standing.action.id)
     assert closed.review is not None
     assert closed.review.state == how
     events = await room.db.read(
@@ -63,7 +63,7 @@ async def test_a_halted_action_is_asked_on_its_new_card_alone(room: Room) -> Non
     await close(room, standing, "expired")
     await until_quiet(room)
     assert len(room.said("C0APPR")) == 1
-    halted = await room.membrane.standing(standing.action.id)
+    halted = await room.membrane.proposals.standing(standing.action.id)
     assert (await room.card(halted)).ts is not None
 
 

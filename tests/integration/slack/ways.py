@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot.localslack import LocalSlack
-from bot.slack.delivery import SocketDelivery
-from bot.slack.signed import HttpDelivery
+from bot.slack.inbound.signed_requests import HttpDelivery
+from bot.slack.inbound.sockets import SocketDelivery
 
 
 @asynccontextmanager

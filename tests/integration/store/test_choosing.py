@@ -23,7 +23,7 @@ async def _wanted(path: Path, copies: int) -> None:
         for agent in ("one", "two", "three"):
             for kind in ("mail.send", "data.delete"):
                 for number in range(len(PLACES)):
-                    await membrane.propose(Action.of(kind, {"n": number}, agent=agent))
+                    await membrane.proposals.propose(Action.of(kind, {"n": number}, agent=agent))
     with closing(sqlite3.connect(path)) as raw:
         for number, place in enumerate(PLACES):
             raw.execute(f"UPDATE messages SET recipient = ? WHERE rowid % 3 = {number}", (place,))

@@ -175,32 +175,39 @@ async def test_nothing_that_happens_to_an_action_reads_a_table_through(db: Datab
 async def _live(membrane: Membrane, clock: Clock) -> None:
     for kind in ("db.read", "report.make", "mail.send", "data.delete", "money.wire"):
         for _ in range(2):
-            await membrane.propose(Action.of(kind, {"n": 1}, agent="ops"), idempotency_key=f"{kind}")
-    await membrane.propose(Action.of("db.read", {"n": 1}, agent="ops"))
-    mail = await membrane.propose(Action.of("data.delete", {"n": 2}, agent="ops"))
+            await membrane.proposals.propose(
+                Action.of(kind, {"n": 1}, agent="ops"), idempotency_key=f"{kind}"
+            )
+    await membrane.proposals.propose(Action.of("db.read", {"n": 1}, agent="ops"))
+    mail = await membrane.proposals.propose(Action.of("data.delete", {"n": 2}, agent="ops"))
     assert mail.review is not None
-    await membrane.acknowledge(mail.review.id, CLEO)
-    await membrane.vote(mail.review.id, CLEO, approve=True, args_digest=mail.action.args_digest)
-    await membrane.claim(mail.action.id, mail.action.args_digest)
-    await membrane.report(mail.action.id, executed=True)
+    await membrane.votes.acknowledge(mail.review.id, CLEO)
+    await membrane.votes.cast(mail.review.id, CLEO, approve=True, args_digest=mail.action.args_digest)
+    await membrane.claims.start(mail.action.id, mail.action.args_digest)
+    await membrane.claims.report(mail.action.id, executed=True)
     for step in (300.0, 300.0, 900.0):
         for message in await membrane.outbox.lease(50):
             await membrane.outbox.facts(message)
             if await membrane.outbox.attempting(message.id):
                 await membrane.outbox.posted(message.id, version=message.wanted, channel_id="C", ts="1")
         clock.forward(step)
-        for sweep in (membrane.page_due, membrane.expire_due, membrane.digest_due, membrane.unknown_due):
+        for sweep in (
+            membrane.deadlines.page_due,
+            membrane.deadlines.expire_due,
+            membrane.digests.make_due,
+            membrane.deadlines.unknown_due,
+        ):
             await sweep()
-    silent = await membrane.propose(Action.of("db.read", {"n": 3}, agent="ops"))
-    await membrane.claim(silent.action.id, silent.action.args_digest)
+    silent = await membrane.proposals.propose(Action.of("db.read", {"n": 3}, agent="ops"))
+    await membrane.claims.start(silent.action.id, silent.action.args_digest)
     clock.forward(601.0)
-    await membrane.unknown_due()
+    await membrane.deadlines.unknown_due()
     for message in await membrane.outbox.lease(50):
         await membrane.outbox.facts(message)
     digest = silent.action.args_digest
-    await membrane.resolve_unknown(silent.action.id, CLEO, Verdict.DID_NOT, number=1, args_digest=digest)
-    await membrane.claim(silent.action.id, silent.action.args_digest)
-    await membrane.report(silent.action.id, executed=True)
-    await membrane.listed("ops", most=10)
-    await membrane.wait(mail.action.id, 0.0)
-    await membrane.due(10)
+    await membrane.unknowns.resolve(silent.action.id, CLEO, Verdict.DID_NOT, number=1, args_digest=digest)
+    await membrane.claims.start(silent.action.id, silent.action.args_digest)
+    await membrane.claims.report(silent.action.id, executed=True)
+    await membrane.proposals.listed("ops", most=10)
+    await membrane.proposals.wait(mail.action.id, 0.0)
+    await membrane.threads.due(10)

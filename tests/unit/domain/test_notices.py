@@ -14,7 +14,7 @@ from bot.domain.notices import Level, Notice, Subject, level_of
 BOT = Path(bot.__file__).parent
 ADMINS = "membrane/admins.py"
 """The one place that makes a message of a notice to the admins."""
-REQUESTERS = "membrane/stalling.py"
+REQUESTERS = "membrane/stalls.py"
 """Tells an agent's owner of a thread. Agents' people are told without a level."""
 
 

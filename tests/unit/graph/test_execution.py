@@ -10,7 +10,7 @@ import pytest
 from bot.errors import GraphRefused, MembraneError
 from bot.graph import execution
 from bot.graph.execution import MAX_RESULT, plain
-from bot.graph.seat import here
+from bot.graph.run_context import here
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.record import NOT_TOLD, Clicked
-from bot.slack.buttons import BadButton, Pressed, PressedReceipt, decode, decode_receipt
+from bot.slack.cards.buttons import BadButton, Pressed, PressedReceipt, decode, decode_receipt
 from tests.unit.slack.making import DIGEST
 
 GOOD = {"r": "rev_1", "a": "act_1", "d": DIGEST}

@@ -7,8 +7,8 @@ import pytest
 from bot.domain.record import Standing
 from bot.domain.review import ActionState, ReviewState
 from bot.domain.ruling import AbsentDefault
-from bot.slack import cards
-from bot.slack.cards import Links
+from bot.slack.cards import reviews
+from bot.slack.cards.reviews import Links
 from tests.unit.slack.making import DIGEST, NOON, message, review, ruling, standing, vote
 from tests.unit.slack.reading import read
 
@@ -18,13 +18,13 @@ APPROVED = {"state": ReviewState.APPROVED, "closed_at": NOON + 120, "votes": (vo
 def card_text(of: object = None, **changes: object) -> str:
     asked = review(**changes)
     whole = of if isinstance(of, Standing) else standing(asked)
-    return read(cards.card(whole, asked).blocks)
+    return read(reviews.card(whole, asked).blocks)
 
 
 def test_a_pending_card_from_top_to_bottom() -> None:
     asked = review(votes=(vote(),))
     description = "Customer asked nicely\nand twice"
-    drawn = cards.card(standing(asked, description=description), asked)
+    drawn = reviews.card(standing(asked, description=description), asked)
     assert read(drawn.blocks).split("\n") == [
         "payment.refund · amount `900` · recipient `bo@acme.example`",
         "Proposed by the agent `refund-bot` for @U0EEE; @U0FFF answers for the agent.",
@@ -45,7 +45,7 @@ def test_a_pending_card_from_top_to_bottom() -> None:
 
 
 def test_every_vote_button_carries_the_review_and_the_digest_that_was_shown() -> None:
-    row = cards.card(standing(), review()).blocks[-1]
+    row = reviews.card(standing(), review()).blocks[-1]
     assert row["block_id"] == "review"
     assert [element["action_id"] for element in row["elements"]] == [
         "approve",
@@ -136,8 +136,8 @@ def test_a_halted_card_points_to_its_successor_and_back() -> None:
     gone = review(ruling=ruling(2), state=ReviewState.EXPIRED, closed_at=NOON + 1800)
     after = review(id="rev_2", ruling=ruling(2), expires_at=None, predecessor_id="rev_1")
     whole = standing(gone, after, state=ActionState.HALTED)
-    first = read(cards.card(whole, gone, Links(successor="https://s/2")).blocks)
-    second = read(cards.card(whole, after, Links(predecessor="https://s/1")).blocks)
+    first = read(reviews.card(whole, gone, Links(successor="https://s/2")).blocks)
+    second = read(reviews.card(whole, after, Links(predecessor="https://s/1")).blocks)
     assert "It was halted: its state is kept, and it can still be answered." in first
     assert "It can be answered on [its new card](https://s/2)." in first
     assert "Nobody answered [an earlier card](https://s/1), so it was halted and is asked again." in second
@@ -147,19 +147,19 @@ def test_a_halted_card_points_to_its_successor_and_back() -> None:
 
 def test_a_card_says_that_it_expired_before_where_it_goes_on() -> None:
     gone = review(ruling=ruling(2), state=ReviewState.EXPIRED, closed_at=NOON + 1800)
-    text = read(cards.card(standing(gone), gone, Links(successor="https://s/2")).blocks)
+    text = read(reviews.card(standing(gone), gone, Links(successor="https://s/2")).blocks)
     assert text.index("Expired") < text.index("It can be answered on")
 
 
 def test_a_page_of_a_halted_review_leads_to_where_it_can_be_answered() -> None:
     gone = review(ruling=ruling(2), state=ReviewState.EXPIRED, closed_at=NOON + 1800)
     to = Links(card="https://s/1", successor="https://s/2")
-    for draw, words in ((cards.page, "You are paged"), (cards.post, "Told here")):
+    for draw, words in ((reviews.page, "You are paged"), (reviews.post, "Told here")):
         text = read(draw(message("page"), standing(gone), gone, to).blocks)
         assert f"{words} about this; it was halted and is asked again [on its new card](https://s/2)." in text
         assert "[Open its new card](https://s/2)" in text
         assert "needs nobody" not in text
-    unposted = read(cards.page(message("page"), standing(gone), gone).blocks)
+    unposted = read(reviews.page(message("page"), standing(gone), gone).blocks)
     assert "it was halted and is asked again on a new card." in unposted
 
 
@@ -172,14 +172,14 @@ def test_a_withdrawn_review_says_why() -> None:
 def test_a_lapsed_approval_is_told_from_a_running_one() -> None:
     old = review(**APPROVED)
     new = review(id="rev_2")
-    text = read(cards.card(standing(old, new), old, Links(successor="https://s/2")).blocks)
+    text = read(reviews.card(standing(old, new), old, Links(successor="https://s/2")).blocks)
     assert "This approval does not count any more, so it was asked again." in text
     assert "It was asked again on [its new card](https://s/2)." in text
 
 
 def test_a_page_says_why_somebody_is_paged_and_lets_them_take_it() -> None:
     asked = review()
-    drawn = cards.page(message("page", position=1), standing(asked), asked, Links(card="https://s/1"))
+    drawn = reviews.page(message("page", position=1), standing(asked), asked, Links(card="https://s/1"))
     lines = read(drawn.blocks).split("\n")
     assert (
         lines[0] == "You are paged because nobody has answered yet: step 2 of 2 of the escalation `platform`."
@@ -189,27 +189,27 @@ def test_a_page_says_why_somebody_is_paged_and_lets_them_take_it() -> None:
 
 
 def test_a_repeated_page_counts_its_repetitions() -> None:
-    drawn = cards.page(message("page", position=3), standing(), review())
+    drawn = reviews.page(message("page", position=3), standing(), review())
     assert "repetition 2 of the escalation" in read(drawn.blocks)
 
 
 def test_a_page_after_the_outcome_needs_nobody() -> None:
     asked = review(**APPROVED)
-    text = read(cards.page(message("page"), standing(asked, state=ActionState.APPROVED), asked).blocks)
+    text = read(reviews.page(message("page"), standing(asked, state=ActionState.APPROVED), asked).blocks)
     assert text.startswith("You are paged about this; it needs nobody any more.")
     assert "[I’m on it]" not in text
     assert "✅ Approved by" in text
 
 
 def test_a_post_says_where_the_chain_stands() -> None:
-    text = read(cards.post(message("post", position=1), standing(), review()).blocks)
+    text = read(reviews.post(message("post", position=1), standing(), review()).blocks)
     assert text.startswith("Told here because nobody has answered yet: step 2 of 2")
 
 
 def test_a_requester_is_told_what_became_of_it_and_cannot_vote() -> None:
     asked = review(**APPROVED)
     whole = standing(asked, state=ActionState.EXECUTED, settled_at=NOON + 180)
-    drawn = cards.told(whole, asked, Links(card="https://s/1"))
+    drawn = reviews.told(whole, asked, Links(card="https://s/1"))
     text = read(drawn.blocks)
     assert text.startswith("In your name, the agent `refund-bot` asked for this:")
     assert "🏁 Executed" in text
@@ -219,20 +219,20 @@ def test_a_requester_is_told_what_became_of_it_and_cannot_vote() -> None:
 
 def test_the_headline_never_comes_from_the_description() -> None:
     whole = standing(description="harmless.read · amount 1")
-    first = read(cards.card(whole, review()).blocks).split("\n")[0]
+    first = read(reviews.card(whole, review()).blocks).split("\n")[0]
     assert first == "payment.refund · amount `900` · recipient `bo@acme.example`"
 
 
 def test_long_arguments_are_cut_where_it_can_be_seen() -> None:
     args = {"body": "x" * 5000, "rows": list(range(100)), "to": "bo"}
-    text = read(cards.card(standing(args=args), review()).blocks)
+    text = read(reviews.card(standing(args=args), review()).blocks)
     assert "more characters)" in text
     assert "more lines" in text
     assert "Cut here; all of it is under “View all”." in text
 
 
 def test_a_terse_card_keeps_what_a_vote_needs() -> None:
-    text = read(cards.card(standing(description="d"), review(), terse=True).blocks)
+    text = read(reviews.card(standing(description="d"), review(), terse=True).blocks)
     assert "payment.refund · amount" in text
     assert "Until when" in text
     assert "[Approve] [Reject] [Reject with a note…] [View all]" in text
@@ -240,17 +240,17 @@ def test_a_terse_card_keeps_what_a_vote_needs() -> None:
 
 
 def test_somebody_elses_name_is_no_mention() -> None:
-    text = read(cards.card(standing(on_behalf_of="<!channel>"), review()).blocks)
+    text = read(reviews.card(standing(on_behalf_of="<!channel>"), review()).blocks)
     assert "for `<!channel>`" in text
 
 
 def test_a_restore_stands_above_everything() -> None:
-    drawn = cards.restored(cards.card(standing(review()), review()), NOON)
+    drawn = reviews.restored(reviews.card(standing(review()), review()), NOON)
     assert read(drawn.blocks).startswith(
         "⚠ The bot’s database was restored from a backup of {2026-01-01 12:00 UTC}."
     )
     assert drawn.text.startswith("After a restore: ")
-    later = cards.after_restore(cards.card(standing(review()), review()), NOON, NOON + 60)
+    later = reviews.after_restore(reviews.card(standing(review()), review()), NOON, NOON + 60)
     assert "look whether this was done before" in read(later.blocks).split("\n")[0]
 
 
@@ -258,8 +258,8 @@ def test_a_halt_after_half_a_quorum_does_not_say_that_nobody_answered() -> None:
     gone = review(ruling=ruling(2, quorum=2), votes=(vote(),), state=ReviewState.EXPIRED, closed_at=NOON)
     after = review(id="rev_2", ruling=ruling(2, quorum=2), expires_at=None, predecessor_id="rev_1")
     whole = standing(gone, after, state=ActionState.HALTED)
-    assert cards.card(whole, gone).text.startswith("Halted: only 1 of 2 approved in time: ")
-    again = read(cards.card(whole, after).blocks)
+    assert reviews.card(whole, gone).text.startswith("Halted: only 1 of 2 approved in time: ")
+    again = read(reviews.card(whole, after).blocks)
     assert "Only 1 of 2 approved on an earlier card, so it was halted and is asked again." in again
     assert "It was halted when only 1 of 2 approved, and stays halted until it is decided." in again
     assert "obody" not in again.replace("checked by nobody", "")

@@ -94,7 +94,7 @@ def methods_used() -> set[str]:
     """The Web API methods that the code calls."""
     known = methods_of_client()
     used = set()
-    for path in (ROOT / "bot" / "slack").glob("*.py"):
+    for path in (ROOT / "bot" / "slack").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in known:
                 used.add(known[node.attr])
@@ -122,7 +122,7 @@ def test_it_asks_for_the_scopes_that_the_calls_need_and_no_others() -> None:
 
 
 def test_it_subscribes_to_no_event_as_nothing_listens_for_one() -> None:
-    listeners = (ROOT / "bot" / "slack" / "listeners.py").read_text()
+    listeners = (ROOT / "bot" / "slack" / "inbound" / "listeners.py").read_text()
     assert "app.event" not in listeners
     assert "app.message" not in listeners
     assert "event_subscriptions" not in manifest(MANIFEST.read_text())["settings"]

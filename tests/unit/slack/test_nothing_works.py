@@ -16,7 +16,7 @@ from bot.domain.scripts import unseen_belongs
 from bot.localslack.blockcheck import check_blocks, total_text
 from bot.localslack.errors import SlackRefusal
 from bot.localslack.viewcheck import checked_view
-from bot.slack import args, buttons, cards, digests, receipts, views
+from bot.slack.cards import argument_text, buttons, digests, receipts, reviews, views
 from tests.unit.slack.making import DIGEST, NOON, message, passed, review, ruling, standing, vote
 from tests.unit.slack.readback import read_back
 from tests.unit.slack.reading import pieces, read
@@ -102,7 +102,7 @@ def check_markup(text: dict[str, Any]) -> None:
     assert ours.count("*") % 2 == 0
 
 
-def check_drawn(drawn: cards.Drawn) -> None:
+def check_drawn(drawn: reviews.Drawn) -> None:
     assert check_blocks(drawn.blocks, "message") == []
     assert total_text(drawn.blocks) < 10_000
     assert 0 < len(drawn.text) <= 4000
@@ -124,14 +124,14 @@ def check_drawn(drawn: cards.Drawn) -> None:
 @given(standings())
 def test_any_message_about_a_review_fits_and_is_inert(made: tuple[Standing, Review]) -> None:
     whole, asked = made
-    links = cards.Links("https://s/1", "https://s/1", "https://s/1")
+    links = reviews.Links("https://s/1", "https://s/1", "https://s/1")
     for unknown in (Unknown(whole.action.id, 1, NOON, NOON), Unknown("act_1", 1, NOON, NOON, NOON)):
         check_drawn(receipts.card(whole, unknown, asked.ruling.approvers, "https://s/1"))
         check_drawn(receipts.card(Standing(whole.action), unknown, asked.ruling.approvers))
-    check_drawn(cards.card(whole, asked, links))
-    check_drawn(cards.card(whole, asked, terse=True))
-    check_drawn(cards.page(message("page"), whole, asked, links))
-    check_drawn(cards.told(whole, asked, links))
+    check_drawn(reviews.card(whole, asked, links))
+    check_drawn(reviews.card(whole, asked, terse=True))
+    check_drawn(reviews.page(message("page"), whole, asked, links))
+    check_drawn(reviews.told(whole, asked, links))
 
 
 @EXAMPLES
@@ -139,7 +139,7 @@ def test_any_message_about_a_review_fits_and_is_inert(made: tuple[Standing, Revi
 def test_a_mention_is_only_of_people_that_the_review_names(made: tuple[Standing, Review]) -> None:
     whole, asked = made
     named = {whole.action.owner, whole.action.on_behalf_of, asked.acked_by, *(v.voter for v in asked.votes)}
-    mentioned = {piece["user_id"] for piece in pieces(cards.card(whole, asked).blocks, "user")}
+    mentioned = {piece["user_id"] for piece in pieces(reviews.card(whole, asked).blocks, "user")}
     assert mentioned <= named
     assert all(re.fullmatch(r"[UW][A-Z0-9]+", user) for user in mentioned)
 
@@ -159,9 +159,9 @@ def test_any_modal_fits(made: tuple[Standing, Review], page: int) -> None:
 @given(ARGS)
 def test_invariant_9_what_was_shown_is_what_runs(arguments: dict[str, Any]) -> None:
     """The whole drawing can be read back into exactly the arguments that the digest is of."""
-    drawn = args.draw(arguments)
+    drawn = argument_text.draw(arguments)
     assert canonical_json(read_back(drawn)) == canonical_json(arguments)
-    short = args.draw_short(arguments)
+    short = argument_text.draw_short(arguments)
     if short.complete:
         assert short.text == drawn
 
@@ -172,10 +172,10 @@ def test_invariant_9_no_description_changes_what_a_card_shows_of_the_arguments(
     arguments: dict[str, Any], description: str
 ) -> None:
     plain, told = standing(args=arguments), standing(args=arguments, description=description)
-    lines = read(cards.card(plain, review()).blocks).split("\n")
-    with_words = read(cards.card(told, review()).blocks)
+    lines = read(reviews.card(plain, review()).blocks).split("\n")
+    with_words = read(reviews.card(told, review()).blocks)
     assert with_words.startswith("\n".join(lines[:-1]))
-    assert cards.card(told, review()).text == cards.card(plain, review()).text
+    assert reviews.card(told, review()).text == reviews.card(plain, review()).text
 
 
 @EXAMPLES

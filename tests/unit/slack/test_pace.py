@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.slack.calls import POST, UPDATE
-from bot.slack.pace import Pace, Rates
+from bot.slack.outbound.pace import Pace, Rates
+from bot.slack.web_api import POST, UPDATE
 
 RATES = Rates(channel_s=1.0, workspace_s=0.1, update_s=1.0, update_burst=4, kept_updates=2)
 

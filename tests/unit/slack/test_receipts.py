@@ -9,7 +9,7 @@ import pytest
 from bot.domain.record import Standing, Unknown, Verdict
 from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
-from bot.slack import receipts
+from bot.slack.cards import receipts
 from tests.unit.slack.making import DIGEST, NOON, action, review, ruling, standing, vote
 from tests.unit.slack.reading import read
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.review import ActionState
-from bot.slack import views
+from bot.slack.cards import views
 from tests.unit.slack.making import review, standing
 from tests.unit.slack.reading import read
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.scripts import LOOKS_LIKE
-from bot.slack.visible import Shown, cut, excerpt, right_to_left, visible
+from bot.slack.cards.visible import Shown, cut, excerpt, right_to_left, visible
 
 
 @pytest.mark.parametrize(

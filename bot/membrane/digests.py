@@ -1,0 +1,71 @@
+"""Making a digest: when its time has come, which actions it names, and the message that shows it.
+
+It may name a million actions. They are named a few thousand at a time, each time in a transaction of its own:
+one for all of them would hold every page of them in memory. The store notes which digest is being made, so
+that a start goes on with it after a stop.
+"""
+
+from __future__ import annotations
+
+from bot.membrane.core import Core
+from bot.store import actions, digests, facts, messages, reviews
+from bot.store.database import Transaction
+
+AT_ONCE = 2_000
+"""Actions that are named in one transaction."""
+MOST_HALTED = 50
+"""Cards of halted actions that a digest draws again."""
+
+
+class Digests:
+    """The use case of the digest."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def make_due(self) -> int:
+        """Make a digest if its time has come and there is something to say. Returns 1 or 0."""
+        db = self._core.db
+        digest_id = await db.write(self._begin)
+        if digest_id is None:
+            return 0
+        while await db.write(lambda tx: actions.put_in_digest(tx.connection, digest_id, AT_ONCE)) == AT_ONCE:
+            pass
+        await db.write(lambda tx: self._finish(tx, digest_id))
+        self._core.wakeups.ring()
+        return 1
+
+    def _begin(self, tx: Transaction) -> str | None:
+        """Return the id of the digest that is to be made now: one that was begun before, or a new one."""
+        begun = facts.fact(tx.connection, digests.UNDER_WAY)
+        if begun is not None or not self._is_due(tx):
+            return begun
+        digest_id = self._core.new_id("dig")
+        facts.set_fact(tx.connection, digests.UNDER_WAY, digest_id)
+        return digest_id
+
+    def _is_due(self, tx: Transaction) -> bool:
+        oldest = actions.oldest_undigested(tx.connection)
+        last = digests.last_made(tx.connection) or 0.0
+        waits = [oldest] if oldest is not None else []
+        waits += [max(last, action.settled_at or 0.0) for action in actions.halted(tx.connection, 1)]
+        return bool(waits) and self._core.clock() >= min(waits) + self._core.policy().digest_every_s
+
+    def _finish(self, tx: Transaction, digest_id: str) -> None:
+        now, channel = self._core.clock(), self._core.policy().digest_channel
+        facts.set_fact(tx.connection, digests.UNDER_WAY, None)
+        digests.insert(tx.connection, digest_id, channel, now)
+        for action_id in actions.halted_ids(tx.connection, MOST_HALTED):
+            for review in reviews.of_action(tx.connection, action_id)[-1:]:
+                messages.touch_card(tx.connection, review.id, now=now)
+        messages.want(
+            tx.connection,
+            self._core.new_id("msg"),
+            "digest",
+            channel,
+            now=now,
+            priority=messages.REST,
+            digest_id=digest_id,
+        )
+        named = actions.count_in_digest(tx.connection, digest_id)
+        tx.journal(now, "digest.made", {"digest": digest_id, "actions": named})

@@ -1,0 +1,98 @@
+"""Opens the reviews of queued actions as places come free among the open reviews of their agent.
+
+An action is queued where its agent is at its cap, which the policy sets. Nothing asks again and again for it:
+a pass looks, by index, which agents have something queued and a place, however many wait. A pass follows
+whatever closes a review, since that wakes the graph host, and a host that starts makes one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bot.domain.record import ActionRecord
+from bot.domain.reruling import says_more, strictest
+from bot.domain.review import ActionState
+from bot.domain.ruling import Ruling
+from bot.membrane import memory
+from bot.membrane.caps import room
+from bot.membrane.changes import open_review, settle_interrupt
+from bot.membrane.core import Core, the_action
+from bot.membrane.rerulings import ruled_now
+from bot.store import actions, threads
+from bot.store.database import Transaction
+
+MOST_AT_ONCE = 20
+"""Reviews of one agent that one transaction opens; the next pass goes on."""
+
+
+class Queue:
+    """The use case of actions that wait for a place."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def open_next(self) -> int:
+        """Open reviews of queued actions, as many as there are places. Each agent has places of its own.
+
+        Returns how many actions are queued no more.
+        """
+        core = self._core
+        agents = await core.db.read(
+            lambda connection: [
+                agent
+                for agent in actions.agents_queued(connection)
+                if room(core, connection, agent, core.clock())
+            ]
+        )
+        moved = 0
+        for agent in agents:
+            moved += await core.db.write(partial(self._open, agent=agent))
+        if moved:
+            core.wakeups.ring()
+        return moved
+
+    def _open(self, tx: Transaction, agent: str) -> int:
+        places, moved = room(self._core, tx.connection, agent, self._core.clock()), 0
+        for action in actions.queued(tx.connection, agent, MOST_AT_ONCE):
+            if not places:
+                break
+            places -= self._take(tx, action)
+            moved += 1
+        return moved
+
+    def _take(self, tx: Transaction, action: ActionRecord) -> int:
+        """Put an action before people. Returns how many places it takes: none where it is answered."""
+        core, now = self._core, self._core.clock()
+        asked = (tx.connection, action.agent, [action.args_digest], core.policy().limits, now)
+        earlier = memory.rejection(*asked) or memory.expiry(*asked)
+        if earlier is not None:
+            actions.remember(
+                tx.connection, action.id, earlier.action_id, earlier.state, at=now, detail=earlier.why
+            )
+            body = {"remembers": earlier.action_id, "tier": int(action.tier)}
+            tx.journal(now, "action.remembered", body, action_id=action.id, tier=action.tier)
+            if action.interrupt_id is not None:
+                settle_interrupt(tx, action.interrupt_id, now)
+            return 0
+        ruling = self._ruling_of(action)
+        actions.move(tx.connection, action, ActionState.WAITING, at=None)
+        if ruling is not action.ruling:
+            actions.rerule(tx.connection, action.id, ruling)
+        put, interrupt_id = the_action(tx.connection, action.id), _waits_at(tx, action)
+        open_review(core, tx, put, ruling, now, interrupt_id=interrupt_id)
+        return 1
+
+    def _ruling_of(self, action: ActionRecord) -> Ruling:
+        """Return the strictest of what was said of an action then and what the policy in force says."""
+        then = action.ruling
+        present = ruled_now(self._core, action, then, None)
+        return then if present is None or says_more(then, present) is None else strictest(then, present)
+
+
+def _waits_at(tx: Transaction, action: ActionRecord) -> str | None:
+    """Return the interrupt that the review is to answer; None where its thread is not parked at one yet.
+
+    A gate that asks again parks after its action was queued.
+    """
+    interrupt = threads.interrupt(tx.connection, action.interrupt_id) if action.interrupt_id else None
+    return interrupt.id if interrupt is not None and interrupt.state == "waiting" else None

@@ -1,0 +1,252 @@
+"""Recognise a database that came back from a backup, and let nothing of it run twice.
+
+What happened after the backup is not known to it: tokens were revoked, and what waited may have been approved
+and run. So it starts in quarantine. Tokens are refused until an operator confirms them; an action that may
+have run since the backup becomes *unknown* when it would start, and a person is asked whether it happened; a
+hosted thread gets no answer before that. The quarantine ends item by item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import structlog
+
+from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
+from bot.domain.record import ActionRecord
+from bot.domain.review import ActionState
+from bot.errors import StoreError
+from bot.membrane.admins import Admins
+from bot.membrane.core import Core, the_action
+from bot.membrane.unknowns import note_restored
+from bot.store import facts, heads, journal, messages, restores, reviews
+from bot.store.database import Transaction
+from bot.store.heads import Head
+from bot.store.restores import EPOCH, INSTANCE, Restore
+
+BATCH = 200
+
+log = structlog.get_logger(__name__)
+
+
+def say_when(at: float) -> str:
+    """Return an instant as people read it, in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database says of itself when the bot starts on it. An earlier version says no epoch."""
+
+    instance: str | None
+    epoch: int | None
+    backup_at: float | None
+    last_at: float | None
+    used: bool
+
+
+class Restores:
+    """The use cases of a restored database. `paths` are where the journal's head is noted."""
+
+    def __init__(self, core: Core, admins: Admins) -> None:
+        self._core = core
+        self._admins = admins
+        self._paths: tuple[Path, ...] = ()
+        self._head: Head | None = None
+        self._told = False
+        self._trouble: str | None = None
+
+    async def begin(self, paths: Sequence[Path]) -> Restore | None:
+        """Recognise a restored database, put it in quarantine, and count this start.
+
+        Return the restore that is not confirmed yet, or None. Raises StoreError where a note cannot be read
+        or written.
+        """
+        core, self._paths = self._core, tuple(dict.fromkeys(paths))
+        noted = await asyncio.to_thread(self._noted)
+        if noted is None and await core.db.read(lambda c: facts.fact(c, INSTANCE)) is None:
+            # Before the database names itself: a kill in between must not look like a note that was lost.
+            noted = Head(secrets.token_hex(8), 0, core.clock(), {})
+            await asyncio.to_thread(self._write, noted)
+        started = await core.db.write(lambda tx: self._begin(tx, noted))
+        self._head = Head(*started, at=core.clock(), ends={})
+        await self.note(strict=True)
+        return await core.db.read(restores.restore)
+
+    def _noted(self) -> Head | None:
+        """Return the note that is furthest on: one of two places may have been restored too."""
+        found = [head for path in self._paths if (head := heads.read(path)) is not None]
+        return max(found, key=lambda head: (head.epoch, head.at), default=None)
+
+    def _write(self, head: Head) -> None:
+        for path in self._paths:
+            heads.write(path, head)
+
+    def _begin(self, tx: Transaction, noted: Head | None) -> tuple[str, int]:
+        connection, now = tx.connection, self._core.clock()
+        known = _known(tx)
+        why = _restored(tx, known, noted)
+        if why is not None:
+            since = known.backup_at or known.last_at or now
+            self._quarantine(tx, Restore(now, since, why))
+        facts.set_fact(connection, restores.BACKUP, None)
+        instance = known.instance or (noted.instance if noted is not None else secrets.token_hex(8))
+        epoch = max(known.epoch or 0, noted.epoch if noted is not None else 0) + 1
+        facts.set_fact(connection, INSTANCE, instance)
+        facts.set_fact(connection, EPOCH, str(epoch))
+        return instance, epoch
+
+    def _quarantine(self, tx: Transaction, found: Restore) -> None:
+        connection, now = tx.connection, found.at
+        restores.keep(connection, found)
+        tokens = restores.unconfirm_tokens(connection, now)
+        for thread_id in restores.unsettled_threads(connection):
+            restores.doubt(connection, thread_id, found.since)
+        doubted = [each for each in restores.unsettled(connection) if _may_have_run(each, found.since)]
+        for action in doubted:
+            restores.doubt(connection, action.id, found.since)
+        restores.hold_answers(connection, {each.interrupt_id for each in doubted if each.interrupt_id})
+        for action in doubted:
+            if action.state is ActionState.RUNNING:
+                note_restored(self._core, tx, action, found.since)
+            for review in reviews.of_action(connection, action.id):
+                messages.touch(connection, review.id, now=now)
+        body = {"since": found.since, "why": found.why, "tokens": tokens, "actions": len(doubted)}
+        tx.journal(now, "store.restored", body)
+        log.error("the database was restored from a backup", why=found.why, since=say_when(found.since))
+
+    async def sweep(self) -> int:
+        """Note the journal's head, ask about what would start now, end the quarantine once all is certain."""
+        await self.note()
+        core = self._core
+        found = await core.db.read(restores.restore)
+        if found is None:
+            return 0
+        if not self._told:
+            self._told = True
+            await self._admins.tell(_notice(found))
+        ids = await core.db.read(lambda connection: restores.askable(connection, BATCH))
+        for action_id in ids:
+            await core.db.write(lambda tx, of=action_id: self._ask(tx, of))  # type: ignore[misc]
+            core.wakeups.moved(action_id)
+        if not any(await core.db.read(restores.left)):
+            await core.db.write(self._end)
+            await self._admins.tell(
+                Notice(
+                    Subject.RESTORE_CONFIRMED,
+                    f"All that the restore of {say_when(found.since)} had left uncertain is confirmed.",
+                    where="the bot's database",
+                    todo=NOTHING_TO_DO,
+                    about=f"{found.at}",
+                )
+            )
+        return len(ids)
+
+    def _ask(self, tx: Transaction, action_id: str) -> None:
+        action, since = the_action(tx.connection, action_id), restores.since(tx.connection, action_id)
+        if since is not None and action.state in restores.STARTABLE:
+            note_restored(self._core, tx, action, since)
+
+    def _end(self, tx: Transaction) -> None:
+        if not any(restores.left(tx.connection)):
+            restores.keep(tx.connection, None)
+            tx.journal(self._core.clock(), "store.confirmed", {})
+
+    async def note(self, *, strict: bool = False) -> None:
+        """Note where the journal ends, if that has moved on. With `strict`, raises StoreError.
+
+        Otherwise a note that cannot be written is told by health: the bot goes on without.
+        """
+        if self._head is None:
+            return
+        ends = await self._core.db.read(journal.ends)
+        if ends == self._head.ends:
+            return
+        head = replace(self._head, at=self._core.clock(), ends=ends)
+        try:
+            await asyncio.to_thread(self._write, head)
+        except StoreError as error:
+            if strict:
+                raise
+            if self._trouble is None:
+                log.exception("the journal's head cannot be noted")
+            self._trouble = f"where the journal ends cannot be noted, so a restore would not be seen: {error}"
+            return
+        self._head, self._trouble = head, None
+
+    async def standing(self) -> str | None:
+        """Return what has to be done about a restore, or about a note that cannot be written; else None."""
+        found = await self._core.db.read(restores.restore)
+        if found is None:
+            return self._trouble
+        return _left(found, await self._core.db.read(restores.left))
+
+
+def _known(tx: Transaction) -> _Known:
+    connection = tx.connection
+    mark = facts.fact(connection, restores.BACKUP)
+    return _Known(
+        facts.fact(connection, INSTANCE),
+        int(epoch) if (epoch := facts.fact(connection, EPOCH)) is not None else None,
+        float(orjson.loads(mark)["at"]) if mark is not None else None,
+        restores.last_entry_at(connection),
+        restores.is_used(connection),
+    )
+
+
+def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
+    """Return how it is told that the database came from a backup; None where it did not."""
+    if known.backup_at is not None:
+        return f"`membrane backup` wrote it at {say_when(known.backup_at)}"
+    if not known.used or known.epoch == 0:
+        return None
+    if known.instance is None:
+        upgrade = noted is None or noted.epoch == 0
+        return None if upgrade else "an earlier version wrote it, and a later one ran here since"
+    if noted is None:
+        return "a bot ran on it before, and the note of where its journal ends is not there"
+    if known.instance != noted.instance:
+        return "the note of where the journal ends is of another database"
+    return _behind(tx, known.epoch or 0, noted)
+
+
+def _behind(tx: Transaction, epoch: int, noted: Head) -> str | None:
+    """Return how far the database is behind its note; None where it is not. Ahead is as it should be."""
+    if epoch < noted.epoch:
+        return f"the bot was started {noted.epoch - epoch} times since it was copied"
+    return heads.behind(tx.connection, noted) if epoch == noted.epoch else None
+
+
+def _may_have_run(action: ActionRecord, since: float) -> bool:
+    """Whether an action that had not run by the backup may have since. What had lapsed by then has not."""
+    passed = action.state is ActionState.PASSED and action.thread_id is None
+    return not passed or action.passed_at + action.ruling.valid_for_s >= since
+
+
+def _notice(found: Restore) -> Notice:
+    return Notice(
+        Subject.RESTORED,
+        f"The database was restored: {found.why}. What happened after {say_when(found.since)} is not known "
+        "to it. Tokens are refused until you confirm them. What may have run since is asked about on a card "
+        "of its own before it may start.",
+        where="the bot's database",
+        todo="Look at `membrane token list`, revoke what was revoked before, then `membrane token confirm "
+        "ID` (or --all). Freeze again what was frozen since. Look at the systems behind your tools before "
+        "you answer cards.",
+        about=f"{found.at}",
+    )
+
+
+def _left(found: Restore, left: tuple[int, int, int]) -> str:
+    of_tokens, of_actions, of_threads = left
+    return (
+        f"restored from a backup of {say_when(found.since)} ({found.why}); not certain yet: {of_tokens} "
+        f"tokens (`membrane token confirm`), {of_actions} actions and {of_threads} threads (answer their "
+        "cards)"
+    )

@@ -1,0 +1,231 @@
+"""What the graph host asks of threads: started, taken up with what they are owed, where they stand.
+
+What a thread was started with is sealed in the store: it can hold what the policy redacts of an action, and
+nobody but the host reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from bot.domain.record import ALL, ActionRecord, InterruptRecord, Listing, ThreadRecord
+from bot.errors import Conflict, NotFound, TooMany
+from bot.membrane.changes import set_thread
+from bot.membrane.core import Core
+from bot.membrane.interrupts import OPEN, Asked, asked, asked_by, deliver, opened
+from bot.membrane.scrubber import Scrubber
+from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
+from bot.store import starts, threads
+from bot.store.database import Transaction
+
+LEASE_S = 60.0
+"""How long a thread belongs to the worker that took it, unless it lets go earlier."""
+RETRY_THREADS_S = 60.0
+"""When an agent with too many threads may try to start another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A thread as it stood before it was taken up, what it is owed, and everything it has asked."""
+
+    thread: ThreadRecord
+    answered: tuple[Asked, ...]
+    actions: list[ActionRecord]
+    shapes: dict[str, str]
+    """The shapes of all its interrupts, by id."""
+
+
+class Threads:
+    """The use cases of the graph host."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def start(
+        self,
+        graph: str,
+        given: dict[str, Any],
+        *,
+        graph_version: str,
+        agent: str,
+        owner: str | None = None,
+        on_behalf_of: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> ThreadRecord:
+        """Want a thread of a graph started with this input. The row stands before the graph runs.
+
+        Raises Conflict where the idempotency key was used for another input or graph, TooMany where
+        the agent has as many threads as the policy lets it have at once, has stored its share, or the disk
+        nears its end.
+        """
+        core = self._core
+        await core.quotas.admit(core.db, agent, len(orjson.dumps(given)), core.clock())
+
+        def work(tx: Transaction) -> ThreadRecord:
+            known = threads.by_key(tx.connection, agent, idempotency_key) if idempotency_key else None
+            if known is not None:
+                earlier = self._opened(known)
+                if (earlier.graph, earlier.input) != (graph, given):
+                    raise Conflict(f"the idempotency key {idempotency_key!r} was used for {earlier.id}")
+                return earlier
+            _check_cap(tx, agent, core.policy().limits.threads_per_agent)
+            now, thread_id = core.clock(), core.new_id("thr")
+            made = ThreadRecord(
+                thread_id, graph, graph_version, agent, owner, on_behalf_of, given, "wanted", None, now, None
+            )
+            sealed = replace(made, input=core.vault.seal_json(given, thread_id))
+            threads.insert(tx.connection, sealed, idempotency_key=idempotency_key)
+            tx.journal(now, "thread.wanted", {"thread": thread_id, "graph": graph, "agent": agent})
+            return made
+
+        made = await core.db.write(work)
+        core.wakeups.ring()
+        return made
+
+    async def get(self, thread_id: str) -> ThreadRecord:
+        """Return the thread. Raises NotFound."""
+        found = await self._core.db.read(lambda connection: threads.get(connection, thread_id))
+        if found is None:
+            raise NotFound(f"there is no thread {thread_id}")
+        return self._opened(found)
+
+    async def unsettled(self) -> list[ThreadRecord]:
+        """Return every thread that is not final, each without its input: there may be a great many."""
+        return await self._core.db.read(threads.unsettled)
+
+    async def listed(self, agent: str, *, most: int, wanted: Listing = ALL) -> list[ThreadRecord]:
+        """Return the newest threads of an agent that a list wants, without their input and their result."""
+        return await self._core.db.read(
+            lambda connection: threads.of_agent(connection, agent, most=most, wanted=wanted)
+        )
+
+    async def wait(self, thread_id: str, timeout_s: float) -> ThreadRecord:
+        """Return a thread once its state changes, or after `timeout_s` seconds; at once where it has ended.
+
+        Raises NotFound.
+        """
+        ends = self._core.clock() + timeout_s
+        with self._core.wakeups.watch(thread_id) as changed:
+            first = found = await self.get(thread_id)
+            while not found.done and found.state == first.state:
+                left = ends - self._core.clock()
+                if left <= 0:
+                    break
+                await wait_for(changed, min(left, LOOK_AGAIN_S))
+                found = await self.get(thread_id)
+        return found
+
+    async def state_of(
+        self, thread_id: str, state: str, error: str | None = None, *, result: Any = None
+    ) -> None:
+        """Write where a thread stands, and let go of it unless it runs.
+
+        `state`: running, parked, finished, failed, gone. `stall` writes that it is stalled. `result` is plain
+        JSON that it finished with. Raises NotFound.
+        """
+        core = self._core
+        why, result = await Scrubber(core).of_thread(thread_id, (error, result))
+
+        def work(tx: Transaction) -> None:
+            set_thread(tx, thread_id, state, core.clock(), error=why)
+            self._keep(tx, thread_id, result)
+
+        await core.db.write(work)
+        core.wakeups.moved(thread_id)  # the host's own bell rings when the thread's task has ended
+
+    async def due(
+        self, limit: int, *, share: int | None = None
+    ) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
+        """Take what is due: answered interrupts, whose threads are owed a resume, and threads to be started.
+
+        At most `limit` threads; a person's answer goes before a machine's start. Agents take turns: the one
+        with the fewest threads that run is next, and none is started with `share` of them running.
+        """
+        core = self._core
+        by, now = core.worker, core.clock()
+        until = now + LEASE_S
+
+        def work(tx: Transaction) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
+            answered = threads.lease_answered(tx.connection, by=by, now=now, until=until, most=limit)
+            left = limit - len({each.thread_id for each in answered})
+            return answered, starts.lease_wanted(
+                tx.connection, by=by, now=now, until=until, most=left, share=share
+            )
+
+        answered, wanted = await core.db.write(work)
+        return [opened(core, each) for each in answered], [self._opened(each) for each in wanted]
+
+    async def release(self, thread_id: str) -> None:
+        """Let go of a thread without changing where it stands."""
+        await self._core.db.write(lambda tx: threads.release(tx.connection, thread_id))
+
+    async def take_up(
+        self, thread_id: str, answered: Collection[InterruptRecord], loaded: Collection[str]
+    ) -> Owed:
+        """Return what a thread is owed, and note that a parked one of a `loaded` graph runs again.
+
+        Raises NotFound.
+        """
+        core = self._core
+
+        def work(tx: Transaction) -> Owed:
+            thread = threads.get(tx.connection, thread_id)
+            if thread is None:
+                raise NotFound(f"there is no thread {thread_id}")
+            if thread.state == "parked" and thread.graph in loaded:
+                set_thread(tx, thread_id, "running", core.clock())
+            found = tuple(asked(tx.connection, record) for record in answered)
+            return Owed(self._opened(thread), found, *asked_by(tx.connection, thread_id))
+
+        owed = await core.db.write(work)
+        core.wakeups.moved(thread_id)
+        return owed
+
+    async def finished(self, thread_id: str, delivered: Collection[str], *, result: Any = None) -> bool:
+        """Note that a thread took these answers and came to its end, if nothing else of it is open.
+
+        `result` is plain JSON that it finished with.
+        False, and nothing is written, where another interrupt of it still waits or was not delivered.
+        """
+        core = self._core
+        result = await Scrubber(core).of_thread(thread_id, result)
+
+        def work(tx: Transaction) -> bool:
+            now = core.clock()
+            known = threads.interrupts_of(tx.connection, thread_id)
+            if any(each.state in OPEN and each.id not in delivered for each in known):
+                return False
+            for interrupt_id in delivered:
+                deliver(tx, interrupt_id, now)
+            set_thread(tx, thread_id, "finished", now)
+            self._keep(tx, thread_id, result)
+            return True
+
+        done = await core.db.write(work)
+        core.wakeups.moved(thread_id)
+        return done
+
+    def _keep(self, tx: Transaction, thread_id: str, result: Any) -> None:
+        """Keep what a thread finished with, sealed as its input is."""
+        if result is not None:
+            threads.keep_result(tx.connection, thread_id, self._core.vault.seal_json(result, thread_id))
+
+    def _opened(self, thread: ThreadRecord) -> ThreadRecord:
+        vault = self._core.vault
+        result = vault.open_json(thread.result, thread.id) if thread.result is not None else None
+        return replace(thread, input=vault.open_json(thread.input, thread.id), result=result)
+
+
+def _check_cap(tx: Transaction, agent: str, most: int) -> None:
+    """Raise TooMany for an agent that has as many threads as the policy lets it have at once."""
+    if threads.open_count(tx.connection, agent) >= most:
+        raise TooMany(
+            f"{agent} has {most} threads that have not ended, as many as the policy lets it have at once "
+            "(limits: threads_per_agent); start this one when some have ended, or withdraw those that nobody "
+            "needs: POST /v1/threads/{id}/withdraw",
+            retry_after=RETRY_THREADS_S,
+        )

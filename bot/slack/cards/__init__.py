@@ -1,0 +1,1 @@
+"""What messages and modals look like. Nothing here calls Slack or reads the database."""

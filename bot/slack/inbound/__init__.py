@@ -1,0 +1,1 @@
+"""What comes from Slack: clicks over a socket or over HTTP, and the answers to them."""

@@ -1,0 +1,242 @@
+"""The window of a review starts when somebody who may decide is first shown it, and not before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from bot.domain.expiry import ExpiryReason, expiry_reason
+from bot.domain.record import Message
+from bot.domain.review import ActionState, Review, ReviewState
+from bot.membrane import CardFacts
+from tests.fakes import ADA, CLEO, DIA, policy
+from tests.integration.membrane.conftest import Room
+
+WINDOW = 1000
+
+
+async def opened(room: Room, kind: str = "data.delete", **args: Any) -> Review:
+    standing = await room.membrane.proposals.propose(room.action(kind, **args))
+    assert standing.review is not None
+    return standing.review
+
+
+async def now(room: Room, review: Review) -> Review:
+    standing = await room.membrane.proposals.standing(review.action_id)
+    return next(each for each in standing.reviews if each.id == review.id)
+
+
+async def the(room: Room, review: Review, kind: str) -> Message:
+    return next(message for message in await room.messages(review.id) if message.kind == kind)
+
+
+async def shown_facts(room: Room) -> list[dict[str, object]]:
+    return [orjson.loads(entry.body) for entry in await room.journal() if entry.event == "review.shown"]
+
+
+async def notices(room: Room) -> list[str]:
+    due = await room.membrane.outbox.lease(500)
+    return [message.body or "" for message in due if message.kind == "notice"]
+
+
+async def test_invariant_17_what_nobody_was_shown_does_not_expire_as_unanswered(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(WINDOW - 1)
+    assert await room.membrane.deadlines.expire_due() == 0
+    room.clock.forward(1)
+    assert await room.membrane.deadlines.expire_due() == 1
+    expired = await now(room, review)
+    assert (expired.state, expired.shown_at) == (ReviewState.EXPIRED, None)
+    assert expiry_reason(expired) is ExpiryReason.NEVER_SHOWN
+    action = (await room.membrane.proposals.standing(review.action_id)).action
+    assert action.state is ActionState.ABORTED
+    closed = next(entry for entry in await room.journal() if entry.event == "review.closed")
+    assert orjson.loads(closed.body)["reason"] == "never_shown"
+    (told,) = await notices(room)
+    assert f"{review.id} (data.delete of ops-agent, Tier 3) has expired (abort): nobody" in told
+
+
+async def test_a_window_starts_when_it_is_shown_and_stays_fixed(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(900)
+    seen = room.clock.now
+    await room.send()
+    after = await now(room, review)
+    assert (after.shown_at, after.expires_at) == (seen, seen + WINDOW)
+    card = await the(room, review, "card")
+    (fact,) = await shown_facts(room)
+    assert fact == {
+        "shown_at": seen,
+        "expires_at": seen + WINDOW,
+        "message": card.id,
+        "kind": "card",
+        "to": "#agent-approvals",
+    }
+    room.clock.forward(500)
+    await room.membrane.deadlines.page_due()
+    await room.send()
+    assert (await now(room, review)).expires_at == seen + WINDOW
+    room.clock.forward(499)
+    assert await room.membrane.deadlines.expire_due() == 0
+    room.clock.forward(1)
+    assert await room.membrane.deadlines.expire_due() == 1
+    assert expiry_reason(await now(room, review)) is ExpiryReason.NOBODY_ANSWERED
+
+
+async def test_the_card_says_the_time_that_its_own_post_fixes(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(300)
+    card = await the(room, review, "card")
+    drawn = await room.membrane.outbox.attempting(card.id)
+    assert isinstance(drawn, CardFacts)
+    room.clock.forward(2)
+    await room.membrane.outbox.posted(card.id, version=1, channel_id="C1", ts="1.1")
+    assert drawn.review.expires_at == (await now(room, review)).expires_at == review.opened_at + 300 + WINDOW
+
+
+async def test_a_post_in_doubt_counts_from_its_attempt(room: Room) -> None:
+    """It landed, and its answer was lost: the window passed unshown meanwhile, as far as anybody knew."""
+    review = await opened(room)
+    room.clock.forward(WINDOW - 5)
+    tried = room.clock.now
+    card = await the(room, review, "card")
+    await room.membrane.outbox.attempting(card.id)
+    room.clock.forward(10)
+    assert await room.membrane.deadlines.expire_due() == 0, "it may be in Slack"
+    await room.membrane.outbox.posted(card.id, version=0, channel_id="C1", ts="1.1")
+    found = await now(room, review)
+    assert (found.shown_at, found.expires_at) == (tried, tried + WINDOW)
+
+
+async def test_somebody_who_votes_on_a_post_in_doubt_was_shown_it(room: Room) -> None:
+    review = await opened(room, "money.wire")
+    room.clock.forward(WINDOW - 5)
+    tried = room.clock.now
+    await room.membrane.outbox.attempting((await the(room, review, "card")).id)
+    room.clock.forward(10)
+    await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
+    assert (await now(room, review)).shown_at == tried
+
+
+async def test_a_post_that_slack_refused_is_not_in_doubt(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(WINDOW - 5)
+    card = await the(room, review, "card")
+    await room.membrane.outbox.attempting(card.id)
+    await room.membrane.outbox.not_landed(card.id)
+    room.clock.forward(5)
+    assert await room.membrane.deadlines.expire_due() == 1
+    assert expiry_reason(await now(room, review)) is ExpiryReason.NEVER_SHOWN
+
+
+async def test_a_post_whose_doubt_is_never_settled_shows_nothing(room: Room) -> None:
+    """Slack was away for the whole window, which ends all the same."""
+    review = await opened(room)
+    await room.membrane.outbox.attempting((await the(room, review, "card")).id)
+    room.clock.forward(WINDOW)
+    assert await room.membrane.deadlines.expire_due() == 1
+    assert expiry_reason(await now(room, review)) is ExpiryReason.NEVER_SHOWN
+
+
+async def test_what_is_about_to_expire_unshown_is_not_posted_any_more(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(WINDOW)
+    card = await the(room, review, "card")
+    assert await room.membrane.outbox.attempting(card.id) is None
+    assert await room.membrane.deadlines.expire_due() == 1
+
+
+async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doubt(room: Room) -> None:
+    """If that never landed, people would have seen, and acknowledged, what expires as never shown."""
+    review = await opened(room)
+    room.clock.forward(WINDOW - 5)
+    await room.membrane.deadlines.page_due()
+    card, page = await the(room, review, "card"), await the(room, review, "page")
+    tried = room.clock.now
+    await room.membrane.outbox.attempting(card.id)
+    room.clock.forward(10)
+    assert await room.membrane.outbox.attempting(page.id) is None
+    assert await room.membrane.outbox.attempting(card.id, doubted_since=tried) is None, "it is looked for"
+    await room.membrane.outbox.posted(card.id, version=0, channel_id="C1", ts="1.1")
+    assert (await now(room, review)).shown_at == tried
+    assert await room.membrane.outbox.attempting(page.id) is not None, "its window goes on"
+
+
+async def test_a_page_to_somebody_who_may_decide_shows_it(room: Room) -> None:
+    """The card has no place; the first step pages people who may not decide, the second those who may."""
+    review = await opened(room)
+    for seconds, shown in ((250, None), (250, review.opened_at + 500)):
+        room.clock.forward(seconds)
+        await room.membrane.deadlines.page_due()
+        for page in await room.messages(review.id):
+            if page.kind == "page" and page.ts is None:
+                await room.membrane.outbox.attempting(page.id)
+                await room.membrane.outbox.posted(page.id, version=1, channel_id="D1", ts=page.id)
+        assert (await now(room, review)).shown_at == shown
+    (fact,) = await shown_facts(room)
+    assert fact["to"] in {CLEO, DIA}
+    due = {message.recipient for message in await room.messages(review.id) if message.due_at is not None}
+    assert ADA in due, "her page did not say until when it waits, and does now"
+
+
+async def test_the_chain_goes_on_from_the_showing_as_the_window_does(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(240)
+    await room.send()
+    shown = await now(room, review)
+    assert shown.next_page_at == review.opened_at + 240 + 250
+    room.clock.forward(249)
+    assert await room.membrane.deadlines.page_due() == 0
+    room.clock.forward(1)
+    assert await room.membrane.deadlines.page_due() == 1
+    assert (await now(room, review)).next_page_at == review.opened_at + 240 + 500
+    assert not await room.membrane.auditor.audit(), "nothing is amiss"
+    assert (await now(room, review)).position == 1, "and nothing goes back"
+
+
+async def test_a_card_in_a_channel_shows_nothing_while_nobody_may_decide(room: Room) -> None:
+    room.people.people["leads"] = ()
+    review = await opened(room)
+    await room.send()
+    assert (await now(room, review)).shown_at is None
+    room.people.people["leads"] = (CLEO, DIA)
+    room.clock.forward(100)
+    await room.membrane.auditor.audit()
+    assert (await now(room, review)).shown_at == review.opened_at + 100
+
+
+async def test_a_mandated_sign_off_that_nobody_was_shown_is_overdue_and_told(room: Room) -> None:
+    review = await opened(room, "release.sign")
+    room.clock.forward(WINDOW)
+    assert await room.membrane.deadlines.expire_due() == 1
+    overdue = await now(room, review)
+    assert (overdue.pending, overdue.overdue_at) == (True, room.clock.now)
+    assert any("is overdue, and waits on: nobody who may" in told for told in await notices(room))
+    room.clock.forward(5000)
+    await room.send()
+    assert (await now(room, review)).overdue_at == review.opened_at + WINDOW
+    assert (await now(room, review)).window_from == review.opened_at, "its chain goes on as it was"
+
+
+async def test_the_admins_hear_of_a_flood_that_nobody_saw_in_a_few_messages(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=50))
+    for number in range(30):
+        await opened(room, number=number)
+    room.clock.forward(WINDOW)
+    while await room.membrane.deadlines.expire_due():
+        pass
+    told = await notices(room)
+    assert 1 < len(told) < 10
+    assert any("more reviews that nobody was shown within this hour" in each for each in told)
+
+
+async def test_what_a_clock_that_was_ahead_showed_is_pulled_back(room: Room) -> None:
+    review = await opened(room)
+    room.clock.forward(900)
+    await room.send()
+    room.clock.now = review.opened_at + 10
+    await room.membrane.clock_repair.pull_back()
+    found = await now(room, review)
+    assert found.shown_at == review.opened_at + 10
+    assert found.expires_at == review.opened_at + 10 + WINDOW

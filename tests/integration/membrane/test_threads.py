@@ -1,0 +1,149 @@
+"""What a hosted thread asks, and what is left of it when the thread waits no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.action import Action
+from bot.domain.record import Standing
+from bot.domain.review import ActionState, Review
+from bot.membrane import UNFIT, Call, Parked
+from tests.fakes import CLEO, policy
+from tests.integration.membrane.conftest import Room
+
+WINDOW = 1000
+
+
+async def parked(
+    room: Room, *kinds: str, interrupt: str = "int_1", agent: str = "crew"
+) -> tuple[str, tuple[Standing, ...]]:
+    thread = await room.membrane.threads.start("crew", {}, graph_version="1", agent=agent)
+    calls = tuple(Call(Action.of(kind, {"n": place}, agent=agent), place) for place, kind in enumerate(kinds))
+    shape = "gate" if len(kinds) == 1 else "hitl_batch"
+    return thread.id, await room.membrane.interrupts.park(thread.id, Parked(interrupt, shape, {}, calls))
+
+
+async def approve(room: Room, review: Review | None) -> None:
+    assert review is not None
+    await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
+
+
+async def states(room: Room, *standings: Standing) -> list[ActionState]:
+    return [(await room.membrane.proposals.standing(each.action.id)).action.state for each in standings]
+
+
+async def test_a_batch_waits_for_its_last_answer(room: Room) -> None:
+    _, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
+    assert await states(room, read, mail, delete) == ["passed", "waiting", "waiting"]
+    await approve(room, mail.review)
+    assert (await room.membrane.threads.due(10))[0] == []
+    await approve(room, delete.review)
+    assert [each.id for each in (await room.membrane.threads.due(10))[0]] == ["int_1"]
+
+
+async def test_of_a_batch_no_more_calls_are_put_before_people_than_may_wait_at_once(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=2))
+    thread, standings = await parked(room, *["mail.send"] * 5)
+    assert await states(room, *standings) == ["waiting"] * 2
+    (interrupt,) = await room.membrane.interrupts.of_thread(thread)
+    assert sorted(interrupt.payload[UNFIT]) == ["2", "3", "4"]
+    assert (
+        "makes 5 that people have to approve, where the policy lets 2 of crew wait at once"
+        in (interrupt.payload[UNFIT]["2"])
+    )
+
+
+async def test_a_call_over_the_cap_is_queued_until_another_review_has_closed(room: Room) -> None:
+    room.in_force.append(policy(open_per_agent=2))
+    _, first = await parked(room, "mail.send", "data.delete")
+    _, second = await parked(room, "mail.send", interrupt="int_2")
+    _, other = await parked(room, "mail.send", interrupt="int_3", agent="another")
+    assert await states(room, *first, *second, *other) == ["waiting", "waiting", "queued", "waiting"]
+    assert await room.membrane.queue.open_next() == 0
+    await approve(room, first[0].review)
+    assert [each.id for each in (await room.membrane.threads.due(10))[0]] == []
+    assert await room.membrane.queue.open_next() == 1
+    assert await states(room, *second) == ["waiting"]
+    assert (await room.events()).count("action.queued") == 1
+    await approve(room, (await room.membrane.proposals.standing(second[0].action.id)).review)
+    assert [each.id for each in (await room.membrane.threads.due(10))[0]] == ["int_2"]
+
+
+async def test_what_vanishes_is_withdrawn_with_all_that_nobody_has_started(room: Room) -> None:
+    thread, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
+    await approve(room, mail.review)
+    assert await room.membrane.interrupts.vanished(thread, ("int_1",), "started again") == 1
+    assert await states(room, read, mail, delete) == ["withdrawn"] * 3
+
+
+async def test_a_successor_that_was_not_parked_yet_is_withdrawn_too(room: Room) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    room.clock.forward(WINDOW)
+    await room.membrane.deadlines.expire_due()
+    assert await room.membrane.interrupts.vanished(thread, ("int_1",), "deleted") == 1
+    after = await room.membrane.proposals.standing(mail.action.id)
+    assert [review.state for review in after.reviews] == ["expired", "withdrawn"]
+    assert after.action.state is ActionState.WITHDRAWN
+
+
+async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    await approve(room, mail.review)
+    await room.membrane.claims.start(mail.action.id, mail.action.args_digest)
+    assert await room.membrane.interrupts.vanished(thread, ("int_1",), "deleted") == 0
+    assert await states(room, mail) == ["running"]
+
+
+async def test_a_thread_is_taken_up_with_all_that_it_is_owed(room: Room) -> None:
+    thread, (read, mail) = await parked(room, "db.read", "mail.send")
+    await approve(room, mail.review)
+    answered = (await room.membrane.threads.due(10))[0]
+    owed = await room.membrane.threads.take_up(thread, answered, {"crew"})
+    assert owed.thread.state == "parked"
+    assert (await room.membrane.threads.get(thread)).state == "running"
+    assert [str(each.action.state) for each in owed.answered[0].standings] == ["passed", "approved"]
+    assert [each.id for each in owed.actions] == [read.action.id, mail.action.id]
+    assert owed.shapes == {"int_1": "hitl_batch"}
+    assert (await room.membrane.threads.due(10))[0] == [], "it still belongs to whoever took it"
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room, loaded: bool) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    await approve(room, mail.review)
+    answered = (await room.membrane.threads.due(10))[0]
+    if loaded:
+        await room.membrane.threads.state_of(thread, "gone", "withdrawn")
+    await room.membrane.threads.take_up(thread, answered, {"crew"} if loaded else {})
+    found = await room.membrane.threads.get(thread)
+    assert found.state == ("gone" if loaded else "parked")
+    assert (found.settled_at is not None) == loaded
+
+
+async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Room) -> None:
+    thread, (mail,) = await parked(room, "mail.send")
+    await room.membrane.interrupts.park(thread, Parked("int_2", "hitl_call", {}, ()))
+    await approve(room, mail.review)
+    assert not await room.membrane.threads.finished(thread, ["int_1"])
+    assert [each.state for each in await room.membrane.interrupts.of_thread(thread)] == [
+        "answered",
+        "answered",
+    ]
+    assert (await room.membrane.threads.get(thread)).state == "parked"
+    assert await room.membrane.threads.finished(thread, ["int_1", "int_2"])
+    assert [each.state for each in await room.membrane.interrupts.of_thread(thread)] == [
+        "delivered",
+        "delivered",
+    ]
+    assert (await room.membrane.threads.get(thread)).state == "finished"
+    assert (await room.membrane.threads.due(10))[0] == []
+
+
+async def test_a_persons_answer_goes_before_a_start(room: Room) -> None:
+    wanted = await room.membrane.threads.start("crew", {}, graph_version="1", agent="crew")
+    thread, (mail,) = await parked(room, "mail.send")
+    await approve(room, mail.review)
+    answered, started = await room.membrane.threads.due(1)
+    assert [each.thread_id for each in answered] == [thread]
+    assert started == []
+    assert [each.id for each in (await room.membrane.threads.due(1))[1]] == [wanted.id]

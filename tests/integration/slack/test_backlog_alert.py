@@ -1,0 +1,69 @@
+"""While Slack shows things late the log says so, and afterwards the admins hear from when to when."""
+
+from __future__ import annotations
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from bot.slack.outbound.backlog_alert import LATE, Lateness
+from bot.slack.outbound.courier import Courier
+from tests.integration.slack.conftest import Room
+
+
+def watch(room: Room, courier: Courier) -> Lateness:
+    return Lateness(courier.behind_s, room.membrane.admins, room.clock)
+
+
+async def catch_up(room: Room, courier: Courier) -> None:
+    async with asyncio.timeout(60):
+        while await courier.sweep() or await room.waits():
+            await asyncio.sleep(0.03)
+
+
+async def test_it_is_said_loudly_once_a_minute_and_to_the_admins_when_it_is_over(room: Room) -> None:
+    lateness = watch(room, room.courier)
+    room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
+    await room.propose()
+    await room.courier.sweep()
+    with capture_logs() as logs:
+        await lateness.look()
+        for _ in range(4):
+            room.clock.ahead += 40
+            await lateness.look()
+    assert [each["behind_s"] for each in logs if each["event"] == LATE] == [80, 160]
+
+    room.slack.faults.clear()
+    room.clock.ahead += 31
+    await catch_up(room, room.courier)
+    await lateness.look()
+    await lateness.look()
+    await catch_up(room, room.courier)
+    (words,) = room.said("C0ADMIN")
+    assert "messages came late, by up to 3 minutes" in words
+
+
+async def test_a_restart_does_not_forget_since_when(room: Room) -> None:
+    room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
+    await room.propose()
+    room.clock.ahead += 600
+    courier = room.new_courier()
+    lateness = watch(room, courier)
+    await lateness.look()
+    room.slack.faults.clear()
+    await catch_up(room, courier)
+    await lateness.look()
+    await catch_up(room, courier)
+    assert "by up to 10 minutes" in room.said("C0ADMIN")[-1]
+
+
+async def test_a_moment_is_nothing_to_speak_of(room: Room) -> None:
+    lateness = watch(room, room.courier)
+    await room.propose()
+    room.clock.ahead += 30
+    with capture_logs() as logs:
+        await lateness.look()
+    await catch_up(room, room.courier)
+    await lateness.look()
+    assert logs == []
+    assert room.said("C0ADMIN") == []
