@@ -19,30 +19,30 @@ from bot.api.connections import Connections, descriptors, most_connections
 from bot.api.peers import Peers
 from bot.api.serving import Server, bound
 from bot.clock import SteadyClock
+from bot.database_keys import keyring_of, note, written
 from bot.disk import MB, Disk
 from bot.domain.policy import Policy
+from bot.event_loop import new_loop
 from bot.graph.host import Host
 from bot.graph.hosted import hosted, printable
 from bot.heartbeat import EVERY_S as BEAT_S
 from bot.heartbeat import Heartbeat
 from bot.jobs import Jobs
-from bot.loop import new_loop
-from bot.loopwatch import LoopWatch
+from bot.loop_watchdog import LoopWatchdog
 from bot.membrane import Membrane
 from bot.membrane.quotas import Quotas
 from bot.membrane.retention import Retention
 from bot.metrics import Metrics
+from bot.policy_reloads import PolicyReloads
 from bot.policyfile import PolicyInForce, load, policy_at_start
-from bot.prints import printed_to_log
-from bot.reloads import Reloads
-from bot.secret import keyring_of, note, written
+from bot.printed_output import printed_to_log
 from bot.settings import Settings
+from bot.shutdown import end_after, on_signal
 from bot.slack import LATE_S, Slack
-from bot.stopping import end_after, on_signal
 from bot.store.database import Database, open_database
 from bot.store.digests import policy_allowed, policy_in_force
 from bot.store.sqlite import check_folder
-from bot.storewatch import EVERY_S, StoreWatch
+from bot.store_monitor import EVERY_S, StoreMonitor
 
 KEEP_EVERY_S = 60.0
 """How often what passed long ago is looked for; it leaves in full segments, or when it is a day late."""
@@ -123,9 +123,9 @@ class Bot:
         )
         await host.start()
         self._stack.push_async_callback(host.stop, settings.grace_s)
-        await self._stack.enter_async_context(LoopWatch(host.where))
+        await self._stack.enter_async_context(LoopWatchdog(host.where))
         await host.tell_refused()
-        self._store = StoreWatch((db, host.saved), at_once=slack.post, tell=membrane.admins.tell)
+        self._store = StoreMonitor((db, host.saved), at_once=slack.post, tell=membrane.admins.tell)
         self._jobs = jobs = self._make_jobs()
         metrics = Metrics(
             membrane, db, lambda: jobs.last_success, refused=lambda: host.refused, clock=self._clock
@@ -173,7 +173,7 @@ class Bot:
         )
         slack.mount(api)
         await self._stack.enter_async_context(self._served(api, door, closing))
-        watcher = Reloads(settings, membrane, host.recheck, self._clock).watcher(in_force)
+        watcher = PolicyReloads(settings, membrane, host.recheck, self._clock).watcher(in_force)
         await self._stack.enter_async_context(self._background("policy", watcher.run()))
         log.info(
             "the bot is up",

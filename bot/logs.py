@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-from bot.damping import Damper
+from bot.log_repeats import RepeatFilter
 
 SECRETS = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|mbr_[\w-]+"
@@ -71,7 +71,7 @@ def configure(level: str = "info", form: str = "console", *, stream: TextIO | No
     root.setLevel(level.upper())
     if level != "debug":
         handler.addFilter(_worth_telling)
-    handler.addFilter(Damper(handler.handle))
+    handler.addFilter(RepeatFilter(handler.handle))
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:

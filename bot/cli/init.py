@@ -11,8 +11,8 @@ from textwrap import wrap
 import click
 
 from bot.cli.output import say
+from bot.package_files import DEFAULT_POLICY, MANIFEST, POLICY_SCHEMA, package_file
 from bot.settings import rows
-from bot.shipped import DEFAULT_POLICY, MANIFEST, POLICY_SCHEMA, shipped
 
 ENV = ".env"
 AGENT = "agents/example.py"
@@ -57,10 +57,10 @@ def init(folder: Path) -> None:
 
 
 def _files() -> Iterator[tuple[str, str]]:
-    policy = shipped(DEFAULT_POLICY).read_text(encoding="utf-8")
+    policy = package_file(DEFAULT_POLICY).read_text(encoding="utf-8")
     yield DEFAULT_POLICY, policy.replace(*MAY_START)
     for name in (POLICY_SCHEMA, MANIFEST):
-        yield name, shipped(name).read_text(encoding="utf-8")
+        yield name, package_file(name).read_text(encoding="utf-8")
     yield ENV, _env()
     example = Path(__file__).parents[1] / "starter" / "example_agent.py"
     yield AGENT, example.read_text(encoding="utf-8")

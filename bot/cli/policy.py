@@ -23,8 +23,8 @@ from bot.domain.policy_notes import notes_of
 from bot.errors import BadAction, MembraneError, Misfit, PolicyError, Problem
 from bot.membrane import stranded
 from bot.policyfile import load, parse, schema
-from bot.policyfile.explaining import explanation
-from bot.policyfile.messages import did_you_mean
+from bot.policyfile.explanation import explanation
+from bot.policyfile.hints import did_you_mean
 from bot.store import digests
 from bot.store.database import Database, Transaction
 

@@ -19,7 +19,7 @@ from bot.domain.review import Review, ReviewState
 from bot.errors import NotFound
 from bot.membrane import Pointers
 from bot.policyfile import load as load_policy
-from bot.policyfile.messages import did_you_mean
+from bot.policyfile.hints import did_you_mean
 from bot.settings import load
 from bot.store import actions, journal, messages, reviews
 

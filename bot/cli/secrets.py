@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from bot.cli.database import change, read
 from bot.cli.doctor.local import running
 from bot.cli.output import json_option, print_json, print_table, say
+from bot.database_keys import note
 from bot.domain.digest import Key, Keyring
 from bot.domain.policy_model import Limits
 from bot.errors import PolicyError, SettingsError
 from bot.membrane import sealed_under
 from bot.policyfile import parse
-from bot.secret import note
 from bot.settings import Settings, keyfile, load
 from bot.store import keyed
 from bot.store.database import Database, Transaction

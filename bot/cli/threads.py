@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from bot.cli.database import change, read
 from bot.cli.output import json_option, print_facts, print_json, print_table, safe, say, span, when
+from bot.database_keys import keyring_of, written
 from bot.domain.record import (
     OPEN_THREAD_STATES,
     THREAD_STATES,
@@ -28,7 +29,6 @@ from bot.domain.record import (
 )
 from bot.errors import MembraneError, NotFound
 from bot.membrane import OperatorRequests, Vault
-from bot.secret import keyring_of, written
 from bot.settings import load
 from bot.store import actions, reviews, stalls, threads
 from bot.store.database import Database

@@ -26,8 +26,8 @@ from bot.demo.folder import Folder
 from bot.demo.world import VARIABLE, World
 from bot.errors import SettingsError
 from bot.localslack import LocalSlack, northwind
+from bot.package_files import DEMO_POLICY, package_file
 from bot.settings import Settings
-from bot.shipped import DEMO_POLICY, shipped
 
 GRAPHS = Path(__file__).parent / "graphs"
 HOSTED = (
@@ -112,7 +112,7 @@ def _settings(slack: LocalSlack, folder: Folder) -> Settings:
             "slack_app_token": slack.app_token,
             "slack_api_url": slack.api_url,
             "data": folder.path,
-            "policy": shipped(DEMO_POLICY),
+            "policy": package_file(DEMO_POLICY),
             "port": 0,
             "rate": 0,
             "graphs": HOSTED,

@@ -1,9 +1,10 @@
 """Policy files: YAML in, Policy out, with the position of every error."""
 
-from bot.policyfile.loading import PolicyInForce, check, load, parse
+from bot.policyfile.in_force import PolicyInForce
+from bot.policyfile.loading import check, load, parse
 from bot.policyfile.schema import schema
-from bot.policyfile.settling import policy_at_start
-from bot.policyfile.watching import Gate, PolicyWatcher, Reload
+from bot.policyfile.startup import policy_at_start
+from bot.policyfile.watcher import Gate, PolicyWatcher, Reload
 
 __all__ = [
     "Gate",

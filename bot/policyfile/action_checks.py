@@ -10,13 +10,13 @@ from bot.domain.operators import ArgType
 from bot.domain.patterns import MAX_EFFORT, Patterns
 from bot.domain.risk import Tier
 from bot.domain.samples import never_met
-from bot.policyfile.build import build_arg, build_conditions, build_risk
+from bot.policyfile.action_model import ActionModel, RaiseModel
 from bot.policyfile.condition_checks import Subject, condition_is_sound
+from bot.policyfile.conversion import build_arg, build_conditions, build_risk
 from bot.policyfile.document import Path
-from bot.policyfile.messages import did_you_mean
-from bot.policyfile.model import ActionModel, RaiseModel
-from bot.policyfile.parts import Parts
+from bot.policyfile.hints import did_you_mean
 from bot.policyfile.redact_checks import check_redact
+from bot.policyfile.valid_parts import Parts
 
 
 def check_action(parts: Parts, name: str, action: ActionModel) -> None:

@@ -9,9 +9,9 @@ from bot.domain.addresses import normal_entry
 from bot.domain.names import read_path
 from bot.domain.operators import DOMAIN_OPS, EQUALITY_OPS, OPS_OF, ORDER_OPS, PATH_OPS, Arg, ArgType, Op
 from bot.domain.readings import EXAMPLES, READERS
+from bot.policyfile.condition_model import ItemConditionModel
 from bot.policyfile.document import Path
-from bot.policyfile.model import ItemConditionModel
-from bot.policyfile.parts import Parts
+from bot.policyfile.valid_parts import Parts
 
 _OF_LISTS = frozenset({Op.IN, Op.NOT_IN}) | DOMAIN_OPS
 _HINT_OF_OPERAND: Mapping[ArgType, str] = {

@@ -17,7 +17,7 @@ import yaml
 
 from bot.domain.numbers import Inexact, read_float
 from bot.errors import Problem
-from bot.policyfile.syntax import syntax_problem
+from bot.policyfile.yaml_syntax import syntax_problem
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16

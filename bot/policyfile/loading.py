@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from bot.domain.policy import Policy
 from bot.errors import PolicyError, Problem
-from bot.policyfile.build import build_policy
-from bot.policyfile.checks import check_parts
+from bot.policyfile.conversion import build_policy
+from bot.policyfile.cross_checks import check_parts
 from bot.policyfile.document import MAX_BYTES, MAX_PROBLEMS, Document, read_document
-from bot.policyfile.messages import problem_of
-from bot.policyfile.model import PolicyFile
-from bot.policyfile.parts import take_apart
+from bot.policyfile.file_model import PolicyFile
+from bot.policyfile.pydantic_errors import problem_of
 from bot.policyfile.schema import schema
+from bot.policyfile.valid_parts import take_apart
 
 
 def load(path: str | Path) -> Policy:
@@ -75,22 +75,3 @@ def _validate(document: Document) -> PolicyFile | None:
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.line, each.column)))
-
-
-class PolicyInForce:
-    """Holds the policy that is in force. The one place to ask for it, and to replace it."""
-
-    __slots__ = ("_current",)
-
-    def __init__(self, policy: Policy) -> None:
-        """Start with a policy that has loaded."""
-        self._current = policy
-
-    @property
-    def current(self) -> Policy:
-        """The policy in force now. Take it once for one decision, so that all of it is of one version."""
-        return self._current
-
-    def replace(self, policy: Policy) -> None:
-        """Put another policy in force, from the next decision on."""
-        self._current = policy

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.domain.operators import ArgType
-from bot.policyfile.build import build_risk
+from bot.policyfile.action_model import ActionModel
+from bot.policyfile.conversion import build_risk
 from bot.policyfile.document import Path
-from bot.policyfile.messages import did_you_mean
-from bot.policyfile.model import ActionModel
-from bot.policyfile.parts import Parts
+from bot.policyfile.hints import did_you_mean
+from bot.policyfile.valid_parts import Parts
 
 
 def check_redact(parts: Parts, path: Path, kind: str, action: ActionModel) -> None:

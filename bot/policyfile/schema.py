@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.policyfile.model import PolicyFile
+from bot.policyfile.file_model import PolicyFile
 
 
 def schema() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from pathlib import Path
 from bot.api import Health, build_api
 from bot.api.connections import Connections
 from bot.api.serving import Server, bound
-from bot.loop import new_loop
+from bot.event_loop import new_loop
 from bot.membrane import Membrane
 from bot.metrics import Metrics
 from bot.store.database import open_database

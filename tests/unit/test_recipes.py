@@ -21,7 +21,7 @@ from bot import metrics
 from bot.cli.entry import COMMANDS, cli
 from bot.domain.operators import Op
 from bot.membrane import CardFacts, Membrane
-from bot.policyfile.model import ConditionModel
+from bot.policyfile.condition_model import ConditionModel
 from bot.settings import Settings
 from bot.slack.cards import buttons
 from bot.slack.inbound.listeners import Listeners

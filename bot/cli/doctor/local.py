@@ -12,12 +12,12 @@ import urllib.request
 from pathlib import Path
 
 from bot.cli.doctor.findings import Finding, fail, ok, warn
+from bot.database_keys import Written, keyring_of, written
 from bot.domain.policy import Policy
 from bot.domain.policy_notes import notes_of
 from bot.errors import PolicyError, SettingsError, StoreError
 from bot.policyfile import load as load_policy
-from bot.policyfile.messages import did_you_mean
-from bot.secret import Written, keyring_of, written
+from bot.policyfile.hints import did_you_mean
 from bot.settings import Settings, load
 from bot.store import restores, reviews
 from bot.store.database import open_database

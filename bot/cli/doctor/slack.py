@@ -16,9 +16,9 @@ from bot.domain.people import known_users
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
 from bot.errors import MembraneError, SettingsError
+from bot.package_files import MANIFEST, package_file
 from bot.proxies import proxy_for
 from bot.settings import Delivery, Settings
-from bot.shipped import MANIFEST, shipped
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
 from bot.slack.inbound.other_bots import WHAT_TO_DO, in_words
@@ -63,7 +63,7 @@ async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> li
 
 def wanted_scopes() -> frozenset[str]:
     """Return the scopes that the manifest asks for."""
-    manifest = yaml.safe_load(shipped(MANIFEST).read_text(encoding="utf-8"))
+    manifest = yaml.safe_load(package_file(MANIFEST).read_text(encoding="utf-8"))
     return frozenset(manifest["oauth_config"]["scopes"]["bot"])
 
 

@@ -10,8 +10,9 @@ import pytest
 from bot.domain.policy import Policy
 from bot.errors import PolicyError, SettingsError
 from bot.policyfile import Gate, PolicyInForce, PolicyWatcher, Reload, load, parse, policy_at_start
-from bot.policyfile.settling import SETTLE_LOOSER_S, SETTLE_S, loosens
-from bot.policyfile.watching import HELD_S
+from bot.policyfile.snapshot import SETTLE_LOOSER_S, SETTLE_S
+from bot.policyfile.startup import loosens
+from bot.policyfile.watcher import HELD_S
 from tests.fakes import Clock
 from tests.unit.policyfile.making import BASE
 

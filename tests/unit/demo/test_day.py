@@ -15,13 +15,13 @@ from bot.domain.action import Action
 from bot.domain.people import known_users
 from bot.domain.policy import Policy
 from bot.localslack import northwind
+from bot.package_files import DEMO_POLICY, package_file
 from bot.policyfile import load
-from bot.shipped import DEMO_POLICY, shipped
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load(shipped(DEMO_POLICY))
+    return load(package_file(DEMO_POLICY))
 
 
 def _proposed(policy: Policy) -> Iterator[tuple[str, Mapping[str, Any]]]:

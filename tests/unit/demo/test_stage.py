@@ -9,7 +9,7 @@ import pytest
 from bot.demo.folder import Folder
 from bot.demo.stage import HOSTED, _settings
 from bot.localslack import LocalSlack, northwind
-from bot.shipped import DEMO_POLICY, shipped
+from bot.package_files import DEMO_POLICY, package_file
 
 
 def test_the_environment_of_a_real_bot_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,4 +27,4 @@ def test_the_environment_of_a_real_bot_is_left_alone(tmp_path: Path, monkeypatch
 
 def test_the_policy_is_found_wherever_the_demo_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
-    assert shipped(DEMO_POLICY).is_file()
+    assert package_file(DEMO_POLICY).is_file()

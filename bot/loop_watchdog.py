@@ -21,7 +21,7 @@ LATE_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-class LoopWatch:
+class LoopWatchdog:
     """Watches the loop that it is started in, from a thread of its own, between `async with` and its end.
 
     `where` says in a log event's fields where a stack stands.

@@ -12,7 +12,7 @@ POLICY_SCHEMA = "policies/policy.schema.json"
 MANIFEST = "manifest.yml"
 
 
-def shipped(name: str) -> Path:
+def package_file(name: str) -> Path:
     """Return where a file is that ships with the bot: in the source tree, or inside the installed package.
 
     `name` is its path in the source tree. Raises FileNotFoundError where the installation lacks it.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from bot.domain.operators import ArgType
-from bot.domain.spelling import nearest
 from bot.errors import Problem
 from bot.policyfile.document import Document, Path
+from bot.policyfile.hints import did_you_mean
 from bot.policyfile.schema import known_keys
 
 _YAML_1_1_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -58,16 +58,6 @@ _MISSING_HINTS = {
     "from": "when the first turn began, as 2026-01-05T09:00:00Z",
     "after": "a share of the window, as 25%, or 30m",
 }
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint with the nearest known word, or with all of them where they are few."""
-    words = sorted(known)
-    if (near := nearest(word, words)) is not None:
-        return f"did you mean {near}?"
-    if not words:
-        return ""
-    return f"known: {', '.join(words[:14])}{' …' if len(words) > 14 else ''}"
 
 
 def place_of(loc: tuple[str | int, ...], document: Document) -> Path:

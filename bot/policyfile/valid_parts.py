@@ -13,12 +13,14 @@ from bot.domain.operators import Scalar
 from bot.domain.people import PeopleSource
 from bot.domain.risk import COST_THRESHOLD_USD, Tier
 from bot.errors import Problem
-from bot.policyfile.build import build_chain, build_people
+from bot.policyfile.action_model import ActionModel, RaiseModel
+from bot.policyfile.conversion import build_chain, build_people
 from bot.policyfile.document import MAX_PROBLEMS, Document, Path
 from bot.policyfile.fields import Money
 from bot.policyfile.fields import Scalar as ScalarField
-from bot.policyfile.messages import did_you_mean
-from bot.policyfile.model import ActionModel, EscalationModel, GatedModel, PeopleEntry, RaiseModel
+from bot.policyfile.file_model import GatedModel
+from bot.policyfile.hints import did_you_mean
+from bot.policyfile.people_model import EscalationModel, PeopleEntry
 
 _DECIDING = frozenset({"risk", "tier", "args", "more_args"})
 """Keys of an action without which nothing can be said of the others."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.domain.notices import Notice, Subject
 from bot.errors import StoreError
-from bot.storewatch import AGAIN_S, QUIET_S, StoreWatch
+from bot.store_monitor import AGAIN_S, QUIET_S, StoreMonitor
 from tests.fakes import Clock
 
 
@@ -35,7 +35,7 @@ class Watched:
     def __init__(self) -> None:
         self.file, self.clock, self.slack_is_away = File(), Clock(), False
         self.told: list[Subject] = []
-        self.watch = StoreWatch([self.file], at_once=self.at_once, tell=self.tell, clock=self.clock)
+        self.watch = StoreMonitor([self.file], at_once=self.at_once, tell=self.tell, clock=self.clock)
 
     async def at_once(self, notice: Notice) -> None:
         if self.slack_is_away:

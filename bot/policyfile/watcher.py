@@ -2,7 +2,7 @@
 
 The folder is watched, not the file, because editors and Kubernetes replace files rather than write into
 them. Every 30 seconds the file is hashed again, as a net under the watching. What is found is put in force
-when it has stood unchanged for a moment (`settling`).
+when it has stood unchanged for a moment (`snapshot`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from bot.domain.policy import Policy
 from bot.domain.policy_changes import changes_between
 from bot.domain.policy_notes import idle_notes
 from bot.errors import PolicyError
-from bot.policyfile.loading import PolicyInForce, parse
-from bot.policyfile.settling import SETTLE_LOOSER_S, SETTLE_S, Snapshot
+from bot.policyfile.in_force import PolicyInForce
+from bot.policyfile.loading import parse
+from bot.policyfile.snapshot import SETTLE_LOOSER_S, SETTLE_S, Snapshot
 
 DEBOUNCE_MS = 50
 REHASH_EVERY_S = 30.0

@@ -25,7 +25,7 @@ class _Tally:
     left_out: int = 0
 
 
-class Damper(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Lets a line through a few times in a window, then counts it.
 
     `tell` takes the lines that say how many were left out.

@@ -8,12 +8,12 @@ from bot.domain.people import may_meet, votes_possible
 from bot.domain.policy_model import GatedTier, Kind
 from bot.domain.risk import Tier
 from bot.policyfile.action_checks import check_action
-from bot.policyfile.build import build_kind
+from bot.policyfile.action_model import ActionModel
+from bot.policyfile.conversion import build_kind
 from bot.policyfile.document import Path
 from bot.policyfile.fields import NAME
-from bot.policyfile.messages import did_you_mean
-from bot.policyfile.model import ActionModel
-from bot.policyfile.parts import Parts
+from bot.policyfile.hints import did_you_mean
+from bot.policyfile.valid_parts import Parts
 
 
 def check_parts(parts: Parts) -> None:

@@ -14,7 +14,7 @@ from bot.policyfile import Gate, PolicyInForce, PolicyWatcher, Reload
 from bot.settings import Settings
 
 
-class Reloads:
+class PolicyReloads:
     """Tells the admins what became of the policy file.
 
     `recheck` looks at the hosted graphs under a policy and returns what is wrong with them.

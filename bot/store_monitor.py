@@ -54,7 +54,7 @@ class Written(Protocol):
         ...
 
 
-class StoreWatch:
+class StoreMonitor:
     """Tries to write, and counts what others could not.
 
     `at_once` posts a notice past the store, `tell` wants one in it. `clock` only goes forward.

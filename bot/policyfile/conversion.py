@@ -22,17 +22,10 @@ from bot.domain.policy_model import (
     Reviewed,
 )
 from bot.domain.risk import Tier
-from bot.policyfile.model import (
-    ActionModel,
-    ArgModel,
-    EscalationModel,
-    GatedModel,
-    ItemConditionModel,
-    LimitsModel,
-    PeopleModel,
-    PolicyFile,
-    RiskModel,
-)
+from bot.policyfile.action_model import ActionModel, RiskModel
+from bot.policyfile.condition_model import ArgModel, ItemConditionModel
+from bot.policyfile.file_model import GatedModel, LimitsModel, PolicyFile
+from bot.policyfile.people_model import EscalationModel, PeopleModel
 
 Lists = Mapping[str, list[Scalar]]
 

@@ -22,7 +22,7 @@ MOST = 8 * 1024
 Whose = Callable[[], str | None]
 Cut = Callable[[str], str]
 
-log = structlog.get_logger("bot.prints")
+log = structlog.get_logger("bot.printed_output")
 
 
 class _Printed(io.TextIOBase):

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from bot import logs
-from bot.prints import MOST, printed_to_log
+from bot.printed_output import MOST, printed_to_log
 
 
 @pytest.fixture

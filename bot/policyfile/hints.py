@@ -1,0 +1,17 @@
+"""Hints for misspelt names in a policy file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.domain.spelling import nearest
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint with the nearest known word, or with all of them where they are few."""
+    words = sorted(known)
+    if (near := nearest(word, words)) is not None:
+        return f"did you mean {near}?"
+    if not words:
+        return ""
+    return f"known: {', '.join(words[:14])}{' …' if len(words) > 14 else ''}"
