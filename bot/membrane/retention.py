@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from bot.domain.risk import Tier
 from bot.errors import StoreError
+from bot.file_lock import FileLock, acquire
 from bot.membrane.core import id_at
 from bot.store import archive, files, journal
 from bot.store.database import Database, Transaction
@@ -88,9 +89,10 @@ class Retention:
         deleted.
         """
         await self._anchor()
-        with files.locked(self._lock) as ours:
-            if not ours:
-                return Pruned()
+        lock = self._acquire()
+        if lock is None:
+            return Pruned()
+        with lock:
             pruned = await self._prune(time.monotonic() + BUDGET_S, DAY_S)
         for why in pruned.failed:
             log.error("what passed long ago stays in the database", why=why)
@@ -98,13 +100,21 @@ class Retention:
 
     async def prune(self) -> Pruned:
         """Do all that is due, now. Raises StoreError while another prunes."""
-        with files.locked(self._lock) as ours:
-            if not ours:
-                raise StoreError(
-                    "another prune is running, the bot's own or a `membrane journal prune`; give the command "
-                    "again once it is through"
-                )
+        lock = self._acquire()
+        if lock is None:
+            raise StoreError(
+                "another prune is running, the bot's own or a `membrane journal prune`; give the command "
+                "again when it has ended"
+            )
+        with lock:
             return await self._prune(float("inf"), 0.0)
+
+    def _acquire(self) -> FileLock | None:
+        """Take the lock of pruning; return None while another process prunes. Raises StoreError."""
+        try:
+            return acquire(self._lock)
+        except OSError as error:
+            raise StoreError(f"{self._lock} cannot be locked: {error.strerror}") from error
 
     async def _prune(self, until: float, patience_s: float) -> Pruned:
         pruned, failed = Pruned(), dict[str, str]()

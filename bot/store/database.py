@@ -8,10 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from bot.file_lock import FileLock
 from bot.store import opening, sqlite
 from bot.store.facts import set_fact
 from bot.store.restores import WRITTEN_AT
@@ -32,7 +33,7 @@ class Database:
     TooMany where so much waits already that more would only grow memory.
     """
 
-    def __init__(self, engine: Engine, path: Path, writer: str, lock: IO[str] | None) -> None:
+    def __init__(self, engine: Engine, path: Path, writer: str, lock: FileLock | None) -> None:
         self.path = path
         self._engine = engine
         self._lock = lock
@@ -85,7 +86,7 @@ class Database:
         self._readers.shutdown()
         self._engine.dispose()
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
 
 
 def open_database(

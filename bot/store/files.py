@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import hashlib
 import os
@@ -66,32 +65,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Yield whether the lock of that name could be had; it is held until the end, or until the process ends.
-
-    Raises StoreError where there can be no such file.
-    """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
-    try:
-        yield _lock(handle, path)
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, path: Path) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise StoreError(f"{path} cannot be locked: {error.strerror}") from error
-    return True
 
 
 def sha256_of(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import socket
@@ -16,6 +15,7 @@ from bot.database_keys import Written, keyring_of, written
 from bot.domain.policy import Policy
 from bot.domain.policy_notes import notes_of
 from bot.errors import PolicyError, SettingsError, StoreError
+from bot.file_lock import holder_of
 from bot.policyfile import load as load_policy
 from bot.policyfile.hints import did_you_mean
 from bot.settings import Settings, load
@@ -147,14 +147,7 @@ async def _look_into(path: Path) -> tuple[int, Written]:
 def running(chosen: Settings) -> str | None:
     """Return the process id of the bot that has the data folder, or None where none has."""
     lock = chosen.data / "membrane.lock"
-    if _closed(chosen.data) is not None or not lock.exists():
-        return None
-    with lock.open() as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return handle.read().strip() or "unknown"
-    return None
+    return None if _closed(chosen.data) is not None else holder_of(lock)
 
 
 def api(chosen: Settings, process: str | None) -> list[Finding]:

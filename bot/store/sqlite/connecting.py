@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from bot.errors import AlreadyRunning, StoreError
+from bot.file_lock import UNKNOWN, FileLock, acquire, holder_of
 
 BUSY_TIMEOUT_S = 10.0
 """How long a write waits for another process's transaction, such as the CLI's."""
@@ -82,25 +81,17 @@ def _unusable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path} cannot be written ({error.strerror}); {todo}")
 
 
-def lock_folder(folder: Path) -> IO[str]:
-    """Take the folder for this process until it ends, however it ends. Raises AlreadyRunning."""
+def lock_folder(folder: Path) -> FileLock:
+    """Take the folder for this process. Raises AlreadyRunning if another has it, StoreError."""
+    path = folder / "membrane.lock"
     _make_folder(folder)
     try:
-        file = os.open(folder / "membrane.lock", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        handle = os.fdopen(file, "a+")
+        lock = acquire(path)
     except OSError as error:
         raise _unusable(folder, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.seek(0)
-        holder = handle.read().strip() or "unknown"
-        handle.close()
+    if lock is None:
         raise AlreadyRunning(
-            f"another bot (process {holder}) is running on {folder}; stop it, or give this one a folder of "
-            "its own with MEMBRANE_DATA"
-        ) from error
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
-    return handle
+            f"another bot (process {holder_of(path) or UNKNOWN}) is running on {folder}; stop it, or give "
+            "this one a folder of its own with MEMBRANE_DATA"
+        )
+    return lock

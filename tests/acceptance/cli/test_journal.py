@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import bot
+from bot.file_lock import acquire
 from bot.membrane.retention import LOCK
-from bot.store import files
 from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
 
 HERE = str(Path(bot.__file__).parents[1])
@@ -139,7 +139,9 @@ async def test_what_passed_long_ago_is_pruned_beside_a_running_bot(shell: Shell,
 
 
 async def test_a_prune_beside_another_says_so(shell: Shell, room: Room) -> None:
-    with files.locked(room.db.path.parent / LOCK):
+    lock = acquire(room.db.path.parent / LOCK)
+    assert lock is not None
+    with lock:
         ended = await shell.run("journal", "prune", "--before", "1h")
     assert (ended.code, ended.out) == (3, "")
     assert "another prune is running" in ended.err

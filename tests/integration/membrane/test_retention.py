@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from bot.domain.risk import Tier
 from bot.errors import NotFound, StoreError
+from bot.file_lock import acquire
 from bot.membrane import retention
 from bot.membrane.retention import DAY_S, Pruned, Retention
 from bot.store import archive, files, journal
@@ -208,8 +209,9 @@ async def test_of_two_that_prune_at_once_one_gives_way(cellar: Cellar) -> None:
     cellar.room.clock.forward(3601 + DAY_S)
     other = Retention(cellar.room.db, cellar.folder / "elsewhere", KEEP_S, cellar.room.clock)
     lock = cellar.room.db.path.parent / retention.LOCK
-    with files.locked(lock) as ours:
-        assert ours
+    held = acquire(lock)
+    assert held is not None
+    with held:
         assert await cellar.kept.sweep() == Pruned()
     first, second = await asyncio.gather(cellar.kept.prune(), other.prune(), return_exceptions=True)
     assert isinstance(first, Pruned)
