@@ -23,8 +23,8 @@ BROKEN_PIPE = 141
 """What a shell reports of a program that SIGPIPE ended, as in `membrane journal show | head`."""
 
 COMMANDS = {
-    "run": ("bot.cli.running", "run", "Run the bot until it is told to stop."),
-    "demo": ("bot.cli.running", "demo", "Try it on this machine, without a Slack account."),
+    "run": ("bot.cli.run", "run", "Run the bot until it is told to stop."),
+    "demo": ("bot.cli.run", "demo", "Try it on this machine, without a Slack account."),
     "init": (
         "bot.cli.init",
         "init",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from bot.cli.database import change, read
+from bot.cli.database_access import change, read
 from bot.cli.output import json_option, print_json, print_table, safe, say, when
 from bot.domain.freezing import EVERYTHING, Freeze
 from bot.domain.spelling import nearest

@@ -12,8 +12,8 @@ import click
 import orjson
 from sqlalchemy import Connection
 
-from bot.cli import ages
-from bot.cli.database import change, read
+from bot.cli import time_options
+from bot.cli.database_access import change, read
 from bot.cli.entry import FOUND, exit_with
 from bot.cli.output import json_option, print_json, safe, say, when
 from bot.domain.record import JournalEntry
@@ -207,7 +207,7 @@ def export(*, out: Path | None, chains: tuple[str, ...]) -> None:
 @journal_group.command("prune")
 @click.option(
     "--before",
-    callback=ages.before,
+    callback=time_options.before,
     metavar="AGE|DATE",
     required=True,
     help="What passed before then: 90d, 12h, 2026-06-01.",

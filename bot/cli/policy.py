@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bot import settings
-from bot.cli import database
+from bot.cli import database_access
 from bot.cli.output import say
 from bot.domain.action import Action
 from bot.domain.change import Change, Direction
@@ -137,7 +137,7 @@ def apply(file: Path) -> None:
     this version of it is let through, once.
     """
     policy = _load_or_exit(file, as_json=False)
-    before = database.change(lambda db: _allow(db, policy.version))
+    before = database_access.change(lambda db: _allow(db, policy.version))
     if before is not None:
         _print_changes(changes_between(before, policy))
     say(f"{file}: allowed to come into force, {policy.version[:19]}")
@@ -184,7 +184,9 @@ def _stranded(policy: Policy) -> list[str]:
     try:
         if not settings.load(slack=False).database.exists():
             return []
-        return [str(each) for each in database.read(lambda connection: stranded(connection, policy.people))]
+        return [
+            str(each) for each in database_access.read(lambda connection: stranded(connection, policy.people))
+        ]
     except MembraneError:  # `membrane doctor` says what is wrong with the settings or the database
         return []
     except PermissionError:  # people check policies as other users than the bot's

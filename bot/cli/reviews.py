@@ -10,7 +10,7 @@ import click
 import orjson
 from sqlalchemy import Connection
 
-from bot.cli.database import change, read
+from bot.cli.database_access import change, read
 from bot.cli.freezes import at_the_terminal
 from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, span, when
 from bot.domain.expiry import ExpiryReason, expiry_reason

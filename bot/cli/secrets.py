@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import click
 from sqlalchemy import Connection
 
-from bot.cli.database import change, read
-from bot.cli.doctor.local import running
+from bot.cli.database_access import change, read
+from bot.cli.doctor.local_checks import running
 from bot.cli.output import json_option, print_json, print_table, say
 from bot.database_keys import note
 from bot.domain.digest import Key, Keyring

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import Connection
 
-from bot.cli.database import change, read
+from bot.cli.database_access import change, read
 from bot.cli.output import json_option, print_facts, print_json, print_table, safe, say, span, when
 from bot.database_keys import keyring_of, written
 from bot.domain.record import (

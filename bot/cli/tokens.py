@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bot.cli.database import change, read
+from bot.cli.database_access import change, read
 from bot.cli.output import json_option, print_json, print_table, say, when
 from bot.domain.record import TokenRecord
 from bot.errors import BadAction

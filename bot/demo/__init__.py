@@ -19,6 +19,6 @@ def main(*, autopilot: bool, json: bool, port: int, data: Path | None, keep: boo
     """
     started = time.monotonic()
     # The example graphs import this package, and must not bring the whole bot along.
-    from bot.demo.running import run  # noqa: PLC0415
+    from bot.demo.runner import run  # noqa: PLC0415
 
     return run(autopilot=autopilot, json=json, port=port, data=data, keep=keep, started=started)

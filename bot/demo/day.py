@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.demo.company import GUS
-from bot.demo.model import Script, ToolUse, Turn
+from bot.demo.scripted_model import Script, ToolUse, Turn
 
 OFFER = "Half price on everything, today only."
 

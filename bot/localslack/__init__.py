@@ -4,7 +4,7 @@ It knows nothing of the bot that it serves, and a bot made with slack-bolt canno
 listens on loopback only and keeps everything in memory.
 """
 
-from bot.localslack.calls import ApiCall
+from bot.localslack.call_log import ApiCall
 from bot.localslack.credentials import Credentials
 from bot.localslack.faults import Fault
 from bot.localslack.northwind import northwind

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.localslack.errors import PersonRefusal
-from bot.localslack.guard import Guard
-from bot.localslack.look import Look
-from bot.localslack.people import People
+from bot.localslack.client_state import ClientState
+from bot.localslack.loopback_guard import LoopbackGuard
+from bot.localslack.people_acts import PeopleActs
+from bot.localslack.refusals import PersonRefusal
 from bot.localslack.sockets import Reply
 from bot.localslack.state import State
 from bot.localslack.workspace import Json
@@ -43,11 +43,17 @@ class Browser:
     """
 
     def __init__(
-        self, *, state: State, people: People, look: Look, guard: Guard, closing: asyncio.Event
+        self,
+        *,
+        state: State,
+        people: PeopleActs,
+        client: ClientState,
+        guard: LoopbackGuard,
+        closing: asyncio.Event,
     ) -> None:
         self._state = state
         self._people = people
-        self._look = look
+        self._client = client
         self._guard = guard
         self._closing = closing
 
@@ -88,11 +94,11 @@ class Browser:
     # Looking
 
     async def _get_users(self, _request: web.Request) -> web.Response:
-        return web.json_response({"users": self._look.users()})
+        return web.json_response({"users": self._client.users()})
 
     async def _get_state(self, request: web.Request) -> web.Response:
         await self._wait(request)
-        return web.json_response(self._look.state(request.query.get("as", "")))
+        return web.json_response(self._client.state(request.query.get("as", "")))
 
     async def _get_messages(self, request: web.Request) -> web.Response:
         await self._wait(request)
@@ -101,7 +107,7 @@ class Browser:
         limit = _number(query.get("limit"), MESSAGES)
         seen = conversation.seen_by(query.get("as", ""), before=query.get("before", ""), limit=int(limit))
         version = self._state.changes.version
-        return web.json_response({"version": version, "messages": [self._look.message(m) for m in seen]})
+        return web.json_response({"version": version, "messages": [self._client.message(m) for m in seen]})
 
     async def _wait(self, request: web.Request) -> None:
         """Hold the answer until something changed after version ``since``, at most ``wait`` seconds."""

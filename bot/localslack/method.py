@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.localslack.args import Args
 from bot.localslack.conversation import Conversation
-from bot.localslack.errors import SlackRefusal
+from bot.localslack.method_args import Args
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.state import State
 from bot.localslack.workspace import Json
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from bot.localslack.conversation import Conversation, Message
 from bot.localslack.inputs import value_of
-from bot.localslack.messages import as_json
+from bot.localslack.message_format import as_json
+from bot.localslack.open_views import View
 from bot.localslack.state import State
-from bot.localslack.views import View
 from bot.localslack.workspace import Json
 
 VERIFICATION_TOKEN = "local-verification-token"  # noqa: S105  (deprecated by Slack, and still in every payload)

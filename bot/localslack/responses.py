@@ -7,9 +7,9 @@ from typing import Any
 from aiohttp import web
 
 from bot.localslack.conversation import Conversation, Message
-from bot.localslack.errors import SlackRefusal
 from bot.localslack.faults import Faults
-from bot.localslack.messages import POST_TEXT, checked_attachments, checked_blocks, checked_metadata
+from bot.localslack.message_format import POST_TEXT, checked_attachments, checked_blocks, checked_metadata
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.state import State
 from bot.localslack.tickets import ResponseUrl
 from bot.localslack.workspace import Json

@@ -8,19 +8,19 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from bot.localslack.api import WebApi
+from bot.localslack.bot_delivery import BotDelivery
 from bot.localslack.browser import Browser
-from bot.localslack.calls import Calls
+from bot.localslack.call_log import CallLog
+from bot.localslack.client_state import ClientState
 from bot.localslack.credentials import Credentials
-from bot.localslack.delivery import Delivery
 from bot.localslack.faults import Faults
-from bot.localslack.guard import Guard, check_loopback
-from bot.localslack.look import Look
+from bot.localslack.loopback_guard import LoopbackGuard, check_loopback
 from bot.localslack.methods import ALL_SCOPES
-from bot.localslack.people import People
+from bot.localslack.people_acts import PeopleActs
 from bot.localslack.person import Person
-from bot.localslack.rates import Rates
+from bot.localslack.rate_limits import RateLimits
 from bot.localslack.responses import Responses
+from bot.localslack.slack_api import WebApi
 from bot.localslack.sockets import Sockets
 from bot.localslack.state import Clock, State
 from bot.localslack.workspace import RequestUrls, Workspace
@@ -66,35 +66,44 @@ class LocalSlack:
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
-        self._guard = Guard()
+        self._guard = LoopbackGuard()
         self.workspace = workspace
         self.credentials = credentials or Credentials()
         self.state = State(workspace, clock)
         self.faults = Faults()
-        self.calls = Calls()
-        self.rates = Rates(clock, rate_scale)
-        self.sockets = Sockets(
+        self.calls = CallLog()
+        self.rates = RateLimits(clock, rate_scale)
+        self.sockets = self._make_sockets(ack_timeout)
+        self.delivery = self._make_delivery(retry_scale)
+        self.people = PeopleActs(
+            state=self.state,
+            delivery=self.delivery,
+            base_url=lambda: self.base_url,
+            subscriptions=subscriptions,
+        )
+        self._api = self._make_api(scopes)
+
+    def _make_sockets(self, ack_timeout: float) -> Sockets:
+        return Sockets(
             app_id=self.app_id,
             host="localslack",
             faults=self.faults,
             ack_timeout=ack_timeout,
             changed=self.state.changes.note,
         )
-        self.delivery = Delivery(
-            target=workspace.delivery,
+
+    def _make_delivery(self, retry_scale: float) -> BotDelivery:
+        return BotDelivery(
+            target=self.workspace.delivery,
             sockets=self.sockets,
             signing_secret=self.signing_secret,
             faults=self.faults,
             spawn=self._spawn,
             retry_scale=retry_scale,
         )
-        self.people = People(
-            state=self.state,
-            delivery=self.delivery,
-            base_url=lambda: self.base_url,
-            subscriptions=subscriptions,
-        )
-        self._api = WebApi(
+
+    def _make_api(self, scopes: frozenset[str]) -> WebApi:
+        return WebApi(
             state=self.state,
             credentials=self.credentials,
             scopes=scopes,
@@ -202,7 +211,7 @@ class LocalSlack:
         browser = Browser(
             state=self.state,
             people=self.people,
-            look=Look(self.state, self._bot_connected),
+            client=ClientState(self.state, self._bot_connected),
             guard=self._guard,
             closing=self._closing,
         )

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.localslack.changes import Changes
+from bot.localslack.change_counter import ChangeCounter
 from bot.localslack.conversation import Conversation, Message
+from bot.localslack.open_views import Views
 from bot.localslack.tickets import ResponseUrls, Triggers
-from bot.localslack.views import Views
 from bot.localslack.workspace import STRANGERS_TEAM, Channel, User, UserGroup, Workspace
 
 Clock = Callable[[], float]
@@ -24,7 +24,7 @@ class State:
         self.paid = seed.paid
         self.slow_history = seed.slow_history
         self.sparse_pages = seed.sparse_pages
-        self.changes = Changes()
+        self.changes = ChangeCounter()
         bot = User(id=seed.bot.user_id, name=seed.bot.name, real_name=seed.bot.real_name, is_bot=True)
         self.users: dict[str, User] = {user.id: user for user in (bot, *seed.users)}
         self.usergroups: dict[str, UserGroup] = {group.id: group for group in seed.usergroups}

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.localslack.errors import SlackRefusal
+from bot.localslack.refusals import SlackRefusal
 
 TRIGGER_LIVES = 3.0  # seconds, and it opens one view
 RESPONSE_URL_LIVES = 30 * 60.0  # seconds

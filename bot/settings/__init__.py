@@ -4,7 +4,7 @@ Each setting is documented once, in its field's description; `membrane settings`
 environment wins over `.env`. An empty variable counts as not set.
 """
 
-from bot.settings.loading import ENV_FILE, SettingRow, load, rows
-from bot.settings.model import Delivery, LogFormat, LogLevel, Settings
+from bot.settings.environment import ENV_FILE, SettingRow, load, rows
+from bot.settings.model import DeliveryMode, LogFormat, LogLevel, Settings
 
-__all__ = ["ENV_FILE", "Delivery", "LogFormat", "LogLevel", "SettingRow", "Settings", "load", "rows"]
+__all__ = ["ENV_FILE", "DeliveryMode", "LogFormat", "LogLevel", "SettingRow", "Settings", "load", "rows"]

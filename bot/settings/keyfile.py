@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.errors import SettingsError
-from bot.settings.checks import SECRET_LENGTH
+from bot.settings.value_checks import SECRET_LENGTH
 
 
 def read_or_generate(path: Path) -> tuple[bytes, ...]:

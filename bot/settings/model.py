@@ -13,7 +13,7 @@ from bot.domain.digest import Keyring
 from bot.domain.risk import Tier
 from bot.errors import SettingsError
 from bot.settings import keyfile
-from bot.settings.checks import (
+from bot.settings.value_checks import (
     SECRET_LENGTH,
     Network,
     each_long_enough,
@@ -29,7 +29,7 @@ from bot.settings.checks import (
 PREFIX = "MEMBRANE_"
 
 
-class Delivery(StrEnum):
+class DeliveryMode(StrEnum):
     """How Slack's events and clicks reach the bot."""
 
     SOCKET = "socket"
@@ -82,8 +82,8 @@ class Settings(BaseSettings):
         description="how fast messages go to Slack: 1 is the pace that Slack documents, 0.5 leaves half "
         "of it to another program of the same app; more than 1 is for a workspace on this machine",
     )
-    delivery: Annotated[Delivery, BeforeValidator(lower)] = Field(
-        Delivery.SOCKET,
+    delivery: Annotated[DeliveryMode, BeforeValidator(lower)] = Field(
+        DeliveryMode.SOCKET,
         description="how clicks arrive: socket (no public address needed) or http (POST /slack/events)",
     )
     data: Path = Field(Path(".membrane"), description="the folder of the databases and the generated secret")

@@ -14,7 +14,7 @@ from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.errors import SettingsError
 from bot.membrane import Admins, Membrane, Outbox
-from bot.settings import Delivery as Way
+from bot.settings import DeliveryMode as Way
 from bot.settings import Settings
 from bot.slack.cards import digests
 from bot.slack.failures import CallFailed

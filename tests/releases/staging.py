@@ -14,7 +14,7 @@ from typing import Any
 from bot.app import Bot
 from bot.localslack import LocalSlack
 from bot.localslack.conversation import Conversation, Message
-from bot.localslack.views import View
+from bot.localslack.open_views import View
 from bot.settings import Settings
 from tests.acceptance.agent import Agent, eventually
 from tests.releases import graphs

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from bot import logs
-from bot.cli.doctor import limits, local
+from bot.cli.doctor import descriptor_checks, local_checks
 from bot.cli.doctor.findings import Finding, Status, ok, warn
 from bot.cli.entry import FOUND, exit_with
 from bot.cli.output import json_option, print_json, safe, say
@@ -39,26 +39,26 @@ def doctor(*, no_slack: bool, as_json: bool) -> None:
 
 def look(*, with_slack: bool) -> list[Finding]:
     """Return all findings."""
-    chosen, found = local.settings()
+    chosen, found = local_checks.settings()
     if chosen is None:
         return [*found, warn("rest", "not looked at, because of the settings")]
-    process = local.running(chosen)
+    process = local_checks.running(chosen)
     found += [ok("lock", f"held by process {process}" if process else "no bot is running on this folder")]
-    found += local.data(chosen)
-    found += local.restored(chosen)
-    found += local.api(chosen, process)
-    found += limits.check(chosen, process)
-    policy, about = local.policy(chosen)
+    found += local_checks.data(chosen)
+    found += local_checks.restored(chosen)
+    found += local_checks.api(chosen, process)
+    found += descriptor_checks.check(chosen, process)
+    policy, about = local_checks.policy(chosen)
     found += about
     if chosen.graphs:
-        from bot.cli.doctor import graphs  # noqa: PLC0415  # LangGraph takes a second to import
+        from bot.cli.doctor import graph_checks  # noqa: PLC0415  # LangGraph takes a second to import
 
-        found += graphs.check(chosen, policy)
-    found += local.starters(chosen, policy) if policy is not None else []
+        found += graph_checks.check(chosen, policy)
+    found += local_checks.starters(chosen, policy) if policy is not None else []
     if with_slack:
-        from bot.cli.doctor import slack as slack_part  # noqa: PLC0415  # as Slack's client does
+        from bot.cli.doctor import slack_checks  # noqa: PLC0415  # as Slack's client does
 
-        found += asyncio.run(slack_part.check(chosen, policy, running=process is not None))
+        found += asyncio.run(slack_checks.check(chosen, policy, running=process is not None))
     return found
 
 

@@ -14,7 +14,7 @@ from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.tools import BaseTool, InjectedToolCallId, tool
 
 from bot.demo.day import CRM_TICKETS
-from bot.demo.model import ScriptedModel
+from bot.demo.scripted_model import ScriptedModel
 from bot.demo.world import World
 
 Call = Annotated[str, InjectedToolCallId]

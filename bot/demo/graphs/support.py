@@ -12,7 +12,7 @@ from langchain.agents import create_agent
 from langchain_core.tools import tool
 
 from bot.demo.day import SUPPORT_TICKETS
-from bot.demo.model import ScriptedModel
+from bot.demo.scripted_model import ScriptedModel
 from bot.demo.world import World
 from bot.graph import MembraneMiddleware, execution
 

@@ -1,7 +1,7 @@
 """auth.test, api.test and apps.connections.open."""
 
-from bot.localslack.errors import SlackRefusal
 from bot.localslack.method import Call, Method
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json
 
 

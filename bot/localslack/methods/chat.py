@@ -3,8 +3,7 @@
 from typing import Any
 
 from bot.localslack.conversation import Conversation, Message
-from bot.localslack.errors import SlackRefusal
-from bot.localslack.messages import (
+from bot.localslack.message_format import (
     POST_TEXT,
     UPDATE_TEXT,
     as_json,
@@ -13,6 +12,7 @@ from bot.localslack.messages import (
     checked_metadata,
 )
 from bot.localslack.method import Call, Method
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json
 
 _CUT = "Your message was truncated but still posted. The `text` field accepts up to 40,000 characters."

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from bot.localslack.conversation import Conversation, Message
-from bot.localslack.errors import SlackRefusal
-from bot.localslack.messages import as_json
+from bot.localslack.message_format import as_json
 from bot.localslack.method import Call, Method, scope_noun
 from bot.localslack.methods.paging import MOST, from_cursor, is_filled, next_page, page, to_cursor
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json
 
 _NOUNS = ("channels", "groups", "im", "mpim")

@@ -4,8 +4,8 @@ import base64
 from collections.abc import Sequence
 from typing import TypeVar
 
-from bot.localslack.errors import SlackRefusal
 from bot.localslack.method import Call
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json
 
 Item = TypeVar("Item")

@@ -3,10 +3,10 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.localslack.errors import SlackRefusal
 from bot.localslack.method import Call, Method
 from bot.localslack.methods.conversations import listed
 from bot.localslack.methods.paging import page
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json, User, UserGroup
 
 

@@ -1,10 +1,10 @@
 """views.*: modals and Home tabs."""
 
-from bot.localslack.errors import SlackRefusal
-from bot.localslack.messages import with_ids
+from bot.localslack.message_format import with_ids
 from bot.localslack.method import Call, Method
-from bot.localslack.viewcheck import checked_view
-from bot.localslack.views import View
+from bot.localslack.open_views import View
+from bot.localslack.refusals import SlackRefusal
+from bot.localslack.view_checks import checked_view
 from bot.localslack.workspace import Json
 
 

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from bot.demo.day import CRM_TICKETS, HOSTED, SUPPORT_TICKETS
-from bot.demo.model import ScriptedModel, ToolUse, Turn, ticket_of
+from bot.demo.scripted_model import ScriptedModel, ToolUse, Turn, ticket_of
 
 MODEL = ScriptedModel(
     scripts={

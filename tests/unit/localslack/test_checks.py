@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.localslack.blockcheck import check_blocks, total_text
-from bot.localslack.errors import SlackRefusal
+from bot.localslack.block_checks import check_blocks, total_text
 from bot.localslack.inputs import elements, entry_errors, state_values
-from bot.localslack.messages import checked_attachments, checked_blocks, checked_metadata, with_ids
-from bot.localslack.viewcheck import checked_view
+from bot.localslack.message_format import checked_attachments, checked_blocks, checked_metadata, with_ids
+from bot.localslack.refusals import SlackRefusal
+from bot.localslack.view_checks import checked_view
 
 WORDS = st.sampled_from(
     (

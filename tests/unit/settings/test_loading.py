@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SettingsError
-from bot.settings import Delivery, LogFormat, LogLevel, Settings, load, rows
-from bot.settings.loading import missing
+from bot.settings import DeliveryMode, LogFormat, LogLevel, Settings, load, rows
+from bot.settings.environment import missing
 
 BOT = "xoxb-1234567890-abcdef"
 APP = "xapp-1-A0123-456-abcdef"
@@ -35,7 +35,7 @@ def refused(*, slack: bool = False) -> str:
 
 def test_without_any_setting_the_defaults_hold() -> None:
     settings = load(slack=False)
-    assert (settings.host, settings.port, settings.delivery) == ("127.0.0.1", 8484, Delivery.SOCKET)
+    assert (settings.host, settings.port, settings.delivery) == ("127.0.0.1", 8484, DeliveryMode.SOCKET)
     assert settings.database == Path(".membrane/membrane.db")
     assert settings.threads_database == Path(".membrane/threads.db")
     assert settings.slack_api_url == "https://slack.com/api/"
@@ -58,7 +58,7 @@ def test_everything_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load()
     assert settings.slack_bot_token is not None
     assert settings.slack_bot_token.get_secret_value() == BOT
-    assert settings.delivery is Delivery.HTTP
+    assert settings.delivery is DeliveryMode.HTTP
     assert settings.slack_api_url == "http://127.0.0.1:9999/api/"
     assert settings.graphs == ("a=a.py:graph", "b=dir/b.py:graph", "x/langgraph.json")
     assert (settings.log_level, settings.log_format) == (LogLevel.DEBUG, LogFormat.JSON)

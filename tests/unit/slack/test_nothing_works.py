@@ -13,9 +13,9 @@ from bot.domain.action import canonical_json
 from bot.domain.record import Standing, Unknown
 from bot.domain.review import ActionState, Review, ReviewState
 from bot.domain.scripts import unseen_belongs
-from bot.localslack.blockcheck import check_blocks, total_text
-from bot.localslack.errors import SlackRefusal
-from bot.localslack.viewcheck import checked_view
+from bot.localslack.block_checks import check_blocks, total_text
+from bot.localslack.refusals import SlackRefusal
+from bot.localslack.view_checks import checked_view
 from bot.slack.cards import argument_text, buttons, digests, receipts, reviews, views
 from tests.unit.slack.making import DIGEST, NOON, message, passed, review, ruling, standing, vote
 from tests.unit.slack.readback import read_back

@@ -7,9 +7,9 @@ not documented and was measured by others: 9 597 characters pass, 11 341 are ref
 from collections.abc import Callable
 from typing import Any, Literal
 
-from bot.localslack.elementcheck import ACCESSORIES, INPUTS, INTERACTIVE, check_element, check_image
-from bot.localslack.problems import Problems
-from bot.localslack.richcheck import PARTS, check_rich
+from bot.localslack.block_problems import Problems
+from bot.localslack.element_checks import ACCESSORIES, INPUTS, INTERACTIVE, check_element, check_image
+from bot.localslack.rich_text_checks import PARTS, check_rich
 from bot.localslack.workspace import Json
 
 Surface = Literal["message", "modal", "home"]

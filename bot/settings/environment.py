@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from bot.errors import SettingsError
-from bot.settings.model import PREFIX, Delivery, Settings
+from bot.settings.model import PREFIX, DeliveryMode, Settings
 
 ENV_FILE = Path(".env")
 KUBERNETES = re.compile(r"MEMBRANE_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
@@ -44,7 +44,7 @@ def load(*, slack: bool = True, env_file: Path | None = ENV_FILE) -> Settings:
 
 def missing(settings: Settings) -> list[str]:
     """Say what running needs and is not set, one sentence each."""
-    by_socket = settings.delivery is Delivery.SOCKET
+    by_socket = settings.delivery is DeliveryMode.SOCKET
     needed = [("SLACK_BOT_TOKEN", settings.slack_bot_token)]
     if by_socket:
         needed.append(("SLACK_APP_TOKEN", settings.slack_app_token))

@@ -29,7 +29,7 @@ class _Parcel:
     wants_response: bool = False
 
 
-class Delivery:
+class BotDelivery:
     """Where the bot listens, and how often an event is tried.
 
     Attributes:

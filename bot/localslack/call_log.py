@@ -27,7 +27,7 @@ class ApiCall:
     at: float
 
 
-class Calls:
+class CallLog:
     """The calls, oldest first."""
 
     def __init__(self) -> None:

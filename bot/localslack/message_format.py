@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from bot.localslack.blockcheck import MESSAGE_TOTAL, check_blocks, total_text
+from bot.localslack.block_checks import MESSAGE_TOTAL, check_blocks, total_text
 from bot.localslack.conversation import Message
-from bot.localslack.errors import SlackRefusal
-from bot.localslack.richcheck import unknown_users
+from bot.localslack.refusals import SlackRefusal
+from bot.localslack.rich_text_checks import unknown_users
 from bot.localslack.workspace import Bot, Json
 
 POST_TEXT = 40_000  # longer text is cut

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.localslack import payloads
+from bot.localslack.bot_delivery import BotDelivery
 from bot.localslack.conversation import Conversation, Message
-from bot.localslack.delivery import Delivery
-from bot.localslack.errors import PersonRefusal, SlackRefusal
 from bot.localslack.inputs import entry_errors, find, state_values
-from bot.localslack.messages import with_ids
+from bot.localslack.message_format import with_ids
 from bot.localslack.method import scope_noun
+from bot.localslack.open_views import View
+from bot.localslack.refusals import PersonRefusal, SlackRefusal
 from bot.localslack.sockets import Reply
 from bot.localslack.state import State
-from bot.localslack.viewcheck import checked_view
-from bot.localslack.views import View
+from bot.localslack.view_checks import checked_view
 from bot.localslack.workspace import Json
 
 NOT_SENT = Reply(acked=True, reason="not_sent")
@@ -28,7 +28,7 @@ class Submitted:
     errors: dict[str, str] = field(default_factory=dict)
 
 
-class People:
+class PeopleActs:
     """The acts of people. Whoever is named acts: there are no passwords on this machine.
 
     A deactivated person's click is delivered too: it may have been on its way when the account was closed.
@@ -38,7 +38,12 @@ class People:
     """
 
     def __init__(
-        self, *, state: State, delivery: Delivery, base_url: Callable[[], str], subscriptions: frozenset[str]
+        self,
+        *,
+        state: State,
+        delivery: BotDelivery,
+        base_url: Callable[[], str],
+        subscriptions: frozenset[str],
     ) -> None:
         self.subscriptions = subscriptions
         self._state = state

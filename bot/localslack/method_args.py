@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.localslack.errors import SlackRefusal
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from bot.localslack.errors import PersonRefusal
+from bot.localslack.refusals import PersonRefusal
 
 TOKEN_HEADER = "X-Localslack-Token"  # noqa: S105  (a header's name)
 CONTENT_POLICY = (
@@ -37,7 +37,7 @@ def check_loopback(host: str) -> None:
         raise ValueError(f"the local workspace listens on this machine only, not on {host!r}")
 
 
-class Guard:
+class LoopbackGuard:
     """Checks Host against DNS rebinding, Origin and a per-run token against other pages' writes."""
 
     def __init__(self) -> None:

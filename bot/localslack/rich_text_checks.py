@@ -7,7 +7,7 @@ not know, a style ``code`` on a mention, a mention of a user id that nobody has.
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from bot.localslack.problems import Problems
+from bot.localslack.block_problems import Problems
 from bot.localslack.workspace import Json
 
 PARTS = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")

@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from bot.localslack.blockcheck import check_blocks
-from bot.localslack.errors import SlackRefusal
-from bot.localslack.problems import Problems
-from bot.localslack.richcheck import unknown_users
+from bot.localslack.block_checks import check_blocks
+from bot.localslack.block_problems import Problems
+from bot.localslack.refusals import SlackRefusal
+from bot.localslack.rich_text_checks import unknown_users
 from bot.localslack.workspace import Json
 
 TITLE = 24

@@ -10,7 +10,7 @@ import aiohttp
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.cli.doctor import history
+from bot.cli.doctor import history_checks
 from bot.cli.doctor.findings import Finding, fail, ok, warn
 from bot.domain.people import known_users
 from bot.domain.policy import Policy
@@ -18,7 +18,7 @@ from bot.domain.risk import Tier
 from bot.errors import MembraneError, SettingsError
 from bot.package_files import MANIFEST, package_file
 from bot.proxies import proxy_for
-from bot.settings import Delivery, Settings
+from bot.settings import DeliveryMode, Settings
 from bot.slack.failures import CallFailed, ask
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
 from bot.slack.inbound.other_bots import WHAT_TO_DO, in_words
@@ -56,7 +56,7 @@ async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> li
     if policy is not None:
         places = Places(Calls(client))
         found += [await _channel(client, places, name, policy) for name in sorted(policy.channels)]
-        found += await history.check(client, places, policy)
+        found += await history_checks.check(client, places, policy)
         found += await _people(client, identity, policy)
     return found
 
@@ -81,7 +81,7 @@ async def _scopes(client: AsyncWebClient) -> list[Finding]:
 
 
 async def _app_token(client: AsyncWebClient, chosen: Settings, *, running: bool) -> list[Finding]:
-    if chosen.delivery is Delivery.HTTP:
+    if chosen.delivery is DeliveryMode.HTTP:
         return []
     if chosen.slack_app_token is None:
         return [warn("socket", "not looked at: there is no SLACK_APP_TOKEN")]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.localslack.changes import Changes
-from bot.localslack.errors import SlackRefusal
+from bot.localslack.change_counter import ChangeCounter
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.workspace import Json, Workspace
 
 STACK = 3  # views on top of each other
@@ -36,7 +36,7 @@ class View:
 class Views:
     """One stack of modals per person, and one Home tab."""
 
-    def __init__(self, seed: Workspace, clock: Callable[[], float], changes: Changes) -> None:
+    def __init__(self, seed: Workspace, clock: Callable[[], float], changes: ChangeCounter) -> None:
         self._seed = seed
         self._clock = clock
         self._changes = changes

@@ -6,7 +6,7 @@ Figures: https://docs.slack.dev/reference/block-kit/block-elements
 from collections.abc import Callable
 from typing import Any
 
-from bot.localslack.problems import Problems
+from bot.localslack.block_problems import Problems
 from bot.localslack.workspace import Json
 
 Check = Callable[[Problems, str, Json], None]

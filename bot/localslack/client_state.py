@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from bot.localslack.conversation import Conversation, Message
-from bot.localslack.errors import PersonRefusal
+from bot.localslack.open_views import View
+from bot.localslack.refusals import PersonRefusal
 from bot.localslack.state import State
-from bot.localslack.views import View
 from bot.localslack.workspace import Json, User
 
 
-class Look:
+class ClientState:
     """Reads the state; changes nothing.
 
     Args:

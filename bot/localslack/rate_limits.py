@@ -22,7 +22,7 @@ class _Bucket:
     at: float
 
 
-class Rates:
+class RateLimits:
     """Token buckets per method and channel.
 
     Args:

@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Changes:
+class ChangeCounter:
     """A counter that can be waited on; each change of the workspace raises it by one."""
 
     def __init__(self) -> None:

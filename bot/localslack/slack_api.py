@@ -6,14 +6,14 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.localslack.args import Args, read_args
-from bot.localslack.calls import ApiCall, Calls
+from bot.localslack.call_log import ApiCall, CallLog
 from bot.localslack.credentials import Credentials
-from bot.localslack.errors import SlackRefusal
 from bot.localslack.faults import Fault, Faults
 from bot.localslack.method import Call, Method
+from bot.localslack.method_args import Args, read_args
 from bot.localslack.methods import METHODS
-from bot.localslack.rates import Rates
+from bot.localslack.rate_limits import RateLimits
+from bot.localslack.refusals import SlackRefusal
 from bot.localslack.state import State
 from bot.localslack.workspace import Json
 
@@ -57,9 +57,9 @@ class WebApi:
         state: State,
         credentials: Credentials,
         scopes: frozenset[str],
-        rates: Rates,
+        rates: RateLimits,
         faults: Faults,
-        calls: Calls,
+        calls: CallLog,
         socket_url: Callable[[], str],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
