@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api import answers, body, models
+from bot.api import answers, body, request_models, response_models
 from bot.api.answers import CardLink
+from bot.api.idempotency import KEY_NAME, key_of
 from bot.api.listing import ActionStates, Before, Cursor, Limit, Reference, Wait, next_cursor, wanted
+from bot.api.long_polls import Polls
 from bot.api.problems import ApiError, documented
-from bot.api.replies import KEY_NAME, Direct, Polls, body_schema, caller, key_of, reply
+from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.action import MAX_BYTES, Action
 from bot.domain.record import TokenRecord
 from bot.errors import BadAction, BatchRefused, MembraneError
@@ -32,11 +35,11 @@ LINKS = {
     "report": {"operationId": "report", "parameters": {"action_id": "$response.body#/id"}},
     "withdraw": {"operationId": "withdraw", "parameters": {"action_id": "$response.body#/id"}},
 }
-"""Where a proposal's answer leads."""
+"""OpenAPI links from the answer to a proposal to the operations that follow."""
 
 
 class Actions:
-    """What an agent can ask about actions. Each docstring is the operation's text on the OpenAPI page."""
+    """The operations on actions. Each docstring is the operation's text on the OpenAPI page."""
 
     def __init__(
         self,
@@ -53,12 +56,12 @@ class Actions:
     async def propose(self, request: Request) -> Response:
         """Propose an action.
 
-        The answer says at once what the policy makes of it. State `passed`: claim it and act. State
-        `waiting`: people are asked; wait with `GET /v1/actions/{id}?wait=30`. The token, not the body, says
-        which agent asks and who answers for it.
+        The answer has the policy's ruling at once. State `passed`: claim the action, then act. State
+        `waiting`: people are asked; wait with `GET /v1/actions/{id}?wait=30`. The token, not the body, names
+        the agent and its owner.
         """
         began = self._clock()
-        asked = await body.read(request, models.Proposal)
+        asked = await body.read(request, request_models.Proposal)
         key, action = key_of(request, asked.idempotency_key), _action(asked, caller(request))
         standing = await self._membrane.proposals.propose(
             action, idempotency_key=key, reference=asked.reference
@@ -67,15 +70,15 @@ class Actions:
         return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
 
     async def propose_together(self, request: Request) -> Response:
-        """Propose the actions of one turn together, such as the tool calls of one message of a model.
+        """Propose the actions of one turn together, such as the tool calls of one model message.
 
-        All of them are proposed, or none: `errors` says what is wrong with which, by its path (409 where it
-        is only that keys were used for other actions). Each is ruled by itself and has an `idempotency_key`
-        of its own; the card of each names the others. People are asked about no more of them than the policy
+        Either all are proposed or none. `errors` names each fault by its path; the status is 409 if the only
+        faults are keys that were used for other actions. Each action is ruled by itself and may have its own
+        `idempotency_key`; its card names the others. People are asked about no more of them than the policy
         lets an agent have open at once.
         """
         began = self._clock()
-        asked = await body.read(request, models.Batch)
+        asked = await body.read(request, request_models.Batch)
         if request.headers.get(KEY_NAME) is not None:
             raise ApiError(422, "invalid", f"{KEY_NAME}: a batch takes keys in body.actions, one for each")
         request.scope["state"]["visit"].count(len(asked.actions) - 1)
@@ -95,10 +98,10 @@ class Actions:
         cursor: Cursor = None,
         before: Before = None,
     ) -> Response:
-        """List the agent's own actions, the newest first, also those of its hosted threads.
+        """List the agent's own actions, newest first, including those of its hosted threads.
 
-        `?state=open` are those that somebody still has to do something about. Ask for the next page with
-        `next_cursor` and the same filters: what is proposed meanwhile does not shift it.
+        `?state=open` lists the actions about which somebody still has to do something. For the next page,
+        send `next_cursor` with the same filters; new proposals do not shift the pages.
         """
         asked = wanted("act", states=state, reference=reference, cursor=cursor, before=before)
         found = await self._membrane.proposals.lines(caller(request).agent, most=limit + 1, wanted=asked)
@@ -115,8 +118,8 @@ class Actions:
     async def standing(self, request: Request, action_id: str, wait: Wait = 0.0) -> Response:
         """Return where an action stands.
 
-        With `wait`, an action that waits for people is answered when that changes, or after so many
-        seconds as it stands then. Ask again for as long as you want to wait: a review does not end because
+        With `wait`, the answer for an action that waits for people comes when its state changes, or after
+        that many seconds. Repeat the request for as long as you want to wait: a review does not end because
         nobody polls.
         """
         agent, found = caller(request).agent, None
@@ -129,22 +132,22 @@ class Actions:
         return reply(answers.action(found, self._clock()))
 
     async def claim(self, request: Request, action_id: str) -> Response:
-        """Start the action: the step between the answer and the effect.
+        """Start the action: the step between the approval and the effect.
 
-        It succeeds once, with the args digest that was proposed, while the approval is good. Only then may
-        the effect happen, with the arguments that were proposed: the answer repeats them, but for what the
-        policy redacts.
+        A claim succeeds once, with the args digest of the proposal, while the approval is valid. Only then
+        may the effect happen, with the arguments that were proposed. The answer repeats them, except for
+        values that the policy redacts.
 
-        Where the answer was lost, claim again: the same token and `claimant` get the same claim, `repeated`,
-        until the effect is reported or its receipt is unknown. Two processes that share a token and name no
-        `claimant` both get it. So give each a name of its own, or hand the claim's `key` to the system that
-        carries out the effect: it can tell by the key that both are one.
+        If the answer is lost, claim again: the same token and `claimant` get the same claim, marked
+        `repeated`, until the effect is reported or its receipt is unknown. Two processes that share a token
+        and name no `claimant` both get it. So give each process its own name, or pass the claim's `key` to
+        the system that carries out the effect: it can recognize the duplicate by the key.
 
-        A problem with the reason `lapsed`, or `tightened` where the policy says more of it than it did, says
-        that people are being asked (again): wait as after the proposal, and claim again. An action of a
-        hosted thread is started by its host alone.
+        A problem with the reason `lapsed`, or `tightened` if the policy has become stricter, means that
+        people are being asked (again): wait as after the proposal, then claim again. Only its host starts an
+        action of a hosted thread.
         """
-        asked = await body.read(request, models.ClaimRequest)
+        asked = await body.read(request, request_models.ClaimRequest)
         token = caller(request)
         claimed = await self._membrane.claims.start(
             action_id,
@@ -158,8 +161,8 @@ class Actions:
         return reply(answers.claim(claimed))
 
     async def report(self, request: Request, action_id: str) -> Response:
-        """Say what became of a claimed action. Unreported, its receipt becomes `unknown`."""
-        asked = await body.read(request, models.Report)
+        """Report what happened to a claimed action. Without a report its receipt becomes `unknown`."""
+        asked = await body.read(request, request_models.Report)
         if len(orjson.dumps(asked.result)) > MAX_BYTES:
             raise ApiError(422, "invalid", f"body.result: it is larger than {MAX_BYTES} bytes of JSON")
         found = await self._membrane.claims.report(
@@ -172,49 +175,50 @@ class Actions:
         return reply(answers.action(found, self._clock()))
 
     async def withdraw(self, request: Request, action_id: str) -> Response:
-        """Take an action back that has not started. Its review closes; nobody has judged it."""
-        asked = await body.read(request, models.Withdrawal)
+        """Withdraw an action that has not started. Its review closes without an outcome."""
+        asked = await body.read(request, request_models.Withdrawal)
         found = await self._membrane.proposals.withdraw(action_id, why=asked.why, agent=caller(request).agent)
         return reply(answers.action(found, self._clock()))
 
     def add_to(self, routes: APIRouter) -> None:
-        """Add the routes, straight into the API's own router: a nested one matches each path twice."""
+        """Add the routes, straight into the API's own router: a nested one would match each path twice."""
+        self._add_proposals(routes)
+        self._add_steps(routes)
+        self._add_lookups(routes)
+
+    def _add_proposals(self, routes: APIRouter) -> None:
+        common: dict[str, Any] = {"methods": ["POST"], "status_code": 201, "tags": ["actions"]}
+        errors = documented(400, 408, 409, 413, 415, 422)
+        known = "the action that was proposed before under the same key, or the equal open one"
         routes.add_api_route(
             PATH,
             self.propose,
-            methods=["POST"],
-            status_code=201,
-            response_model=models.ActionAnswer,
+            response_model=response_models.ActionAnswer,
             responses={
-                200: {
-                    "model": models.ActionAnswer,
-                    "description": "what was proposed before, under the same key, or what is equal and open",
-                },
+                200: {"model": response_models.ActionAnswer, "description": known},
                 201: {"links": LINKS},
-                **documented(400, 408, 409, 413, 415, 422),
+                **errors,
             },
             openapi_extra=body_schema("Proposal", keyed=True),
             route_class_override=Direct,
-            tags=["actions"],
+            **common,
         )
+        known = "all of them were proposed before"
         routes.add_api_route(
             f"{PATH}/batch",
             self.propose_together,
-            methods=["POST"],
-            status_code=201,
-            response_model=models.BatchAnswer,
-            responses={
-                200: {"model": models.BatchAnswer, "description": "all of them were proposed before"},
-                **documented(400, 408, 409, 413, 415, 422),
-            },
+            response_model=response_models.BatchAnswer,
+            responses={200: {"model": response_models.BatchAnswer, "description": known}, **errors},
             openapi_extra=body_schema("Batch"),
             route_class_override=Direct,
-            tags=["actions"],
+            **common,
         )
+
+    def _add_steps(self, routes: APIRouter) -> None:
         for path, endpoint, asked, answer in (
-            ("claim", self.claim, "ClaimRequest", models.ClaimAnswer),
-            ("report", self.report, "Report", models.ActionAnswer),
-            ("withdraw", self.withdraw, "Withdrawal", models.ActionAnswer),
+            ("claim", self.claim, "ClaimRequest", response_models.ClaimAnswer),
+            ("report", self.report, "Report", response_models.ActionAnswer),
+            ("withdraw", self.withdraw, "Withdrawal", response_models.ActionAnswer),
         ):
             routes.add_api_route(
                 f"{PATH}/{{action_id}}/{path}",
@@ -226,17 +230,24 @@ class Actions:
                 route_class_override=Direct,
                 tags=["actions"],
             )
-        for path, look, found, errors in (
-            ("", self.listed, models.ActionList, documented(422)),
-            ("/{action_id}", self.standing, models.ActionAnswer, documented(404, 422)),
+
+    def _add_lookups(self, routes: APIRouter) -> None:
+        for path, endpoint, answer, errors in (
+            ("", self.listed, response_models.ActionList, documented(422)),
+            ("/{action_id}", self.standing, response_models.ActionAnswer, documented(404, 422)),
         ):
             routes.add_api_route(
-                PATH + path, look, methods=["GET"], response_model=found, responses=errors, tags=["actions"]
+                PATH + path,
+                endpoint,
+                methods=["GET"],
+                response_model=answer,
+                responses=errors,
+                tags=["actions"],
             )
 
 
-def _action(asked: models.Proposal, token: TokenRecord) -> Action:
-    """Return what a proposal of a token's agent proposes. Raises BadAction."""
+def _action(asked: request_models.Proposal, token: TokenRecord) -> Action:
+    """Return the action that a token's agent proposes. Raises BadAction."""
     return Action.of(
         asked.kind,
         asked.args,
@@ -248,8 +259,8 @@ def _action(asked: models.Proposal, token: TokenRecord) -> Action:
     )
 
 
-def _wishes(asked: Sequence[models.Proposal], token: TokenRecord) -> list[Wish]:
-    """Return what a batch proposes. Raises BatchRefused."""
+def _wishes(asked: Sequence[request_models.Proposal], token: TokenRecord) -> list[Wish]:
+    """Return the proposals of a batch. Raises BatchRefused with every fault."""
     wishes: list[Wish] = []
     faults: dict[int, MembraneError] = {}
     for place, each in enumerate(asked):

@@ -1,7 +1,7 @@
-"""What an agent is told: pure functions from the domain to JSON-ready values.
+"""Response bodies: pure functions from domain objects to JSON-ready values.
 
-Built by hand and dumped by orjson: a pydantic response model costs more than the rest of a passing
-proposal. A test holds the two to each other.
+The bodies are built by hand and dumped by orjson, because a pydantic response model costs more than the rest
+of a passing proposal. A test compares them with `bot.api.response_models`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FOLLOWS = {
     ActionState.HALTED: "It is halted, and can still be answered.",
     ActionState.ABORTED: "It is aborted and does not run.",
 }
-"""What an outcome comes to."""
+"""The consequence of a state, in words."""
 IF_NOBODY_ANSWERS = {
     AbsentDefault.SAFE_HALT: "it is halted, its state kept; it can still be answered later",
     AbsentDefault.ABORT: "it is aborted and does not run",
@@ -33,7 +33,7 @@ IF_NOBODY_ANSWERS = {
 
 
 def instant(at: float | None) -> datetime | None:
-    """Return seconds since the epoch as what orjson writes in RFC 3339."""
+    """Return seconds since the epoch as a datetime, which orjson writes in RFC 3339."""
     return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
@@ -83,7 +83,7 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
 
 
 def _decided(standing: Standing) -> Review | None:
-    """The review whose outcome the action's state rests on."""
+    """Return the review whose outcome led to the action's state, if one did."""
     decided = standing.decided
     if decided is None or decided.state is not outcome_of(standing.action.state, decided.state):
         return None
@@ -113,14 +113,14 @@ def _default(review: Review) -> AbsentDefault:
 
 
 def if_nobody_answers(review: Review) -> str:
-    """Say what an unanswered review comes to."""
+    """Return the consequence of an unanswered review, in words."""
     if review.expires_at is None:
         return "it stays halted, and is named in every digest"
     return IF_NOBODY_ANSWERS[_default(review)]
 
 
 def message(standing: Standing) -> str:
-    """Say how an action stands, in words that a model can be told."""
+    """Return where an action stands, in words for a model."""
     said = _message(standing)
     if standing.merged:
         said = f"The same was proposed before and is open, so this is that proposal. {said}"
@@ -145,7 +145,7 @@ def _message(standing: Standing) -> str:
 
 
 def _then(record: ActionRecord) -> str:
-    """Say what an agent is to do next."""
+    """Return what the agent should do next, in words."""
     if record.thread_id is not None and record.state in {ActionState.PASSED, ActionState.APPROVED}:
         return "Its thread starts it."
     return FOLLOWS[record.state]
@@ -163,7 +163,7 @@ def _waiting(review: Review) -> str:
 
 
 def _unfit(ruling: Ruling) -> str:
-    """Say of what does not fit the policy's schema why people are asked: the agent can correct that."""
+    """Return why people are asked about an action that does not fit the policy's schema; else nothing."""
     if ruling.rule not in UNFIT_RULES:
         return ""
     return (
@@ -183,7 +183,7 @@ def _noted(text: str, note: str | None) -> str:
 
 
 CardLink = Callable[[str, str], str | None]
-"""Makes the link to a card of its channel and its time stamp; None where Slack was never reached."""
+"""Makes a link to a card from its channel id and timestamp; None if Slack was never reached."""
 
 
 def no_link(_channel_id: str, _ts: str) -> str | None:

@@ -30,7 +30,7 @@ async def read(request: Request, model: type[M]) -> M:
     received = await _bytes(request)
     await request.scope["state"]["visit"].begin(len(received), shape.roughly(received))
     data = parse(received)
-    await asyncio.sleep(0)  # what follows is a second long step: others come between
+    await asyncio.sleep(0)  # lets other requests run between two long steps
     unnamed = _drop_unknown(data, model)
     try:
         return model.model_validate(data, strict=True)
@@ -40,7 +40,7 @@ async def read(request: Request, model: type[M]) -> M:
 
 
 def _drop_unknown(data: Any, model: type[BaseModel]) -> int:
-    """Drop the unknown fields beyond those that an answer names, and return how many: each costs an error."""
+    """Drop the unknown fields that an answer would not name: each costs an error. Return their number."""
     if not isinstance(data, dict) or len(data) <= MOST_FAULTS:
         return 0
     dropped = [name for name in data if name not in model.model_fields][MOST_FAULTS:]
@@ -72,7 +72,7 @@ async def _bytes(request: Request) -> bytes:
 def declared_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
     """Return the length that a request declares for its body; 0 where it declares none."""
     given = next((value for name, value in headers if name == b"content-length"), b"")
-    # The server refuses what is no number, and numbers beyond 64 bits; more digits than these are too many.
+    # The server refuses anything but a number of at most 64 bits, which has at most 20 digits.
     return int(given[:MAX_LENGTH_DIGITS]) if given.isdigit() else 0
 
 
@@ -98,10 +98,10 @@ def parse(body: bytes) -> Any:
 def invalid(
     faults: Sequence[Any], part: str = "", model: type[BaseModel] | None = None, unnamed: int = 0
 ) -> ApiError:
-    """Return the problem for what pydantic found wrong; `part` goes before each path.
+    """Return the problem for faults that pydantic found; `part` goes before each path.
 
-    Of a field that the `model` does not know it says which one may have been meant. `unnamed` faults more are
-    counted, not named.
+    For a field that the `model` does not have, the nearest name is suggested. `unnamed` is the number of
+    further faults, which are only counted.
     """
     errors = []
     for fault in faults[:MOST_FAULTS]:

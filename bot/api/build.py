@@ -1,4 +1,4 @@
-"""Putting the API together."""
+"""Assembles the HTTP API from its routes, middleware and error handlers."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from bot.api.answers import CardLink, no_link
 from bot.api.authentication import Door
 from bot.api.body import invalid
 from bot.api.health import Health
+from bot.api.long_polls import Polls
 from bot.api.operations import Operations
 from bot.api.operators import Operators
 from bot.api.problems import ApiError
 from bot.api.queries import Checked
 from bot.api.rates import Buckets
-from bot.api.replies import Polls
 from bot.api.threads import Host, Threads
 from bot.errors import MembraneError
 from bot.membrane import Membrane
 from bot.metrics import Metrics
 
 DESCRIPTION = """
-Agents propose actions; the policy rules them; what is hard to undo waits for a person.
+Agents propose actions; the policy rules them; actions that are hard to undo wait for a person.
 
 1. `POST /v1/actions` proposes. State `passed`: go on with 3. State `waiting`: people are asked.
-2. `GET /v1/actions/{id}?wait=30` waits, until `outcome` is set or as long as you like.
+2. `GET /v1/actions/{id}?wait=30` waits until `outcome` is set, or for as long as you like.
 3. `POST /v1/actions/{id}/claim` with the `args_digest` starts it, once. **Only then may the effect happen.**
-4. `POST /v1/actions/{id}/report` says what became of it.
+4. `POST /v1/actions/{id}/report` says what happened.
 
-An outcome `expired` is not a refusal by a person: `outcome_reason` tells why nobody decided in time.
-Errors are RFC 9457 problems; their `type` stays the same, their `detail` is for people.
+An outcome `expired` is not a refusal by a person: `outcome_reason` says why nobody decided in time.
+Errors are RFC 9457 problems. Their `type` is stable; their `detail` is for people.
 """
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ def build_api(
     second for one token, 0 for no limit. `closing` is set when the bot stops, and ends the long polls.
     `card_link` makes links to cards.
     """
-    api = FastAPIOffline(  # its page needs no other host, where FastAPI's own loads scripts from one
+    api = FastAPIOffline(  # FastAPI's own page loads scripts from another host
         title="Checkpoint Membrane", version=version, description=DESCRIPTION, redoc_url=None,
         generate_unique_id_function=lambda route: route.name, redirect_slashes=False,
     )  # fmt: skip
@@ -88,22 +88,22 @@ def build_api(
 
 
 def _translate_errors(api: FastAPI) -> None:
-    async def ours(_: Request, error: Exception) -> Response:
+    async def membrane_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, MembraneError)
         problem = problems.of_error(error)
         if problem.status == 500:
             log.error("an agent was told of an error with no meaning of its own", error=str(error))
         return problem.response()
 
-    async def theirs(_: Request, error: Exception) -> Response:
+    async def api_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
         return error.response()
 
-    async def unfit(_: Request, error: Exception) -> Response:
+    async def invalid_parameter(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         return invalid(error.errors()).response()
 
-    async def http(request: Request, error: Exception) -> Response:
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail = None
         if error.status_code == 404:
@@ -115,17 +115,17 @@ def _translate_errors(api: FastAPI) -> None:
         return problems.of_status(error.status_code, detail, headers).response()
 
     async def unexpected(_: Request, __: Exception) -> Response:
-        # The server logs it with its traceback; the client learns nothing of our insides.
+        # The server logs the traceback; the client gets no internal detail.
         return ApiError(500, "internal", "something broke here; the bot's log has it").response()
 
-    api.add_exception_handler(MembraneError, ours)
-    api.add_exception_handler(ApiError, theirs)
-    api.add_exception_handler(RequestValidationError, unfit)
-    api.add_exception_handler(HTTPException, http)
+    api.add_exception_handler(MembraneError, membrane_error)
+    api.add_exception_handler(ApiError, api_error)
+    api.add_exception_handler(RequestValidationError, invalid_parameter)
+    api.add_exception_handler(HTTPException, http_error)
     api.add_exception_handler(Exception, unexpected)
 
 
 def _methods(api: FastAPI, request: Request) -> list[str]:
-    """Every method of a path; the framework names only those of the first route that fits."""
+    """Return every method of a path; the framework names only those of the first matching route."""
     fitting = [route for route in api.routes if route.matches(request.scope)[0] is not Match.NONE]
     return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})

@@ -1,4 +1,4 @@
-"""How many connections there may be, of one peer and in all: descriptors are kept for Slack and the store."""
+"""Limits on open connections, per peer and in total, so that descriptors remain for Slack and the store."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from bot.api.peers import Peers
 RESERVE = 256
 """Descriptors kept for everything but the API's connections: Slack, the databases, hosted graphs."""
 LEAST = 16
+"""Connections that are allowed under any limit of descriptors."""
 PEER_SHARE = 2
-"""One peer has at most a half of all connections."""
+"""One peer may hold at most half of all connections."""
 
 
 class Connection(Protocol):
     """One connection, as its server sees it."""
 
     def idle(self) -> bool:
-        """Whether no request of it is being worked on."""
+        """Whether it has no request in progress."""
         ...
 
     def drop(self) -> None:
@@ -28,23 +29,23 @@ class Connection(Protocol):
 
 
 def descriptors() -> int:
-    """Return how many descriptors this process may have open."""
+    """Return how many descriptors this process may open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1_000_000 if soft == resource.RLIM_INFINITY else soft
 
 
 def most_connections(wanted: int, limit: int | None = None) -> int:
-    """Return how many connections there may be at once under a limit of descriptors (this process's)."""
+    """Return the maximum number of connections under a descriptor limit, by default this process's."""
     limit = descriptors() if limit is None else limit
     left = limit - RESERVE
     return max(LEAST, min(wanted, max(limit // 2, left)))
 
 
 class Connections:
-    """The connections that are open, by peer.
+    """The open connections, by peer.
 
-    A trusted proxy's connections are many peers', so they count in all only; `begin` and `end` count the
-    requests of who stands behind it.
+    A connection of a trusted proxy carries requests of many peers, so only the total limit applies to it.
+    `begin` and `end` count the requests of each peer behind a proxy.
     """
 
     def __init__(self, most: int, most_of_peer: int, peers: Peers | None = None) -> None:
@@ -56,9 +57,9 @@ class Connections:
         self._requests: Counter[str] = Counter()
 
     def enter(self, connection: Connection, address: str) -> bool:
-        """Note a new connection. False: there are too many, and it is to be closed.
+        """Admit a new connection. Returns False if there are too many and the caller must close it.
 
-        Where all places are taken, an idle one of the peer that has most makes room.
+        If all places are taken, an idle connection of the peer with the most connections is closed.
         """
         peer = self.peers.of_socket(address)
         own = self._open.get(peer, {})
@@ -80,7 +81,7 @@ class Connections:
         return True
 
     def leave(self, connection: Connection, address: str) -> None:
-        """Note that a connection is gone; one that was dropped, or never entered, changes nothing."""
+        """Remove a closed connection. One that was dropped or never admitted changes nothing."""
         self._forget(connection, self.peers.of_socket(address))
 
     def _forget(self, connection: Connection, peer: str) -> None:
@@ -92,14 +93,14 @@ class Connections:
                 del self._open[peer]
 
     def begin(self, peer: str) -> bool:
-        """Note a request of a peer. False: it has too many under way."""
+        """Count a request of a peer. Returns False if the peer has too many in progress."""
         if self._requests[peer] >= self._most_of_peer:
             return False
         self._requests[peer] += 1
         return True
 
     def end(self, peer: str) -> None:
-        """Note that a request of a peer was answered."""
+        """Count a request of a peer as answered."""
         self._requests[peer] -= 1
         if self._requests[peer] <= 0:
             del self._requests[peer]

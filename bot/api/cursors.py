@@ -1,6 +1,7 @@
-"""Cursors: where the next page of a list begins. Opaque to agents, and of no use on another list.
+"""Cursors, which say where the next page of a list begins. Opaque to agents, and refused on another list.
 
-A cursor says which line was the last, and for which filters. It grants nothing: every page is one's own.
+A cursor holds the id of the last line and a hash of the filters. It grants no access: a list shows only the
+caller's own lines.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ import re
 from bot.api.problems import ApiError
 
 _CHECK = 8
-"""Characters of the hash of a list's filters."""
+"""Length of the hash of a list's filters, in characters."""
 
 
 def cursor(last_id: str, *filters: object) -> str:
-    """Return the cursor behind a line of a list with these filters."""
+    """Return the cursor that follows a line of a list with these filters."""
     text = f"{_hash(filters)}{last_id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def read(given: str, prefix: str, *filters: object) -> str:
-    """Return the id of the line that a cursor stands behind. Raises ApiError."""
+    """Return the id of the line before a cursor. Raises ApiError."""
     try:
         text = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:

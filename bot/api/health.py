@@ -1,4 +1,4 @@
-"""Whether the bot lives, and whether it can serve."""
+"""Health checks: whether the process is alive, and whether it is ready to serve."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 Check = Callable[[], Awaitable[str | None]]
-"""Returns None where all is well, else what is wrong in a few words."""
+"""Returns None if all is well, else a short description of the fault."""
 
 STALE_S = 30.0
-"""A sweep that has not succeeded for so long hangs; the process is better started anew."""
+"""Seconds without a successful sweep after which the process should be restarted."""
 MISSED = 3
-"""A sweep whose interval is long is stale after so many of them."""
+"""Intervals without success after which a sweep with a long interval is stale."""
 PATIENCE_S = 2.0
-"""For one check; what cannot say in that time that it is well is not."""
+"""Seconds for one check. A check that takes longer has failed."""
 
 
 class Health:
-    """What `/healthz` and `/readyz` say.
+    """The faults and notes that `/healthz` and `/readyz` report.
 
-    `sweeps` returns when each sweep last succeeded, in seconds since the epoch; a sweep counts from the
-    moment it is listed. `every_s` are their intervals. `checks` are what serving needs: the store, Slack,
-    the courier. `astray` says what is wrong with the clock, where only another start helps. `notes` are what
-    somebody should know although all is served.
+    `sweeps` returns when each sweep last succeeded, in seconds since the epoch; a new sweep counts from the
+    moment it is listed. `every_s` are the sweeps' intervals. `checks` look at what serving needs: the store,
+    Slack, the courier. `astray` describes a fault of the clock that only a restart corrects. `notes` look for
+    conditions that an operator should know about although the bot works.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Health:
         self._clock = clock
 
     def dead(self) -> dict[str, str]:
-        """Return the sweeps that have not run for too long, with for how long, and a clock astray."""
+        """Return the overdue sweeps, each with how long it has not succeeded, and a fault of the clock."""
         now = self._clock()
         clock = self._astray()
         found = {"clock": clock} if clock else {}
@@ -57,11 +57,11 @@ class Health:
         }
 
     async def unready(self) -> dict[str, str]:
-        """Return what keeps the bot from serving, by part."""
+        """Return the faults that keep the bot from serving, by part."""
         return {**self.dead(), **await _told(self._checks)}
 
     async def notes(self) -> dict[str, str]:
-        """Return what somebody should know of, by part, although it keeps the bot from nothing."""
+        """Return the conditions that an operator should know about although the bot works, by part."""
         return await _told(self._notes)
 
 
@@ -77,5 +77,5 @@ async def _ask(check: Check) -> str | None:
             return await check()
     except TimeoutError:
         return f"did not answer within {PATIENCE_S:.0f} s"
-    except Exception as error:  # noqa: BLE001 - a check that breaks is a part that is not well
+    except Exception as error:  # noqa: BLE001 - a check that raises means that its part has a fault
         return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What a misspelt name may have meant."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from bot.domain.spelling import nearest
 
 MOST_NAMED = 12
-"""Names that are listed where none is close."""
+"""Names that are listed if none is close."""
 
 
 def unknown(name: str, known: Iterable[str], what: str) -> str:
-    """Return that a name is not known, and which one may have been meant, or which there are."""
+    """Return a sentence that calls a name unknown and suggests the nearest known one, or lists them."""
     names = sorted(known)
     if (near := nearest(name, names)) is not None:
         return f"it is not {what}; did you mean {near}?"

@@ -1,4 +1,4 @@
-"""What a list is asked for: states, an agent's own reference, and where the page begins."""
+"""The query parameters of lists and long polls: states, a reference, the page, and how long to wait."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fastapi import Query
 from pydantic import AfterValidator
 
 from bot.api import cursors
+from bot.api.field_types import Label
 from bot.api.hints import unknown
-from bot.api.models import Label
 from bot.api.problems import ApiError
 from bot.domain.following import OPEN
 from bot.domain.record import THREAD_STATES, Listing
@@ -19,11 +19,11 @@ from bot.domain.review import ActionState
 MAX_PAGE = 200
 MAX_WAIT_S = 60.0
 OPEN_WORD = "open"
-"""The word for every state in which somebody still has to do something."""
+"""Stands for every state in which somebody still has to do something."""
 
 
 def one_of(known: Iterable[str]) -> AfterValidator:
-    """Return what checks that a text is one of these words, or `open`."""
+    """Return a validator that accepts one of these words, or `open`."""
     words = (OPEN_WORD, *known)
 
     def check(given: str) -> str:
@@ -37,28 +37,28 @@ def one_of(known: Iterable[str]) -> AfterValidator:
 ActionStates = Annotated[
     list[Annotated[str, one_of(ActionState)]] | None,
     Query(
-        description="in this state; several are any of them. `open`: somebody still has to do something "
-        "about it (what only passed is in `passed`)",
+        description="only actions in this state; may be repeated. `open`: somebody still has to do something "
+        "about it (an action that only passed is in `passed`)",
         json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *ActionState]}},
     ),
 ]
 ThreadStates = Annotated[
     list[Annotated[str, one_of(THREAD_STATES)]] | None,
     Query(
-        description="in this state; several are any of them. `open`: it has not ended",
+        description="only threads in this state; may be repeated. `open`: it has not ended",
         json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *THREAD_STATES]}},
     ),
 ]
 Wait = Annotated[
-    float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for the answer while nobody has given one")
+    float, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for a change before answering")
 ]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-Before = Annotated[str | None, Query(max_length=64, description="an id; older ones are returned")]
+Before = Annotated[str | None, Query(max_length=64, description="an id; only older actions are listed")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=200, description="`next_cursor` of the page before, asked with the same filters"),
+    Query(max_length=200, description="`next_cursor` of the page before; send the same filters with it"),
 ]
-Reference = Annotated[Label | None, Query(description="with exactly this reference of yours")]
+Reference = Annotated[Label | None, Query(description="only actions with exactly this reference")]
 
 
 def wanted(
@@ -70,7 +70,7 @@ def wanted(
     cursor: str | None = None,
     before: str | None = None,
 ) -> Listing:
-    """Return what a list is asked for. Raises ApiError for a cursor that is none, or not of this list."""
+    """Return the filters and the start of a list. Raises ApiError for a cursor that does not fit."""
     asked = set(states or ())
     if OPEN_WORD in asked:
         asked = (asked - {OPEN_WORD}) | set(open_states)
@@ -82,5 +82,5 @@ def wanted(
 
 
 def next_cursor(last_id: str, listing: Listing) -> str:
-    """Return the cursor behind the last line of a page."""
+    """Return the cursor that follows the last line of a page."""
     return cursors.cursor(last_id, list(listing.states), listing.reference)

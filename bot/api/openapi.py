@@ -1,4 +1,4 @@
-"""The OpenAPI page: what FastAPI finds in the routes, and what our own reading of bodies hides from it."""
+"""The OpenAPI page: the routes that FastAPI knows, with the bodies that the API reads without FastAPI."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from bot.api import models
+from bot.api import request_models, response_models
 from bot.api.authentication import GUARDED
 from bot.api.problems import Problem
 
 OUR_OWN = (
-    models.Proposal,
-    models.Batch,
-    models.ClaimRequest,
-    models.Report,
-    models.Withdrawal,
-    models.ThreadRequest,
-    models.FreezeRequest,
-    models.ThawRequest,
-    models.ActionAnswer,
+    request_models.Proposal,
+    request_models.Batch,
+    request_models.ClaimRequest,
+    request_models.Report,
+    request_models.Withdrawal,
+    request_models.ThreadRequest,
+    request_models.FreezeRequest,
+    request_models.ThawRequest,
+    response_models.ActionAnswer,
     Problem,
 )
-"""What FastAPI does not see; and ActionAnswer, from whose example it would drop what is null."""
+"""Models that FastAPI does not see; and ActionAnswer, because FastAPI would drop the nulls of its example."""
 NOT_OURS = ("HTTPValidationError", "ValidationError")
+"""FastAPI's own error models, which this API does not use."""
 
 
 def describe(api: FastAPI) -> dict[str, Any]:
-    """Return the description of an API, made once."""
+    """Return the OpenAPI description of an API. It is made once."""
     if api.openapi_schema is None:
         api.openapi_schema = _described(api)
     return api.openapi_schema
@@ -56,6 +57,6 @@ def _described(api: FastAPI) -> dict[str, Any]:
 
 
 def _drop_not_ours(responses: dict[str, Any]) -> None:
-    """FastAPI claims its own 422 for every path with a parameter; ours are problems, said by `documented`."""
+    """Drop the 422 that FastAPI adds to each path with a parameter; `documented` describes the API's own."""
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]

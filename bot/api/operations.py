@@ -1,4 +1,4 @@
-"""The routes of whoever runs the bot: is it alive, can it serve, its figures."""
+"""The routes for monitoring: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -9,40 +9,44 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from bot.api import models
+from bot.api import response_models
 from bot.api.health import Health
-from bot.api.replies import reply
+from bot.api.routes import reply
 from bot.metrics import Metrics
 
 UNWELL: dict[int | str, dict[str, Any]] = {
-    503: {"model": models.HealthAnswer, "description": "not so; `problems` says why"}
+    503: {"model": response_models.HealthAnswer, "description": "it is not; `problems` says why"}
 }
 
 
 class Operations:
-    """What whoever runs the bot can ask; no token is needed. Each docstring is the operation's text."""
+    """The monitoring operations, which need no token. Each docstring is the operation's text."""
 
     def __init__(self, health: Health, metrics: Metrics) -> None:
         self._health = health
         self._metrics = metrics
 
     async def alive(self, _: Request) -> Response:
-        """Say whether the process lives: every sweep has run lately. If not, start it anew."""
+        """Say whether the process is alive: every sweep has run recently. If not, restart it."""
         return _answer(self._health.dead(), await self._health.notes())
 
     async def ready(self, _: Request) -> Response:
-        """Say whether it can serve: the store answers, Slack is connected, the courier keeps up."""
+        """Say whether the bot can serve: the store answers, Slack is connected, the courier keeps up."""
         return _answer(await self._health.unready(), await self._health.notes())
 
     async def figures(self, _: Request) -> Response:
-        """Return figures for Prometheus."""
+        """Return metrics for Prometheus."""
         return Response(await self._metrics.scrape(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def add_to(self, routes: APIRouter) -> None:
         """Add the routes."""
         for path, endpoint in (("/healthz", self.alive), ("/readyz", self.ready)):
             routes.add_api_route(
-                path, endpoint, response_model=models.HealthAnswer, responses=UNWELL, tags=["operations"]
+                path,
+                endpoint,
+                response_model=response_models.HealthAnswer,
+                responses=UNWELL,
+                tags=["operations"],
             )
         routes.add_api_route("/metrics", self.figures, response_class=PlainTextResponse, tags=["operations"])
 

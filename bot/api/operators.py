@@ -1,4 +1,4 @@
-"""The routes of an operator's token: the stop button. No agent's token opens them."""
+"""The routes for operators' tokens: freeze and thaw. They refuse agents' tokens."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api import answers, body, models
+from bot.api import answers, body, request_models, response_models
 from bot.api.authentication import OPERATORS
 from bot.api.problems import documented
-from bot.api.replies import Direct, body_schema, caller, reply
+from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.freezing import Freeze
 from bot.membrane import Membrane
 
@@ -20,18 +20,19 @@ THAWS = f"{OPERATORS}thaws"
 
 
 class Operators:
-    """What an operator can ask. Each docstring is the operation's text on the page."""
+    """The operators' operations. Each docstring is the operation's text on the OpenAPI page."""
 
     def __init__(self, membrane: Membrane) -> None:
         self._membrane = membrane
 
     async def freeze(self, request: Request) -> Response:
-        """Freeze an agent, a kind or a graph, or `all`: nothing of it passes, is claimed or is started.
+        """Freeze an agent, a kind, a graph, or `all`: none of its actions passes, is claimed or starts.
 
-        It holds when this is answered, whatever was approved before. What is held up is parked, not refused:
-        votes count, windows go on, and an approval that lapses meanwhile is asked again after the thaw.
+        The freeze holds from this answer on, also for actions that were approved before. Frozen actions are
+        parked, not refused: votes count, windows go on, and an approval that lapses meanwhile is asked again
+        after the thaw.
         """
-        asked = await body.read(request, models.FreezeRequest)
+        asked = await body.read(request, request_models.FreezeRequest)
         until = asked.until.timestamp() if asked.until is not None else None
         made = await self._membrane.freezes.freeze(asked.name, why=asked.why, by=_by(request), until=until)
         self._membrane.wakeups.ring()
@@ -42,8 +43,8 @@ class Operators:
         return reply({"freezes": [_freeze(each) for each in await self._membrane.freezes.listed()]})
 
     async def thaw(self, request: Request) -> Response:
-        """End every freeze of a name. What waited passes; approvals that are still good can be claimed."""
-        asked = await body.read(request, models.ThawRequest)
+        """End every freeze of a name. Frozen actions pass; approvals that are still valid can be claimed."""
+        asked = await body.read(request, request_models.ThawRequest)
         ended = await self._membrane.freezes.thaw(asked.name, by=_by(request))
         self._membrane.wakeups.ring()
         return reply({"freezes": [_freeze(each) for each in ended]})
@@ -56,7 +57,7 @@ class Operators:
             self.freeze,
             methods=["POST"],
             status_code=201,
-            response_model=models.FreezeAnswer,
+            response_model=response_models.FreezeAnswer,
             responses=documented(400, 408, 413, 415, 422),
             openapi_extra=body_schema("FreezeRequest"),
             **common,
@@ -65,7 +66,7 @@ class Operators:
             FREEZES,
             self.frozen,
             methods=["GET"],
-            response_model=models.FreezesAnswer,
+            response_model=response_models.FreezesAnswer,
             responses=documented(),
             **common,
         )
@@ -73,7 +74,7 @@ class Operators:
             THAWS,
             self.thaw,
             methods=["POST"],
-            response_model=models.FreezesAnswer,
+            response_model=response_models.FreezesAnswer,
             responses=documented(400, 404, 408, 413, 415, 422),
             openapi_extra=body_schema("ThawRequest"),
             **common,

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection: the socket's address, or what a trusted proxy says."""
+"""The peer of a connection or a request: the socket's address, or the one that a trusted proxy forwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 FORWARDED = b"x-forwarded-for"
 IPV6_PREFIX = 64
-"""One subscriber has so many bits of an address, and could count as many peers otherwise."""
+"""One subscriber usually has all addresses with the same prefix of this many bits, so they are one peer."""
 
 
 class Peers:
@@ -32,7 +32,7 @@ class Peers:
     def of_request(self, address: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """Return the name of the peer that a request came from: the last address that is no trusted proxy.
 
-        Only what trusted proxies appended is read; what stands before it, anybody could have written.
+        Only the addresses that trusted proxies appended are read; anybody could have written the ones before.
         """
         found = _address(address)
         if found is None or not self._believes(found):
@@ -52,7 +52,7 @@ class Peers:
 
 
 MOST_PROXIES = 10
-"""Proxies in a row that are looked at."""
+"""Length of a chain of proxies that is read."""
 
 
 def _address(text: str) -> Address | None:

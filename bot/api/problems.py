@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems. Each kind has a slug that stays the same, and a sentence for people."""
+"""Errors as RFC 9457 problems. Each kind has a stable slug and a sentence for people."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Fault(BaseModel):
-    """One thing wrong in a request."""
+    """One fault in a request."""
 
-    where: str = Field(description="the path of the value, as body.args.amount")
+    where: str = Field(description="the path of the value, such as body.args.amount")
     what: str = Field(description="what is wrong with it")
-    expected: str | None = Field(None, description="what fits there, where the policy's schema says so")
+    expected: str | None = Field(None, description="what the policy's schema expects there, if it says")
     did_you_mean: str | None = Field(None, description="the known name that was most likely meant")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it. `type` stays the same for a kind of error; `detail` is for people."""
+    """An error in the form of RFC 9457. `type` is stable for each kind of error; `detail` is for people."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -67,9 +67,9 @@ class Problem(BaseModel):
     detail: str
     reason: Refusal | None = Field(None, description="why a claim or a vote was refused")
     state: ActionState | None = Field(
-        None, description="where the action stands, where a refused claim has put it up for approval (again)"
+        None, description="where the action stands after a refused claim, if people are asked (again)"
     )
-    errors: list[Fault] | None = Field(None, description="each thing wrong in the request")
+    errors: list[Fault] | None = Field(None, description="each fault in the request")
     retry_after: float | None = Field(None, description="seconds until it makes sense to try again")
 
 
@@ -78,7 +78,7 @@ MOST_FAULTS = 20
 
 
 class ApiError(Exception):
-    """Something wrong with a request that no use case has seen."""
+    """An error that the API itself answers a request with."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class ApiError(Exception):
         super().__init__(detail)
 
     def response(self) -> Response:
-        """Return it as a problem."""
+        """Return the error as a problem response."""
         body = {
             "type": URN + self.slug,
             "title": self.slug.replace("-", " ").capitalize(),
@@ -108,7 +108,7 @@ class ApiError(Exception):
 
 
 def invalid(faults: Sequence[Mapping[str, str]], count: int) -> ApiError:
-    """Return the problem of a request with so many faults, at least one; the given ones are named."""
+    """Return the problem of a request with `count` faults. It names the given ones, at least one."""
     first, others = faults[0], count - 1
     more = f" (and {others} more)" if others else ""
     return ApiError(422, "invalid", f"{first['where']}: {first['what']}{more}", {"errors": list(faults)})
@@ -129,11 +129,11 @@ SLUGS: tuple[tuple[type[MembraneError], int, str], ...] = (
     (TooMany, 429, "too-many"),
     (StoreError, 503, "store-unavailable"),
 )
-"""The membrane's own errors; the first that fits."""
+"""Status and slug of the membrane's own errors. The first match counts."""
 
 
 def of_error(error: MembraneError) -> ApiError:
-    """Translate an error of the membrane."""
+    """Return the problem for an error of the membrane."""
     status, slug = next(((s, name) for kind, s, name in SLUGS if isinstance(error, kind)), (500, "internal"))
     more: dict[str, Any] = {}
     headers: dict[str, str] = {}
@@ -171,7 +171,7 @@ def _fault(misfit: Misfit, path: str = "body") -> dict[str, Any]:
 
 
 def of_status(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> ApiError:
-    """Return a problem that only an HTTP status says, such as 405."""
+    """Return the problem for a bare HTTP status, such as 405."""
     phrase = HTTPStatus(status).phrase
     return ApiError(status, phrase.lower().replace(" ", "-"), detail or phrase, headers=headers)
 

@@ -1,4 +1,4 @@
-"""The HTTP protocol of one connection, with limits of size and time that uvicorn's own has not."""
+"""The HTTP protocol of one connection, with limits of size and time that uvicorn lacks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ MOST_HEAD = 32 * 1024
 """Bytes of a request line and its headers."""
 MOST_HEADERS = 100
 MOST_MESSAGE = 2 * 1024 * 1024
-"""Bytes of a whole request, framing and trailers included: a body of single-byte chunks has much of them."""
+"""Bytes of a whole request, with framing and trailers: a body in single-byte chunks is mostly framing."""
 MOST_PIPELINED = 8
 """Requests that a client may send ahead on one connection."""
 HEAD_S = 10.0
-"""How long a request line and its headers may take, from the connection's beginning or the last answer."""
+"""Seconds for a request line and its headers, counted from the connection's start or the last answer."""
 WRITE_S = 30.0
-"""How long a client may leave an answer unread."""
+"""Seconds that a client may leave an answer unread."""
 LINGER_S = 1.0
-"""How long what a refused request still sends is thrown away, so that the client can read the answer."""
+"""Seconds for which input after a refusal is discarded, so that the client can read the answer."""
 
 
 TOO_MANY = (
@@ -32,7 +32,7 @@ TOO_MANY = (
 
 
 class _Refused(Exception):
-    """What the client sends is not read on; the parser hands it to uvicorn, which answers."""
+    """Stops the parser, which passes the exception to uvicorn; uvicorn answers."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -44,19 +44,19 @@ class GuardedProtocol(HttpToolsProtocol):
         self._address = ""
         self._entered = False
         self._deaf = False
-        """Whether what comes in is thrown away."""
+        """Whether input is discarded."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._last = False
-        """Whether the connection ends with the answer that is under way."""
+        """Whether the connection closes after the current answer."""
         self._in_head = True
         self._in_message = False
         self._head = self._fields = self._message = 0
         self._status: bytes | None = None
-        """The status that a refusal is answered with, in place of 400."""
+        """The status of a refusal, if it is not 400."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or close it where there are too many."""
+        """Admit the connection, or close it if there are too many."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         self._entered = self._registry.enter(self, self._address)
@@ -75,7 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, within the limits."""
+        """Parse input within the limits."""
         self._message += len(data)
         if self._deaf and self._message > MOST_MESSAGE:
             self.transport.abort()
@@ -92,28 +92,28 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(b"413 Content Too Large", "The request is too large.")
 
     def idle(self) -> bool:
-        """Whether no request is being worked on."""
+        """Whether no request is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
     def drop(self) -> None:
-        """Close the connection: another needs its place."""
+        """Close the connection, because another needs its place."""
         self.transport.abort()
 
     # The parser's callbacks
 
     def on_message_begin(self) -> None:
-        """Count from here."""
+        """Reset the counters for a new request."""
         self._in_head = self._in_message = True
         self._head = self._fields = self._message = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the request line."""
+        """Count a piece of the request line."""
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer."""
+        """Count a header or a trailer."""
         self._fields += 1
         self._count(len(name) + len(value) + 4)
         super().on_header(name, value)
@@ -125,7 +125,7 @@ class GuardedProtocol(HttpToolsProtocol):
             raise _Refused
 
     def on_headers_complete(self) -> None:
-        """Begin to work on the request."""
+        """Stop the head's timer, and begin with the request."""
         if len(self.pipeline) >= MOST_PIPELINED:
             raise _Refused
         self._in_head = False
@@ -135,12 +135,12 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Note that the client has sent the whole request."""
+        """Note that the whole request has arrived."""
         self._in_message, self._in_head, self._message = False, True, 0
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: httptools_impl.RequestResponseCycle, app: Any) -> None:
-        """Work on a request, unless its sender behind a proxy has too many under way."""
+        """Handle a request, unless its peer behind a proxy has too many in progress."""
         peer = None
         if self._registry.peers.is_proxy(self._address):
             peer = self._registry.peers.of_request(self._address, cycle.scope["headers"])
@@ -149,10 +149,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
         async def send(message: Any) -> None:
             if message["type"] == "http.response.start" and cycle.more_body:
-                # The client still sends what nobody reads: this connection takes no other request.
+                # The client still sends a body that nobody reads, so this connection takes no other request.
                 self._last, cycle.keep_alive = True, False
                 await cycle.send(message)
-                cycle.keep_alive = True  # or the answer would go down with the connection
+                cycle.keep_alive = True  # otherwise the connection would close before the answer is sent
             else:
                 await cycle.send(message)
 
@@ -166,14 +166,14 @@ class GuardedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, work)
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, or end where this one was answered before all of it had come."""
+        """Take the next request, or close if this one was answered before it had arrived completely."""
         if self._last:
             self._linger()
         else:
             super().on_response_complete()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Answer as if no other protocol had been asked for; the parser reads nothing more, so end then."""
+        """Ignore a request for another protocol. Close after the answer, as the parser reads nothing more."""
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
@@ -192,13 +192,13 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.close()
 
     def pause_writing(self) -> None:
-        """Wait for the client to read, but not for ever."""
+        """Wait for the client to read, for WRITE_S at most."""
         super().pause_writing()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(WRITE_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on: the client reads."""
+        """Stop the timer, as the client reads again."""
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
@@ -219,7 +219,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be read as a request, and end. Uvicorn calls it for what its parser refuses."""
+        """Answer a malformed request, then close. Uvicorn calls this when its parser fails."""
         status = self._status or b"400 Bad Request"
         self.transport.write(
             b"HTTP/1.1 " + status + b"\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
@@ -228,7 +228,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Throw away what still comes, for a moment: a close beside unread data takes the answer with it."""
+        """Discard input for LINGER_S, then close: to close with unread data would lose the answer."""
         self._deaf = True
         self._unset_keepalive_if_required()
         if self.cycle is not None and not self.cycle.response_complete:

@@ -1,4 +1,4 @@
-"""Query parameters: an unknown one, or one given twice, is refused. It would silently do nothing."""
+"""Checks of query strings: an unknown or repeated parameter is refused, as it would silently do nothing."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from bot.api.hints import unknown
 from bot.api.problems import MOST_FAULTS, invalid
 
 MOST_NAME = 80
-"""Characters of a name that an answer repeats."""
+"""Characters of an unknown name that an answer quotes."""
 
 
 class Checked(APIRoute):
-    """A route that knows its query parameters and refuses others."""
+    """A route that refuses unknown query parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what handles a request whose query is known."""
+        """Return a handler that checks the query first."""
         return checked(self, super().get_route_handler())
 
 
 def checked(
     route: APIRoute, handle: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Return `handle` behind a look at the query: what the route does not take is refused."""
+    """Return a handler that checks the query against the route's parameters, then calls `handle`."""
     params = route.dependant.query_params
     known = frozenset(param.alias for param in params)
     many = frozenset(param.alias for param in params if _takes_several(param))
@@ -47,7 +47,7 @@ def _takes_several(param: Any) -> bool:
 
 
 def check(given: list[tuple[str, str]], known: frozenset[str], many: frozenset[str]) -> None:
-    """Raise ApiError where a query names what is not known, or twice what has one value."""
+    """Raise ApiError for an unknown parameter, or for a repeated one that takes one value."""
     counts = Counter(name for name, _ in given)
     strange = [name for name in counts if name not in known]
     twice = [name for name, count in counts.items() if count > 1 and name in known - many]

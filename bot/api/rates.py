@@ -1,4 +1,4 @@
-"""How fast one token may ask: a bucket that holds so many requests and fills at a steady rate."""
+"""Rate limits: each token has a bucket of requests that refills at a steady rate."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 BURST_S = 2.0
-"""A bucket holds what comes in so many seconds, and at least one request."""
+"""A bucket holds the requests of this many seconds, and at least one."""
 BYTES_A_REQUEST = 8 * 1024
-"""So many bytes of a body count as a request more."""
+"""Bytes of a body that count as one more request."""
 
 
 class Buckets:
@@ -21,7 +21,7 @@ class Buckets:
         self._levels: dict[str, tuple[float, float]] = {}
 
     def take(self, token_id: str) -> float:
-        """Take one request out. Returns 0, or for how many seconds there is none."""
+        """Take one request. Returns 0, or the seconds until there is one."""
         if not self._rate:
             return 0.0
         level = self._level(token_id)
@@ -31,13 +31,13 @@ class Buckets:
         return 0.0
 
     def charge(self, token_id: str, size: int) -> None:
-        """Count the bytes of a body that was let in. They may make a debt, which later requests wait for."""
+        """Charge for the bytes of an admitted body. The level may fall below zero; later requests wait."""
         if self._rate and size:
             level = self._level(token_id)
             self._levels[token_id] = (level - size / BYTES_A_REQUEST, self._levels[token_id][1])
 
     def _level(self, token_id: str) -> float:
-        """Return how many requests are in the bucket now, and note it."""
+        """Refill a token's bucket and return its level, in requests."""
         now = self._clock()
         level, at = self._levels.get(token_id, (self._size, now))
         level = min(self._size, level + (now - at) * self._rate)

@@ -1,4 +1,4 @@
-"""The server in front of the API: uvicorn, with the bot's own limits and its own way to start and stop."""
+"""The HTTP server: uvicorn with the bot's own limits, start and stop."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bot.api.protocol import GuardedProtocol
 from bot.errors import SettingsError
 
 ACCEPT_AT_ONCE = 16
-"""Connections that are taken in one turn of the loop."""
+"""Connections that are accepted in one iteration of the event loop."""
 QUEUE = 1024
-"""Connections that the system keeps until they are taken."""
+"""Connections that the operating system queues until they are accepted."""
 
 
 @contextmanager
 def bound(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield a listening address. Raises SettingsError where it cannot be had.
+    """Yield a socket that is bound to an address. Raises SettingsError if that fails.
 
-    The protocol is named, as asyncio looks at it: only what says TCP sends each write at once, where the
-    system otherwise holds the second one back until the client has confirmed the first (40 ms on Linux).
+    The socket names TCP as its protocol, because asyncio sets TCP_NODELAY only on such sockets. Without it,
+    a second write waits until the client has acknowledged the first (40 ms on Linux).
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             lifespan="off",
-            proxy_headers=False,  # who stands behind a proxy is told by `bot.api.peers`
+            proxy_headers=False,  # `bot.api.peers` finds the peer behind a proxy
             timeout_graceful_shutdown=grace_s,
             ws="none",
         )
@@ -63,13 +63,13 @@ class Server(uvicorn.Server):
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
+        """Listen on the sockets."""
         await super().startup(sockets=sockets)
         for each in sockets or ():
-            each.listen(QUEUE)  # beyond what asyncio takes at once, which has the same name there
+            each.listen(QUEUE)  # asyncio's backlog is how many it accepts at once, so the queue is set here
         self.up.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
+        """Install no signal handlers."""
         yield

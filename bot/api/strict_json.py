@@ -1,8 +1,8 @@
-"""JSON that has one reading: no key twice, no number that 64 bits round, no text that no store holds.
+"""Reads JSON that has one reading: no key twice, no number that 64 bits round, no text the store cannot hold.
 
-Two readers must never see different arguments in one text, where most parsers quietly pick something.
-A fast parser reads the text, and what it would have let pass is looked for in what it returned. Only where
-something is found, or the parser fails, the slow and exact reader goes over the text and says where it is.
+Two readers must never see different arguments in one text, but most parsers silently pick one. A fast parser
+reads the text, and its result is searched for faults that it lets pass. Only if there is one, or if the
+parser fails, does a slow and exact reader go over the text to say where the fault is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.api import shape
 from bot.domain.numbers import Inexact, first_inexact, read_float, read_int
 
 MAX_DEPTH = 48
-"""Nesting of the whole text; the arguments in it have a limit of their own."""
+"""Nesting levels of the whole text; the arguments in it have their own limit."""
 TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} levels"
 _ODD_NUMBER = re.compile(rb"-?[0-9][0-9.]{15,}(?:[eE][-+]?[0-9]+)?|-?[0-9.]+[eE][-+]?[0-9]+")
 """Numbers that a double may round: a decimal of at most 15 digits without an exponent survives the round trip
@@ -26,11 +26,11 @@ _INTEGER = re.compile(rb"-?[0-9]+")
 
 
 class Unreadable(ValueError):
-    """The text is no JSON with one reading; the message says what is wrong and where."""
+    """The text is not JSON with one reading; the message says what is wrong and where."""
 
 
 class Rounded(ValueError):
-    """A number cannot be kept exactly: `where` it stands in the text, and `number` as it was written."""
+    """A number cannot be kept exactly. `where` is its path, `number` says how it was written."""
 
     def __init__(self, where: str, number: Inexact) -> None:
         super().__init__(f"{where} is {number}")
@@ -39,7 +39,7 @@ class Rounded(ValueError):
 
 
 def loads(text: bytes, root: str = "body") -> Any:
-    """Return what a JSON text holds. Raises Unreadable, and Rounded with a path that starts at `root`."""
+    """Return the value of a JSON text. Raises Unreadable, or Rounded with a path that starts at `root`."""
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -51,7 +51,7 @@ def loads(text: bytes, root: str = "body") -> Any:
 
 
 def _keys_within_depth(data: Any) -> int:
-    """Return how many keys all objects have; -1 where the data is nested too deep."""
+    """Return the number of keys in all objects; -1 if the data is nested too deep."""
     keys, level = 0, [data]
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
@@ -80,7 +80,7 @@ def _all_exact(outside: bytes) -> bool:
 
 
 def _exactly(text: bytes, root: str) -> Any:
-    """Read the text slowly and in one sense only, or say why that cannot be done."""
+    """Read the text with the slow, exact reader. Raises Unreadable or Rounded."""
     try:
         data = json.loads(
             text.decode(),
@@ -89,7 +89,7 @@ def _exactly(text: bytes, root: str) -> Any:
             parse_int=read_int,
             parse_constant=_no_constant,
         )
-        orjson.dumps(data, default=str)  # refuses lone surrogates, which no store holds
+        orjson.dumps(data, default=str)  # refuses lone surrogates, which the store cannot hold
     except UnicodeDecodeError as error:
         raise Unreadable(f"it is not UTF-8: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:

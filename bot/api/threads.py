@@ -1,4 +1,4 @@
-"""The routes of hosted graphs: start a thread, look where it stands, take it back."""
+"""The routes for hosted threads: start, list, look up and withdraw them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api import answers, body, models
+from bot.api import answers, body, request_models, response_models
 from bot.api.answers import CardLink
+from bot.api.idempotency import key_of
 from bot.api.listing import Cursor, Limit, ThreadStates, Wait, next_cursor, wanted
+from bot.api.long_polls import Polls
 from bot.api.problems import documented
-from bot.api.replies import Direct, Polls, body_schema, caller, key_of, reply
+from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.action import canonical_json
 from bot.domain.people import USER_ID
 from bot.domain.policy import Policy
@@ -24,7 +26,7 @@ PATH = "/v1/threads"
 
 
 class Host(Protocol):
-    """What hosts the graphs; `bot.graph.host` does."""
+    """The host of the graphs; `bot.graph.host` implements it."""
 
     async def start_thread(
         self,
@@ -36,16 +38,16 @@ class Host(Protocol):
         on_behalf_of: str | None = None,
         idempotency_key: str | None = None,
     ) -> ThreadRecord:
-        """Want a thread started. Raises NotFound, GraphRefused, Conflict or TooMany."""
+        """Record that a thread is wanted. Raises NotFound, GraphRefused, Conflict or TooMany."""
         ...
 
     async def end_thread(self, thread_id: str, why: str) -> None:
-        """End a thread, withdraw what it waits for and delete its saved state. Raises NotFound."""
+        """End a thread, withdraw its reviews and delete its saved state. Raises NotFound."""
         ...
 
 
 class Threads:
-    """What an agent can ask about hosted threads. Each docstring is the operation's text on the page."""
+    """The operations on hosted threads. Each docstring is the operation's text on the OpenAPI page."""
 
     def __init__(
         self, membrane: Membrane, host: Host, polls: Polls, card_link: CardLink = answers.no_link
@@ -56,13 +58,13 @@ class Threads:
         self._card_link = card_link
 
     async def start(self, request: Request) -> Response:
-        """Start a thread of a hosted graph. What it does is gated by the policy, like any action.
+        """Start a thread of a hosted graph. The policy gates its actions like all others.
 
-        The policy names the agents that may (`graphs: {name: {agents: […]}}`); others are answered 403.
-        The same idempotency key, graph and input again returns the thread that is there. An agent with as
-        many threads that have not ended as the policy allows (`limits: {threads_per_agent: …}`) gets 429.
+        The policy names the agents that may start a graph (`graphs: {name: {agents: […]}}`); others get 403.
+        A repeat with the same idempotency key, graph and input returns the thread that exists. An agent that
+        has as many open threads as the policy allows (`limits: {threads_per_agent: …}`) gets 429.
         """
-        asked = await body.read(request, models.ThreadRequest)
+        asked = await body.read(request, request_models.ThreadRequest)
         key, token = key_of(request, asked.idempotency_key), caller(request)
         _admit(self._membrane.policy, token.agent, asked.graph)
         _check(asked.input)
@@ -84,7 +86,7 @@ class Threads:
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
-        """List the agent's own threads, the newest first. `?state=open` are those that have not ended."""
+        """List the agent's own threads, newest first. `?state=open` lists those that have not ended."""
         asked = wanted("thr", states=state, open_states=OPEN_THREAD_STATES, cursor=cursor)
         found = await self._membrane.threads.listed(caller(request).agent, most=limit + 1, wanted=asked)
         page = found[:limit]
@@ -94,8 +96,8 @@ class Threads:
     async def thread(self, request: Request, thread_id: str, wait: Wait = 0.0) -> Response:
         """Return where a thread stands, with its actions, and with its result once it has finished.
 
-        With `wait`, one that has not ended is answered when its state changes, or after so many seconds as it
-        stands then. Ask again until it is `done`.
+        With `wait`, the answer for a thread that has not ended comes when its state changes, or after that
+        many seconds. Repeat the request until it is `done`.
         """
         found = await self._own(request, thread_id)
         if wait and not found.done:
@@ -103,11 +105,11 @@ class Threads:
         return await self._answer(found)
 
     async def withdraw_thread(self, request: Request, thread_id: str) -> Response:
-        """End a thread wherever it stands. What it waits for is withdrawn; what already ran stays done.
+        """End a thread in any state. Its open actions are withdrawn; effects that ran stay done.
 
-        One that is stopped in the middle of an effect leaves that effect's receipt unknown.
+        If the thread is stopped in the middle of an effect, that effect's receipt is unknown.
         """
-        asked = await body.read(request, models.Withdrawal)
+        asked = await body.read(request, request_models.Withdrawal)
         await self._own(request, thread_id)
         await self._host.end_thread(thread_id, asked.why)
         return await self._answer(await self._membrane.threads.get(thread_id))
@@ -129,7 +131,7 @@ class Threads:
             self.start,
             methods=["POST"],
             status_code=201,
-            response_model=models.ThreadAnswer,
+            response_model=response_models.ThreadAnswer,
             responses=documented(400, 403, 404, 408, 409, 413, 415, 422),
             openapi_extra=body_schema("ThreadRequest", keyed=True),
             route_class_override=Direct,
@@ -139,7 +141,7 @@ class Threads:
             PATH,
             self.threads,
             methods=["GET"],
-            response_model=models.ThreadList,
+            response_model=response_models.ThreadList,
             responses=documented(422),
             tags=["threads"],
         )
@@ -147,7 +149,7 @@ class Threads:
             PATH + "/{thread_id}",
             self.thread,
             methods=["GET"],
-            response_model=models.ThreadAnswer,
+            response_model=response_models.ThreadAnswer,
             responses=documented(404, 422),
             tags=["threads"],
         )
@@ -155,7 +157,7 @@ class Threads:
             PATH + "/{thread_id}/withdraw",
             self.withdraw_thread,
             methods=["POST"],
-            response_model=models.ThreadAnswer,
+            response_model=response_models.ThreadAnswer,
             responses=documented(400, 404, 408, 409, 413, 415, 422),
             openapi_extra=body_schema("Withdrawal"),
             route_class_override=Direct,
@@ -174,9 +176,9 @@ def _admit(policy: Policy, agent: str, graph: str) -> None:
 
 
 def _check(given: dict[str, Any]) -> None:
-    """A graph's input is kept like arguments are, so the same limits hold.
+    """Raise BadAction unless a graph's input is within the limits of arguments, as it is kept like them.
 
-    In whose name it is done has to be a Slack user here too, where the graph's own proposal says so.
+    Its `on_behalf_of` has to be a Slack user, because the graph may propose actions with it.
     """
     named = given.get("on_behalf_of")
     if named is not None and not (isinstance(named, str) and USER_ID.fullmatch(named)):

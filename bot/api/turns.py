@@ -1,7 +1,6 @@
-"""Whose request is worked on next: a few at a time, the tokens one after the other.
+"""A fair queue of requests: a few run at a time, and the tokens take turns.
 
-Everything runs in one loop, so what one token asks for all at once would otherwise stand before the next
-request of another.
+All requests run in one event loop, so otherwise a burst of one token would delay the next request of another.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from collections.abc import Callable
 from bot.errors import TooMany
 
 ROOM = 16
-"""Weight of the requests that are worked on at once."""
+"""Total weight of the requests that run at once."""
 BYTES_A_WEIGHT = 4 * 1024
 VALUES_A_WEIGHT = 150
-"""A request weighs one, and one more for each so many bytes, and for each so many values, of its body."""
+"""A request weighs 1, plus 1 for each of these portions of its body's bytes and values."""
 MOST_WAITING = 200
-"""Requests of one token that may wait for their turn; what they hold is held in memory meanwhile."""
+"""Requests of one token that may wait for their turn; their bodies stay in memory meanwhile."""
 RETRY_S = 1.0
 
 
@@ -30,11 +29,10 @@ class Turns:
         self._queues: dict[str, deque[tuple[asyncio.Future[None], int]]] = {}
 
     async def take(self, token_id: str, size: int = 0, values: int = 0) -> Callable[[], None]:
-        """Wait for a turn for a body of so many bytes and values.
+        """Wait for a turn for a request with a body of `size` bytes and `values` values.
 
-        Returns what ends the turn, which may be called several times.
-
-        Raises TooMany where too many of the token's requests wait already.
+        Returns a function that ends the turn. It may be called several times. Raises TooMany if too many of
+        the token's requests wait already.
         """
         weight = min(self._room, 1 + size // BYTES_A_WEIGHT + values // VALUES_A_WEIGHT)
         if self._queues or weight > self._free:
@@ -59,7 +57,7 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it came in the same moment
+            if not turn.cancelled():  # the turn came in the same moment
                 self._free += weight
             self._hand_out()
             raise

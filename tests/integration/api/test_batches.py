@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.api.models import BatchAnswer
+from bot.api.response_models import BatchAnswer
 from bot.domain.action import Action
 from bot.membrane import Call, Parked
 from bot.slack.outbound.rendering import draw

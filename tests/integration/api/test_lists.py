@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.api.models import ActionList
+from bot.api.response_models import ActionList
 from bot.store import messages
 from tests import fakes
 from tests.integration.api.conftest import Bot

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from bot.api.models import ActionAnswer
+from bot.api.response_models import ActionAnswer
 from tests import fakes
 from tests.integration.api.conftest import Bot, MakeBot
 
@@ -163,8 +163,8 @@ async def test_an_ascii_key_in_the_header_is_taken_as_it_is(agent: httpx2.AsyncC
 @pytest.mark.parametrize(
     ("headers", "says"),
     [
-        ([(b"Idempotency-Key", "ü".encode("latin-1"))], "a header holds ASCII alone; put the key into body"),
-        ([(b"Idempotency-Key", "ü".encode())], "a header holds ASCII alone; put the key into body"),
+        ([(b"Idempotency-Key", "ü".encode("latin-1"))], "a header holds ASCII only; put the key into body"),
+        ([(b"Idempotency-Key", "ü".encode())], "a header holds ASCII only; put the key into body"),
         ([(b"Idempotency-Key", b"UTF-8''%FC")], "its percent-encoded bytes are not UTF-8"),
         ([(b"Idempotency-Key", b"a"), (b"Idempotency-Key", b"a")], "it is given 2 times"),
     ],

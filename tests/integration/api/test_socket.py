@@ -134,7 +134,7 @@ async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot, poll
 async def test_a_token_cannot_hold_more_than_so_many_long_polls(
     bot: Bot, polls: asyncio.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.api.replies.MOST_POLLS", 2)
+    monkeypatch.setattr("bot.api.long_polls.MOST_POLLS", 2)
     async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
         made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
         url = f"/v1/actions/{made['id']}?wait=60"

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from bot.api.models import ThreadAnswer, ThreadList
+from bot.api.response_models import ThreadAnswer, ThreadList
 from bot.domain.action import Action
 from bot.domain.policy_model import Limits
 from bot.membrane import Call, Parked
