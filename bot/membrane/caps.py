@@ -11,7 +11,7 @@ from bot.domain.ruling import Ruling
 from bot.errors import TooMany
 from bot.membrane.changes import open_review
 from bot.membrane.core import Core
-from bot.store import actions, reviews
+from bot.store import actions, queued_actions, review_counts
 from bot.store.database import Transaction
 
 RETRY_CAPPED_S = 30.0
@@ -48,7 +48,7 @@ def ask(
 
 
 def _why_it_queues(core: Core, connection: Connection, agent: str, now: float) -> str | None:
-    if actions.queued(connection, agent, 1):
+    if queued_actions.of_agent(connection, agent, 1):
         return f"other actions of {agent} wait for a place among its open reviews before this one"
     return at_cap(core, connection, agent, now)
 
@@ -79,6 +79,6 @@ def _counted(connection: Connection, agent: str, now: float) -> tuple[int, int]:
     ask without end.
     """
     return (
-        reviews.open_count(connection, agent),
-        reviews.taken_back(connection, agent, now - TAKEN_BACK_S, now + FAR_S),
+        review_counts.pending(connection, agent),
+        review_counts.taken_back(connection, agent, now - TAKEN_BACK_S, now + FAR_S),
     )

@@ -18,7 +18,7 @@ from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
 from bot.membrane.first_shown import note_seen
 from bot.membrane.memory import pages_sent
-from bot.store import actions, messages, restores, reviews, stalls, threads
+from bot.store import actions, interrupts, messages, restores, reviews, sightings, stalls, threads
 from bot.store.database import Transaction
 
 WITHDRAWABLE = {
@@ -162,7 +162,7 @@ def _follows(closed: Review) -> tuple[ActionState, str | None]:
 
 
 def _in_gate(tx: Transaction, interrupt_id: str | None) -> bool:
-    record = threads.interrupt(tx.connection, interrupt_id) if interrupt_id else None
+    record = interrupts.get(tx.connection, interrupt_id) if interrupt_id else None
     return record is not None and record.shape == GATE
 
 
@@ -172,7 +172,7 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
     A gate is answered by the review it parked for, so an expiry answers it. The interrupts of stock agents
     know only approve and reject: there a halted call keeps the interrupt open.
     """
-    record = threads.interrupt(tx.connection, interrupt_id)
+    record = interrupts.get(tx.connection, interrupt_id)
     if record is None or record.state != "waiting":
         return
     calls = actions.of_interrupt(tx.connection, interrupt_id)
@@ -183,7 +183,7 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
     else:
         still_open = any(call.state in ASKED for call in calls)
     if not still_open and not _held(tx, calls):
-        threads.move_interrupt(tx.connection, interrupt_id, "waiting", "answered", now)
+        interrupts.move(tx.connection, interrupt_id, "waiting", "answered", now)
 
 
 class UncheckedVoters(Exception):
@@ -218,7 +218,7 @@ def cast_vote(
         raise UncheckedVoters
     reviews.record_vote(tx.connection, review_id, vote)
     _note_fallen(tx, review, voted, now)
-    reviews.saw(tx.connection, review_id, vote.voter, "answered", now)
+    sightings.record(tx.connection, review_id, vote.voter, "answered", now)
     body = {
         "voter": vote.voter,
         "approve": vote.approve,

@@ -23,7 +23,7 @@ from bot.membrane.freezes import check_not_frozen
 from bot.membrane.rerulings import let_under, ruled_now, tightened
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.unknowns import note_restored
-from bot.store import actions, executions, messages, restores, threads, unknowns
+from bot.store import actions, executions, interrupts, messages, restores, unknowns
 from bot.store.database import Transaction
 
 MAY_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN}
@@ -208,7 +208,7 @@ class Claims:
     ) -> None:
         """Put an action up for approval (again); the thread that it belongs to waits on."""
         now = self._core.clock()
-        interrupt = threads.interrupt(tx.connection, action.interrupt_id) if action.interrupt_id else None
+        interrupt = interrupts.get(tx.connection, action.interrupt_id) if action.interrupt_id else None
         held = interrupt.id if interrupt and interrupt.shape != GATE else None
         actions.move(tx.connection, action, ActionState.WAITING, at=None)
         if ruling.policy_version != action.ruling.policy_version:
@@ -216,7 +216,7 @@ class Claims:
         asked, hosted = the_action(tx.connection, action.id), action.thread_id is not None
         ask(self._core, tx, asked, ruling, now, interrupt_id=held, queues=hosted)
         if held is not None:
-            threads.move_interrupt(tx.connection, held, "answered", "waiting", now)
+            interrupts.move(tx.connection, held, "answered", "waiting", now)
         redraw(tx, action.id, now)
         tx.journal(now, event, body, action_id=action.id)
 

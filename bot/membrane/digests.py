@@ -8,7 +8,7 @@ that a start goes on with it after a stop.
 from __future__ import annotations
 
 from bot.membrane.core import Core
-from bot.store import actions, digests, facts, messages, reviews
+from bot.store import digested, digests, facts, halted_actions, messages, reviews
 from bot.store.database import Transaction
 
 AT_ONCE = 2_000
@@ -29,7 +29,7 @@ class Digests:
         digest_id = await db.write(self._begin)
         if digest_id is None:
             return 0
-        while await db.write(lambda tx: actions.put_in_digest(tx.connection, digest_id, AT_ONCE)) == AT_ONCE:
+        while await db.write(lambda tx: digested.put_in_digest(tx.connection, digest_id, AT_ONCE)) == AT_ONCE:
             pass
         await db.write(lambda tx: self._finish(tx, digest_id))
         self._core.wakeups.ring()
@@ -45,17 +45,17 @@ class Digests:
         return digest_id
 
     def _is_due(self, tx: Transaction) -> bool:
-        oldest = actions.oldest_undigested(tx.connection)
+        oldest = digested.oldest_undigested(tx.connection)
         last = digests.last_made(tx.connection) or 0.0
         waits = [oldest] if oldest is not None else []
-        waits += [max(last, action.settled_at or 0.0) for action in actions.halted(tx.connection, 1)]
+        waits += [max(last, action.settled_at or 0.0) for action in halted_actions.listed(tx.connection, 1)]
         return bool(waits) and self._core.clock() >= min(waits) + self._core.policy().digest_every_s
 
     def _finish(self, tx: Transaction, digest_id: str) -> None:
         now, channel = self._core.clock(), self._core.policy().digest_channel
         facts.set_fact(tx.connection, digests.UNDER_WAY, None)
         digests.insert(tx.connection, digest_id, channel, now)
-        for action_id in actions.halted_ids(tx.connection, MOST_HALTED):
+        for action_id in halted_actions.ids(tx.connection, MOST_HALTED):
             for review in reviews.of_action(tx.connection, action_id)[-1:]:
                 messages.touch_card(tx.connection, review.id, now=now)
         messages.want(
@@ -67,5 +67,5 @@ class Digests:
             priority=messages.REST,
             digest_id=digest_id,
         )
-        named = actions.count_in_digest(tx.connection, digest_id)
+        named = digested.count_in_digest(tx.connection, digest_id)
         tx.journal(now, "digest.made", {"digest": digest_id, "actions": named})

@@ -34,7 +34,14 @@ from bot.membrane.unknowns import Unknowns
 from bot.membrane.vault import Vault
 from bot.membrane.votes import Votes
 from bot.membrane.wakeups import Wakeups
-from bot.store import actions, digests, facts, messages, reviews, threads
+from bot.store import (
+    digests,
+    facts,
+    messages,
+    queued_actions,
+    review_counts,
+    threads,
+)
 from bot.store.database import Database, Transaction
 
 
@@ -113,11 +120,11 @@ class Membrane:
 
     async def open_reviews(self) -> int:
         """Return how many reviews are pending."""
-        return await self._core.db.read(reviews.open_count)
+        return await self._core.db.read(review_counts.pending)
 
     async def queued_actions(self) -> int:
         """Return how many actions wait for a place among the open reviews of their agent."""
-        return await self._core.db.read(actions.queued_count)
+        return await self._core.db.read(queued_actions.count)
 
     async def take_over(self) -> None:
         """Take what an earlier process was sending and running: nobody else has this database open.

@@ -29,7 +29,7 @@ from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.intake import record
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.unknowns import note_restored
-from bot.store import actions, restores, reviews, threads
+from bot.store import actions, interrupts, restores, reviews
 from bot.store.database import Transaction
 
 UNFIT = "membrane_unfit"
@@ -99,7 +99,7 @@ class Interrupts:
         core = self._core
 
         def work(tx: Transaction) -> tuple[Standing, ...]:
-            if threads.interrupt(tx.connection, parked.interrupt_id) is None:
+            if interrupts.get(tx.connection, parked.interrupt_id) is None:
                 self._park(tx, thread_id, parked)
             calls = actions.of_interrupt(tx.connection, parked.interrupt_id)
             return tuple(standing_of(tx.connection, call.id) for call in calls)
@@ -117,7 +117,7 @@ class Interrupts:
         kept = {**parked.payload, UNFIT: {**parked.payload.get(UNFIT, {}), **left_out}}
         payload = core.vault.seal_json(kept if left_out else parked.payload, parked.interrupt_id)
         made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, payload, "waiting", now)
-        threads.insert_interrupt(tx.connection, made)
+        interrupts.insert(tx.connection, made)
         body = {"thread": thread_id, "interrupt": made.id, "shape": made.shape}
         if left_out:
             body["over_cap"] = str(len(left_out))
@@ -159,7 +159,7 @@ class Interrupts:
 
     async def of_thread(self, thread_id: str) -> list[InterruptRecord]:
         """Return every interrupt that a thread has had."""
-        found = await self._core.db.read(lambda connection: threads.interrupts_of(connection, thread_id))
+        found = await self._core.db.read(lambda connection: interrupts.of_thread(connection, thread_id))
         return [opened(self._core, interrupt) for interrupt in found]
 
     async def actions_of(self, thread_id: str) -> list[ActionRecord]:
@@ -187,7 +187,7 @@ class Interrupts:
         core = self._core
 
         def work(tx: Transaction) -> int:
-            known = threads.interrupts_of(tx.connection, thread_id)
+            known = interrupts.of_thread(tx.connection, thread_id)
             return sum(_vanish(core, tx, each, why) for each in known if each.id in interrupt_ids)
 
         count = await core.db.write(work)
@@ -203,7 +203,7 @@ class Interrupts:
         why = await Scrubber(core).of_thread(thread_id, why)
 
         def work(tx: Transaction) -> None:
-            for each in threads.interrupts_of(tx.connection, thread_id):
+            for each in interrupts.of_thread(tx.connection, thread_id):
                 if each.state in OPEN:
                     _vanish(core, tx, each, f"its thread is {state}: {why}")
             set_thread(tx, thread_id, state, core.clock(), error=why, cause=cause)
@@ -224,7 +224,7 @@ def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:
 def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -> int:
     """Close an interrupt that nothing waits at any more; return how many reviews were withdrawn."""
     now = core.clock()
-    if not threads.move_interrupt(tx.connection, interrupt.id, interrupt.state, "vanished", now):
+    if not interrupts.move(tx.connection, interrupt.id, interrupt.state, "vanished", now):
         return 0
     body = {"thread": interrupt.thread_id, "interrupt": interrupt.id, "why": why}
     tx.journal(now, "thread.vanished", body)
@@ -261,16 +261,14 @@ def asked(connection: Connection, record: InterruptRecord) -> Asked:
 
 def asked_by(connection: Connection, thread_id: str) -> tuple[list[ActionRecord], dict[str, str]]:
     """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
-    shapes = {each.id: each.shape for each in threads.interrupts_of(connection, thread_id)}
+    shapes = {each.id: each.shape for each in interrupts.of_thread(connection, thread_id)}
     return actions.of_thread(connection, thread_id), shapes
 
 
 def deliver(tx: Transaction, interrupt_id: str, now: float) -> bool:
     """Note that a thread took the answer to an interrupt. False: it was not owed one."""
-    interrupt = threads.interrupt(tx.connection, interrupt_id)
-    if interrupt is None or not threads.move_interrupt(
-        tx.connection, interrupt_id, "answered", "delivered", now
-    ):
+    interrupt = interrupts.get(tx.connection, interrupt_id)
+    if interrupt is None or not interrupts.move(tx.connection, interrupt_id, "answered", "delivered", now):
         return False
     tx.journal(now, "thread.resumed", {"thread": interrupt.thread_id, "interrupt": interrupt_id})
     return True

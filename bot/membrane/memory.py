@@ -18,7 +18,7 @@ from bot.domain.policy_model import Limits
 from bot.domain.record import ActionRecord
 from bot.domain.repair import FAR_S
 from bot.domain.review import ActionState
-from bot.store import actions, equals, messages, reviews
+from bot.store import equals, messages, reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def rejection(
 ) -> Remembered | None:
     """Return the rejection by a person that answers an action; None where none is remembered."""
     since = now - limits.remember_rejection_s
-    found = actions.rejected_since(connection, agent, digests, since, now + FAR_S)
+    found = equals.rejected_since(connection, agent, digests, since, now + FAR_S)
     if found is None:
         return None
     why = f"the same action was rejected a moment ago ({found.id}), so nobody was asked again"

@@ -22,6 +22,7 @@ from bot.store import (
     digested,
     digests,
     doubts,
+    halted_actions,
     leftovers,
     messages,
     restores,
@@ -456,8 +457,8 @@ def _turn_of(connection: Connection, action: ActionRecord) -> tuple[ActionRecord
 
 def _digest_facts(connection: Connection, message: Message, digest_id: str) -> DigestFacts:
     passed = digested.of_digest(connection, digest_id)
-    parked = [standing_of(connection, each) for each in actions.halted_ids(connection, MOST_HALTED)]
-    count = actions.halted_count(connection)
+    parked = [standing_of(connection, each) for each in halted_actions.ids(connection, MOST_HALTED)]
+    count = halted_actions.count(connection)
     cards: dict[str, Message] = {}
     for each in parked:
         cards |= messages.cards_of(connection, each.action.id)

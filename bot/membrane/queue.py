@@ -18,7 +18,7 @@ from bot.membrane.caps import room
 from bot.membrane.changes import open_review, settle_interrupt
 from bot.membrane.core import Core, the_action
 from bot.membrane.rerulings import ruled_now
-from bot.store import actions, threads
+from bot.store import actions, equals, interrupts, queued_actions
 from bot.store.database import Transaction
 
 MOST_AT_ONCE = 20
@@ -40,7 +40,7 @@ class Queue:
         agents = await core.db.read(
             lambda connection: [
                 agent
-                for agent in actions.agents_queued(connection)
+                for agent in queued_actions.agents(connection)
                 if room(core, connection, agent, core.clock())
             ]
         )
@@ -53,7 +53,7 @@ class Queue:
 
     def _open(self, tx: Transaction, agent: str) -> int:
         places, moved = room(self._core, tx.connection, agent, self._core.clock()), 0
-        for action in actions.queued(tx.connection, agent, MOST_AT_ONCE):
+        for action in queued_actions.of_agent(tx.connection, agent, MOST_AT_ONCE):
             if not places:
                 break
             places -= self._take(tx, action)
@@ -66,7 +66,7 @@ class Queue:
         asked = (tx.connection, action.agent, [action.args_digest], core.policy().limits, now)
         earlier = memory.rejection(*asked) or memory.expiry(*asked)
         if earlier is not None:
-            actions.remember(
+            equals.remember(
                 tx.connection, action.id, earlier.action_id, earlier.state, at=now, detail=earlier.why
             )
             body = {"remembers": earlier.action_id, "tier": int(action.tier)}
@@ -94,5 +94,5 @@ def _waits_at(tx: Transaction, action: ActionRecord) -> str | None:
 
     A gate that asks again parks after its action was queued.
     """
-    interrupt = threads.interrupt(tx.connection, action.interrupt_id) if action.interrupt_id else None
+    interrupt = interrupts.get(tx.connection, action.interrupt_id) if action.interrupt_id else None
     return interrupt.id if interrupt is not None and interrupt.state == "waiting" else None

@@ -19,7 +19,7 @@ from bot.membrane.core import Core
 from bot.membrane.interrupts import OPEN, Asked, asked, asked_by, deliver, opened
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
-from bot.store import starts, threads
+from bot.store import interrupts, starts, threads
 from bot.store.database import Transaction
 
 LEASE_S = 60.0
@@ -150,7 +150,7 @@ class Threads:
         until = now + LEASE_S
 
         def work(tx: Transaction) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
-            answered = threads.lease_answered(tx.connection, by=by, now=now, until=until, most=limit)
+            answered = interrupts.lease_answered(tx.connection, by=by, now=now, until=until, most=limit)
             left = limit - len({each.thread_id for each in answered})
             return answered, starts.lease_wanted(
                 tx.connection, by=by, now=now, until=until, most=left, share=share
@@ -196,7 +196,7 @@ class Threads:
 
         def work(tx: Transaction) -> bool:
             now = core.clock()
-            known = threads.interrupts_of(tx.connection, thread_id)
+            known = interrupts.of_thread(tx.connection, thread_id)
             if any(each.state in OPEN and each.id not in delivered for each in known):
                 return False
             for interrupt_id in delivered:

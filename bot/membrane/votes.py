@@ -16,7 +16,7 @@ from bot.membrane.changes import UncheckedVoters, cast_vote
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import admit, entitle, requesters_of, still_entitled
 from bot.membrane.first_shown import note_seen
-from bot.store import messages, reviews
+from bot.store import messages, reviews, sightings
 from bot.store.database import Transaction
 
 
@@ -148,7 +148,7 @@ class Votes:
             )
         if review.acked_by == user and (review.quiet_until or 0.0) > self._core.clock():
             return review  # Slack delivers a click again if it is not sure that the first one arrived
-        if review.acked_by == user or reviews.acknowledged(tx.connection, review_id, user):
+        if review.acked_by == user or sightings.acknowledged(tx.connection, review_id, user):
             raise VoteRefused(
                 Refusal.ALREADY_ACKNOWLEDGED,
                 "You have said once that you are on it, and each person can quiet its pages once. They go on "
@@ -174,7 +174,7 @@ class Votes:
         following = page_at(chain, review.position, review.window_from, window)
         then = max(following.due_at, until) if following else None
         reviews.acknowledge(tx.connection, review.id, user, until, then)
-        reviews.saw(tx.connection, review.id, user, reviews.ACKNOWLEDGED, now)
+        sightings.record(tx.connection, review.id, user, sightings.ACKNOWLEDGED, now)
         messages.touch(tx.connection, review.id, now=now, clicked=clicked)
         body = {"by": user, "quiet_until": until}
         tx.journal(now, "review.acknowledged", body, action_id=review.action_id, review_id=review.id)
@@ -194,7 +194,7 @@ class Votes:
 
         def work(tx: Transaction) -> None:
             review = the_review(tx.connection, review_id)
-            reviews.saw(tx.connection, review_id, viewer, what, now)
+            sightings.record(tx.connection, review_id, viewer, what, now)
             body = {"viewer": viewer, "what": what}
             tx.journal(now, "review.seen", body, action_id=review.action_id, review_id=review_id)
 

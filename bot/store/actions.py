@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -30,22 +30,21 @@ from bot.domain.ruling import Ruling
 from bot.store import rulings
 from bot.store.rulings import Brief
 from bot.store.sqlite import Bulk, Prepared
-from bot.store.tables import actions, literally
+from bot.store.tables import actions
 from bot.store.tables import rulings as shared
 
 ROWS = Bulk(actions)
 """Inserts rows from `row_of`."""
-_ACTIONS = select(actions, shared.c.body.label("shared")).outerjoin(
-    shared, shared.c.id == actions.c.ruling_id
-)
-_BY_ID = Prepared(_ACTIONS.where(actions.c.id == bindparam("action_id")))
+ACTIONS = select(actions, shared.c.body.label("shared")).outerjoin(shared, shared.c.id == actions.c.ruling_id)
+"""Rows for `record_of`: actions with the rulings that they share."""
+_BY_ID = Prepared(ACTIONS.where(actions.c.id == bindparam("action_id")))
 _BY_KEY = Prepared(
-    _ACTIONS.where(and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key")))
+    ACTIONS.where(and_(actions.c.agent == bindparam("agent"), actions.c.idempotency_key == bindparam("key")))
 )
-_OF_INTERRUPT = Prepared(_ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id")))
-_OF_TURN = Prepared(_ACTIONS.where(actions.c.turn_id == bindparam("turn_id")).order_by(actions.c.id))
+_OF_INTERRUPT = Prepared(ACTIONS.where(actions.c.interrupt_id == bindparam("interrupt_id")))
+_OF_TURN = Prepared(ACTIONS.where(actions.c.turn_id == bindparam("turn_id")).order_by(actions.c.id))
 _OF_THREAD = Prepared(
-    _ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(
+    ACTIONS.where(actions.c.thread_id == bindparam("thread_id")).order_by(
         actions.c.proposed_at, actions.c.place, actions.c.id
     )
 )
@@ -67,59 +66,12 @@ _RERULE = Prepared(
     .where(actions.c.id == bindparam("action_id"))
     .values(tier=bindparam("becomes"), ruling=bindparam("body"), ruling_id=None, cost_usd=bindparam("cost"))
 )
-_REJECTED = Prepared(
-    _ACTIONS.where(
-        and_(
-            actions.c.agent == bindparam("agent"),
-            actions.c.args_digest == bindparam("digest"),
-            literally(actions.c.state, ActionState.REJECTED),
-            actions.c.remembers.is_(None),
-            actions.c.settled_at >= bindparam("since"),
-            actions.c.settled_at <= bindparam("until"),
-        )
-    )
-    .order_by(actions.c.settled_at.desc())
-    .limit(1)
-)
-_QUEUED = literally(actions.c.state, ActionState.QUEUED)
-_NEXT_QUEUED = Prepared(
-    _ACTIONS.where(and_(_QUEUED, actions.c.agent == bindparam("agent")))
-    .order_by(actions.c.id)
-    .limit(bindparam("most"))
-)
-_NEXT_AGENT_QUEUED = Prepared(
-    select(func.min(actions.c.agent)).where(and_(_QUEUED, actions.c.agent > bindparam("after")))
-)
-_QUEUED_COUNT = Prepared(select(func.count()).where(_QUEUED))
-_REMEMBER = Prepared(
-    update(actions)
-    .where(actions.c.id == bindparam("action_id"))
-    .values(
-        state=bindparam("becomes"),
-        settled_at=bindparam("at"),
-        detail=bindparam("why"),
-        remembers=bindparam("earlier"),
-    )
-)
 _REDACTED = select(actions.c.args).where(cast(actions.c.args, String).like("%redacted %"))
 _ITS_THREAD = select(actions.c.thread_id).where(actions.c.id == bindparam("action_id")).scalar_subquery()
 _KEPT_BESIDE = Prepared(
     _REDACTED.where(or_(actions.c.id == bindparam("action_id"), actions.c.thread_id == _ITS_THREAD))
 )
 _KEPT_IN_THREAD = Prepared(_REDACTED.where(actions.c.thread_id == bindparam("thread_id")))
-_UNDIGESTED = and_(
-    literally(actions.c.tier, int(Tier.ASYNC_REVIEW)),
-    actions.c.digest_id.is_(None),
-    ~literally(actions.c.state, ActionState.FROZEN),  # it is named when it has passed
-)
-_OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
-_NEXT_UNDIGESTED = (
-    select(actions.c.id).where(_UNDIGESTED).order_by(actions.c.proposed_at).limit(bindparam("most"))
-)
-_TO_DIGEST = Prepared(
-    update(actions).where(actions.c.id.in_(_NEXT_UNDIGESTED)).values(digest_id=bindparam("digest"))
-)
-_IN_DIGEST = select(func.count()).select_from(actions).where(actions.c.digest_id == bindparam("digest"))
 _STEP = cast(actions.c.proposed_at / bindparam("step", type_=Float), Integer)
 _STORED = (
     select(
@@ -134,15 +86,7 @@ _STORED = (
     .where(and_(actions.c.agent == bindparam("agent"), actions.c.proposed_at >= bindparam("since")))
     .group_by(_STEP)
 )
-_IS_HALTED = literally(actions.c.state, ActionState.HALTED)
-_HALTED_IDS = select(actions.c.id).where(_IS_HALTED).order_by(actions.c.settled_at).limit(bindparam("most"))
-_HALTED_COUNT = select(func.count()).select_from(actions).where(_IS_HALTED)
-_BY_IDS = _ACTIONS.where(actions.c.id.in_(bindparam("ids", expanding=True)))
-_HALTED = Prepared(
-    _ACTIONS.where(literally(actions.c.state, ActionState.HALTED))
-    .order_by(actions.c.settled_at)
-    .limit(bindparam("most"))
-)
+_BY_IDS = ACTIONS.where(actions.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def row_of(
@@ -253,7 +197,7 @@ def of_agent(
     connection: Connection, agent: str | None, *, most: int, before: str | None = None
 ) -> list[ActionRecord]:
     """Return the newest actions of an agent (of all, if None), older than the id `before`."""
-    query = _ACTIONS.order_by(actions.c.id.desc()).limit(most)
+    query = ACTIONS.order_by(actions.c.id.desc()).limit(most)
     if agent is not None:
         query = query.where(actions.c.agent == agent)
     if before is not None:
@@ -308,85 +252,12 @@ def kept_in_thread(connection: Connection, thread_id: str) -> list[str]:
     return [row.args.decode() for row in _KEPT_IN_THREAD.all(connection, {"thread_id": thread_id})]
 
 
-def rejected_since(
-    connection: Connection, agent: str, digests: Iterable[str], since: float, until: float
-) -> ActionRecord | None:
-    """Return a rejection by a person of the same action of the same agent, or None.
-
-    `digests` are all that the action may be stored under; of each, the latest rejection counts. One that is
-    said to be later than `until` was made while the clock was ahead, and is not remembered.
-    """
-    for digest in digests:
-        values = {"agent": agent, "digest": digest, "since": since, "until": until}
-        found = _REJECTED.first(connection, values)
-        if found is not None:
-            return record_of(found)
-    return None
-
-
-def remember(
-    connection: Connection, action_id: str, earlier: str, state: ActionState, *, at: float, detail: str
-) -> None:
-    """Answer an action with how an earlier one of the same ended: rejected, or aborted as nobody answered."""
-    values = {"action_id": action_id, "earlier": earlier, "becomes": state.value, "at": at, "why": detail}
-    _REMEMBER.changed(connection, values)
-
-
-def queued(connection: Connection, agent: str, most: int) -> list[ActionRecord]:
-    """Return the actions of an agent that wait for a place among its open reviews, the oldest first."""
-    return [record_of(row) for row in _NEXT_QUEUED.all(connection, {"agent": agent, "most": most})]
-
-
-def agents_queued(connection: Connection) -> list[str]:
-    """Return the agents with actions that wait for a place: one look in the index for each of them."""
-    found: list[str] = []
-    while (agent := _NEXT_AGENT_QUEUED.scalar(connection, {"after": found[-1] if found else ""})) is not None:
-        found.append(agent)
-    return found
-
-
-def queued_count(connection: Connection) -> int:
-    """Return how many actions wait for a place among the open reviews of their agent."""
-    return int(_QUEUED_COUNT.scalar(connection))
-
-
-def oldest_undigested(connection: Connection) -> float | None:
-    """Return since when a Tier 1 action waits for a digest, or None."""
-    at: float | None = _OLDEST_UNDIGESTED.scalar(connection)
-    return at
-
-
-def put_in_digest(connection: Connection, digest_id: str, most: int) -> int:
-    """Put the oldest Tier 1 actions that no digest has named into this one. Returns how many."""
-    return _TO_DIGEST.changed(connection, {"digest": digest_id, "most": most})
-
-
-def count_in_digest(connection: Connection, digest_id: str) -> int:
-    """Return how many actions a digest names."""
-    return connection.execute(_IN_DIGEST, {"digest": digest_id}).scalar_one()
-
-
 def records_of(connection: Connection, ids: Sequence[str]) -> list[ActionRecord]:
     """Return the actions of these ids, in no order."""
     return [record_of(row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})]
-
-
-def halted(connection: Connection, most: int = 50) -> list[ActionRecord]:
-    """Return the actions that are parked after a safe-halt, the longest first."""
-    return [record_of(row) for row in _HALTED.all(connection, {"most": most})]
-
-
-def halted_ids(connection: Connection, most: int) -> list[str]:
-    """Return the ids of the actions that are parked after a safe-halt, the longest first."""
-    return list(connection.execute(_HALTED_IDS, {"most": most}).scalars())
 
 
 def stored(connection: Connection, agent: str, since: float, step_s: float) -> list[tuple[int, int, int]]:
     """Return what an agent has stored since an instant: for each step of time the bytes and the actions."""
     rows = connection.execute(_STORED, {"agent": agent, "since": since, "step": step_s})
     return [(int(step), int(size), count) for step, size, count in rows]
-
-
-def halted_count(connection: Connection) -> int:
-    """Return how many actions are parked after a safe-halt."""
-    return connection.execute(_HALTED_COUNT).scalar_one()

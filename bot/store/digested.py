@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from bot.domain.record import Digested, DigestedGroup
 from bot.domain.review import ActionState
+from bot.domain.risk import Tier
 from bot.store.actions import records_of
-from bot.store.tables import actions
+from bot.store.sqlite import Prepared
+from bot.store.tables import actions, literally
 
 MOST_GROUPS = 15
 """Groups that a digest shows, those that cost most."""
@@ -33,6 +35,20 @@ _EXAMPLES = (
     .order_by(_WRONG.desc(), func.coalesce(actions.c.cost_usd, 0.0).desc(), actions.c.id)
     .limit(EXAMPLES)
 )
+
+_UNDIGESTED = and_(
+    literally(actions.c.tier, int(Tier.ASYNC_REVIEW)),
+    actions.c.digest_id.is_(None),
+    ~literally(actions.c.state, ActionState.FROZEN),  # it is named when it has passed
+)
+_OLDEST_UNDIGESTED = Prepared(select(func.min(actions.c.proposed_at)).where(_UNDIGESTED))
+_NEXT_UNDIGESTED = (
+    select(actions.c.id).where(_UNDIGESTED).order_by(actions.c.proposed_at).limit(bindparam("most"))
+)
+_TO_DIGEST = Prepared(
+    update(actions).where(actions.c.id.in_(_NEXT_UNDIGESTED)).values(digest_id=bindparam("digest"))
+)
+_IN_DIGEST = select(func.count()).select_from(actions).where(actions.c.digest_id == bindparam("digest"))
 
 
 @dataclass(slots=True)
@@ -74,3 +90,19 @@ def _group(connection: Connection, digest_id: str, agent: str, kind: str, sums: 
     found = {record.id: record for record in records_of(connection, ids)}
     examples = tuple(found[each] for each in ids if each in found)
     return DigestedGroup(agent, kind, sums.count, sums.cost_usd, sums.failed, sums.unknown, examples)
+
+
+def oldest_undigested(connection: Connection) -> float | None:
+    """Return since when a Tier 1 action waits for a digest, or None."""
+    at: float | None = _OLDEST_UNDIGESTED.scalar(connection)
+    return at
+
+
+def put_in_digest(connection: Connection, digest_id: str, most: int) -> int:
+    """Put the oldest Tier 1 actions that no digest has named into this one. Returns how many."""
+    return _TO_DIGEST.changed(connection, {"digest": digest_id, "most": most})
+
+
+def count_in_digest(connection: Connection, digest_id: str) -> int:
+    """Return how many actions a digest names."""
+    return connection.execute(_IN_DIGEST, {"digest": digest_id}).scalar_one()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, bindparam, func, select, text
+from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
 from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
-from bot.store.actions import records_of
+from bot.store.actions import ACTIONS, record_of, records_of
 from bot.store.sqlite import Prepared
-from bot.store.tables import OF_ONE_AGENT, UNANSWERED, actions
+from bot.store.tables import OF_ONE_AGENT, UNANSWERED, actions, literally
 
 _OPEN = Prepared(
     select(actions.c.id).where(
@@ -39,6 +39,30 @@ _OVER = Prepared(
     )
     .order_by(actions.c.settled_at.desc())
     .limit(bindparam("most"))
+)
+_REJECTED = Prepared(
+    ACTIONS.where(
+        and_(
+            actions.c.agent == bindparam("agent"),
+            actions.c.args_digest == bindparam("digest"),
+            literally(actions.c.state, ActionState.REJECTED),
+            actions.c.remembers.is_(None),
+            actions.c.settled_at >= bindparam("since"),
+            actions.c.settled_at <= bindparam("until"),
+        )
+    )
+    .order_by(actions.c.settled_at.desc())
+    .limit(1)
+)
+_REMEMBER = Prepared(
+    update(actions)
+    .where(actions.c.id == bindparam("action_id"))
+    .values(
+        state=bindparam("becomes"),
+        settled_at=bindparam("at"),
+        detail=bindparam("why"),
+        remembers=bindparam("earlier"),
+    )
 )
 MOST_OVER = 20
 """How many earlier ones are looked at."""
@@ -78,3 +102,27 @@ def over(
     ]
     ended = records_of(connection, found) if found else []
     return sorted(ended, key=lambda record: record.settled_at or 0.0, reverse=True)[:MOST_OVER]
+
+
+def rejected_since(
+    connection: Connection, agent: str, digests: Iterable[str], since: float, until: float
+) -> ActionRecord | None:
+    """Return a rejection by a person of the same action of the same agent, or None.
+
+    `digests` are all that the action may be stored under; of each, the latest rejection counts. One that is
+    said to be later than `until` was made while the clock was ahead, and is not remembered.
+    """
+    for digest in digests:
+        values = {"agent": agent, "digest": digest, "since": since, "until": until}
+        found = _REJECTED.first(connection, values)
+        if found is not None:
+            return record_of(found)
+    return None
+
+
+def remember(
+    connection: Connection, action_id: str, earlier: str, state: ActionState, *, at: float, detail: str
+) -> None:
+    """Answer an action with how an earlier one of the same ended: rejected, or aborted as nobody answered."""
+    values = {"action_id": action_id, "earlier": earlier, "becomes": state.value, "at": at, "why": detail}
+    _REMEMBER.changed(connection, values)

@@ -6,22 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, select, update
 
 from bot.domain.review import Review, ReviewState, Vote
 from bot.errors import Refusal
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared
-from bot.store.tables import actions, literally, reviews, sightings, votes
-
-ACKNOWLEDGED = "acknowledged"
-"""What is kept of somebody who said that they are on it."""
+from bot.store.tables import actions, literally, reviews, votes
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _ID = reviews.c.id == bindparam("review_id")
 _INSERT = Prepared(reviews.insert())
 _INSERT_VOTE = Prepared(votes.insert())
-_INSERT_SIGHTING = Prepared(sightings.insert())
 _BY_ID = Prepared(select(reviews).where(_ID))
 _OF_ACTION = Prepared(
     select(reviews).where(reviews.c.action_id == bindparam("action_id")).order_by(reviews.c.id)
@@ -38,15 +34,6 @@ _FELL_OUT = Prepared(
     update(votes)
     .where(and_(votes.c.review_id == bindparam("on"), votes.c.voter == bindparam("by")))
     .values(fallen=bindparam("why"))
-)
-_ACKNOWLEDGED = Prepared(
-    select(func.count()).where(
-        and_(
-            sightings.c.review_id == bindparam("on"),
-            sightings.c.viewer == bindparam("by"),
-            literally(sightings.c.what, ACKNOWLEDGED),
-        )
-    )
 )
 _CLOSE = Prepared(
     update(reviews)
@@ -97,18 +84,6 @@ _ACK = Prepared(
     update(reviews)
     .where(and_(_ID, _PENDING))
     .values(acked_by=bindparam("by"), quiet_until=bindparam("until"), next_page_at=bindparam("then"))
-)
-_OPEN_OF_AGENT = Prepared(select(func.count()).where(and_(_PENDING, reviews.c.agent == bindparam("who"))))
-_OPEN = Prepared(select(func.count()).where(_PENDING))
-_TAKEN_BACK = Prepared(
-    select(func.count()).where(
-        and_(
-            literally(reviews.c.state, ReviewState.WITHDRAWN),
-            reviews.c.agent == bindparam("who"),
-            reviews.c.closed_at > bindparam("since"),
-            reviews.c.closed_at <= bindparam("until"),
-        )
-    )
 )
 _DUE_EXPIRY = Prepared(
     select(reviews)
@@ -303,23 +278,6 @@ def acknowledge(connection: Connection, review_id: str, by: str, until: float, t
     return _ACK.changed(connection, values) == 1
 
 
-def acknowledged(connection: Connection, review_id: str, user: str) -> bool:
-    """Whether somebody has said of this review that they are on it."""
-    return int(_ACKNOWLEDGED.scalar(connection, {"on": review_id, "by": user})) > 0
-
-
-def open_count(connection: Connection, agent: str | None = None) -> int:
-    """Return how many reviews are pending, of one agent or of all."""
-    if agent is None:
-        return int(_OPEN.scalar(connection))
-    return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))
-
-
-def taken_back(connection: Connection, agent: str, since: float, until: float) -> int:
-    """Return how many reviews of an agent were withdrawn between two instants, also those of threads."""
-    return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since, "until": until}))
-
-
 def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]:
     """Return pending reviews whose window has passed, the longest ago first."""
     return _all(connection, _DUE_EXPIRY.all(connection, {"now": now, "most": most}))
@@ -328,8 +286,3 @@ def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]
 def due_to_page(connection: Connection, now: float, most: int) -> list[Review]:
     """Return pending reviews whose chain has come due, the longest ago first."""
     return _all(connection, _DUE_PAGES.all(connection, {"now": now, "most": most}))
-
-
-def saw(connection: Connection, review_id: str, viewer: str, what: str, at: float) -> None:
-    """Keep when somebody opened, acknowledged or answered a review."""
-    _INSERT_SIGHTING.changed(connection, {"review_id": review_id, "viewer": viewer, "what": what, "at": at})

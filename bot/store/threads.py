@@ -8,14 +8,12 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     Connection,
-    Row,
     and_,
     bindparam,
     case,
     exists,
     func,
     literal,
-    not_,
     or_,
     select,
     text,
@@ -27,23 +25,20 @@ from bot.domain.record import (
     ALL,
     OPEN_THREAD_STATES,
     THREAD_STATES,
-    Cause,
-    InterruptRecord,
     Listing,
     ThreadRecord,
 )
-from bot.domain.review import ActionState
 from bot.store.sqlite import Prepared
-from bot.store.tables import OF_ONE_AGENT, actions, freezes, interrupts, literally, stalls, threads
+from bot.store.tables import OF_ONE_AGENT, freezes, literally, threads
 
 _ID = threads.c.id == bindparam("thread")
 FREE = or_(threads.c.leased_until.is_(None), threads.c.leased_until <= bindparam("now"))
-_LIVE = and_(
+LIVE_FREEZE = and_(
     freezes.c.thawed_at.is_(None), or_(freezes.c.until.is_(None), freezes.c.until > bindparam("now"))
 )
 NOT_FROZEN = ~exists().where(
     and_(
-        _LIVE,
+        LIVE_FREEZE,
         or_(
             literally(freezes.c.name, EVERYTHING),
             freezes.c.name == threads.c.graph,
@@ -51,23 +46,6 @@ NOT_FROZEN = ~exists().where(
         ),
     )
 )
-_NOTHING_FROZEN_IN = ~exists().where(
-    and_(
-        actions.c.interrupt_id == interrupts.c.id,
-        or_(
-            literally(actions.c.state, ActionState.FROZEN),
-            and_(
-                or_(
-                    literally(actions.c.state, ActionState.PASSED),
-                    literally(actions.c.state, ActionState.APPROVED),
-                    literally(actions.c.state, ActionState.RUNNING),  # claimed for a resume that never came
-                ),
-                exists().where(and_(_LIVE, freezes.c.name == actions.c.kind)),
-            ),
-        ),
-    )
-)
-"""A thread whose answer would start something frozen stays parked, and is not looked at before the thaw."""
 _INSERT = Prepared(threads.insert())
 _BY_ID = Prepared(select(threads).where(_ID))
 _BY_KEY = Prepared(
@@ -110,31 +88,6 @@ _RELEASE = Prepared(update(threads).where(_ID).values(leased_until=None))
 _OPEN_OF_AGENT = Prepared(
     select(func.count()).where(and_(threads.c.settled_at.is_(None), threads.c.agent == bindparam("agent")))
 )
-_INSERT_INTERRUPT = Prepared(interrupts.insert())
-_INTERRUPT = Prepared(select(interrupts).where(interrupts.c.id == bindparam("interrupt")))
-_OF_THREAD = Prepared(select(interrupts).where(interrupts.c.thread_id == bindparam("thread")))
-_MOVE = Prepared(
-    update(interrupts)
-    .where(and_(interrupts.c.id == bindparam("interrupt"), interrupts.c.state == bindparam("was")))
-    .values(
-        state=bindparam("becomes"), answered_at=bindparam("answered"), delivered_at=bindparam("delivered")
-    )
-)
-_HELD = exists().where(
-    and_(
-        stalls.c.thread_id == threads.c.id,
-        literally(threads.c.state, "stalled"),
-        literally(stalls.c.cause, Cause.ERROR.value),
-    )
-)
-"""A thread whose graph raised takes answers once it runs again: they would start what failed, too."""
-_ANSWERED = Prepared(
-    select(interrupts)
-    .join(threads, threads.c.id == interrupts.c.thread_id)
-    .where(and_(literally(interrupts.c.state, "answered"), FREE, not_(_HELD), NOT_FROZEN, _NOTHING_FROZEN_IN))
-    .order_by(interrupts.c.answered_at)
-    .limit(bindparam("most"))
-)
 
 
 def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str | None = None) -> None:
@@ -169,12 +122,6 @@ def record_of(row: Any) -> ThreadRecord:
         wanted_at=row.wanted_at,
         settled_at=row.settled_at,
         result=orjson.loads(row.result) if row.result else None,
-    )
-
-
-def _interrupt(row: Row[Any]) -> InterruptRecord:
-    return InterruptRecord(
-        row.id, row.thread_id, row.shape, orjson.loads(row.payload), row.state, row.opened_at
     )
 
 
@@ -244,18 +191,6 @@ def open_count(connection: Connection, agent: str) -> int:
     return int(_OPEN_OF_AGENT.scalar(connection, {"agent": agent}))
 
 
-def lease_answered(
-    connection: Connection, *, by: str, now: float, until: float, most: int
-) -> list[InterruptRecord]:
-    """Take answered interrupts, and their threads, for one worker: a thread is owed a resume."""
-    due = _ANSWERED.all(connection, {"now": now, "most": most})
-    taken: dict[str, bool] = {}
-    for row in due:
-        if row.thread_id not in taken:
-            taken[row.thread_id] = take(connection, row.thread_id, by, now, until)
-    return [_interrupt(row) for row in due if taken[row.thread_id]]
-
-
 def take(connection: Connection, thread_id: str, by: str, now: float, until: float) -> bool:
     """Take a thread for one worker. False: it belongs to another."""
     values = {"thread": thread_id, "by": by, "now": now, "until": until}
@@ -270,39 +205,3 @@ def release(connection: Connection, thread_id: str) -> None:
 def free_all(connection: Connection) -> None:
     """Let go of every thread that is leased, to whomever."""
     _FREE_ALL.changed(connection)
-
-
-def insert_interrupt(connection: Connection, record: InterruptRecord) -> None:
-    """Write an interrupt that a thread is parked at."""
-    row = {
-        "id": record.id,
-        "thread_id": record.thread_id,
-        "shape": record.shape,
-        "payload": orjson.dumps(record.payload).decode(),
-        "state": record.state,
-        "opened_at": record.opened_at,
-    }
-    _INSERT_INTERRUPT.changed(connection, row)
-
-
-def interrupt(connection: Connection, interrupt_id: str) -> InterruptRecord | None:
-    """Return the interrupt, or None."""
-    row = _INTERRUPT.first(connection, {"interrupt": interrupt_id})
-    return _interrupt(row) if row is not None else None
-
-
-def interrupts_of(connection: Connection, thread_id: str) -> list[InterruptRecord]:
-    """Return every interrupt a thread has had."""
-    return [_interrupt(row) for row in _OF_THREAD.all(connection, {"thread": thread_id})]
-
-
-def move_interrupt(connection: Connection, interrupt_id: str, was: str, becomes: str, now: float) -> bool:
-    """Change an interrupt's state if it is still `was`. False: somebody was first."""
-    values = {
-        "interrupt": interrupt_id,
-        "was": was,
-        "becomes": becomes,
-        "answered": now if becomes == "answered" else None,
-        "delivered": now if becomes == "delivered" else None,
-    }
-    return _MOVE.changed(connection, values) == 1

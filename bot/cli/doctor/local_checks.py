@@ -19,7 +19,7 @@ from bot.file_lock import holder_of
 from bot.policyfile import load as load_policy
 from bot.policyfile.hints import did_you_mean
 from bot.settings import Settings, load
-from bot.store import restores, reviews
+from bot.store import restores, review_counts
 from bot.store.database import open_database
 from bot.store.restores import Restore
 from bot.store.sqlite import check_folder
@@ -139,7 +139,7 @@ def _database(chosen: Settings, *, look_at_key: bool = True) -> Finding:
 async def _look_into(path: Path) -> tuple[int, Written]:
     db = open_database(path, readonly=True)
     try:
-        return await db.read(reviews.open_count), await db.read(written)
+        return await db.read(review_counts.pending), await db.read(written)
     finally:
         await db.close()
 

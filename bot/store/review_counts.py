@@ -1,0 +1,35 @@
+"""How many reviews an agent has open, or took back: its cap is compared with these."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, bindparam, func, select
+
+from bot.domain.review import ReviewState
+from bot.store.sqlite import Prepared
+from bot.store.tables import literally, reviews
+
+_PENDING = literally(reviews.c.state, ReviewState.PENDING)
+_OPEN_OF_AGENT = Prepared(select(func.count()).where(and_(_PENDING, reviews.c.agent == bindparam("who"))))
+_OPEN = Prepared(select(func.count()).where(_PENDING))
+_TAKEN_BACK = Prepared(
+    select(func.count()).where(
+        and_(
+            literally(reviews.c.state, ReviewState.WITHDRAWN),
+            reviews.c.agent == bindparam("who"),
+            reviews.c.closed_at > bindparam("since"),
+            reviews.c.closed_at <= bindparam("until"),
+        )
+    )
+)
+
+
+def pending(connection: Connection, agent: str | None = None) -> int:
+    """Return how many reviews are pending, of one agent or of all."""
+    if agent is None:
+        return int(_OPEN.scalar(connection))
+    return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))
+
+
+def taken_back(connection: Connection, agent: str, since: float, until: float) -> int:
+    """Return how many reviews of an agent were withdrawn between two instants, also those of threads."""
+    return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since, "until": until}))
