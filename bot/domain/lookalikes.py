@@ -1,6 +1,6 @@
 """Names that a person takes for other names: one form for all that look alike.
 
-What looks like ASCII is from UTS 39 (see script_data.py). Names are compared folded, so what two capitals or
+What looks like ASCII is from UTS 39 (see confusables.py). Names are compared folded, so what two capitals or
 small letters share counts too.
 """
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from functools import lru_cache
 
-from bot.domain.scripts import mixed, words
+from bot.domain.scripts import has_one_script, mixed, words
 
 _WORDS = re.compile(r"[^\x00-@\[-`{-\x7f]+")
-"""What stands between ASCII's signs and digits."""
-_EAST_ASIAN = frozenset(
-    {"CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "BOPOMOFO"}
-)
-_ALSO_CALLED = {"ARABIC-INDIC": "ARABIC", "EXTENDED": "ARABIC", "COMBINING": ""}
+"""The runs of text between ASCII's signs and digits."""
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -24,7 +19,7 @@ _UNSEEN = re.compile(
 def is_plain(text: str) -> bool:
     """Whether a text has one spelling: composed, without compatibility letters, one script in each word.
 
-    White space, control and format characters and what is drawn as nothing are in no plain text.
+    A plain text has no white space, no control or format characters and nothing that is drawn as nothing.
     """
     if text.isascii():
         return text.isprintable() and " " not in text
@@ -35,26 +30,6 @@ def is_plain(text: str) -> bool:
         and all(map(has_one_script, _WORDS.findall(text)))
         and not any(mixed(word.scripts) for word in words(text))
     )
-
-
-def has_one_script(text: str) -> bool:
-    """Whether letters, marks and digits of a text are of one script; those of East Asia are used together.
-
-    ASCII's digits go with every script. A mark that stays on a Latin letter has no composed form: it is odd.
-    """
-    if text.isascii():
-        return True
-    scripts = {_script(letter) for letter in text if unicodedata.category(letter)[0] in "LMN"}
-    scripts.discard("DIGIT")
-    if "LATIN" not in scripts:
-        scripts.discard("")
-    return len(scripts) <= 1 or scripts <= _EAST_ASIAN
-
-
-@lru_cache(maxsize=4096)
-def _script(letter: str) -> str:
-    name = unicodedata.name(letter, "?").split(" ")[0]
-    return _ALSO_CALLED.get(name, name)
 
 
 def fold(text: str) -> str:

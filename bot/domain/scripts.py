@@ -18,10 +18,12 @@ from typing import NamedTuple
 
 import idna
 
+from bot.domain.confusables import LOOK_LIKE
 from bot.domain.emoji import belongs
-from bot.domain.script_data import LOOK_LIKE, SCRIPTS
+from bot.domain.script_ranges import SCRIPTS, SHARED
 
 LATIN, NONE = "Latn", "-"
+_ANY = "any"
 EAST_ASIAN = frozenset({"Hani", "Hira", "Kana", "Hang", "Bopo"})
 _TOGETHER = (
     frozenset({LATIN, "Hani", "Hira", "Kana"}),
@@ -85,6 +87,40 @@ def _in_a_word(char: str) -> str:
 @lru_cache(4096)
 def _is_letter(char: str) -> bool:
     return unicodedata.category(char)[0] == "L"
+
+
+def _all_in(ranges: str) -> Iterator[str]:
+    for each in ranges.split():
+        first, _, last = each.partition("-")
+        yield from map(chr, range(int(first, 16), int(last or first, 16) + 1))
+
+
+_WRITTEN_WITH = {char: script for script, ranges in SHARED.items() for char in _all_in(ranges)}
+
+
+def has_one_script(text: str) -> bool:
+    """Whether letters, marks and digits of a text are of one script; those of East Asia are used together.
+
+    ASCII's digits go with every script, and combining marks with every one but Latin: a mark that stays on a
+    Latin letter has no composed form, so it is odd. Other characters without a script are one of their own.
+    """
+    if text.isascii():
+        return True
+    scripts = set(map(_own_script, text)) - {""}
+    if LATIN not in scripts:
+        scripts.discard(_ANY)
+    return len(scripts) <= 1 or scripts <= EAST_ASIAN
+
+
+@lru_cache(4096)
+def _own_script(char: str) -> str:
+    """Return the script that one-script texts count a character as; "" for what they do not count."""
+    if unicodedata.category(char)[0] not in "LMN" or char in "0123456789":
+        return ""
+    if script_of(char) != NONE:
+        return script_of(char)
+    name = unicodedata.name(char, "?").split(" ")[0]
+    return _WRITTEN_WITH.get(char) or (_ANY if name == "COMBINING" else name)
 
 
 def script_name(code: str, letter: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.scripts import mixed, oddities, script_of, words
+from bot.domain.scripts import has_one_script, mixed, oddities, script_of, words
 
 ORDINARY = [
     "plain ASCII, with signs; and 123",
@@ -77,3 +77,25 @@ def test_scripts_that_are_written_together() -> None:
 def test_words_are_parts_of_the_text(text: str) -> None:
     for word in words(text):
         assert text[word.start : word.start + len(word.text)] == word.text
+
+
+@pytest.mark.parametrize(
+    ("text", "one"),
+    [
+        ("größe", True),
+        ("データベース", True),
+        ("漢字とカナ", True),
+        ("한글漢字", True),
+        ("мир2", True),
+        ("طلبـات", True),
+        ("ↄlaudius", True),
+        ("漢字A", False),
+        ("pаypal", False),
+        ("a\u0335b", False),
+        ("и\u0335", True),
+        ("k\u02bca", False),
+        ("мир٣", False),
+    ],
+)
+def test_letters_of_one_script(text: str, one: bool) -> None:
+    assert has_one_script(text) is one
