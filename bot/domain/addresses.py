@@ -10,7 +10,7 @@ library, and both have to find the same host.
 from __future__ import annotations
 
 import re
-from encodings import idna as idna_2003
+import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -19,12 +19,14 @@ import idna
 from pydantic_core import Url
 
 from bot.domain.lookalikes import look_of_domain
-from bot.domain.plain_text import fold, has_one_script, is_plain
+from bot.domain.plain_text import fold, is_plain
+from bot.domain.scripts import has_one_script
 
 MAX_URL = 2048
 """Characters. Longer ones are doubt."""
 MAX_EMAIL = 254
 MAX_DOMAIN = 253
+MAX_LABELS = 41
 MAX_LOCAL_PART = 64
 
 SCHEMES = frozenset(
@@ -45,10 +47,7 @@ SCHEMES = frozenset(
 )
 """The schemes of URLs that name a host and that no reader takes for a script, a file or a mailbox."""
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_HOSTNAME = re.compile(rf"(?:{_LABEL}\.){{0,40}}{_LABEL}")
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-_ODD_LABEL = re.compile(r"(?:^|\.)[a-z0-9]{2}--")
 _ATOM = r"[A-Za-z0-9_+'-]+"
 _LOCAL_PART = re.compile(rf"(?!-){_ATOM}(?:\.{_ATOM})*")
 _ESCAPE = r"%(?:[2-6A-Ea-e][0-9A-Fa-f]|[7Ff][0-9A-Ea-e])"
@@ -62,7 +61,6 @@ _ALSO_MAIL = re.compile(r"[@,;%!]")
 _LENIENT_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _LENIENT = re.compile(rf"(?:{_LENIENT_LABEL}\.){{0,40}}{_LENIENT_LABEL}")
 _READ_DIFFERENTLY = re.compile("[\u00df\u03c2\u200c\u200d\u1e9e]")
-_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 
 
 class Address(NamedTuple):
@@ -122,45 +120,29 @@ def domain_of(text: str) -> str | None:
 
 
 def _ascii_hostname(text: str) -> str | None:
-    if not text.isascii():
-        encoded = _encoded(text)
-        if encoded is None:
-            return None
-        text = encoded
-    host = text.lower()
-    if len(host) > MAX_DOMAIN or not _HOSTNAME.fullmatch(host) or _NUMERIC.fullmatch(host):
+    if len(text) > MAX_DOMAIN or text.count(".") >= MAX_LABELS or text.endswith("."):
         return None
-    return host if not _ODD_LABEL.search(host) or _is_encoded(host) else None
-
-
-def _encoded(text: str) -> str | None:
-    """Return an international host name in ASCII, where both editions of IDNA agree on it.
-
-    They agree where there is nothing for the older one to map.
-    """
-    if len(text) > MAX_DOMAIN or _OTHER_DOTS.search(text) or fold(text) != text or not is_plain(text):
-        return None
-    labels = text.split(".")
-    if not all(map(has_one_script, labels)):
-        return None
-    try:
-        return ".".join(label if label.isascii() else _alabel(label) for label in labels)
-    except UnicodeError:
-        return None
-
-
-def _is_encoded(host: str) -> bool:
-    """Whether each encoded label of a host name stands for letters that have this one encoding."""
-    try:
-        labels = [idna.ulabel(label) if _ODD_LABEL.match(label) else label for label in host.split(".")]
-    except UnicodeError:
-        return False
-    return _encoded(".".join(labels)) == host
+    return _encoded(text.lower() if text.isascii() else text)
 
 
 @lru_cache(maxsize=4096)
-def _alabel(label: str) -> str:
-    return idna.alabel(label).decode("ascii")
+def _encoded(text: str) -> str | None:
+    """Return a host name in ASCII; None where it is none, is a number, or its letters are in doubt."""
+    try:
+        host = idna.encode(text, strict=True).decode("ascii")
+        letters = idna.decode(host, strict=True) if "xn--" in host else host
+    except UnicodeError:
+        return None
+    if _NUMERIC.fullmatch(host) or not _has_one_encoding(text) or not _has_one_encoding(letters):
+        return None
+    return host
+
+
+def _has_one_encoding(text: str) -> bool:
+    """Whether both editions of IDNA agree on a host name: there is nothing for the older one to map."""
+    if text.isascii():
+        return True
+    return fold(text) == text and is_plain(text) and all(map(has_one_script, text.split(".")))
 
 
 def normal_domain(domain: str) -> str | None:
@@ -180,11 +162,19 @@ def normal_domain(domain: str) -> str | None:
 def _to_ascii(domain: str) -> str | None:
     if len(domain) > MAX_DOMAIN or _READ_DIFFERENTLY.search(domain):
         return None
-    labels = _OTHER_DOTS.sub(".", domain).split(".")
     try:
-        return ".".join(idna_2003.ToASCII(label).decode("ascii") if label else "" for label in labels)
+        return ".".join(map(_ascii_label, idna.uts46_remap(domain, std3_rules=False).split(".")))
     except UnicodeError:
         return None
+
+
+def _ascii_label(label: str) -> str:
+    """Encode a label that need not be of a host name: a list may name `☃.example`. Raises UnicodeError."""
+    if label.isascii():
+        return label
+    if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in label):
+        idna.check_bidi(label)
+    return "xn--" + label.encode("punycode").decode("ascii")
 
 
 class DomainSet:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.plain_text import has_one_script, is_plain
+from bot.domain.plain_text import is_plain
+from bot.domain.scripts import has_one_script
 
 MAX_PATH = 4096
 MAX_IDENTIFIER = 256

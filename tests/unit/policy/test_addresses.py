@@ -104,10 +104,27 @@ def test_an_entry_is_that_domain_alone_and_a_star_is_all_below_it() -> None:
         ("a.*.example", None),
         ("https://acme.example", None),
         ("eve@acme.example", None),
+        ("MÜNCHEN.example", "xn--mnchen-3ya.example"),
+        ("acme。example", "acme.example"),
+        ("_dmarc.Ünal.example", "_dmarc.xn--nal-goa.example"),
+        ("☃.example", "xn--n3h.example"),
+        ("straße.example", None),
+        ("ab\u200dc.example", None),
+        ("1שלום.example", None),
+        ("ü" * 64 + ".example", None),
     ],
 )
 def test_an_entry_in_normal_form(entry: str, normal: str | None) -> None:
     assert normal_entry(entry) == normal
+
+
+@pytest.mark.parametrize(
+    "host", ["münchen.example", "例え.example", "ᎣᏏᏲ.example", "שלום.example", "xn--mnchen-3ya.de"]
+)
+def test_an_entry_names_the_host_that_is_spelt_alike(host: str) -> None:
+    domain = domain_of(host)
+    assert domain is not None
+    assert domain in DomainSet((normal_entry(host) or "",))
 
 
 @given(st.text())

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import idna
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -104,6 +104,7 @@ def test_every_url_reader_finds_the_host_that_is_accepted(text: str) -> None:
 
 
 @given(HOSTS)
+@example("0---0")
 def test_a_host_name_is_one_of_idna(text: str) -> None:
     address = read_hostname(text)
     if address is not None:
