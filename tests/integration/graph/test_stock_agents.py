@@ -184,7 +184,7 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
     await house.open("with_sync_stock_agent")
     thread = await house.run("with_sync_stock_agent", say("sync stock"))
     monkeypatch.setattr(house.membrane.claims, "report", slow)
-    monkeypatch.setattr(house.membrane.threads.listed, "state_of", state)
+    monkeypatch.setattr(house.membrane.threads, "state_of", state)
     await house.vote(thread)
     await house.settle()
     assert order[-2:] == ["reported", "finished"]
