@@ -21,9 +21,9 @@ def run() -> None:
 
     chosen = settings.load()
     logs.configure(chosen.log_level, chosen.log_format)
-    from bot import app  # noqa: PLC0415  # after the settings: a wrong one is told at once
+    from bot import process  # noqa: PLC0415  # after the settings: a wrong one is told at once
 
-    app.run(chosen)
+    process.run(chosen)
 
 
 @click.command()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_what_passed_leaves_for_the_archive(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.app, "KEEP_EVERY_S", 0.2)
+    monkeypatch.setattr(bot.app, "RETENTION_EVERY_S", 0.2)
     stage.settings["MEMBRANE_RETAIN_TIER_0_DAYS"] = "0"
     folder = stage.database.parent / "archive"
     async with stage.bot() as running, Agent(running.api_url, await stage.token()) as agent:
