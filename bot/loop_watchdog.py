@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from bot.graph.frames import stack_of
+from bot.graph.call_stacks import stack_of
 
 BEAT_S = 0.25
 """How often the loop shows that it lives."""

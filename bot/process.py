@@ -9,7 +9,7 @@ import structlog
 
 from bot.app import Bot
 from bot.event_loop import new_loop
-from bot.graph.hosted import hosted, printable
+from bot.graph.code_origin import code_origin, printable
 from bot.printed_output import printed_to_log
 from bot.settings import Settings
 from bot.shutdown import end_after, on_signal
@@ -22,7 +22,7 @@ def run(settings: Settings) -> None:
 
     The process ends soon after the bot, even if threads of hosted code still run.
     """
-    with printed_to_log(hosted, printable), asyncio.Runner(loop_factory=new_loop) as runner:
+    with printed_to_log(code_origin, printable), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings))
     end_after(settings.exit_s, 0, "threads of hosted code do not end, and are left behind")
 

@@ -1,6 +1,6 @@
 """The HTTP API for agents and for whoever runs the bot."""
 
-from bot.api.build import build_api
+from bot.api.assembly import build_api
 from bot.api.health import Check, Health
 from bot.api.threads import Host
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api import answers, body, request_models, response_models
-from bot.api.answers import CardLink
+from bot.api import request_body, request_models, response_bodies, response_models
 from bot.api.idempotency import KEY_NAME, key_of
-from bot.api.listing import ActionStates, Before, Cursor, Limit, Reference, Wait, next_cursor, wanted
+from bot.api.list_parameters import ActionStates, Before, Cursor, Limit, Reference, Wait, next_cursor, wanted
 from bot.api.long_polls import Polls
 from bot.api.problems import ApiError, documented
+from bot.api.response_bodies import CardLink
 from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.action import MAX_BYTES, Action
 from bot.domain.record import TokenRecord
@@ -46,7 +46,7 @@ class Actions:
         membrane: Membrane,
         polls: Polls,
         clock: Callable[[], float] = time.time,
-        card_link: CardLink = answers.no_link,
+        card_link: CardLink = response_bodies.no_link,
     ) -> None:
         self._membrane = membrane
         self._polls = polls
@@ -61,13 +61,13 @@ class Actions:
         the agent and its owner.
         """
         began = self._clock()
-        asked = await body.read(request, request_models.Proposal)
+        asked = await request_body.read(request, request_models.Proposal)
         key, action = key_of(request, asked.idempotency_key), _action(asked, caller(request))
         standing = await self._membrane.proposals.propose(
             action, idempotency_key=key, reference=asked.reference
         )
         proposed_before = standing.merged or (key is not None and standing.action.proposed_at < began)
-        return reply(answers.action(standing, self._clock()), 200 if proposed_before else 201)
+        return reply(response_bodies.action(standing, self._clock()), 200 if proposed_before else 201)
 
     async def propose_together(self, request: Request) -> Response:
         """Propose the actions of one turn together, such as the tool calls of one model message.
@@ -78,14 +78,14 @@ class Actions:
         lets an agent have open at once.
         """
         began = self._clock()
-        asked = await body.read(request, request_models.Batch)
+        asked = await request_body.read(request, request_models.Batch)
         if request.headers.get(KEY_NAME) is not None:
             raise ApiError(422, "invalid", f"{KEY_NAME}: a batch takes keys in body.actions, one for each")
         request.scope["state"]["visit"].count(len(asked.actions) - 1)
         standings = await self._membrane.proposals.propose_together(_wishes(asked.actions, caller(request)))
         now = self._clock()
         all_known = all(each.merged or each.action.proposed_at < began for each in standings)
-        answer = {"actions": [answers.action(each, now) for each in standings]}
+        answer = {"actions": [response_bodies.action(each, now) for each in standings]}
         return reply(answer, 200 if all_known else 201)
 
     async def listed(
@@ -109,7 +109,7 @@ class Actions:
         more = page[-1].id if len(found) > limit else None
         return reply(
             {
-                "actions": [answers.line(record, self._card_link) for record in page],
+                "actions": [response_bodies.line(record, self._card_link) for record in page],
                 "next_cursor": next_cursor(more, asked) if more is not None else None,
                 "next_before": more,
             }
@@ -129,7 +129,7 @@ class Actions:
             )
         if found is None:
             found = await self._membrane.proposals.standing(action_id, agent=agent)
-        return reply(answers.action(found, self._clock()))
+        return reply(response_bodies.action(found, self._clock()))
 
     async def claim(self, request: Request, action_id: str) -> Response:
         """Start the action: the step between the approval and the effect.
@@ -147,7 +147,7 @@ class Actions:
         people are being asked (again): wait as after the proposal, then claim again. Only its host starts an
         action of a hosted thread.
         """
-        asked = await body.read(request, request_models.ClaimRequest)
+        asked = await request_body.read(request, request_models.ClaimRequest)
         token = caller(request)
         claimed = await self._membrane.claims.start(
             action_id,
@@ -158,11 +158,11 @@ class Actions:
             by=token.id,
             claimant=asked.claimant,
         )
-        return reply(answers.claim(claimed))
+        return reply(response_bodies.claim(claimed))
 
     async def report(self, request: Request, action_id: str) -> Response:
         """Report what happened to a claimed action. Without a report its receipt becomes `unknown`."""
-        asked = await body.read(request, request_models.Report)
+        asked = await request_body.read(request, request_models.Report)
         if len(orjson.dumps(asked.result)) > MAX_BYTES:
             raise ApiError(422, "invalid", f"body.result: it is larger than {MAX_BYTES} bytes of JSON")
         found = await self._membrane.claims.report(
@@ -172,13 +172,13 @@ class Actions:
             result=asked.result,
             agent=caller(request).agent,
         )
-        return reply(answers.action(found, self._clock()))
+        return reply(response_bodies.action(found, self._clock()))
 
     async def withdraw(self, request: Request, action_id: str) -> Response:
         """Withdraw an action that has not started. Its review closes without an outcome."""
-        asked = await body.read(request, request_models.Withdrawal)
+        asked = await request_body.read(request, request_models.Withdrawal)
         found = await self._membrane.proposals.withdraw(action_id, why=asked.why, agent=caller(request).agent)
-        return reply(answers.action(found, self._clock()))
+        return reply(response_bodies.action(found, self._clock()))
 
     def add_to(self, routes: APIRouter) -> None:
         """Add the routes, straight into the API's own router: a nested one would match each path twice."""

@@ -11,9 +11,9 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.api import problems
+from bot.api.fair_queue import FairQueue
 from bot.api.problems import ApiError
-from bot.api.rates import BYTES_A_REQUEST, Buckets
-from bot.api.turns import Turns
+from bot.api.rate_limits import BYTES_A_REQUEST, Buckets
 from bot.domain.record import TokenRecord
 from bot.errors import MembraneError, TooMany
 
@@ -40,7 +40,7 @@ class Tokens(Protocol):
 class Visit:
     """One request's way through the API: its turn among the others, and what its body counts for."""
 
-    def __init__(self, token_id: str, turns: Turns, buckets: Buckets) -> None:
+    def __init__(self, token_id: str, turns: FairQueue, buckets: Buckets) -> None:
         self._token_id = token_id
         self._turns = turns
         self._buckets = buckets
@@ -64,12 +64,12 @@ class Visit:
             self._end()
 
 
-class Door:
+class Authentication:
     """Authenticates, limits the rate, and puts the token's record where the routes find it."""
 
     def __init__(self, app: ASGIApp, *, tokens: Tokens, buckets: Buckets) -> None:
         self._app = app
-        self._turns = Turns()
+        self._turns = FairQueue()
         self._tokens = tokens
         self._buckets = buckets
 

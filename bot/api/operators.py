@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api import answers, body, request_models, response_models
+from bot.api import request_body, request_models, response_bodies, response_models
 from bot.api.authentication import OPERATORS
 from bot.api.problems import documented
 from bot.api.routes import Direct, body_schema, caller, reply
@@ -32,7 +32,7 @@ class Operators:
         parked, not refused: votes count, windows go on, and an approval that lapses meanwhile is asked again
         after the thaw.
         """
-        asked = await body.read(request, request_models.FreezeRequest)
+        asked = await request_body.read(request, request_models.FreezeRequest)
         until = asked.until.timestamp() if asked.until is not None else None
         made = await self._membrane.freezes.freeze(asked.name, why=asked.why, by=_by(request), until=until)
         self._membrane.wakeups.ring()
@@ -44,7 +44,7 @@ class Operators:
 
     async def thaw(self, request: Request) -> Response:
         """End every freeze of a name. Frozen actions pass; approvals that are still valid can be claimed."""
-        asked = await body.read(request, request_models.ThawRequest)
+        asked = await request_body.read(request, request_models.ThawRequest)
         ended = await self._membrane.freezes.thaw(asked.name, by=_by(request))
         self._membrane.wakeups.ring()
         return reply({"freezes": [_freeze(each) for each in ended]})
@@ -92,6 +92,6 @@ def _freeze(freeze: Freeze) -> dict[str, Any]:
         "name": freeze.name,
         "why": freeze.why,
         "by": freeze.by,
-        "since": answers.instant(freeze.since),
-        "until": answers.instant(freeze.until),
+        "since": response_bodies.instant(freeze.since),
+        "until": response_bodies.instant(freeze.until),
     }

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.api.idempotency import KEY_HEADER
-from bot.api.queries import Checked, checked
+from bot.api.query_checks import Checked, checked
 from bot.domain.record import TokenRecord
 
 
@@ -44,7 +44,7 @@ class Direct(Checked):
 
 
 def body_schema(model: str, *, keyed: bool = False) -> dict[str, Any]:
-    """Return the OpenAPI description of a body that `bot.api.body` reads; `keyed` adds the header."""
+    """Return the OpenAPI description of a body that `bot.api.request_body` reads; `keyed` adds the header."""
     schema = {"schema": {"$ref": f"#/components/schemas/{model}"}}
     extra: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/json": schema}}}
     if keyed:

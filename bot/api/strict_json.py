@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from bot.api import shape
+from bot.api import json_size
 from bot.domain.numbers import Inexact, first_inexact, read_float, read_int
 
 MAX_DEPTH = 48
@@ -44,7 +44,7 @@ def loads(text: bytes, root: str = "body") -> Any:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
         return _exactly(text, root)
-    outside = shape.outside_strings(text)
+    outside = json_size.outside_strings(text)
     if _keys_within_depth(data) != outside.count(b":") or not _all_exact(outside):
         return _exactly(text, root)
     return data

@@ -8,12 +8,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api import answers, body, request_models, response_models
-from bot.api.answers import CardLink
+from bot.api import request_body, request_models, response_bodies, response_models
 from bot.api.idempotency import key_of
-from bot.api.listing import Cursor, Limit, ThreadStates, Wait, next_cursor, wanted
+from bot.api.list_parameters import Cursor, Limit, ThreadStates, Wait, next_cursor, wanted
 from bot.api.long_polls import Polls
 from bot.api.problems import documented
+from bot.api.response_bodies import CardLink
 from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.action import canonical_json
 from bot.domain.people import USER_ID
@@ -50,7 +50,7 @@ class Threads:
     """The operations on hosted threads. Each docstring is the operation's text on the OpenAPI page."""
 
     def __init__(
-        self, membrane: Membrane, host: Host, polls: Polls, card_link: CardLink = answers.no_link
+        self, membrane: Membrane, host: Host, polls: Polls, card_link: CardLink = response_bodies.no_link
     ) -> None:
         self._membrane = membrane
         self._host = host
@@ -64,7 +64,7 @@ class Threads:
         A repeat with the same idempotency key, graph and input returns the thread that exists. An agent that
         has as many open threads as the policy allows (`limits: {threads_per_agent: …}`) gets 429.
         """
-        asked = await body.read(request, request_models.ThreadRequest)
+        asked = await request_body.read(request, request_models.ThreadRequest)
         key, token = key_of(request, asked.idempotency_key), caller(request)
         _admit(self._membrane.policy, token.agent, asked.graph)
         _check(asked.input)
@@ -91,7 +91,7 @@ class Threads:
         found = await self._membrane.threads.listed(caller(request).agent, most=limit + 1, wanted=asked)
         page = found[:limit]
         more = next_cursor(page[-1].id, asked) if len(found) > limit else None
-        return reply({"threads": [answers.thread_line(each) for each in page], "next_cursor": more})
+        return reply({"threads": [response_bodies.thread_line(each) for each in page], "next_cursor": more})
 
     async def thread(self, request: Request, thread_id: str, wait: Wait = 0.0) -> Response:
         """Return where a thread stands, with its actions, and with its result once it has finished.
@@ -109,7 +109,7 @@ class Threads:
 
         If the thread is stopped in the middle of an effect, that effect's receipt is unknown.
         """
-        asked = await body.read(request, request_models.Withdrawal)
+        asked = await request_body.read(request, request_models.Withdrawal)
         await self._own(request, thread_id)
         await self._host.end_thread(thread_id, asked.why)
         return await self._answer(await self._membrane.threads.get(thread_id))
@@ -122,7 +122,7 @@ class Threads:
 
     async def _answer(self, found: ThreadRecord, status: int = 200) -> Response:
         actions = await self._membrane.proposals.lines_of(found.id)
-        return reply(answers.thread(found, actions, self._card_link), status)
+        return reply(response_bodies.thread(found, actions, self._card_link), status)
 
     def add_to(self, routes: APIRouter) -> None:
         """Add the routes."""

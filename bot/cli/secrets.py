@@ -142,7 +142,7 @@ def _ring(settings: Settings) -> Keyring:
 
 def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
     """Return what needs each key. What was written before keys had ids counts for the oldest."""
-    from bot.graph.statekeys import keys_of_saved_state  # noqa: PLC0415  # so that the others are quick
+    from bot.graph.state_keys import keys_of_saved_state  # noqa: PLC0415  # so that the others are quick
 
     has_database = settings.database.exists()
     actions = read(keyed.of_open_actions) if has_database else Counter[str]()

@@ -17,8 +17,8 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # read when langgraph is import
 from bot.graph.answer import Answer
 from bot.graph.execution import Execution, execution
 from bot.graph.gate import Gate, Settled, add_gate, gate_graph
+from bot.graph.gate_payload import Proposal
 from bot.graph.middleware import MembraneMiddleware
-from bot.graph.payload import Proposal
 
 __all__ = [
     "Answer",

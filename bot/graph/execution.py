@@ -19,8 +19,8 @@ from bot.domain.redaction import scrub
 from bot.domain.review import ASKED, ActionState, Receipt
 from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
 from bot.graph.answer import verdict
-from bot.graph.permits import Permit
-from bot.graph.run_context import Seat
+from bot.graph.run_context import RunContext
+from bot.graph.tool_permits import Permit
 
 MAX_RESULT = 16 * 1024
 """Bytes of a result's JSON that are kept; what is longer is kept as cut text."""
@@ -103,7 +103,7 @@ def plain(value: Any) -> Any:
 
 
 async def carry_out(
-    seat: Seat,
+    context: RunContext,
     action_id: str,
     action: Action,
     effect: Callable[[Execution], Awaitable[Ran]],
@@ -121,13 +121,13 @@ async def carry_out(
     tool of the action's kind may.
     """
     try:
-        claim = await seat.reach(seat.membrane.claims.start(action_id, action, rerun=True))
+        claim = await context.reach(context.membrane.claims.start(action_id, action, rerun=True))
     except ClaimRefused as refused:
-        return await _refused(seat, action_id, refused)
+        return await _refused(context, action_id, refused)
     permit = Permit(claim.action, call["name"], call["id"]) if call else Permit(claim.action)
-    with _running(claim, action) as run, seat.permits.issued(permit):
+    with _running(claim, action) as run, context.permits.issued(permit):
         ran = await _run(claim, run, effect)
-    await _report(seat, claim.action, ran, action.args)
+    await _report(context, claim.action, ran, action.args)
     if not ran.executed:
         return Ending(Receipt.FAILED, f"it failed: {ran.detail}", ran=ran)
     return Ending(Receipt.EXECUTED, "executed", ran.result, ran)
@@ -153,20 +153,20 @@ async def _run(claim: Claim, run: Execution, effect: Callable[[Execution], Await
         return Ran(executed=False, detail=f"{type(error).__name__}: {error}")
 
 
-async def _report(seat: Seat, record: ActionRecord, ran: Ran, args: Mapping[str, Any]) -> None:
+async def _report(context: RunContext, record: ActionRecord, ran: Ran, args: Mapping[str, Any]) -> None:
     paths = record.ruling.redact
     detail, result = scrub(ran.detail, args, paths), scrub(ran.result, args, paths)
     try:
-        await seat.reach(
-            seat.membrane.claims.report(record.id, executed=ran.executed, detail=detail, result=result)
+        await context.reach(
+            context.membrane.claims.report(record.id, executed=ran.executed, detail=detail, result=result)
         )
     except ReportRefused as refused:
         # It took longer than the kind's report_within: what the store said meanwhile stands.
         log.warning("a report came too late", action=record.id, why=str(refused))
 
 
-async def _refused(seat: Seat, action_id: str, refused: ClaimRefused) -> Ending:
-    standing = await seat.reach(seat.membrane.proposals.standing(action_id))
+async def _refused(context: RunContext, action_id: str, refused: ClaimRefused) -> Ending:
+    standing = await context.reach(context.membrane.proposals.standing(action_id))
     state = standing.action.state
     asked_again = state in ASKED
     if asked_again or refused.reason in {Refusal.LAPSED, Refusal.TIGHTENED, Refusal.FROZEN}:

@@ -27,8 +27,8 @@ from bot.domain.review import Receipt
 from bot.errors import BadAction, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
-from bot.graph.payload import Proposal, action_of, gate_payload, proposal_of
-from bot.graph.run_context import Seat, here
+from bot.graph.gate_payload import Proposal, action_of, gate_payload, proposal_of
+from bot.graph.run_context import RunContext, require_context
 
 Effect = Callable[[Execution], Any]
 """What carries an action out; may be async. What it returns is the result, what it raises the failure."""
@@ -155,18 +155,18 @@ class _Nodes:
 
     async def rule(self, state: Any) -> Command[Any]:
         """Ask the policy, purely, and keep what it said."""
-        seat = here()
+        context = require_context()
         try:
             proposal = proposal_of(self._propose(state))
-            action = action_of(proposal, seat.thread)
-            seat.membrane.proposals.check_fit(action)
+            action = action_of(proposal, context.thread)
+            context.membrane.proposals.check_fit(action)
         except UnfitAction as unfit:
             return self._end({}, Ending(Receipt.DENIED, str(unfit)))
         except BadAction as bad:
             return self._end({}, Ending(Receipt.DENIED, f"this cannot be put before a person: {bad}"))
         task = get_config()["configurable"]["checkpoint_ns"]
-        step = {"proposal": proposal, "key": f"{seat.thread.id}:{task}"}
-        if seat.membrane.rule(action).tier.waits:
+        step = {"proposal": proposal, "key": f"{context.thread.id}:{task}"}
+        if context.membrane.rule(action).tier.waits:
             return self._go(self.names.gate, step)
         return self._go(self.names.execute, step)
 
@@ -186,22 +186,24 @@ class _Nodes:
 
     async def execute(self, state: _Channels) -> Command[Any]:
         """Claim the action, run the effect, report it. What lapsed, or waits by now, is asked (again)."""
-        seat, step = here(), state["membrane"][self._name]
-        action_id = step.get("action_id") or await self._record(seat, step)
+        context, step = require_context(), state["membrane"][self._name]
+        action_id = step.get("action_id") or await self._record(context, step)
         if action_id is None:
             return self._go(self.names.gate, step)
-        action = action_of(step["proposal"], seat.thread)
-        ending = await carry_out(seat, action_id, action, self._run)
+        action = action_of(step["proposal"], context.thread)
+        ending = await carry_out(context, action_id, action, self._run)
         if ending.receipt is None:
             return self._go(self.names.gate, step, action_id=action_id)
         return self._end({**step, "action_id": action_id}, ending)
 
-    async def _record(self, seat: Seat, step: dict[str, Any]) -> str | None:
+    async def _record(self, context: RunContext, step: dict[str, Any]) -> str | None:
         """Record an action that passes. None: the policy holds it by now, and the agent is at its cap."""
-        action = action_of(step["proposal"], seat.thread)
+        action = action_of(step["proposal"], context.thread)
         try:
-            standing = await seat.reach(
-                seat.membrane.proposals.propose(action, idempotency_key=step["key"], thread_id=seat.thread.id)
+            standing = await context.reach(
+                context.membrane.proposals.propose(
+                    action, idempotency_key=step["key"], thread_id=context.thread.id
+                )
             )
         except TooMany:
             return None

@@ -43,8 +43,8 @@ from bot.domain.risk import Tier
 from bot.errors import BadAction, MembraneError
 from bot.graph.arguments import read_args, read_text
 from bot.graph.execution import plain
-from bot.graph.permits import Permit
-from bot.graph.refusals import (
+from bot.graph.run_context import RunContext, find_context
+from bot.graph.stop_reasons import (
     ARGS_CHANGED,
     NO_RUN,
     READ_OTHERWISE,
@@ -52,7 +52,7 @@ from bot.graph.refusals import (
     already_used,
     not_asked,
 )
-from bot.graph.run_context import Seat, seat_here
+from bot.graph.tool_permits import Permit
 from bot.membrane import Membrane
 
 SETTLE_S = 5.0
@@ -70,7 +70,7 @@ class ToolStopped(ToolInvocationError):
 
 
 @dataclass(slots=True, eq=False)
-class Armed:
+class GuardedHost:
     """A host that the guard works for, from its start to its stop."""
 
     membrane: Membrane
@@ -110,18 +110,18 @@ class ToolGuard(BaseCallbackHandler):
     ignore_custom_event = True
 
     def __init__(self) -> None:
-        self._armed: list[Armed] = []
+        self._armed: list[GuardedHost] = []
         self._lock = threading.Lock()
-        self._runs: dict[UUID, tuple[Seat, Permit]] = {}
+        self._runs: dict[UUID, tuple[RunContext, Permit]] = {}
 
-    def arm(self, membrane: Membrane) -> Armed:
+    def arm(self, membrane: Membrane) -> GuardedHost:
         """Guard the tools of this process by a membrane's policy. Call it on the membrane's own loop."""
-        armed = Armed(membrane, asyncio.get_running_loop())
+        armed = GuardedHost(membrane, asyncio.get_running_loop())
         with self._lock:
             self._armed = [*self._armed, armed]
         return armed
 
-    def disarm(self, armed: Armed) -> None:
+    def disarm(self, armed: GuardedHost) -> None:
         """Stop guarding for a host that has stopped."""
         with self._lock:
             self._armed = [each for each in self._armed if each is not armed]
@@ -141,29 +141,29 @@ class ToolGuard(BaseCallbackHandler):
         armed = self._armed
         if not armed:
             return
-        name, seat = str((serialized or {}).get("name")), seat_here()
-        if seat is not None:
-            seat.starts.note(metadata)
-        membranes = [seat.membrane] if seat is not None else [each.membrane for each in armed]
+        name, context = str((serialized or {}).get("name")), find_context()
+        if context is not None:
+            context.starts.note(metadata)
+        membranes = [context.membrane] if context is not None else [each.membrane for each in armed]
         gating = next((each for each in membranes if _gated(each, name)), None)
-        frozen = next((stop for each in membranes if (stop := _frozen(each, name, seat))), None)
-        if seat is None:
+        frozen = next((stop for each in membranes if (stop := _frozen(each, name, context))), None)
+        if context is None:
             if gating is not None:
                 self._stop(Stop(name, gating.policy.kind_of_tool(name), NO_RUN), gating, None, tool_call_id)
             if frozen is not None:
                 self._stop(frozen, membranes[0], None, tool_call_id)
-        elif gating is not None or frozen is not None or seat.permits.reporting:
-            call = _Start(seat, name, tool_call_id, inputs if inputs is not None else input_str)
+        elif gating is not None or frozen is not None or context.permits.reporting:
+            call = _Start(context, name, tool_call_id, inputs if inputs is not None else input_str)
             permit = call.permit()
             if permit is None and gating is not None:
                 stop, stopped = call.why_stopped()
-                if stopped is not None and stopped.reports and seat.permits.spend(stopped):
-                    self._report(seat, stopped, executed=False, detail=stop.why)
-                self._stop(stop, gating, seat.thread.id, tool_call_id)
+                if stopped is not None and stopped.reports and context.permits.spend(stopped):
+                    self._report(context, stopped, executed=False, detail=stop.why)
+                self._stop(stop, gating, context.thread.id, tool_call_id)
             if permit is None and frozen is not None:
-                self._stop(frozen, seat.membrane, seat.thread.id, tool_call_id)
+                self._stop(frozen, context.membrane, context.thread.id, tool_call_id)
             if permit is not None and permit.reports:
-                self._runs[run_id] = (seat, permit)
+                self._runs[run_id] = (context, permit)
 
     def _stop(self, stop: Stop, membrane: Membrane, thread_id: str | None, call_id: str | None) -> None:
         armed = next((each for each in self._armed if each.membrane is membrane), None)
@@ -199,11 +199,11 @@ class ToolGuard(BaseCallbackHandler):
         if run is not None and not isinstance(error, GraphBubbleUp):
             self._report(*run, executed=False, detail=f"{type(error).__name__}: {error}")
 
-    def _report(self, seat: Seat, permit: Permit, **what: Any) -> None:
-        seat.reports.note(lambda: seat.reach(seat.membrane.claims.report(permit.action.id, **what)))
-        armed = next((each for each in self._armed if each.loop is seat.loop), None)
-        write = armed.spawn if armed is not None else seat.loop.create_task
-        seat.loop.call_soon_threadsafe(write, seat.reports.write())
+    def _report(self, context: RunContext, permit: Permit, **what: Any) -> None:
+        context.reports.note(lambda: context.reach(context.membrane.claims.report(permit.action.id, **what)))
+        armed = next((each for each in self._armed if each.loop is context.loop), None)
+        write = armed.spawn if armed is not None else context.loop.create_task
+        context.loop.call_soon_threadsafe(write, context.reports.write())
 
 
 async def _written(membrane: Membrane, **what: Any) -> None:
@@ -218,10 +218,10 @@ def _gated(membrane: Membrane, name: str) -> bool:
     return policy.strictest(policy.kind_of_tool(name)) >= Tier.ASYNC_APPROVAL
 
 
-def _frozen(membrane: Membrane, tool: str, seat: Seat | None) -> Stop | None:
+def _frozen(membrane: Membrane, tool: str, context: RunContext | None) -> Stop | None:
     """Return why a tool that nothing gates may not start under a freeze. One that was claimed still may."""
     kind = membrane.policy.kind_of_tool(tool)
-    borne = (kind,) if seat is None else (kind, seat.thread.agent, seat.thread.graph)
+    borne = (kind,) if context is None else (kind, context.thread.agent, context.thread.graph)
     found = membrane.freeze_effects.frozen(*borne)
     return None if found is None else Stop(tool, kind, f"{found}. It may start after the thaw", "frozen")
 
@@ -229,9 +229,11 @@ def _frozen(membrane: Membrane, tool: str, seat: Seat | None) -> Stop | None:
 class _Start:
     """One start of a tool in a hosted run, its arguments as the tool reads them."""
 
-    def __init__(self, seat: Seat, tool: str, call_id: str | None, given: dict[str, Any] | str) -> None:
-        self._seat, self._tool, self._call_id = seat, tool, call_id
-        self._kind, self._given = seat.kind_of_tool(tool), given
+    def __init__(
+        self, context: RunContext, tool: str, call_id: str | None, given: dict[str, Any] | str
+    ) -> None:
+        self._context, self._tool, self._call_id = context, tool, call_id
+        self._kind, self._given = context.kind_of_tool(tool), given
         self._unread: str | None = None
         self._args: dict[str, Any] = {}
         try:
@@ -242,11 +244,11 @@ class _Start:
 
     def permit(self) -> Permit | None:
         """Return the permit that this start uses; None where there is none."""
-        return self._seat.permits.take(self._tool, self._kind, self._call_id, self._same)
+        return self._context.permits.take(self._tool, self._kind, self._call_id, self._same)
 
     def why_stopped(self) -> tuple[Stop, Permit | None]:
         """Return why there is none, and the permit of this very call where it starts as another."""
-        alike = self._seat.permits.like(self._tool, self._kind, self._call_id)
+        alike = self._context.permits.like(self._tool, self._kind, self._call_id)
         if self._unread is not None:
             return self._stop(self._unread, "arguments unread"), None
         if used := next((each for each in alike if self._same(each)), None):
@@ -255,7 +257,7 @@ class _Start:
             return self._stop(READ_OTHERWISE, "arguments read otherwise"), sent
         if own := next((each for each in alike if self._call_id and each.call_id == self._call_id), None):
             return self._stop(ARGS_CHANGED, "arguments changed"), own
-        tier = self._seat.membrane.policy.strictest(self._kind)
+        tier = self._context.membrane.policy.strictest(self._kind)
         return self._stop(not_asked(self._kind, tier), "no claim"), None
 
     def _stop(self, why: str, code: str) -> Stop:
@@ -278,7 +280,7 @@ class _Start:
             action = Action.of(permit.action.kind, args, agent=permit.action.agent)
         except BadAction:
             return False
-        return self._seat.membrane.digest_fits(permit.action.args_digest, action)
+        return self._context.membrane.digest_fits(permit.action.args_digest, action)
 
 
 _STARTS = {BaseTool.run.__code__, BaseTool.arun.__code__}

@@ -15,15 +15,15 @@ import structlog
 from bot.domain.policy import Policy
 from bot.domain.record import InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import MembraneError
-from bot.graph import notices
-from bot.graph.frames import place_in
-from bot.graph.graphs import Graphs
+from bot.graph import admin_notices
+from bot.graph.call_stacks import place_in
 from bot.graph.guard import GUARD
-from bot.graph.parking import STALLED_S, Later, Parking
-from bot.graph.pool import LONG_S, Divided, ToolThreads
-from bot.graph.retention import Retention
-from bot.graph.running import Runner
+from bot.graph.reconciler import STALLED_S, Later, Reconciler
+from bot.graph.registry import GraphRegistry
+from bot.graph.runner import Runner
 from bot.graph.saver import GroupedSaver, open_saver
+from bot.graph.state_retention import StateRetention
+from bot.graph.tool_threads import LONG_S, DividedExecutor, ToolThreads
 from bot.membrane import Membrane, wait_for
 
 SWEEP_LIMIT_S = 30.0
@@ -66,7 +66,7 @@ class Host:
         self._interval_s = interval_s
         self._clock = clock
         self._threads = ToolThreads(THREADS_EACH * concurrency)
-        self._all = Graphs()
+        self._all = GraphRegistry()
         self._graphs = self._all.hosted
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._begun: dict[str, float] = {}
@@ -85,7 +85,7 @@ class Host:
 
         A graph that something is wrong with is refused alone. Raises SettingsError or StoreError.
         """
-        asyncio.get_running_loop().set_default_executor(Divided(self._threads))
+        asyncio.get_running_loop().set_default_executor(DividedExecutor(self._threads))
         self._stack.callback(self._threads.close)
         self._guard = GUARD.arm(self._membrane)
         self._stack.push_async_callback(self._disarm)
@@ -96,10 +96,10 @@ class Host:
         except BaseException:
             await self._stack.aclose()
             raise
-        parking = Parking(self._membrane)
-        self._parking = parking
-        self._runner = Runner(self._membrane, self._all, parking, self._clock)
-        self._retention = Retention(self._membrane, self._saver, self._retain_s, self._clock)
+        reconciler = Reconciler(self._membrane)
+        self._reconciler = reconciler
+        self._runner = Runner(self._membrane, self._all, reconciler, self._clock)
+        self._retention = StateRetention(self._membrane, self._saver, self._retain_s, self._clock)
         await self.recover()
 
     async def _disarm(self) -> None:
@@ -126,7 +126,7 @@ class Host:
     async def tell_refused(self) -> None:
         """Tell the admins of each graph that is refused, and why."""
         for name, why in self.refused.items():
-            await self._membrane.admins.tell(notices.refused(name, why))
+            await self._membrane.admins.tell(admin_notices.refused(name, why))
 
     async def recover(self) -> None:
         """Note every unfinished thread, to be asked for its state by the sweeps that follow."""

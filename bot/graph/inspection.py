@@ -18,11 +18,11 @@ from langgraph.pregel import Pregel
 
 from bot.domain.policy import Policy
 from bot.domain.risk import Tier
-from bot.graph.holding import graphs_held_by
-from bot.graph.loading import AnyGraph
+from bot.graph.loader import AnyGraph
 from bot.graph.middleware import MembraneMiddleware
-from bot.graph.starting import own_start
+from bot.graph.start_overrides import own_start
 from bot.graph.toolbox import Toolbox
+from bot.graph.wrapped_graphs import graphs_held_by
 
 
 def levels(graph: AnyGraph, *, held: bool = False) -> Iterator[tuple[str, AnyGraph]]:

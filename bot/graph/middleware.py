@@ -35,8 +35,8 @@ from bot.errors import BadAction, GraphRefused, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.arguments import Unfit, read_args
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
-from bot.graph.payload import Proposal, action_of, gate_payload
-from bot.graph.run_context import Seat, here
+from bot.graph.gate_payload import Proposal, action_of, gate_payload
+from bot.graph.run_context import RunContext, require_context
 from bot.graph.toolbox import SAME_ID
 
 ToolResult = ToolMessage | Command[Any]
@@ -93,10 +93,10 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         message = _last_message(state)
         if message is None or not message.tool_calls:
             return None
-        seat = here()
+        context = require_context()
         tools = self._tools
         ruled = {
-            call["id"]: _ruled(seat, state, message, call, tools.get(call["name"]))
+            call["id"]: _ruled(context, state, message, call, tools.get(call["name"]))
             for call in message.tool_calls
         }
         return {"membrane_calls": ruled}
@@ -126,19 +126,19 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolResult]]
     ) -> ToolResult:
         """Let the call pass, or wait for its answer; then claim, run and report it."""
-        seat, call = here(), request.tool_call
+        context, call = require_context(), request.tool_call
         if request.tool is None:
             return await handler(request)  # there is no such tool: the ToolNode tells the model
         try:
-            asked = _asked(seat, call, request.tool, request.state)
-            ruled = _ruled_before(seat, request.state, asked, call)
+            asked = _asked(context, call, request.tool, request.state)
+            ruled = _ruled_before(context, request.state, asked, call)
         except Unfit as unfit:
             return _refusal(call, str(unfit))
         except BadAction as bad:
             return _refusal(call, f"this cannot be put before a person: {bad}")
         action = asked.action
         try:
-            action_id = await _recorded(seat, asked, ruled, call["id"])
+            action_id = await _recorded(context, asked, ruled, call["id"])
         except TooMany as full:
             return _refusal(call, str(full))
         follows: str | None = None
@@ -146,22 +146,22 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         # claim may stand above the next one: refused once, it is refused again or it lets the effect run.
         while True:
             if action_id is not None and follows is None:
-                ending = await self._attempt(seat, action_id, action, request, handler)
+                ending = await self._attempt(context, action_id, action, request, handler)
                 if ending.receipt is not None:
                     return _message(call, ending)
-            answer = _ask(seat, asked.proposal, call["id"], action_id=action_id, follows=follows)
+            answer = _ask(context, asked.proposal, call["id"], action_id=action_id, follows=follows)
             action_id, follows = answer.action_id, answer.review_id if answer.halts else None
             if answer.outcome != "approved" and not answer.halts:
                 return _refusal(call, answer.text)
-            if (answered := asked.fitting(seat, answer.args_digest)) is None:
-                await seat.reach(seat.membrane.guard_log.outdated(answer.action_id, CHANGED))
+            if (answered := asked.fitting(context, answer.args_digest)) is None:
+                await context.reach(context.membrane.guard_log.outdated(answer.action_id, CHANGED))
                 action_id, follows = None, None
             else:
                 action = answered
 
     async def _attempt(
         self,
-        seat: Seat,
+        context: RunContext,
         action_id: str,
         action: Action,
         request: ToolCallRequest,
@@ -170,7 +170,7 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
         async def run(execution: Execution) -> Ran:  # noqa: ARG001 - the tool finds it with execution()
             return _ran(await handler(request))
 
-        return await carry_out(seat, action_id, action, run, request.tool_call)
+        return await carry_out(context, action_id, action, run, request.tool_call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +181,17 @@ class _Asked:
     action: Action
     sent: Mapping[str, Any]
 
-    def fitting(self, seat: Seat, digest: str) -> Action | None:
+    def fitting(self, context: RunContext, digest: str) -> Action | None:
         """Return the action that a digest is of; None where the policy or the tool changed meanwhile."""
-        if seat.membrane.digest_fits(digest, self.action):
+        if context.membrane.digest_fits(digest, self.action):
             return self.action
         if is_version_1(digest):
-            as_sent = action_of({**self.proposal, "args": self.sent}, seat.thread)
-            return as_sent if seat.membrane.digest_fits(digest, as_sent) else None
+            as_sent = action_of({**self.proposal, "args": self.sent}, context.thread)
+            return as_sent if context.membrane.digest_fits(digest, as_sent) else None
         return None
 
 
-def _asked(seat: Seat, call: ToolCall, tool: BaseTool | None, state: Any) -> _Asked:
+def _asked(context: RunContext, call: ToolCall, tool: BaseTool | None, state: Any) -> _Asked:
     """Return a call as its tool reads it. Raises BadAction where it cannot be put before a person."""
     if not call["id"]:
         raise GraphRefused(
@@ -202,47 +202,52 @@ def _asked(seat: Seat, call: ToolCall, tool: BaseTool | None, state: Any) -> _As
     if message is not None and sum(each["id"] == call["id"] for each in message.tool_calls) > 1:
         raise Unfit(SAME_ID.format(id=call["id"]))
     args = read_args(tool, call["args"]) if tool is not None else call["args"]
-    proposal = Proposal(kind=seat.kind_of_tool(call["name"]), args=args)
-    return _Asked(proposal, action_of(proposal, seat.thread), call["args"])
+    proposal = Proposal(kind=context.kind_of_tool(call["name"]), args=args)
+    return _Asked(proposal, action_of(proposal, context.thread), call["args"])
 
 
 def _ruled(
-    seat: Seat, state: Any, message: AIMessage, call: ToolCall, tool: BaseTool | None
+    context: RunContext, state: Any, message: AIMessage, call: ToolCall, tool: BaseTool | None
 ) -> dict[str, Any]:
     try:
-        action = _asked(seat, call, tool, state).action
-        seat.membrane.proposals.check_fit(action)
+        action = _asked(context, call, tool, state).action
+        context.membrane.proposals.check_fit(action)
     except UnfitAction as unfit:
-        return {"waits": True, "digest": seat.membrane.digest_of(action), _UNFIT: str(unfit)}
+        return {"waits": True, "digest": context.membrane.digest_of(action), _UNFIT: str(unfit)}
     except BadAction:
         return {"waits": True}  # the call itself is refused, with what is wrong
     return {
-        "waits": seat.membrane.rule(action).tier.waits,
-        "digest": seat.membrane.digest_of(action),
-        "key": f"{seat.thread.id}:{message.id}:{call['id']}",
+        "waits": context.membrane.rule(action).tier.waits,
+        "digest": context.membrane.digest_of(action),
+        "key": f"{context.thread.id}:{message.id}:{call['id']}",
     }
 
 
-def _ruled_before(seat: Seat, state: Any, asked: _Asked, call: ToolCall) -> Mapping[str, Any] | None:
+def _ruled_before(context: RunContext, state: Any, asked: _Asked, call: ToolCall) -> Mapping[str, Any] | None:
     """Return what was ruled of a call when the model made it. Raises Unfit where it did not fit the policy.
 
     What was saved then is looked at, and not the policy in force: a call that waits goes on as it began.
     """
     ruled: Mapping[str, Any] | None = (state.get("membrane_calls") or {}).get(call["id"])
-    if ruled is not None and _UNFIT in ruled and asked.fitting(seat, ruled["digest"]) is not None:
+    if ruled is not None and _UNFIT in ruled and asked.fitting(context, ruled["digest"]) is not None:
         raise Unfit(ruled[_UNFIT])
     return ruled
 
 
 def _ask(
-    seat: Seat, proposal: Proposal, call_id: str | None, *, action_id: str | None, follows: str | None
+    context: RunContext,
+    proposal: Proposal,
+    call_id: str | None,
+    *,
+    action_id: str | None,
+    follows: str | None,
 ) -> Answer:
     """Wait for the answer. A pause that something swallows on its way is told after the run."""
     payload = gate_payload(proposal, action_id=action_id, follows=follows, call_id=call_id)
     try:
         answer: Answer = interrupt(payload, response_schema=Answer)
     except GraphBubbleUp:
-        seat.paused.append((call_id, proposal["kind"]))
+        context.paused.append((call_id, proposal["kind"]))
         raise
     return answer
 
@@ -252,7 +257,7 @@ def _last_message(state: Any) -> AIMessage | None:
 
 
 async def _recorded(
-    seat: Seat, asked: _Asked, ruled: Mapping[str, Any] | None, call_id: str | None
+    context: RunContext, asked: _Asked, ruled: Mapping[str, Any] | None, call_id: str | None
 ) -> str | None:
     """Record a call that was ruled to pass, and return its action. None: it has to be asked about.
 
@@ -260,12 +265,12 @@ async def _recorded(
     and answers at once if it passes. What is recorded under the key decides ever after, also when this runs
     again after the policy has changed.
     """
-    action = asked.fitting(seat, ruled["digest"]) if ruled is not None and not ruled["waits"] else None
+    action = asked.fitting(context, ruled["digest"]) if ruled is not None and not ruled["waits"] else None
     if ruled is None or action is None:
         return None
-    standing = await seat.reach(
-        seat.membrane.proposals.propose(
-            action, idempotency_key=ruled["key"], thread_id=seat.thread.id, call_id=call_id
+    standing = await context.reach(
+        context.membrane.proposals.propose(
+            action, idempotency_key=ruled["key"], thread_id=context.thread.id, call_id=call_id
         )
     )
     return standing.action.id

@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 
 from bot.domain.record import ThreadRecord
 from bot.errors import GraphRefused
-from bot.graph.hosted import hosting
-from bot.graph.permits import Permits
-from bot.graph.reports import Reports
-from bot.graph.starts import Starts
+from bot.graph.code_origin import code_from
+from bot.graph.started_tools import StartedTools
+from bot.graph.tool_permits import Permits
+from bot.graph.tool_reports import ToolReports
 from bot.membrane import Membrane
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class RunContext:
     """What a run knows of its host. `loop` is the one that the membrane lives on.
 
     `permits` are what the run may start. `paused` are the call ids and kinds of the questions that it raised:
@@ -38,8 +38,8 @@ class Seat:
     loop: asyncio.AbstractEventLoop
     permits: Permits = field(default_factory=Permits)
     paused: list[tuple[str | None, str]] = field(default_factory=list)
-    starts: Starts = field(default_factory=Starts)
-    reports: Reports = field(default_factory=Reports)
+    starts: StartedTools = field(default_factory=StartedTools)
+    reports: ToolReports = field(default_factory=ToolReports)
 
     def kind_of_tool(self, name: str) -> str:
         """Return the action kind that a tool stands for, by the policy in force."""
@@ -51,37 +51,37 @@ class Seat:
         A tool that runs a sub-agent synchronously does so on a thread with a loop of its own. What the
         membrane does on the way is the bot's own, and waits for no tool.
         """
-        with hosting(None):
+        with code_from(None):
             if asyncio.get_running_loop() is self.loop:
                 return await call
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self.loop))
 
 
-_SEAT: ContextVar[Seat] = ContextVar("membrane_seat")
+_CONTEXT: ContextVar[RunContext] = ContextVar("membrane_context")
 
 
 @contextmanager
-def seated(seat: Seat) -> Iterator[None]:
-    """Seat the host for everything that runs inside."""
-    token = _SEAT.set(seat)
+def entered(context: RunContext) -> Iterator[None]:
+    """RunContext the host for everything that runs inside."""
+    token = _CONTEXT.set(context)
     try:
         yield
     finally:
-        _SEAT.reset(token)
+        _CONTEXT.reset(token)
 
 
-def seat_here() -> Seat | None:
-    """Return the seat of the run that this is part of; None outside of a host."""
-    return _SEAT.get(None)
+def find_context() -> RunContext | None:
+    """Return the context of the run that this code is part of; None outside of a host."""
+    return _CONTEXT.get(None)
 
 
-def here() -> Seat:
-    """Return the seat of the run that this is part of. Raises GraphRefused outside of a host."""
-    seat = seat_here()
-    if seat is None:
+def require_context() -> RunContext:
+    """Return the context of the run that this code is part of. Raises GraphRefused outside of a host."""
+    context = find_context()
+    if context is None:
         raise GraphRefused(
             "This gate runs outside of the membrane's host, so nobody could be asked. Name the graph in "
             "MEMBRANE_GRAPHS and start its threads through the bot; if it does run there, something in it "
             "started a thread of its own without copying the context (contextvars.copy_context)."
         )
-    return seat
+    return context

@@ -26,8 +26,8 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from bot.graph.run_context import seat_here
-from bot.graph.sealing import SealedSerializer, sealed, sealed_alike
+from bot.graph.run_context import find_context
+from bot.graph.serializer import SealedSerializer, sealed, sealed_alike
 from bot.membrane import Vault
 from bot.store.groups import Groups, Unit
 from bot.store.sqlite import TEMPORARY, explain, of_the_store
@@ -264,9 +264,9 @@ class GroupedSaver(BaseCheckpointSaver[str]):
 
     async def _write(self, write: Callable[[], T]) -> T:
         result, statements = self._sql.take_down(write)
-        seat = seat_here()
-        if seat is not None and seat.loop is asyncio.get_running_loop():
-            await seat.reports.written()
+        context = find_context()
+        if context is not None and context.loop is asyncio.get_running_loop():
+            await context.reports.written()
         await self._file.use(statements.run, writes=True)
         return result
 

@@ -12,7 +12,7 @@ from bot.domain.action import MAX_DESCRIPTION, Action
 from bot.domain.record import ThreadRecord
 from bot.errors import BadAction
 from bot.graph.arguments import Unfit, read_args
-from bot.graph.payload import action_of
+from bot.graph.gate_payload import action_of
 
 KindOfTool = Callable[[str], str]
 SAME_ID = (

@@ -1,4 +1,4 @@
-"""Parking and resuming a hosted thread, against bare LangGraph doing the same on SqliteSaver, sync."""
+"""Reconciler and resuming a hosted thread, against bare LangGraph doing the same on SqliteSaver, sync."""
 
 from __future__ import annotations
 

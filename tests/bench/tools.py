@@ -15,7 +15,7 @@ from langchain_core.tracers import context
 
 from bot.domain.record import ThreadRecord
 from bot.graph.guard import GUARD, ToolGuard
-from bot.graph.run_context import Seat, seated
+from bot.graph.run_context import RunContext, entered
 from bot.membrane import Membrane
 from bot.store.database import open_database
 from tests.bench.figures import Figure, median
@@ -82,7 +82,7 @@ async def measure() -> list[Figure]:
             for _ in range(ROUNDS):
                 with _unguarded():
                     bare = await _round()
-                with seated(Seat(membrane, THREAD, asyncio.get_running_loop())):
+                with entered(RunContext(membrane, THREAD, asyncio.get_running_loop())):
                     guarded = await _round()
                 ratios.append((guarded[0] / bare[0], guarded[1] / bare[1]))
         finally:

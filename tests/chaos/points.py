@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import bot.app
 from bot.graph.host import Host
-from bot.graph.running import Runner
+from bot.graph.runner import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
 from bot.membrane import Claims, Deadlines, Digests, Interrupts, Outbox, Proposals, Threads, Votes

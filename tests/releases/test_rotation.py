@@ -9,7 +9,7 @@ import pytest
 from bot.app import Bot
 from bot.domain.digest import Key
 from bot.errors import SettingsError
-from bot.graph.statekeys import keys_of_saved_state
+from bot.graph.state_keys import keys_of_saved_state
 from bot.localslack import LocalSlack
 from bot.settings import keyfile
 from tests.acceptance.agent import Agent

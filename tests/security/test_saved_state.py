@@ -18,7 +18,7 @@ import pytest
 from bot.domain.digest import Keyring
 from bot.errors import StoreError
 from bot.graph.saver import open_saver
-from bot.graph.sealing import sealed
+from bot.graph.serializer import sealed
 from bot.membrane import Vault
 from tests.security.conftest import CLEO, Json, Scene, eventually, standing
 from tests.security.effects import done

@@ -10,7 +10,7 @@ from bot.cli.doctor.findings import Finding, fail, ok
 from bot.domain.policy import Policy
 from bot.errors import GraphRefused
 from bot.graph.inspection import gating_of, problems_of
-from bot.graph.loading import GraphSpec, load_graph, read_specs
+from bot.graph.loader import GraphSpec, load_graph, read_specs
 from bot.settings import Settings
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.api.body import MAX_BODY
+from bot.api.request_body import MAX_BODY
 
 JSON = {"Content-Type": "application/json"}
 

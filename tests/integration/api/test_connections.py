@@ -11,7 +11,7 @@ from ipaddress import ip_network
 import httpx2
 import pytest
 
-from bot.api import protocol
+from bot.api import http_protocol
 from bot.api.connections import Connections
 from bot.api.peers import Peers
 from bot.domain.action import Action
@@ -121,7 +121,7 @@ def _endless(_: Bot) -> bytes:
 
 
 def _many(_: Bot) -> bytes:
-    return b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * (protocol.MOST_HEADERS + 1)
+    return b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * (http_protocol.MOST_HEADERS + 1)
 
 
 def _long_path(_: Bot) -> bytes:
@@ -137,7 +137,7 @@ async def test_headers_without_end_are_refused(
         streams[1].write(begin(bot))
         said = asyncio.create_task(status_of(streams))
         sent = 0
-        while not said.done() and sent < 1000 * protocol.MOST_HEAD:
+        while not said.done() and sent < 1000 * http_protocol.MOST_HEAD:
             streams[1].write(b"x" * 8192)
             sent += 8192
             await asyncio.sleep(0.001)
@@ -154,21 +154,21 @@ async def test_trailers_without_end_are_refused(bot: Bot, connect: Connect) -> N
         streams[1].write(start + b"1\r\n{\r\n0\r\nX-Trailer: ")
         said = asyncio.create_task(ended(streams))
         sent = 0
-        while not said.done() and sent < 10 * protocol.MOST_MESSAGE:
+        while not said.done() and sent < 10 * http_protocol.MOST_MESSAGE:
             streams[1].write(b"x" * 65536)
             sent += 65536
             await asyncio.sleep(0.001)
             if streams[1].transport.is_closing():
                 break
         await said
-        assert sent < 10 * protocol.MOST_MESSAGE
+        assert sent < 10 * http_protocol.MOST_MESSAGE
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost", b"\r\n\r\n"])
 async def test_headers_that_do_not_come_are_given_up_on(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_S", 0.2)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.2)
     async with bot.served() as address:
         streams = await connect(address)
         streams[1].write(sent)
@@ -179,7 +179,7 @@ async def test_headers_that_do_not_come_are_given_up_on(
 async def test_a_header_that_drips_does_not_win_time(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_S", 0.3)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.3)
     async with bot.served() as address:
         streams = await connect(address)
         assert await asked(bot, streams) == 200
@@ -193,7 +193,7 @@ async def test_a_header_that_drips_does_not_win_time(
 async def test_an_answer_that_nobody_reads_is_given_up_on(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "WRITE_S", 0.2)
+    monkeypatch.setattr(http_protocol, "WRITE_S", 0.2)
     connections = Connections(20, 1)
     async with bot.served(connections) as address:
         host, _, port = address.removeprefix("http://").partition(":")
@@ -229,7 +229,7 @@ async def test_no_more_than_a_few_requests_are_read_ahead(bot: Bot, connect: Con
 async def test_a_request_that_is_answered_before_its_end_takes_no_other(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(protocol, "LINGER_S", 0.05)
+    monkeypatch.setattr(http_protocol, "LINGER_S", 0.05)
     async with bot.served() as address:
         streams = await connect(address)
         streams[1].write(head(bot, *lines, path="/v1/actions?limit=1"))

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.api import body
+from bot.api import request_body
 from bot.domain.action import Action
 from bot.domain.record import Standing
 from tests.integration.api.conftest import Bot
@@ -46,7 +46,7 @@ async def test_a_whole_crossing_over_one_connection(bot: Bot) -> None:
 async def test_a_declared_length_over_the_limit_is_refused_before_a_byte_is_sent(bot: Bot) -> None:
     async with bot.served() as address:
         reader, writer = await connect(address)
-        length = f"Content-Length: {body.MAX_BODY + 1}"
+        length = f"Content-Length: {request_body.MAX_BODY + 1}"
         writer.write(head(bot, "POST", "/v1/actions", "Content-Type: application/json", length))
         assert await status_of(reader) == 413
         writer.close()
@@ -60,7 +60,7 @@ async def test_an_endless_chunked_body_is_cut_off(bot: Bot) -> None:
         chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
         sent = 0
         answered = asyncio.create_task(status_of(reader))
-        while not answered.done() and sent < 4 * body.MAX_BODY:
+        while not answered.done() and sent < 4 * request_body.MAX_BODY:
             writer.write(chunk)
             sent += len(chunk)
             await asyncio.sleep(0.005)
@@ -72,7 +72,7 @@ async def test_an_endless_chunked_body_is_cut_off(bot: Bot) -> None:
 async def test_a_body_that_never_comes_is_given_up_on(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr("bot.api.body.PATIENCE_S", 0.05)
+    monkeypatch.setattr("bot.api.request_body.PATIENCE_S", 0.05)
     async with bot.served() as address:
         reader, writer = await connect(address)
         lines = ("Content-Type: application/json", "Content-Length: 100")

@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from bot.domain.action import Action
 from bot.domain.review import ReviewState
 from bot.errors import GraphRefused
-from bot.graph.permits import Permits
+from bot.graph.tool_permits import Permits
 from bot.store import journal
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran

@@ -12,8 +12,8 @@ from structlog.typing import EventDict
 
 from bot.errors import Conflict, GraphRefused, NotFound
 from bot.graph.host import Host
-from bot.graph.loading import AnyGraph
-from bot.graph.run_context import Seat, seated
+from bot.graph.loader import AnyGraph
+from bot.graph.run_context import RunContext, entered
 from bot.graph.saver import open_saver
 from bot.slack.outbound import rendering
 from bot.store import messages
@@ -175,7 +175,7 @@ async def test_a_thread_started_again_withdraws_its_review(house: House) -> None
     other = await outside(house, "one")
     config: Any = {"configurable": {"thread_id": thread}}
     await house.host.sweep()
-    with seated(Seat(house.membrane, await house.thread(thread), asyncio.get_running_loop())):
+    with entered(RunContext(house.membrane, await house.thread(thread), asyncio.get_running_loop())):
         await other.ainvoke({"kind": "data.delete", "args": {"id": 2}}, config, durability="sync")
     await house.settle()
     assert [each.state for each in await house.interrupts(thread)] == ["vanished", "waiting"]
@@ -349,7 +349,7 @@ async def test_an_answer_to_a_thread_that_moved_on_unseen_runs_nothing(house: Ho
     await house.open("one")
     thread = await house.run("one", DELETE)
     graph = await outside(house, "one")
-    with seated(Seat(house.membrane, await house.thread(thread), asyncio.get_running_loop())):
+    with entered(RunContext(house.membrane, await house.thread(thread), asyncio.get_running_loop())):
         await graph.ainvoke(DELETE, {"configurable": {"thread_id": thread}}, durability="sync")
     await house.vote(thread)
     assert await house.host.sweep(look=False) == 1

@@ -13,7 +13,7 @@ from langgraph.prebuilt import ToolNode
 
 from bot.graph import MembraneMiddleware
 from bot.graph.inspection import problems_of, version_of
-from bot.graph.loading import AnyGraph
+from bot.graph.loader import AnyGraph
 from tests.fakes import policy
 from tests.integration.graph import agents, ways_around
 from tests.integration.graph.agents import delete, mail, model, read

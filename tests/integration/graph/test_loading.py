@@ -13,7 +13,7 @@ import pytest
 from langgraph.pregel import Pregel
 
 from bot.errors import GraphRefused
-from bot.graph.loading import load_graph, read_specs
+from bot.graph.loader import load_graph, read_specs
 
 SOURCE = """
 from __future__ import annotations

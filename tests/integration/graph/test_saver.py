@@ -18,9 +18,9 @@ from langgraph.graph import START, StateGraph
 from bot.domain.digest import Keyring
 from bot.errors import SettingsError, StoreError
 from bot.graph import saver as saver_module
-from bot.graph import sealing
+from bot.graph import serializer
 from bot.graph.saver import GroupedSaver, _Step, open_saver
-from bot.graph.sealing import check_strict
+from bot.graph.serializer import check_strict
 from bot.membrane import Vault
 
 VAULT = Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")
@@ -175,7 +175,7 @@ async def test_threads_are_walked_in_order(tmp_path: Path) -> None:
 def test_saved_state_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importing bot.graph first is what makes it so; otherwise the start stops and says what to do."""
     check_strict()
-    monkeypatch.setattr(sealing, "STRICT_MSGPACK_ENABLED", False)
+    monkeypatch.setattr(serializer, "STRICT_MSGPACK_ENABLED", False)
     with pytest.raises(SettingsError, match="LANGGRAPH_STRICT_MSGPACK=true"):
         check_strict()
 

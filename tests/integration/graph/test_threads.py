@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from bot.graph.hosted import hosting
-from bot.graph.pool import LONG_S, ToolThreads
+from bot.graph.code_origin import code_from
+from bot.graph.tool_threads import LONG_S, ToolThreads
 from tests.fakes import Clock
 from tests.integration.graph import waiting
 from tests.integration.graph.conftest import House
@@ -79,7 +79,7 @@ def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> N
         began.release()
         go.wait()
 
-    with hosting("thr_1"):
+    with code_from("thr_1"):
         first = pool.submit(hang_here)
         began.acquire(timeout=20)
         clock.forward(LONG_S)

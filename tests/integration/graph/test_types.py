@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.graph.declared import declared_types
+from bot.graph.state_types import declared_types
 from tests.integration.graph import typed
 from tests.integration.graph.conftest import House
 

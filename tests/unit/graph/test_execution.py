@@ -10,7 +10,7 @@ import pytest
 from bot.errors import GraphRefused, MembraneError
 from bot.graph import execution
 from bot.graph.execution import MAX_RESULT, plain
-from bot.graph.run_context import here
+from bot.graph.run_context import require_context
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_outside_of_a_run_it_is_said_what_is_missing() -> None:
     with pytest.raises(MembraneError, match="only inside an effect"):
         execution()
     with pytest.raises(GraphRefused, match="MEMBRANE_GRAPHS"):
-        here()
+        require_context()

@@ -20,7 +20,7 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import is_typeddict
 
 from bot.graph.inspection import functions_of, levels, names_in
-from bot.graph.loading import AnyGraph
+from bot.graph.loader import AnyGraph
 
 Named = tuple[str, ...]
 """A type by its module and name, as LangGraph's serializer writes it."""

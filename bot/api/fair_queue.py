@@ -21,7 +21,7 @@ MOST_WAITING = 200
 RETRY_S = 1.0
 
 
-class Turns:
+class FairQueue:
     """Hands out turns, round robin over the tokens."""
 
     def __init__(self, room: int = ROOM) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import StoreError
-from bot.graph.sealing import CIPHER
+from bot.graph.serializer import CIPHER
 from bot.membrane.vault import HEAD, MARK, key_of
 
 _THREADS = """

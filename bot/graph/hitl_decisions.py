@@ -21,10 +21,10 @@ from bot.domain.review import ActionState
 from bot.errors import ClaimRefused, GraphRefused, Refusal
 from bot.graph.answer import verdict
 from bot.graph.execution import NOT_KNOWN
-from bot.graph.interrupts import HITL_BATCH, requests_of
-from bot.graph.permits import Permit, Permits
-from bot.graph.refusals import what_became
-from bot.graph.stock import CLAIMED
+from bot.graph.questions import HITL_BATCH, requests_of
+from bot.graph.stock_agents import CLAIMED
+from bot.graph.stop_reasons import what_became
+from bot.graph.tool_permits import Permit, Permits
 from bot.membrane import Membrane
 
 Decision = dict[str, Any]

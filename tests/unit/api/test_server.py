@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from bot.api.serving import bound
+from bot.api.server import bound
 from bot.errors import SettingsError
 
 

@@ -14,7 +14,7 @@ from bot.errors import MembraneError
 log = structlog.get_logger(__name__)
 
 
-class Reports:
+class ToolReports:
     """The reports of one run: written one after another, in the order in which the tools ended.
 
     LangChain tells of a tool's end in a plain call, on whichever thread the tool was called from. So a report

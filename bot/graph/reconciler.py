@@ -13,13 +13,13 @@ from langgraph.types import Interrupt, StateSnapshot
 from bot.domain.record import ActionRecord, Cause, InterruptRecord, Stall, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import BadAction, GraphRefused
-from bot.graph import notices
+from bot.graph import admin_notices
 from bot.graph.execution import plain
-from bot.graph.interrupts import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
-from bot.graph.loading import Hosted
-from bot.graph.permits import Permits
-from bot.graph.results import result_of, without_redacted
-from bot.graph.stock import CLAIMED, stock_calls
+from bot.graph.loader import Hosted
+from bot.graph.questions import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
+from bot.graph.stock_agents import CLAIMED, stock_calls
+from bot.graph.thread_results import result_of, without_redacted
+from bot.graph.tool_permits import Permits
 from bot.membrane import OPEN, Membrane
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class Later(Exception):
         super().__init__(why)
 
 
-class Parking:
+class Reconciler:
     """What follows from where a thread stands: reviews opened, withdrawn, delivered; its own state."""
 
     def __init__(self, membrane: Membrane) -> None:
@@ -165,7 +165,7 @@ class Parking:
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:
         """Leave a thread whose graph changed under it as it is, and say so: an undone change mends it."""
-        notice = notices.changed(hosted.name, hosted.version, thread.id)
+        notice = admin_notices.changed(hosted.name, hosted.version, thread.id)
         why = f"{notice.what[:1].lower()}{notice.what[1:]} {notice.todo}"
         log.error(
             "a graph changed under a parked thread", thread=thread.id, graph=hosted.name, lost=sorted(lost)
@@ -212,7 +212,7 @@ class Parking:
         """Tell the admins of a thread that needs an operator, with the commands, and its requesters."""
         verb = "answer" if stall.cause is Cause.QUESTION else "retry"
         await self._membrane.admins.tell(
-            notices.stalled(thread.graph, thread.id, stall.cause, stall.why, verb=verb, about=about)
+            admin_notices.stalled(thread.graph, thread.id, stall.cause, stall.why, verb=verb, about=about)
         )
         await self._tell_requesters(
             thread, "stands still and needs an operator; its state is kept", about="stalled"
@@ -234,8 +234,8 @@ class Parking:
         await self._not_known(thread, permits)
         await self._membrane.interrupts.ended(thread.id, "failed", why, cause=name)
         version = hosted.version if hosted is not None else "none"
-        about = f"{version} {name} {NUMBERS.sub('#', why[: notices.MOST])}"
-        await self._membrane.admins.tell(notices.failed(thread.graph, thread.id, why, about=about))
+        about = f"{version} {name} {NUMBERS.sub('#', why[: admin_notices.MOST])}"
+        await self._membrane.admins.tell(admin_notices.failed(thread.graph, thread.id, why, about=about))
         await self._tell_requesters(thread, "failed; nothing more of it runs", about="failed")
 
     async def _tell_requesters(self, thread: ThreadRecord, what: str, *, about: str) -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from bot.api.connections import Connections
-from bot.api.protocol import GuardedProtocol
+from bot.api.http_protocol import GuardedProtocol
 from bot.errors import SettingsError
 
 ACCEPT_AT_ONCE = 16

@@ -14,7 +14,7 @@ from langgraph.graph.message import add_messages
 from pydantic import BaseModel
 
 from bot.domain.action import MAX_BYTES
-from bot.graph.results import result_of, without_redacted
+from bot.graph.thread_results import result_of, without_redacted
 from tests import fakes
 
 

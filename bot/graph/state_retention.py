@@ -13,7 +13,7 @@ AT_ONCE = 200
 """Threads looked at in one pass; the next pass goes on from there."""
 
 
-class Retention:
+class StateRetention:
     """Walks `threads.db` in the order of ids, a little at a time, and around again."""
 
     def __init__(

@@ -15,8 +15,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from bot.graph.frames import place_in, stack_of
-from bot.graph.hosted import hosted
+from bot.graph.call_stacks import place_in, stack_of
+from bot.graph.code_origin import code_origin
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class ToolThreads:
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Run a call on a thread of the pool, as soon as one is free."""
-        job = _Job(call, Future(), hosted())
+        job = _Job(call, Future(), code_origin())
         with self._lock:
             if self._closed:
                 raise RuntimeError("the host has stopped, so hosted code starts nothing more")
@@ -124,7 +124,7 @@ class ToolThreads:
                 self._waiting.put(None)
 
 
-class Divided(ThreadPoolExecutor):
+class DividedExecutor(ThreadPoolExecutor):
     """The event loop's default executor: hosted code runs on the tools' threads, all else on the bot's."""
 
     def __init__(self, tools: ToolThreads) -> None:
@@ -133,6 +133,6 @@ class Divided(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Run a call where it belongs."""
-        if hosted() is None:
+        if code_origin() is None:
             return super().submit(fn, *args, **kwargs)
         return self._tools.submit(lambda: fn(*args, **kwargs))

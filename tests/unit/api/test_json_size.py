@@ -9,7 +9,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.api import shape
+from bot.api import json_size
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -33,8 +33,8 @@ def keys_in(data: Any) -> int:
 @given(VALUES, st.booleans())
 def test_a_text_is_let_in_only_where_it_holds_no_more(data: Any, plain: bool) -> None:
     text = json.dumps(data, ensure_ascii=plain).encode()
-    with patch.object(shape, "MOST_VALUES", 12), patch.object(shape, "MOST_KEYS", 5):
-        if shape.too_much(text) is None:
+    with patch.object(json_size, "MOST_VALUES", 12), patch.object(json_size, "MOST_KEYS", 5):
+        if json_size.too_much(text) is None:
             assert values_in(data) <= 12
             assert keys_in(data) <= 5
 
@@ -43,5 +43,8 @@ def test_a_text_is_let_in_only_where_it_holds_no_more(data: Any, plain: bool) ->
 def test_a_small_text_is_never_refused(data: Any) -> None:
     # An empty list or object counts as two values.
     text = json.dumps(data).encode()
-    with patch.object(shape, "MOST_VALUES", 2 * values_in(data) + 1), patch.object(shape, "MOST_KEYS", 400):
-        assert shape.too_much(text) is None
+    with (
+        patch.object(json_size, "MOST_VALUES", 2 * values_in(data) + 1),
+        patch.object(json_size, "MOST_KEYS", 400),
+    ):
+        assert json_size.too_much(text) is None

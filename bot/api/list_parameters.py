@@ -10,8 +10,8 @@ from pydantic import AfterValidator
 
 from bot.api import cursors
 from bot.api.field_types import Label
-from bot.api.hints import unknown
 from bot.api.problems import ApiError
+from bot.api.suggestions import unknown
 from bot.domain.following import OPEN
 from bot.domain.record import THREAD_STATES, Listing
 from bot.domain.review import ActionState

@@ -19,13 +19,13 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from bot.domain.following import STARTED
 from bot.domain.record import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.errors import GraphRefused, NotFound, StoreError
-from bot.graph import notices
+from bot.graph import admin_notices
 from bot.graph.answer import answer_to
-from bot.graph.claimed import WOULD_START, allow_again, hold_up
-from bot.graph.graphs import Graphs
-from bot.graph.hitl import Decider, Lapsed
-from bot.graph.hosted import hosting
-from bot.graph.interrupts import (
+from bot.graph.code_origin import code_from
+from bot.graph.earlier_claims import WOULD_START, allow_again, hold_up
+from bot.graph.hitl_decisions import Decider, Lapsed
+from bot.graph.loader import Hosted
+from bot.graph.questions import (
     GATE_SHAPE,
     asked_by_stock,
     broken_off,
@@ -35,12 +35,12 @@ from bot.graph.interrupts import (
     live_interrupts,
     unfinished,
 )
-from bot.graph.loading import Hosted
-from bot.graph.parking import RETRY_S, STALLED_S, Later, Parking
-from bot.graph.permits import Permits
-from bot.graph.run_context import Seat, seated
-from bot.graph.starts import Starts
-from bot.graph.stock import CLAIMED, stock_calls
+from bot.graph.reconciler import RETRY_S, STALLED_S, Later, Reconciler
+from bot.graph.registry import GraphRegistry
+from bot.graph.run_context import RunContext, entered
+from bot.graph.started_tools import StartedTools
+from bot.graph.stock_agents import CLAIMED, stock_calls
+from bot.graph.tool_permits import Permits
 from bot.membrane import Asked, Membrane
 
 log = structlog.get_logger(__name__)
@@ -52,13 +52,13 @@ class Runner:
     def __init__(
         self,
         membrane: Membrane,
-        graphs: Graphs,
-        parking: Parking,
+        graphs: GraphRegistry,
+        reconciler: Reconciler,
         clock: Callable[[], float],
     ) -> None:
         self._membrane = membrane
         self._graphs = graphs
-        self._parking = parking
+        self._reconciler = reconciler
         self._decider = Decider(membrane, clock)
 
     async def start(self, thread: ThreadRecord) -> None:
@@ -84,11 +84,11 @@ class Runner:
             await self._run(thread, hosted, thread.input, Permits())
         elif unfinished(snapshot):
             await self._hold_up(thread)
-            calls, permits = await self._parking.calls(thread.id), Permits()
+            calls, permits = await self._reconciler.calls(thread.id), Permits()
             await allow_again(self._membrane, calls, permits, cut_off=broken_off(snapshot))
             await self._run(thread, hosted, None, permits)
         else:
-            await self._parking.settle(thread, hosted, snapshot)
+            await self._reconciler.settle(thread, hosted, snapshot)
 
     async def resume(
         self, thread_id: str, answered: Collection[InterruptRecord], *, look: bool = False
@@ -115,7 +115,7 @@ class Runner:
             given = self._answers(thread, hosted, asked, snapshot, permits)
             answers = {each.record.id: answer async for each, answer in given}
         except GraphRefused as refused:
-            await self._parking.broke(thread, hosted, refused)
+            await self._reconciler.broke(thread, hosted, refused)
             return
         if not answers:
             await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
@@ -125,7 +125,7 @@ class Runner:
         if calls:
             permits.bar(call for call in calls if call.state in STARTED)
             cut_off = snapshot is not None and broken_off(snapshot)
-            calls = await self._parking.calls(thread.id)  # some were claimed just now
+            calls = await self._reconciler.calls(thread.id)  # some were claimed just now
             await allow_again(self._membrane, calls, permits, answers, cut_off=cut_off)
         await self._run(thread, hosted, Command(resume=answers), permits, answers)
 
@@ -151,7 +151,7 @@ class Runner:
             return
         given: Command[Any] | None = Command(resume=answers) if answers else None
         permits = Permits()
-        calls = await self._parking.calls(thread_id)
+        calls = await self._reconciler.calls(thread_id)
         await allow_again(self._membrane, calls, permits, answers, cut_off=True)
         await self._run(begun, hosted, given, permits, answers, operator=True)
 
@@ -183,7 +183,7 @@ class Runner:
         stall = await self._membrane.stalls.of_thread(thread.id)
         return stall is not None and stall.cause in {Cause.ERROR, Cause.QUESTION}
 
-    async def _may_run_again(self, hosted: Hosted, thread: ThreadRecord, starts: Starts) -> bool:
+    async def _may_run_again(self, hosted: Hosted, thread: ThreadRecord, starts: StartedTools) -> bool:
         """Whether what failed started no tool, so that it can run again without doing something twice."""
         return not starts.in_any(failed_tasks(await _state(hosted, thread)))
 
@@ -204,7 +204,7 @@ class Runner:
             why = f"{refused}. Its threads wait until that is corrected and the bot is started again"
         if not await self._stands_still(thread) and (thread.state, thread.error) != ("stalled", why):
             await self._membrane.stalls.stall(thread.id, Cause.REFUSED, why)
-        await self._membrane.admins.tell(notices.unusable(thread.graph, thread.id, why))
+        await self._membrane.admins.tell(admin_notices.unusable(thread.graph, thread.id, why))
         raise Later(why, STALLED_S)
 
     async def _answers(
@@ -244,12 +244,12 @@ class Runner:
 
         `permits` are the claimed calls of stock agents that may start.
         """
-        seat = Seat(self._membrane, thread, asyncio.get_running_loop(), permits)
+        context = RunContext(self._membrane, thread, asyncio.get_running_loop(), permits)
         config: RunnableConfig = {"configurable": {"thread_id": thread.id}}
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
-            await _invoke(hosted, given, config, seat)
+            await _invoke(hosted, given, config, context)
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
             answers = ()  # raised before anything was taken
@@ -257,27 +257,27 @@ class Runner:
             raise Later(f"a database could not be used: {error}", RETRY_S) from error
         except Exception as error:
             if not is_invalid_resume(error):
-                again = await self._may_run_again(hosted, thread, seat.starts)
-                await self._parking.broke(thread, hosted, error, permits, again=again)
+                again = await self._may_run_again(hosted, thread, context.starts)
+                await self._reconciler.broke(thread, hosted, error, permits, again=again)
                 return
             log.exception("a thread did not take its answer", thread=thread.id)
         snapshot = await _state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
-        await self._tell_swallowed(seat, live.values())
+        await self._tell_swallowed(context, live.values())
         taken = [interrupt_id for interrupt_id in answers if interrupt_id not in live]
-        await self._parking.settle(thread, hosted, snapshot, permits, taken)
+        await self._reconciler.settle(thread, hosted, snapshot, permits, taken)
         if not operator and (left := sorted(set(answers) & live.keys())):
             await self._not_taken(thread, hosted, left[0])
 
-    async def _tell_swallowed(self, seat: Seat, live: Iterable[Interrupt]) -> None:
+    async def _tell_swallowed(self, context: RunContext, live: Iterable[Interrupt]) -> None:
         """Tell of each question that the middleware raised and that the thread is not parked at."""
-        if not seat.paused:
+        if not context.paused:
             return
         asked = [each.value for each in live if isinstance(each.value, dict)]
         held = {(value.get("tool_call_id"), value.get("kind")) for value in asked}
-        for call_id, kind in dict.fromkeys(seat.paused):
+        for call_id, kind in dict.fromkeys(context.paused):
             if (call_id, kind) not in held:
-                await self._membrane.guard_log.swallowed(kind=kind, thread=seat.thread.id, call_id=call_id)
+                await self._membrane.guard_log.swallowed(kind=kind, thread=context.thread.id, call_id=call_id)
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
         """Say that a thread still waits for an answer that it was given, and leave it for a while."""
@@ -285,7 +285,7 @@ class Runner:
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
         await self._membrane.stalls.stall(thread.id, Cause.UNTAKEN, why)
-        await self._membrane.admins.tell(notices.not_taken(hosted.name, thread.id, interrupt_id, why))
+        await self._membrane.admins.tell(admin_notices.not_taken(hosted.name, thread.id, interrupt_id, why))
         raise Later(why, STALLED_S)
 
 
@@ -299,22 +299,22 @@ def _not_asked(snapshot: StateSnapshot, answers: Collection[str]) -> str | None:
     return None
 
 
-async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, seat: Seat) -> None:
+async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, context: RunContext) -> None:
     """Run a graph on. Afterwards nothing of it starts, and what its tools did is written.
 
     A run that is broken off does not wait for that, and saves nothing more: the host waits as it stops.
     """
-    cut = await seat.membrane.scrubber.cutter(seat.thread.id)
+    cut = await context.membrane.scrubber.cutter(context.thread.id)
     try:
-        with seated(seat), hosting(seat.thread.id, cut), closing(seat.permits):
+        with entered(context), code_from(context.thread.id, cut), closing(context.permits):
             await hosted.graph.ainvoke(given, config, durability="sync")
     except Exception:
-        await seat.reports.written()
+        await context.reports.written()
         raise
     except asyncio.CancelledError:
-        seat.reports.abandon()
+        context.reports.abandon()
         raise
-    await seat.reports.written()
+    await context.reports.written()
 
 
 async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:

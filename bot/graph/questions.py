@@ -22,8 +22,8 @@ from bot.domain.action import Action
 from bot.domain.record import InterruptRecord, ThreadRecord
 from bot.errors import BadAction, GraphRefused, UnfitAction
 from bot.graph.arguments import Unfit
-from bot.graph.loading import AnyGraph
-from bot.graph.payload import GATE, action_of
+from bot.graph.gate_payload import GATE, action_of
+from bot.graph.loader import AnyGraph
 from bot.graph.toolbox import SAME_ID, KindOfTool, Toolbox
 from bot.membrane import UNFIT, Call, Parked
 

@@ -14,10 +14,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from bot.domain.policy import Policy
 from bot.errors import GraphRefused, NotFound
-from bot.graph.declared import declared_types
-from bot.graph.hosted import hosting
+from bot.graph.code_origin import code_from
 from bot.graph.inspection import problems_of, toolbox_of, version_of
-from bot.graph.loading import AnyGraph, GraphSpec, Hosted, load_graph, read_specs
+from bot.graph.loader import AnyGraph, GraphSpec, Hosted, load_graph, read_specs
+from bot.graph.state_types import declared_types
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ def under(graph: AnyGraph, saver: BaseCheckpointSaver[str]) -> AnyGraph:
     return placed
 
 
-class Graphs:
+class GraphRegistry:
     """The graphs by name. `hosted` are loaded, `refused` could not be: by name, why."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Graphs:
         """Load the graphs of MEMBRANE_GRAPHS. What is wrong with one is kept, and logged as an error."""
         for spec in self._specs(named):
             try:
-                with hosting(spec.name):
+                with code_from(spec.name):
                     loaded = await load_graph(spec, stack)
                 graph = under(loaded, saver)
                 self.hosted[spec.name] = Hosted(

@@ -10,7 +10,7 @@ STEP = "langgraph_checkpoint_ns"
 """Where LangGraph says in a call's metadata which task it belongs to: `node:task`, and what is inside it."""
 
 
-class Starts:
+class StartedTools:
     """The tasks in which tools started. The guard notes them. Safe to use from any thread."""
 
     def __init__(self) -> None:

@@ -18,16 +18,16 @@ from starlette.routing import Match
 
 from bot.api import openapi, problems
 from bot.api.actions import Actions
-from bot.api.answers import CardLink, no_link
-from bot.api.authentication import Door
-from bot.api.body import invalid
+from bot.api.authentication import Authentication
 from bot.api.health import Health
 from bot.api.long_polls import Polls
-from bot.api.operations import Operations
+from bot.api.monitoring import Monitoring
 from bot.api.operators import Operators
 from bot.api.problems import ApiError
-from bot.api.queries import Checked
-from bot.api.rates import Buckets
+from bot.api.query_checks import Checked
+from bot.api.rate_limits import Buckets
+from bot.api.request_body import invalid
+from bot.api.response_bodies import CardLink, no_link
 from bot.api.threads import Host, Threads
 from bot.errors import MembraneError
 from bot.membrane import Membrane
@@ -76,8 +76,8 @@ def build_api(
     if host is not None:
         Threads(membrane, host, polls, card_link).add_to(api.router)
     Operators(membrane).add_to(api.router)
-    Operations(health, metrics).add_to(api.router)
-    api.add_middleware(Door, tokens=membrane.tokens, buckets=Buckets(rate))
+    Monitoring(health, metrics).add_to(api.router)
+    api.add_middleware(Authentication, tokens=membrane.tokens, buckets=Buckets(rate))
     _translate_errors(api)
 
     def described() -> dict[str, Any]:

@@ -19,7 +19,7 @@ UNWELL: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Operations:
+class Monitoring:
     """The monitoring operations, which need no token. Each docstring is the operation's text."""
 
     def __init__(self, health: Health, metrics: Metrics) -> None:

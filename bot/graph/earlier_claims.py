@@ -8,9 +8,9 @@ from bot.domain.following import STARTED
 from bot.domain.record import ActionRecord, ThreadRecord
 from bot.domain.review import ActionState
 from bot.errors import ClaimRefused
-from bot.graph.parking import RETRY_S, Later
-from bot.graph.permits import Permit, Permits
-from bot.graph.stock import CLAIMED
+from bot.graph.reconciler import RETRY_S, Later
+from bot.graph.stock_agents import CLAIMED
+from bot.graph.tool_permits import Permit, Permits
 from bot.membrane import Membrane
 
 WOULD_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN, *CLAIMED}

@@ -1,4 +1,4 @@
-"""Graphs behind what code wraps and keeps them in: a dict, a partial, a method, LangChain's wrappers."""
+"""Finds graphs behind wrappers and containers: a dict, a partial, a method, LangChain's own wrappers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.runnables import Runnable
 from langgraph.pregel import Pregel
 
-from bot.graph.loading import AnyGraph
+from bot.graph.loader import AnyGraph
 
 _DEEP = 3
 """How many wrappers and containers are looked through."""

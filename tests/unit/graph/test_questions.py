@@ -11,9 +11,9 @@ from langgraph.types import Interrupt
 from bot.domain.record import ThreadRecord
 from bot.domain.risk import BlastRadius, Risk
 from bot.errors import BadAction, GraphRefused
-from bot.graph.hitl import approve, check, reject
-from bot.graph.interrupts import read, shape_of
-from bot.graph.payload import action_of, gate_payload
+from bot.graph.gate_payload import action_of, gate_payload
+from bot.graph.hitl_decisions import approve, check, reject
+from bot.graph.questions import read, shape_of
 
 THREAD = ThreadRecord("thr_1", "g", "v", "ops-agent", "U0OWN", "U0GUS", {}, "running", None, 0.0, None)
 KINDS = {"delete_file": "fs.delete"}

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.api.hints import unknown
 from bot.api.problems import MOST_FAULTS, invalid
+from bot.api.suggestions import unknown
 
 MOST_NAME = 80
 """Characters of an unknown name that an answer quotes."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from bot.domain.action import MAX_BYTES
 from bot.domain.policy import Policy
 from bot.domain.redaction import scrub
-from bot.graph.loading import AnyGraph
+from bot.graph.loader import AnyGraph
 
 _OF_MESSAGE = ("type", "content", "name", "tool_calls", "tool_call_id", "status")
 

@@ -13,7 +13,7 @@ _HOSTED: ContextVar[str | None] = ContextVar("membrane_hosted", default=None)
 _CUT: ContextVar[Cut | None] = ContextVar("membrane_cut", default=None)
 
 
-def hosted() -> str | None:
+def code_origin() -> str | None:
     """Return the thread whose code this is (while it loads, the graph); None: the bot's own."""
     return _HOSTED.get()
 
@@ -25,7 +25,7 @@ def printable(line: str) -> str:
 
 
 @contextmanager
-def hosting(name: str | None, cut: Cut | None = None) -> Iterator[None]:
+def code_from(name: str | None, cut: Cut | None = None) -> Iterator[None]:
     """Say whose code runs inside, and what cuts its prints. None: the bot's own, which hosted code called."""
     tokens = _HOSTED.set(name), _CUT.set(cut)
     try:

@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from bot.api import problems, shape, strict_json
-from bot.api.hints import fields_at, unknown
+from bot.api import json_size, problems, strict_json
 from bot.api.problems import MOST_FAULTS, ApiError
+from bot.api.suggestions import fields_at, unknown
 
 MAX_BODY = 256 * 1024
 """Bytes: the largest arguments (64 KiB), escaped and indented, with room for the rest."""
@@ -28,7 +28,7 @@ async def read(request: Request, model: type[M]) -> M:
     if kind != "application/json":
         raise ApiError(415, "unsupported-media-type", "send JSON, with Content-Type: application/json")
     received = await _bytes(request)
-    await request.scope["state"]["visit"].begin(len(received), shape.roughly(received))
+    await request.scope["state"]["visit"].begin(len(received), json_size.roughly(received))
     data = parse(received)
     await asyncio.sleep(0)  # lets other requests run between two long steps
     unnamed = _drop_unknown(data, model)
@@ -82,7 +82,7 @@ def _too_large() -> NoReturn:
 
 def parse(body: bytes) -> Any:
     """Parse JSON strictly. Raises ApiError."""
-    if excess := shape.too_much(body):
+    if excess := json_size.too_much(body):
         raise ApiError(
             413, "too-large", f"the body has {excess}; split it up, or send a reference to the data"
         )

@@ -1,4 +1,4 @@
-"""Turns go round the tokens: what one asks for all at once does not stand before another's."""
+"""FairQueue go round the tokens: what one asks for all at once does not stand before another's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 
-from bot.api import turns
-from bot.api.rates import Buckets
-from bot.api.turns import Turns
+from bot.api import fair_queue
+from bot.api.fair_queue import FairQueue
+from bot.api.rate_limits import Buckets
 from bot.errors import TooMany
 from tests.fakes import Clock
 
 
 async def test_another_token_comes_next_however_many_wait() -> None:
     order: list[str] = []
-    rounds = Turns(room=1)
+    rounds = FairQueue(room=1)
     first = await rounds.take("greedy")
 
     async def ask(token: str) -> None:
@@ -34,7 +34,7 @@ async def test_another_token_comes_next_however_many_wait() -> None:
 
 
 async def test_a_large_body_takes_the_room_of_many() -> None:
-    rounds = Turns(room=4)
+    rounds = FairQueue(room=4)
     end = await rounds.take("a", size=10**6)
     waiting = asyncio.create_task(rounds.take("b"))
     await asyncio.sleep(0)
@@ -46,7 +46,7 @@ async def test_a_large_body_takes_the_room_of_many() -> None:
 
 
 async def test_one_that_is_cancelled_holds_nothing_up() -> None:
-    rounds = Turns(room=2)
+    rounds = FairQueue(room=2)
     end = await rounds.take("a")
     large = asyncio.create_task(rounds.take("b", size=10**6))
     small = asyncio.create_task(rounds.take("c"))
@@ -58,7 +58,7 @@ async def test_one_that_is_cancelled_holds_nothing_up() -> None:
 
 
 async def test_a_turn_that_comes_in_the_moment_of_a_cancel_goes_on() -> None:
-    rounds = Turns(room=1)
+    rounds = FairQueue(room=1)
     end = await rounds.take("a")
     waiting = asyncio.create_task(rounds.take("b"))
     await asyncio.sleep(0)
@@ -70,8 +70,8 @@ async def test_a_turn_that_comes_in_the_moment_of_a_cancel_goes_on() -> None:
 
 
 async def test_so_many_of_one_token_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MOST_WAITING", 2)
-    rounds = Turns(room=1)
+    monkeypatch.setattr(fair_queue, "MOST_WAITING", 2)
+    rounds = FairQueue(room=1)
     await rounds.take("a")
     waiting = [asyncio.create_task(rounds.take("a")) for _ in range(2)]
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ def test_the_bytes_of_a_body_count_against_the_rate() -> None:
 
 
 async def test_many_values_weigh_as_much_as_many_bytes() -> None:
-    rounds = Turns(room=4)
+    rounds = FairQueue(room=4)
     end = await rounds.take("a", size=100, values=8_000)
     waiting = asyncio.create_task(rounds.take("b"))
     await asyncio.sleep(0)

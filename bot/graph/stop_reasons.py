@@ -8,7 +8,7 @@ from bot.domain.record import ActionRecord
 from bot.domain.review import ActionState
 from bot.domain.risk import Tier
 from bot.graph.execution import NOT_KNOWN
-from bot.graph.permits import Permit
+from bot.graph.tool_permits import Permit
 
 HOW_TO_GATE = (
     "Give the agent that calls it MembraneMiddleware() of its own: each sub-agent has its own list of "
