@@ -18,8 +18,8 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from sqlalchemy import Connection
 
 from bot.domain.expiry import ExpiryReason
-from bot.domain.review import ReviewState
 from bot.domain.risk import Tier
+from bot.domain.states import Receipt, ReviewState
 from bot.errors import Refusal
 from bot.membrane import Membrane
 from bot.store import journal
@@ -35,7 +35,7 @@ ZERO = {
     "reviews_overdue": [""],
     "pages": [""],
     "votes_refused": [reason.value for reason in Refusal],
-    "receipts": ["executed", "failed", "unknown"],
+    "receipts": [Receipt.EXECUTED.value, Receipt.FAILED.value, Receipt.UNKNOWN.value],
 }
 """Every series from the start, so that its first count can raise an alert."""
 ABOUT = {

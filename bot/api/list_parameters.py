@@ -12,9 +12,8 @@ from bot.api import cursors
 from bot.api.field_types import Label
 from bot.api.problems import ApiError
 from bot.api.suggestions import unknown
-from bot.domain.following import OPEN
-from bot.domain.record import THREAD_STATES, Listing
-from bot.domain.review import ActionState
+from bot.domain.record import Listing
+from bot.domain.states import OPEN, ActionState, ThreadState
 
 MAX_PAGE = 200
 MAX_WAIT_S = 60.0
@@ -43,10 +42,10 @@ ActionStates = Annotated[
     ),
 ]
 ThreadStates = Annotated[
-    list[Annotated[str, one_of(THREAD_STATES)]] | None,
+    list[Annotated[str, one_of(ThreadState)]] | None,
     Query(
         description="only threads in this state; may be repeated. `open`: it has not ended",
-        json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *THREAD_STATES]}},
+        json_schema_extra={"items": {"type": "string", "enum": [OPEN_WORD, *ThreadState]}},
     ),
 ]
 Wait = Annotated[

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.errors import (
     BadAction,
     BatchRefused,

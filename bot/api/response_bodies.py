@@ -12,10 +12,12 @@ from typing import Any
 
 from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason, span
 from bot.domain.following import follows, line_follows, outcome_of
+from bot.domain.hosting import ThreadRecord
 from bot.domain.kind_ruling import UNFIT_RULES
-from bot.domain.record import ActionLine, ActionRecord, Claim, Standing, ThreadRecord
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.record import ActionLine, ActionRecord, Claim, Standing
+from bot.domain.review import Review
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import ActionState, ReviewState
 
 FOLLOWS = {
     ActionState.PASSED: "Claim it, then act.",

@@ -11,8 +11,8 @@ from bot.api import examples
 from bot.domain.action import MAX_BYTES
 from bot.domain.expiry import ExpiryReason
 from bot.domain.following import Next
-from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.ruling import AbsentDefault
+from bot.domain.states import ActionState, Receipt, ReviewState, ThreadState
 
 
 class FreezeAnswer(BaseModel):
@@ -192,7 +192,7 @@ class ThreadLine(BaseModel):
     id: str
     graph: str
     graph_version: str
-    state: Literal["wanted", "running", "parked", "stalled", "finished", "failed", "gone"]
+    state: ThreadState
     done: bool = Field(description="whether it has ended: finished, failed or gone")
     error: str | None
     on_behalf_of: str | None

@@ -16,9 +16,10 @@ from bot.api.problems import documented
 from bot.api.response_bodies import CardLink
 from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.action import canonical_json
+from bot.domain.hosting import ThreadRecord
 from bot.domain.people import USER_ID
 from bot.domain.policy import Policy
-from bot.domain.record import OPEN_THREAD_STATES, ThreadRecord
+from bot.domain.states import OPEN_THREADS
 from bot.errors import BadAction, NotFound, StartRefused
 from bot.membrane import Membrane
 
@@ -87,7 +88,7 @@ class Threads:
         cursor: Cursor = None,
     ) -> Response:
         """List the agent's own threads, newest first. `?state=open` lists those that have not ended."""
-        asked = wanted("thr", states=state, open_states=OPEN_THREAD_STATES, cursor=cursor)
+        asked = wanted("thr", states=state, open_states=OPEN_THREADS, cursor=cursor)
         found = await self._membrane.threads.listed(caller(request).agent, most=limit + 1, wanted=asked)
         page = found[:limit]
         more = next_cursor(page[-1].id, asked) if len(found) > limit else None

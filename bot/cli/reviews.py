@@ -15,7 +15,8 @@ from bot.cli.freezes import at_the_terminal
 from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, span, when
 from bot.domain.expiry import ExpiryReason, expiry_reason
 from bot.domain.record import ActionRecord, JournalEntry, Message
-from bot.domain.review import Review, ReviewState
+from bot.domain.review import Review
+from bot.domain.states import ReviewState
 from bot.errors import NotFound
 from bot.membrane import Pointers
 from bot.policyfile import load as load_policy

@@ -17,16 +17,9 @@ from sqlalchemy import Connection
 from bot.cli.database_access import change, read
 from bot.cli.output import json_option, print_facts, print_json, print_table, safe, say, span, when
 from bot.database_keys import keyring_of, written
-from bot.domain.record import (
-    OPEN_THREAD_STATES,
-    THREAD_STATES,
-    ActionRecord,
-    Cause,
-    Stall,
-    ThreadRecord,
-    ThreadRequest,
-    Wanted,
-)
+from bot.domain.hosting import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.record import ActionRecord
+from bot.domain.states import OPEN_THREADS, ThreadState
 from bot.errors import MembraneError, NotFound
 from bot.membrane import OperatorRequests, Vault
 from bot.settings import load
@@ -37,7 +30,8 @@ T = TypeVar("T")
 
 OPEN = "open"
 EVERY = "all"
-STATES = [OPEN, *THREAD_STATES, EVERY]
+STATES = [OPEN, *(state.value for state in ThreadState), EVERY]
+_CHOSEN = {OPEN: OPEN_THREADS, EVERY: tuple(ThreadState)}
 HEAD = ("THREAD", "AGE", "STATE", "GRAPH", "AGENT", "CAUSE", "NEXT RETRY", "WHY")
 WHY_WIDTH = 60
 
@@ -68,7 +62,7 @@ def list_threads(*, state: str, graph: str | None, agent: str | None, last: int,
     """  # noqa: D301  # \b is click's mark for lines to keep
 
     def query(connection: Connection) -> list[tuple[ThreadRecord, Stall | None]]:
-        states = {OPEN: OPEN_THREAD_STATES, EVERY: THREAD_STATES}.get(state, (state,))
+        states = _CHOSEN.get(state) or (ThreadState(state),)
         found = threads.listed(connection, states=states, graph=graph, agent=agent, most=last)
         return [(each, _stall(connection, each)) for each in found]
 
@@ -82,7 +76,7 @@ def list_threads(*, state: str, graph: str | None, agent: str | None, last: int,
 
 
 def _stall(connection: Connection, thread: ThreadRecord) -> Stall | None:
-    return stalls.get(connection, thread.id) if thread.state == "stalled" else None
+    return stalls.get(connection, thread.id) if thread.state is ThreadState.STALLED else None
 
 
 def _line(thread: ThreadRecord, stall: Stall | None) -> tuple[Any, ...]:

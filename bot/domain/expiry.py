@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from bot.domain.review import Review, ReviewState
+from bot.domain.review import Review
+from bot.domain.states import UNJUDGED, ReviewState
 
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-
-UNJUDGED = frozenset({ReviewState.EXPIRED, ReviewState.WITHDRAWN})
-"""How a review ends that nobody decided."""
 
 
 class ExpiryReason(StrEnum):

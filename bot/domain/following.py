@@ -24,7 +24,7 @@ from enum import StrEnum
 
 from bot.domain.escalation import Instant
 from bot.domain.record import ActionLine, Standing
-from bot.domain.review import ActionState, ReviewState
+from bot.domain.states import ENDED, STARTED, ActionState, ReviewState
 
 
 class Next(StrEnum):
@@ -46,21 +46,6 @@ class Following:
 STOP = Following(done=True, next=Next.STOP)
 WAIT = Following(done=False, next=Next.WAIT)
 CLAIM = Following(done=False, next=Next.CLAIM)
-
-ENDED = frozenset(
-    {
-        ActionState.REJECTED,
-        ActionState.ABORTED,
-        ActionState.WITHDRAWN,
-        ActionState.EXECUTED,
-        ActionState.FAILED,
-    }
-)
-"""States that nothing follows."""
-STARTED = frozenset({ActionState.RUNNING, ActionState.EXECUTED, ActionState.FAILED, ActionState.UNKNOWN})
-"""States of an action that was claimed."""
-OPEN = frozenset(set(ActionState) - ENDED - {ActionState.PASSED})
-"""States of an action that somebody still has to do something about. What passed is often never claimed."""
 
 
 def following(

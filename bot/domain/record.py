@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from bot.domain.escalation import Instant
 from bot.domain.freezing import Freeze
-from bot.domain.review import RECEIPTS, ActionState, Receipt, Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.risk import Risk, Tier
 from bot.domain.ruling import Ruling
+from bot.domain.states import RECEIPTS, ActionState, Receipt, ReviewState
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,104 +217,6 @@ class Unknown:
     def is_open(self) -> bool:
         """Whether somebody still has to say what happened."""
         return self.closed_at is None
-
-
-OPEN_THREAD_STATES = ("wanted", "running", "parked", "stalled")
-"""States of a thread that has not ended."""
-THREAD_STATES = (*OPEN_THREAD_STATES, "finished", "failed", "gone")
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadRecord:
-    """A hosted LangGraph thread. `state`: wanted, running, parked, stalled, finished, failed or gone."""
-
-    id: str
-    graph: str
-    graph_version: str
-    agent: str
-    owner: str | None
-    on_behalf_of: str | None
-    input: dict[str, Any]
-    state: str
-    error: str | None
-    wanted_at: Instant
-    settled_at: Instant | None
-    result: Any = None
-    """What it finished with: `{"result": …, "cut": …}`."""
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended."""
-        return self.settled_at is not None
-
-
-class Cause(StrEnum):
-    """Why a thread stands still with its state kept."""
-
-    ERROR = "error"
-    """The graph raised after it had acted or asked; answers wait until it runs again."""
-    QUESTION = "question"
-    """It asks something that is no approval; an operator answers."""
-    REFUSED = "refused"
-    """Its graph is refused, or not loaded."""
-    CHANGED = "changed"
-    """Its graph changed, so that it no longer waits where it asked."""
-    UNTAKEN = "untaken"
-    """It did not take an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Why a thread stands still. `retry_at` is when the host runs it again by itself, if it does.
-
-    `tries` counts such retries since the thread last parked. `questions` are sealed.
-    """
-
-    thread_id: str
-    cause: Cause
-    why: str
-    stalled_at: Instant
-    tries: int = 0
-    retry_at: Instant | None = None
-    questions: Mapping[str, Any] | None = None
-
-
-class Wanted(StrEnum):
-    """What an operator can ask of a thread."""
-
-    RETRY = "retry"
-    ANSWER = "answer"
-    WITHDRAW = "withdraw"
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadRequest:
-    """What an operator asked of a thread. `by` is a user of the operating system; `body` is sealed.
-
-    `outcome` says what came of it, once that is so.
-    """
-
-    id: str
-    thread_id: str
-    wanted: Wanted
-    by: str
-    at: Instant
-    why: str | None = None
-    body: dict[str, Any] | None = None
-    done_at: Instant | None = None
-    outcome: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptRecord:
-    """One interrupt of a parked thread. `state`: waiting, answered, delivered or vanished."""
-
-    id: str
-    thread_id: str
-    shape: str
-    payload: dict[str, Any]
-    state: str
-    opened_at: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,73 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from bot.domain.escalation import Instant
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import ReviewState
 from bot.errors import Refusal, VoteRefused
-
-
-class ReviewState(StrEnum):
-    """Where a review stands. The middle three are its outcomes; `withdrawn` is not one: nobody judged."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-
-
-class ActionState(StrEnum):
-    """Where an action stands."""
-
-    PASSED = "passed"
-    """Tier 0 or 1: it may start."""
-    FROZEN = "frozen"
-    """It would pass, but an operator has frozen it: it passes at the thaw."""
-    QUEUED = "queued"
-    """People have to be asked, and its agent is at its cap: its review opens when another one has closed."""
-    WAITING = "waiting"
-    """A review is pending."""
-    HALTED = "halted"
-    """A Tier 2 review expired; the action is parked and its successor review can still be answered."""
-    APPROVED = "approved"
-    """It may start, until the approval lapses."""
-    REJECTED = "rejected"
-    ABORTED = "aborted"
-    """A Tier 3 review expired: fails closed."""
-    WITHDRAWN = "withdrawn"
-    RUNNING = "running"
-    """Claimed; its report is awaited."""
-    EXECUTED = "executed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    """Claimed and never reported: whether it happened is not known."""
-
-
-ASKED = frozenset({ActionState.QUEUED, ActionState.WAITING, ActionState.HALTED})
-"""States of an action that people are to answer about."""
-
-
-class Receipt(StrEnum):
-    """What happened to an action in the end."""
-
-    EXECUTED = "executed"
-    FAILED = "failed"
-    DENIED = "denied"
-    HALTED = "halted"
-    UNKNOWN = "unknown"
-
-
-RECEIPTS = {
-    ActionState.REJECTED: Receipt.DENIED,
-    ActionState.ABORTED: Receipt.DENIED,
-    ActionState.HALTED: Receipt.HALTED,
-    ActionState.EXECUTED: Receipt.EXECUTED,
-    ActionState.FAILED: Receipt.FAILED,
-    ActionState.UNKNOWN: Receipt.UNKNOWN,
-}
-"""The receipt that goes with a state; states that are not here have none (yet)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from pydantic_core import CoreSchema
 
 from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason
 from bot.domain.record import Standing
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import Review
+from bot.domain.states import ActionState, ReviewState
 
 Reason = Annotated[
     ExpiryReason, WithJsonSchema({"type": "string", "enum": [each.value for each in ExpiryReason]})

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from bot.domain.following import STARTED
-from bot.domain.record import ActionRecord, ThreadRecord
-from bot.domain.review import ActionState
+from bot.domain.hosting import ThreadRecord
+from bot.domain.record import ActionRecord
+from bot.domain.states import CLAIMED, STARTED, ActionState
 from bot.errors import ClaimRefused
 from bot.graph.reconciler import RETRY_S, Later
-from bot.graph.stock_agents import CLAIMED
 from bot.graph.tool_permits import Permit, Permits
 from bot.membrane import Membrane
-
-WOULD_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN, *CLAIMED}
-"""States of an action that a run which goes on after a crash may start."""
 
 
 async def hold_up(membrane: Membrane, thread: ThreadRecord, actions: Iterable[ActionRecord]) -> None:

@@ -16,7 +16,7 @@ from langgraph.errors import GraphBubbleUp
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord, Claim, Standing
 from bot.domain.redaction import scrub
-from bot.domain.review import ASKED, ActionState, Receipt
+from bot.domain.states import ASKED, ActionState, Receipt
 from bot.errors import ClaimRefused, MembraneError, Refusal, ReportRefused
 from bot.graph.answer import verdict
 from bot.graph.run_context import RunContext

@@ -23,7 +23,7 @@ from langgraph.config import get_config
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 
-from bot.domain.review import Receipt
+from bot.domain.states import Receipt
 from bot.errors import BadAction, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain

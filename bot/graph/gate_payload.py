@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from bot.domain.action import Action
+from bot.domain.hosting import ThreadRecord
 from bot.domain.people import USER_ID
-from bot.domain.record import ThreadRecord
 from bot.domain.risk import BlastRadius, Risk
 from bot.errors import BadAction
 

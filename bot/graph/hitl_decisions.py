@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.domain.action import Action
-from bot.domain.following import STARTED
-from bot.domain.record import InterruptRecord, Standing
-from bot.domain.review import ActionState
+from bot.domain.hosting import InterruptRecord
+from bot.domain.record import Standing
+from bot.domain.states import CLAIMED, RUNNABLE, STARTED, ActionState, InterruptShape
 from bot.errors import ClaimRefused, GraphRefused, Refusal
 from bot.graph.answer import verdict
 from bot.graph.execution import NOT_KNOWN
-from bot.graph.questions import HITL_BATCH, requests_of
-from bot.graph.stock_agents import CLAIMED
+from bot.graph.questions import requests_of
 from bot.graph.stop_reasons import what_became
 from bot.graph.tool_permits import Permit, Permits
 from bot.membrane import Membrane
@@ -85,20 +84,23 @@ class Decider:
         decisions = {place: reject(why) for place, why in calls.items() if isinstance(why, str)}
         requests = requests_of(record)
         count = len(requests)
-        if record.shape == HITL_BATCH:
-            likely = {place: approve() for place, each in by_place.items() if each.action.state in _MAY_RUN}
+        if record.shape is InterruptShape.HITL_BATCH:
+            likely = {place: approve() for place, each in by_place.items() if each.action.state in RUNNABLE}
             check(record.payload, [likely.get(place, reject("")) for place in range(count)])
         await self._hold_back(by_place, calls)
         # The approval that lapses first is claimed first: if that one is still good, all of them are.
         for place in sorted(by_place, key=lambda each: by_place[each].valid_until or math.inf):
             call, standing = calls.get(place), by_place[place]
             args = call.args if isinstance(call, Action) else None
-            tool, fresh = str(requests[place].get("name")), unstarted and record.shape == HITL_BATCH
+            tool, fresh = (
+                str(requests[place].get("name")),
+                unstarted and record.shape is InterruptShape.HITL_BATCH,
+            )
             decisions[place] = await self._decide(standing, tool, args, unstarted=fresh)
             if decisions[place] == approve():
                 action = standing.action
                 permits.issue(Permit(action, tool, action.call_id, reports=True))
-        if record.shape == HITL_BATCH:
+        if record.shape is InterruptShape.HITL_BATCH:
             return {
                 "decisions": [
                     decisions.get(place, reject("it was not put before a person")) for place in range(count)
@@ -120,7 +122,7 @@ class Decider:
         self, standing: Standing, tool: str, args: Mapping[str, Any] | None, *, unstarted: bool
     ) -> Decision:
         action = standing.action
-        if action.state not in _MAY_RUN:
+        if action.state not in RUNNABLE:
             return reject(_what_became(standing))
         if action.state is ActionState.UNKNOWN and await self._membrane.unknowns.may_have_run(action.id):
             return reject(NOT_KNOWN)
@@ -153,9 +155,6 @@ class Decider:
         why = f"the bot stopped before this started, and {spoiled}; propose it again"
         await self._membrane.claims.report(standing.action.id, executed=False, detail=why)
         return reject(why)
-
-
-_MAY_RUN = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN, *CLAIMED}
 
 
 def _what_became(standing: Standing) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 
+from bot.domain.hosting import InterruptRecord, ThreadRecord, ThreadRequest, Wanted
 from bot.domain.policy import Policy
-from bot.domain.record import InterruptRecord, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.states import ThreadState
 from bot.errors import MembraneError
 from bot.graph import admin_notices
 from bot.graph.call_stacks import place_in
@@ -132,7 +133,7 @@ class Host:
         """Note every unfinished thread, to be asked for its state by the sweeps that follow."""
         now = self._clock()
         for thread in await self._membrane.threads.unsettled():
-            if thread.state != "wanted":
+            if thread.state is not ThreadState.WANTED:
                 self._owed.setdefault(thread.id, now)
 
     @property
@@ -178,7 +179,7 @@ class Host:
         if task := self._tasks.get(thread_id):
             task.cancel()
             await asyncio.wait([task])
-        await self._membrane.interrupts.ended(thread.id, "gone", why)
+        await self._membrane.interrupts.ended(thread.id, ThreadState.GONE, why)
         await self._saver.adelete_thread(thread_id)
 
     async def _again(self) -> int:

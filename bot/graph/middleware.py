@@ -30,7 +30,7 @@ from langgraph.types import Command, interrupt
 
 from bot.domain.action import Action
 from bot.domain.digest import is_version_1
-from bot.domain.review import Receipt
+from bot.domain.states import Receipt
 from bot.errors import BadAction, GraphRefused, TooMany, UnfitAction
 from bot.graph.answer import Answer
 from bot.graph.arguments import Unfit, read_args

@@ -19,7 +19,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Interrupt, StateSnapshot
 
 from bot.domain.action import Action
-from bot.domain.record import InterruptRecord, ThreadRecord
+from bot.domain.hosting import InterruptRecord, ThreadRecord
+from bot.domain.states import InterruptShape
 from bot.errors import BadAction, GraphRefused, UnfitAction
 from bot.graph.arguments import Unfit
 from bot.graph.gate_payload import GATE, action_of
@@ -27,22 +28,18 @@ from bot.graph.loader import AnyGraph
 from bot.graph.toolbox import SAME_ID, KindOfTool, Toolbox
 from bot.membrane import UNFIT, Call, Parked
 
-HITL_BATCH = "hitl_batch"
-HITL_CALL = "hitl_call"
-GATE_SHAPE = "gate"
-
 NO_TOOLS = Toolbox()
 
 
-def shape_of(value: Any) -> str:
+def shape_of(value: Any) -> InterruptShape:
     """Return the shape of an interrupt's value. Raises GraphRefused for one that nobody could judge."""
     if isinstance(value, dict):
         if value.get("type") == GATE:
-            return GATE_SHAPE
+            return InterruptShape.GATE
         if value.get("type") == "tool_approval":
-            return HITL_CALL
+            return InterruptShape.HITL_CALL
         if isinstance(value.get("action_requests"), list) and isinstance(value.get("review_configs"), list):
-            return HITL_BATCH
+            return InterruptShape.HITL_BATCH
     raise GraphRefused(
         f"the graph interrupted with {str(value)[:200]!r}, which is none of the questions that the membrane "
         "can put before a person; use bot.graph.add_gate, MembraneMiddleware, or LangChain's "
@@ -76,10 +73,10 @@ def read(
     """
     value = interrupt.value
     shape = shape_of(value)
-    if shape == GATE_SHAPE:
+    if shape is InterruptShape.GATE:
         return _gate(interrupt.id, value, thread)
-    requests = value["action_requests"] if shape == HITL_BATCH else [value]
-    ids = _call_ids(requests, calls) if shape == HITL_BATCH else [value.get("tool_call_id")]
+    requests = value["action_requests"] if shape is InterruptShape.HITL_BATCH else [value]
+    ids = _call_ids(requests, calls) if shape is InterruptShape.HITL_BATCH else [value.get("tool_call_id")]
     given = Counter(call["id"] for call in calls)
     names = {call["name"] for call in calls}
     asked: list[Call] = []
@@ -119,20 +116,24 @@ def calls_of(
 def requests_of(record: InterruptRecord) -> list[dict[str, Any]]:
     """Return the tool calls that an interrupt in LangChain's form asks about, in its own order."""
     payload = record.payload
-    return list(payload["action_requests"]) if record.shape == HITL_BATCH else [payload]
+    return list(payload["action_requests"]) if record.shape is InterruptShape.HITL_BATCH else [payload]
 
 
 def asked_again(interrupts: Iterable[Interrupt]) -> set[str]:
     """Return the actions that gates ask about once more: each has taken its earlier answer."""
     values = [each.value for each in interrupts if is_known(each.value)]
-    return {each["action_id"] for each in values if shape_of(each) == GATE_SHAPE and each.get("action_id")}
+    return {
+        each["action_id"]
+        for each in values
+        if shape_of(each) is InterruptShape.GATE and each.get("action_id")
+    }
 
 
 def _gate(interrupt_id: str, value: dict[str, Any], thread: ThreadRecord) -> Parked:
     if value.get("action_id"):
-        return Parked(interrupt_id, GATE_SHAPE, value, action_id=value["action_id"])
+        return Parked(interrupt_id, InterruptShape.GATE, value, action_id=value["action_id"])
     call = Call(action_of(value, thread), 0, value.get("tool_call_id"))
-    return Parked(interrupt_id, GATE_SHAPE, value, (call,))
+    return Parked(interrupt_id, InterruptShape.GATE, value, (call,))
 
 
 def _call_ids(requests: Sequence[dict[str, Any]], calls: Iterable[ToolCall]) -> list[str | None]:

@@ -10,17 +10,18 @@ from typing import Any
 import structlog
 from langgraph.types import Interrupt, StateSnapshot
 
-from bot.domain.record import ActionRecord, Cause, InterruptRecord, Stall, ThreadRecord
-from bot.domain.review import ActionState
+from bot.domain.hosting import Cause, InterruptRecord, Stall, ThreadRecord
+from bot.domain.record import ActionRecord
+from bot.domain.states import CLAIMED, LET_THROUGH, OPEN_INTERRUPTS, InterruptState, ThreadState
 from bot.errors import BadAction, GraphRefused
 from bot.graph import admin_notices
 from bot.graph.execution import plain
 from bot.graph.loader import Hosted
 from bot.graph.questions import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
-from bot.graph.stock_agents import CLAIMED, stock_calls
+from bot.graph.stock_agents import stock_calls
 from bot.graph.thread_results import result_of, without_redacted
 from bot.graph.tool_permits import Permits
-from bot.membrane import OPEN, Membrane
+from bot.membrane import Membrane
 
 log = structlog.get_logger(__name__)
 
@@ -73,15 +74,17 @@ class Reconciler:
             await self._membrane.interrupts.delivered(interrupt_id)
         live = live_interrupts(snapshot, deep=not same_graph)
         records = {record.id: record for record in await self._membrane.interrupts.of_thread(thread.id)}
-        missing = [record for record in records.values() if record.state in OPEN and record.id not in live]
+        missing = [
+            record for record in records.values() if record.state in OPEN_INTERRUPTS and record.id not in live
+        ]
         if snapshot.created_at is None:
-            await self._membrane.interrupts.ended(thread.id, "gone", "its saved state was deleted")
+            await self._membrane.interrupts.ended(thread.id, ThreadState.GONE, "its saved state was deleted")
             return
         if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
             return
         await self._let_go(thread, missing, asked_again(live.values()))
-        if stale := [each for each in live if each in records and records[each].state not in OPEN]:
+        if stale := [each for each in live if each in records and records[each].state not in OPEN_INTERRUPTS]:
             why = (
                 f"it waits at an interrupt that was answered before ({stale[0]}): its saved state is too old"
             )
@@ -107,14 +110,14 @@ class Reconciler:
         permits: Permits | None,
     ) -> None:
         if live:
-            await self._membrane.threads.state_of(thread.id, "parked")
+            await self._membrane.threads.state_of(thread.id, ThreadState.PARKED)
         elif snapshot.next:
             why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
             await self.broke(thread, hosted, GraphRefused(why), permits)
         else:
             await self._not_known(thread, permits)
             result = await self._result(hosted, snapshot)
-            await self._membrane.threads.state_of(thread.id, "finished", result=result)
+            await self._membrane.threads.state_of(thread.id, ThreadState.FINISHED, result=result)
 
     async def _park(
         self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot, interrupts: list[Interrupt]
@@ -140,7 +143,7 @@ class Reconciler:
         """
         vanished: list[str] = []
         for record in missing:
-            if record.state == "answered" and await self._taken(record, again):
+            if record.state is InterruptState.ANSWERED and await self._taken(record, again):
                 await self._membrane.interrupts.delivered(record.id)
             else:
                 vanished.append(record.id)
@@ -154,14 +157,13 @@ class Reconciler:
 
         A claim that a freeze refused leaves the approval as it was, so the action's state does not tell.
         """
-        untouched = {ActionState.APPROVED, ActionState.PASSED, ActionState.FROZEN}
         asked = await self._membrane.interrupts.asked_in(record)
         standings = asked.standings
         if review := asked.review:
             # An approval that came later, of a successor, is not what this interrupt was answered with.
             standings = tuple(each for each in standings if each.review and each.review.id == review.id)
         known = [each.action for each in standings if each.action.id not in again]
-        return not any(action.state in untouched for action in known)
+        return not any(action.state in LET_THROUGH for action in known)
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:
         """Leave a thread whose graph changed under it as it is, and say so: an undone change mends it."""
@@ -232,7 +234,7 @@ class Reconciler:
         why, name = await self._membrane.scrubber.of_thread(thread.id, _what(error)), type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
         await self._not_known(thread, permits)
-        await self._membrane.interrupts.ended(thread.id, "failed", why, cause=name)
+        await self._membrane.interrupts.ended(thread.id, ThreadState.FAILED, why, cause=name)
         version = hosted.version if hosted is not None else "none"
         about = f"{version} {name} {NUMBERS.sub('#', why[: admin_notices.MOST])}"
         await self._membrane.admins.tell(admin_notices.failed(thread.graph, thread.id, why, about=about))

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from bot.domain.record import ThreadRecord
+from bot.domain.hosting import ThreadRecord
 from bot.errors import GraphRefused
 from bot.graph.code_origin import code_from
 from bot.graph.started_tools import StartedTools

@@ -16,17 +16,16 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import UnknownInterruptError, is_invalid_resume
 from langgraph.types import Command, Interrupt, StateSnapshot
 
-from bot.domain.following import STARTED
-from bot.domain.record import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.hosting import Cause, InterruptRecord, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.states import CLAIMED, RUNNABLE, STARTED, InterruptShape, ThreadState
 from bot.errors import GraphRefused, NotFound, StoreError
 from bot.graph import admin_notices
 from bot.graph.answer import answer_to
 from bot.graph.code_origin import code_from
-from bot.graph.earlier_claims import WOULD_START, allow_again, hold_up
+from bot.graph.earlier_claims import allow_again, hold_up
 from bot.graph.hitl_decisions import Decider, Lapsed
 from bot.graph.loader import Hosted
 from bot.graph.questions import (
-    GATE_SHAPE,
     asked_by_stock,
     broken_off,
     calls_of,
@@ -39,7 +38,7 @@ from bot.graph.reconciler import RETRY_S, STALLED_S, Later, Reconciler
 from bot.graph.registry import GraphRegistry
 from bot.graph.run_context import RunContext, entered
 from bot.graph.started_tools import StartedTools
-from bot.graph.stock_agents import CLAIMED, stock_calls
+from bot.graph.stock_agents import stock_calls
 from bot.graph.tool_permits import Permits
 from bot.membrane import Asked, Membrane
 
@@ -64,7 +63,7 @@ class Runner:
     async def start(self, thread: ThreadRecord) -> None:
         """Run a thread that is wanted. Raises Later where its graph cannot run it now."""
         hosted = await self._usable(thread)
-        await self._membrane.threads.state_of(thread.id, "running")
+        await self._membrane.threads.state_of(thread.id, ThreadState.RUNNING)
         await self._run(thread, hosted, thread.input, Permits())
 
     async def go_on(self, thread_id: str) -> None:
@@ -73,7 +72,11 @@ class Runner:
         Effects are claimed, so continuing never runs one twice. Raises Later.
         """
         thread = await self._membrane.threads.get(thread_id)
-        if thread.settled_at is not None or thread.state == "wanted" or await self._stands_still(thread):
+        if (
+            thread.settled_at is not None
+            or thread.state is ThreadState.WANTED
+            or await self._stands_still(thread)
+        ):
             return
         hosted = await self._usable(thread)
         await self._continue(thread, hosted, await _state(hosted, thread))
@@ -104,7 +107,7 @@ class Runner:
             return
         hosted = await self._usable(thread)
         snapshot, asked = None, owed.answered
-        if look or thread.state != "parked" or thread.graph_version != hosted.version:
+        if look or thread.state is not ThreadState.PARKED or thread.graph_version != hosted.version:
             snapshot = await _state(hosted, thread)
             live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
             asked = tuple(each for each in asked if each.record.id in live)
@@ -120,8 +123,8 @@ class Runner:
         if not answers:
             await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
             return
-        if thread.state == "stalled":
-            await self._membrane.threads.state_of(thread.id, "running")
+        if thread.state is ThreadState.STALLED:
+            await self._membrane.threads.state_of(thread.id, ThreadState.RUNNING)
         if calls:
             permits.bar(call for call in calls if call.state in STARTED)
             cut_off = snapshot is not None and broken_off(snapshot)
@@ -170,7 +173,7 @@ class Runner:
     async def _hold_up(self, thread: ThreadRecord) -> None:
         """Keep a thread where it is while a freeze holds it, or what it would start. Raises Later."""
         actions = await self._membrane.interrupts.actions_of(thread.id)
-        await hold_up(self._membrane, thread, [each for each in actions if each.state in WOULD_START])
+        await hold_up(self._membrane, thread, [each for each in actions if each.state in RUNNABLE])
 
     def _answers_in(self, request: ThreadRequest | None) -> dict[str, Any]:
         wanted = request is not None and request.wanted is Wanted.ANSWER
@@ -178,7 +181,7 @@ class Runner:
 
     async def _stands_still(self, thread: ThreadRecord) -> bool:
         """Whether only an operator, or a retry that comes due, sets a thread going again."""
-        if thread.state != "stalled":
+        if thread.state is not ThreadState.STALLED:
             return False
         stall = await self._membrane.stalls.of_thread(thread.id)
         return stall is not None and stall.cause in {Cause.ERROR, Cause.QUESTION}
@@ -189,7 +192,9 @@ class Runner:
 
     async def _never_ran(self, thread: ThreadRecord) -> bool:
         """Whether a thread without saved state has to start, and not lost what it had."""
-        return thread.state == "running" or not await self._membrane.interrupts.actions_of(thread.id)
+        return thread.state is ThreadState.RUNNING or not await self._membrane.interrupts.actions_of(
+            thread.id
+        )
 
     async def _usable(self, thread: ThreadRecord) -> Hosted:
         """Return a thread's graph. Raises Later where it is not loaded or is refused: the thread waits."""
@@ -202,7 +207,10 @@ class Runner:
             )
         except GraphRefused as refused:
             why = f"{refused}. Its threads wait until that is corrected and the bot is started again"
-        if not await self._stands_still(thread) and (thread.state, thread.error) != ("stalled", why):
+        if not await self._stands_still(thread) and (thread.state, thread.error) != (
+            ThreadState.STALLED,
+            why,
+        ):
             await self._membrane.stalls.stall(thread.id, Cause.REFUSED, why)
         await self._membrane.admins.tell(admin_notices.unusable(thread.graph, thread.id, why))
         raise Later(why, STALLED_S)
@@ -216,7 +224,7 @@ class Runner:
         permits: Permits,
     ) -> AsyncIterator[tuple[Asked, dict[str, Any]]]:
         for each in asked:
-            if each.record.shape == GATE_SHAPE:
+            if each.record.shape is InterruptShape.GATE:
                 yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
                 continue
             calls = calls_of(each.record, thread, self._membrane.policy.kind_of_tool, hosted.toolbox)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
-
-CLAIMED = {ActionState.RUNNING, ActionState.UNKNOWN}
-"""States of an action that was claimed and not reported."""
+from bot.domain.states import InterruptShape
 
 
-def stock_calls(actions: Iterable[ActionRecord], shapes: Mapping[str, str]) -> list[ActionRecord]:
+def stock_calls(actions: Iterable[ActionRecord], shapes: Mapping[str, InterruptShape]) -> list[ActionRecord]:
     """Return the actions that stock agents asked about: what the host claims and reports for them."""
-    return [action for action in actions if shapes.get(action.interrupt_id or "", "").startswith("hitl")]
+    stock = {key for key, shape in shapes.items() if shape is not InterruptShape.GATE}
+    return [action for action in actions if action.interrupt_id in stock]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState
 from bot.graph.execution import NOT_KNOWN
 from bot.graph.tool_permits import Permit
 

@@ -9,7 +9,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from bot.domain.action import MAX_DESCRIPTION, Action
-from bot.domain.record import ThreadRecord
+from bot.domain.hosting import ThreadRecord
 from bot.errors import BadAction
 from bot.graph.arguments import Unfit, read_args
 from bot.graph.gate_payload import action_of

@@ -10,7 +10,7 @@ from bot.membrane.deadlines import Deadlines
 from bot.membrane.digests import Digests
 from bot.membrane.facade import Membrane
 from bot.membrane.freezes import Freezes
-from bot.membrane.interrupts import OPEN, UNFIT, Asked, Call, Interrupts, Parked
+from bot.membrane.interrupts import UNFIT, Asked, Call, Interrupts, Parked
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.pointers import Pointers, stranded
 from bot.membrane.proposals import Proposals, Wish
@@ -29,7 +29,6 @@ __all__ = [
     "BY_ITSELF",
     "CARD_3",
     "CLICKED",
-    "OPEN",
     "REST",
     "RETRY_AFTER_S",
     "UNFIT",

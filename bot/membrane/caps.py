@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from bot.domain.record import ActionRecord
 from bot.domain.repair import FAR_S
-from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.domain.states import ActionState
 from bot.errors import TooMany
 from bot.membrane.changes import open_review
 from bot.membrane.core import Core

@@ -10,9 +10,19 @@ from bot.domain import review as transitions
 from bot.domain.escalation import page_at
 from bot.domain.expiry import expiry_reason, unanswered
 from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
-from bot.domain.review import ASKED, ActionState, Review, ReviewState, Vote
+from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import (
+    ASKED,
+    ENDED_THREADS,
+    UNSETTLED,
+    ActionState,
+    InterruptShape,
+    InterruptState,
+    ReviewState,
+    ThreadState,
+)
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
@@ -20,24 +30,6 @@ from bot.membrane.first_shown import note_seen
 from bot.membrane.memory import pages_sent
 from bot.store import actions, interrupts, messages, restores, reviews, sightings, stalls, threads
 from bot.store.database import Transaction
-
-WITHDRAWABLE = {
-    ActionState.QUEUED,
-    ActionState.WAITING,
-    ActionState.HALTED,
-    ActionState.APPROVED,
-    ActionState.PASSED,
-    ActionState.FROZEN,
-}
-"""States of an action that nobody has started."""
-FINAL = {"finished", "failed", "gone"}
-"""States of a thread that has ended."""
-STALLED = "stalled"
-"""The state of a thread that stands still with its state kept."""
-PARKED = "parked"
-"""The state of a thread that waits for answers to what it asked."""
-GATE = "gate"
-"""The shape of the membrane's own interrupt; the others are LangChain's."""
 
 
 def open_review(
@@ -163,7 +155,7 @@ def _follows(closed: Review) -> tuple[ActionState, str | None]:
 
 def _in_gate(tx: Transaction, interrupt_id: str | None) -> bool:
     record = interrupts.get(tx.connection, interrupt_id) if interrupt_id else None
-    return record is not None and record.shape == GATE
+    return record is not None and record.shape is InterruptShape.GATE
 
 
 def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
@@ -173,17 +165,17 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
     know only approve and reject: there a halted call keeps the interrupt open.
     """
     record = interrupts.get(tx.connection, interrupt_id)
-    if record is None or record.state != "waiting":
+    if record is None or record.state is not InterruptState.WAITING:
         return
     calls = actions.of_interrupt(tx.connection, interrupt_id)
-    if record.shape == GATE:
+    if record.shape is InterruptShape.GATE:
         asked = reviews.of_interrupt(tx.connection, interrupt_id)
         still_open = any(review.pending for review in asked)
         still_open = still_open or any(call.state is ActionState.QUEUED for call in calls)
     else:
         still_open = any(call.state in ASKED for call in calls)
     if not still_open and not _held(tx, calls):
-        interrupts.move(tx.connection, interrupt_id, "waiting", "answered", now)
+        interrupts.move(tx.connection, interrupt_id, InterruptState.WAITING, InterruptState.ANSWERED, now)
 
 
 class UncheckedVoters(Exception):
@@ -193,8 +185,7 @@ class UncheckedVoters(Exception):
 def _held(tx: Transaction, calls: Iterable[ActionRecord]) -> bool:
     """Whether an answer waits until a person has said if a call ran since the backup that was restored."""
     return any(
-        call.state in restores.UNSETTLED and restores.since(tx.connection, call.id) is not None
-        for call in calls
+        call.state in UNSETTLED and restores.since(tx.connection, call.id) is not None for call in calls
     )
 
 
@@ -269,7 +260,7 @@ def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str,
 def set_thread(
     tx: Transaction,
     thread_id: str,
-    state: str,
+    state: ThreadState,
     now: float,
     *,
     error: str | None = None,
@@ -279,17 +270,17 @@ def set_thread(
 
     `cause` says in a word why it is stalled or has failed.
     """
-    settled = now if state in FINAL else None
+    settled = now if state in ENDED_THREADS else None
     before = threads.get(tx.connection, thread_id)
     if before is None:
         raise NotFound(f"there is no thread {thread_id}")
     threads.set_state(tx.connection, thread_id, state, error, settled)
-    changed = (state == STALLED) != (before.state == STALLED)
+    changed = (state is ThreadState.STALLED) != (before.state is ThreadState.STALLED)
     if changed:
         for action in actions.of_thread(tx.connection, thread_id):
             for review in reviews.of_action(tx.connection, action.id)[-1:]:
                 messages.touch(tx.connection, review.id, now=now)
-    if settled or state == PARKED:
+    if settled or state is ThreadState.PARKED:
         stalls.forget(tx.connection, thread_id)
     if settled or changed or cause is not None:
         body = {"thread": thread_id, "graph": before.graph, "error": error, "cause": cause}

@@ -13,11 +13,11 @@ from bot.domain.digest import result_digest
 from bot.domain.record import ActionRecord, Claim, Standing, Verdict
 from bot.domain.repair import is_ahead
 from bot.domain.reruling import says_more
-from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.domain.states import CLAIMED, LET_THROUGH, UNSTARTED, ActionState, InterruptShape, InterruptState
 from bot.errors import ClaimRefused, Conflict, Refusal, ReportRefused
 from bot.membrane.caps import ask, check_cap
-from bot.membrane.changes import GATE, WITHDRAWABLE, redraw, withdraw_action
+from bot.membrane.changes import redraw, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.freezes import check_not_frozen
 from bot.membrane.rerulings import let_under, ruled_now, tightened
@@ -26,8 +26,6 @@ from bot.membrane.unknowns import note_restored
 from bot.store import actions, executions, interrupts, messages, restores, unknowns
 from bot.store.database import Transaction
 
-MAY_START = {ActionState.PASSED, ActionState.APPROVED, ActionState.FROZEN}
-"""States in which an action may be claimed; a frozen one, once nothing holds it any more."""
 MAX_DETAIL = 2000
 """Characters of an error that are kept."""
 MAY_HAVE_RUN = (
@@ -105,12 +103,12 @@ class Claims:
             raise ClaimRefused(
                 Refusal.ARGS_CHANGED, "the args digest is not of the arguments that were ruled"
             )
-        if action.state in {ActionState.RUNNING, ActionState.UNKNOWN}:
+        if action.state in CLAIMED:
             if manner.rerun and action.ruling.idempotent:
                 check_not_frozen(tx, action, now)
             return self._repeated(tx, action, manner) or self._claim_again(tx, action, manner)
         standing = standing_of(tx.connection, action.id)
-        if action.state not in MAY_START:
+        if action.state not in LET_THROUGH:
             raise _not_claimable(action)
         check_not_frozen(tx, action, now)
         if refused := self._hold(tx, standing, manner):
@@ -209,14 +207,14 @@ class Claims:
         """Put an action up for approval (again); the thread that it belongs to waits on."""
         now = self._core.clock()
         interrupt = interrupts.get(tx.connection, action.interrupt_id) if action.interrupt_id else None
-        held = interrupt.id if interrupt and interrupt.shape != GATE else None
+        held = interrupt.id if interrupt and interrupt.shape is not InterruptShape.GATE else None
         actions.move(tx.connection, action, ActionState.WAITING, at=None)
         if ruling.policy_version != action.ruling.policy_version:
             actions.rerule(tx.connection, action.id, ruling)
         asked, hosted = the_action(tx.connection, action.id), action.thread_id is not None
         ask(self._core, tx, asked, ruling, now, interrupt_id=held, queues=hosted)
         if held is not None:
-            interrupts.move(tx.connection, held, "answered", "waiting", now)
+            interrupts.move(tx.connection, held, InterruptState.ANSWERED, InterruptState.WAITING, now)
         redraw(tx, action.id, now)
         tx.journal(now, event, body, action_id=action.id)
 
@@ -267,7 +265,7 @@ class Claims:
             if becomes is ActionState.EXECUTED and _let_start_again(tx, action):
                 withdraw_action(core, tx, action, "its first start is reported to have worked", now)
                 action = the_action(tx.connection, action_id)
-            elif action.state not in {ActionState.RUNNING, ActionState.UNKNOWN}:
+            elif action.state not in CLAIMED:
                 raise ReportRefused(f"this action is {action.state}; only a claimed one can be reported on")
             why = detail[:MAX_DETAIL] if detail else None
             actions.move(tx.connection, action, becomes, at=now, detail=why, result=result)
@@ -327,7 +325,7 @@ def _attempt(tx: Transaction, action: ActionRecord, key: str, now: float, manner
 
 def _let_start_again(tx: Transaction, action: ActionRecord) -> bool:
     """Whether a person said that it did not happen, and it has not been claimed since."""
-    if action.state not in WITHDRAWABLE:
+    if action.state not in UNSTARTED:
         return False
     unknown = unknowns.latest(tx.connection, action.id)
     return unknown is not None and unknown.verdict is Verdict.DID_NOT

@@ -17,7 +17,8 @@ from bot.domain.expiry import expired_review
 from bot.domain.freezing import Freeze, covering
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.review import ActionState, Review
+from bot.domain.review import Review
+from bot.domain.states import UNSTARTED, ActionState
 from bot.errors import NotFound
 from bot.membrane.quotas import Quotas
 from bot.membrane.vault import Vault
@@ -26,16 +27,6 @@ from bot.store import actions, freezes, reviews, threads, unknowns
 from bot.store.database import Database
 from bot.store.freezes import Borne
 from bot.store.rulings import Briefs
-
-STARTABLE = {
-    ActionState.PASSED,
-    ActionState.FROZEN,
-    ActionState.QUEUED,
-    ActionState.WAITING,
-    ActionState.HALTED,
-    ActionState.APPROVED,
-}
-"""States of an action that nobody has started, and that may start some day."""
 
 
 def new_id(prefix: str) -> str:
@@ -188,7 +179,7 @@ def _frozen(connection: Connection, action: ActionRecord) -> Freeze | None:
 
     One whose time is over counts until the sweep has ended it, a moment later.
     """
-    if action.state not in STARTABLE or not (live := freezes.unthawed(connection)):
+    if action.state not in UNSTARTED or not (live := freezes.unthawed(connection)):
         return None
     return freeze_of(connection, live, Borne.of(action))
 

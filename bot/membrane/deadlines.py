@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from bot.domain import showing
 from bot.domain.escalation import Chain, page_at
 from bot.domain.notices import Notice, Subject
-from bot.domain.review import ActionState, Review
+from bot.domain.review import Review
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState
 from bot.membrane.admins import Admins
 from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review

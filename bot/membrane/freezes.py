@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from bot.domain.freezing import EVERYTHING, Freeze, covering
 from bot.domain.notices import Notice, Subject
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.errors import BadAction, ClaimRefused, NotFound, Refusal
 from bot.membrane.admins import Admins
 from bot.membrane.changes import redraw, settle_interrupt

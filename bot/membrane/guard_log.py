@@ -7,8 +7,9 @@ from typing import Any
 
 from bot.domain.notices import Notice, Subject
 from bot.domain.record import Standing
+from bot.domain.states import UNSTARTED
 from bot.membrane.admins import Admins
-from bot.membrane.changes import WITHDRAWABLE, withdraw_action
+from bot.membrane.changes import withdraw_action
 from bot.membrane.core import Core, the_action
 from bot.membrane.rerulings import tightened
 from bot.store.database import Transaction
@@ -72,7 +73,7 @@ class GuardLog:
 
         def work(tx: Transaction) -> None:
             action = the_action(tx.connection, action_id)
-            if action.state in WITHDRAWABLE:
+            if action.state in UNSTARTED:
                 withdraw_action(core, tx, action, why, core.clock())
 
         await core.db.write(work)

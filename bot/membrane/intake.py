@@ -10,8 +10,8 @@ from bot.domain.digest import alternatives
 from bot.domain.fingerprints import written
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import withheld
-from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.domain.states import ActionState
 from bot.membrane import memory
 from bot.membrane.caps import ask, check_cap
 from bot.membrane.core import Core, freeze_of, standing_of

@@ -13,18 +13,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot.domain.action import Action
-from bot.domain.record import ActionRecord, InterruptRecord, Standing
-from bot.domain.review import ActionState, Review
+from bot.domain.hosting import InterruptRecord
+from bot.domain.record import ActionRecord, Standing
+from bot.domain.review import Review
 from bot.domain.ruling import Ruling
-from bot.membrane.changes import (
-    GATE,
-    WITHDRAWABLE,
-    open_review,
-    set_thread,
-    settle_interrupt,
-    withdraw_action,
+from bot.domain.states import (
+    LET_THROUGH,
+    OPEN_INTERRUPTS,
+    UNSTARTED,
+    ActionState,
+    InterruptShape,
+    InterruptState,
+    ThreadState,
 )
-from bot.membrane.claims import MAY_START
+from bot.membrane.changes import open_review, set_thread, settle_interrupt, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.intake import record
 from bot.membrane.scrubber import Scrubber
@@ -40,8 +42,6 @@ TOO_MANY_AT_ONCE = (
     "it again in a later message"
 )
 """What a model is told of a call beyond what may wait at once, when its batch is answered."""
-OPEN = {"waiting", "answered"}
-"""States of an interrupt whose thread should be parked at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """An interrupt that a thread is parked at. `shape`: gate, hitl_batch or hitl_call.
+    """An interrupt that a thread is parked at.
 
     `action_id` is set where a gate parks again for an action that it asked about before: after a
     safe-halt, or because the approval lapsed. `calls` is empty then.
     """
 
     interrupt_id: str
-    shape: str
+    shape: InterruptShape
     payload: dict[str, Any]
     calls: tuple[Call, ...] = ()
     action_id: str | None = None
@@ -111,12 +111,18 @@ class Interrupts:
     def _park(self, tx: Transaction, thread_id: str, parked: Parked) -> None:
         core = self._core
         now = core.clock()
-        set_thread(tx, thread_id, "parked", now)
+        set_thread(tx, thread_id, ThreadState.PARKED, now)
         ruled = [(call, core.policy().rule(call.action)) for call in parked.calls]
-        left_out = _beyond(ruled, core.policy().limits.open_per_agent) if parked.shape != GATE else {}
+        left_out = (
+            _beyond(ruled, core.policy().limits.open_per_agent)
+            if parked.shape is not InterruptShape.GATE
+            else {}
+        )
         kept = {**parked.payload, UNFIT: {**parked.payload.get(UNFIT, {}), **left_out}}
         payload = core.vault.seal_json(kept if left_out else parked.payload, parked.interrupt_id)
-        made = InterruptRecord(parked.interrupt_id, thread_id, parked.shape, payload, "waiting", now)
+        made = InterruptRecord(
+            parked.interrupt_id, thread_id, parked.shape, payload, InterruptState.WAITING, now
+        )
         interrupts.insert(tx.connection, made)
         body = {"thread": thread_id, "interrupt": made.id, "shape": made.shape}
         if left_out:
@@ -147,7 +153,7 @@ class Interrupts:
         if action.state is ActionState.QUEUED:  # its review will answer this interrupt
             return
         found = reviews.of_action(tx.connection, action.id)
-        if action.state in MAY_START:  # it was frozen when its thread claimed it
+        if action.state in LET_THROUGH:  # it was frozen when its thread claimed it
             for review in found[-1:]:
                 reviews.link(tx.connection, review.id, interrupt_id)
             return
@@ -166,7 +172,7 @@ class Interrupts:
         """Return every action of a thread, in the order they were proposed."""
         return await self._core.db.read(lambda connection: actions.of_thread(connection, thread_id))
 
-    async def asked_by(self, thread_id: str) -> tuple[list[ActionRecord], dict[str, str]]:
+    async def asked_by(self, thread_id: str) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
         """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
         return await self._core.db.read(lambda connection: asked_by(connection, thread_id))
 
@@ -194,17 +200,17 @@ class Interrupts:
         core.wakeups.ring()
         return count
 
-    async def ended(self, thread_id: str, state: str, why: str, *, cause: str | None = None) -> None:
-        """End a thread that did not finish, and withdraw what it asks, at once: half of it would be a lie.
+    async def ended(self, thread_id: str, state: ThreadState, why: str, *, cause: str | None = None) -> None:
+        """End a thread that did not finish, as failed or gone, and withdraw everything that it asks, at once.
 
-        `state`: failed or gone; `cause` says in a word why. Raises NotFound.
+        `cause` says in a word why. Raises NotFound.
         """
         core = self._core
         why = await Scrubber(core).of_thread(thread_id, why)
 
         def work(tx: Transaction) -> None:
             for each in interrupts.of_thread(tx.connection, thread_id):
-                if each.state in OPEN:
+                if each.state in OPEN_INTERRUPTS:
                     _vanish(core, tx, each, f"its thread is {state}: {why}")
             set_thread(tx, thread_id, state, core.clock(), error=why, cause=cause)
 
@@ -224,12 +230,12 @@ def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:
 def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -> int:
     """Close an interrupt that nothing waits at any more; return how many reviews were withdrawn."""
     now = core.clock()
-    if not interrupts.move(tx.connection, interrupt.id, interrupt.state, "vanished", now):
+    if not interrupts.move(tx.connection, interrupt.id, interrupt.state, InterruptState.VANISHED, now):
         return 0
     body = {"thread": interrupt.thread_id, "interrupt": interrupt.id, "why": why}
     tx.journal(now, "thread.vanished", body)
     called = actions.of_interrupt(tx.connection, interrupt.id)
-    return sum(_take_back(core, tx, each, why) for each in called if each.state in WITHDRAWABLE)
+    return sum(_take_back(core, tx, each, why) for each in called if each.state in UNSTARTED)
 
 
 def _take_back(core: Core, tx: Transaction, action: ActionRecord, why: str) -> int:
@@ -254,12 +260,12 @@ def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:
 def asked(connection: Connection, record: InterruptRecord) -> Asked:
     """Return what an interrupt asked, and what came of it."""
     calls = actions.of_interrupt(connection, record.id)
-    found = reviews.of_interrupt(connection, record.id) if record.shape == GATE else ()
+    found = reviews.of_interrupt(connection, record.id) if record.shape is InterruptShape.GATE else ()
     standings = tuple(standing_of(connection, call.id) for call in calls)
     return Asked(record, standings, found[-1] if found else None)
 
 
-def asked_by(connection: Connection, thread_id: str) -> tuple[list[ActionRecord], dict[str, str]]:
+def asked_by(connection: Connection, thread_id: str) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
     """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
     shapes = {each.id: each.shape for each in interrupts.of_thread(connection, thread_id)}
     return actions.of_thread(connection, thread_id), shapes
@@ -268,7 +274,9 @@ def asked_by(connection: Connection, thread_id: str) -> tuple[list[ActionRecord]
 def deliver(tx: Transaction, interrupt_id: str, now: float) -> bool:
     """Note that a thread took the answer to an interrupt. False: it was not owed one."""
     interrupt = interrupts.get(tx.connection, interrupt_id)
-    if interrupt is None or not interrupts.move(tx.connection, interrupt_id, "answered", "delivered", now):
+    if interrupt is None or not interrupts.move(
+        tx.connection, interrupt_id, InterruptState.ANSWERED, InterruptState.DELIVERED, now
+    ):
         return False
     tx.journal(now, "thread.resumed", {"thread": interrupt.thread_id, "interrupt": interrupt_id})
     return True

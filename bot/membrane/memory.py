@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot.domain.escalation import Chain
-from bot.domain.expiry import UNJUDGED, expired_review, expired_words
+from bot.domain.expiry import expired_review, expired_words
 from bot.domain.policy_model import Limits
 from bot.domain.record import ActionRecord
 from bot.domain.repair import FAR_S
-from bot.domain.review import ActionState
+from bot.domain.states import UNJUDGED, ActionState
 from bot.store import equals, messages, reviews
 
 

@@ -11,6 +11,7 @@ from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Digested, Message, Standing, Unknown
 from bot.domain.review import Review
 from bot.domain.showing import SHOWS
+from bot.domain.states import UNSETTLED, ThreadState
 from bot.errors import NotFound
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import may_be_told, requesters_of
@@ -471,13 +472,13 @@ def _stalled(connection: Connection, standing: Standing, review: Review) -> str 
     if action.thread_id is None or latest is None or latest.id != review.id or action.receipt is not None:
         return None
     thread = threads.get(connection, action.thread_id)
-    return thread.error if thread is not None and thread.state == "stalled" else None
+    return thread.error if thread is not None and thread.state is ThreadState.STALLED else None
 
 
 def _with_restore(connection: Connection, facts: CardFacts) -> CardFacts:
     """Add what a restore left uncertain about an action that may still run."""
     found = restores.restore(connection)
-    if found is None or facts.standing.action.state not in restores.UNSETTLED:
+    if found is None or facts.standing.action.state not in UNSETTLED:
         return facts
     since = restores.since(connection, facts.standing.action.id)
     after = found if facts.review.opened_at >= found.at else None

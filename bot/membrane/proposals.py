@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from bot.domain.action import Action
 from bot.domain.following import Next, follows
 from bot.domain.record import ALL, ActionLine, ActionRecord, Listing, Standing
-from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.domain.states import UNSTARTED, ActionState
 from bot.errors import BadAction, BatchRefused, Conflict, MembraneError, UnfitAction
-from bot.membrane.changes import WITHDRAWABLE, withdraw_action
+from bot.membrane.changes import withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.intake import record, record_passed
 from bot.membrane.scrubber import Scrubber
@@ -229,7 +229,7 @@ class Proposals:
                 return standing_of(tx.connection, action_id)
             if action.thread_id is not None:
                 raise Conflict("a hosted thread waits for this action; end or re-invoke the thread instead")
-            if action.state not in WITHDRAWABLE:
+            if action.state not in UNSTARTED:
                 raise Conflict(f"this action is {action.state} already and cannot be withdrawn")
             withdraw_action(core, tx, action, why, now)
             return standing_of(tx.connection, action_id)

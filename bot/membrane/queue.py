@@ -11,8 +11,8 @@ from functools import partial
 
 from bot.domain.record import ActionRecord
 from bot.domain.reruling import says_more, strictest
-from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.domain.states import ActionState, InterruptState
 from bot.membrane import memory
 from bot.membrane.caps import room
 from bot.membrane.changes import open_review, settle_interrupt
@@ -95,4 +95,4 @@ def _waits_at(tx: Transaction, action: ActionRecord) -> str | None:
     A gate that asks again parks after its action was queued.
     """
     interrupt = interrupts.get(tx.connection, action.interrupt_id) if action.interrupt_id else None
-    return interrupt.id if interrupt is not None and interrupt.state == "waiting" else None
+    return interrupt.id if interrupt is not None and interrupt.state is InterruptState.WAITING else None

@@ -13,8 +13,8 @@ from bot.domain.action import Action
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import without
 from bot.domain.reruling import says_more, strictest
-from bot.domain.review import ActionState
 from bot.domain.ruling import Ruling
+from bot.domain.states import ActionState
 from bot.errors import BadAction, ClaimRefused, Refusal
 from bot.membrane.core import Core
 

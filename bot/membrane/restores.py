@@ -20,7 +20,7 @@ import structlog
 
 from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.errors import StoreError
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action

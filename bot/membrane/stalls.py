@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.domain.record import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.hosting import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.states import ENDED_THREADS, ThreadState
 from bot.errors import Conflict, NotFound
-from bot.membrane.changes import FINAL, STALLED, set_thread
+from bot.membrane.changes import set_thread
 from bot.membrane.core import Core, new_id
 from bot.membrane.entitlement import may_be_told
 from bot.membrane.vault import Vault
@@ -53,7 +54,7 @@ class Stalls:
             again = now + RETRY_AFTER_S[tries] if retry and tries < len(RETRY_AFTER_S) else None
             made = Stall(thread_id, cause, why, now, tries, again)
             stalls.put(tx.connection, made, core.vault.seal_json(questions, thread_id) if questions else None)
-            set_thread(tx, thread_id, STALLED, now, error=why, cause=kind or cause)
+            set_thread(tx, thread_id, ThreadState.STALLED, now, error=why, cause=kind or cause)
             return made
 
         made = await core.db.write(work)
@@ -81,18 +82,20 @@ class Stalls:
         def work(tx: Transaction) -> ThreadRecord | None:
             now = core.clock()
             thread = threads.get(tx.connection, thread_id)
-            may = thread is not None and thread.state == STALLED
+            may = thread is not None and thread.state is ThreadState.STALLED
             if request is None:
                 may = may and stalls.retried(tx.connection, thread_id)
             elif not stalls.done(tx.connection, request.id, "done" if may else "refused: it moved on", now):
                 return None
             if thread is None or not may:
                 return None
-            set_thread(tx, thread_id, "running", now)
+            set_thread(tx, thread_id, ThreadState.RUNNING, now)
             event = "answered" if request is not None and request.wanted is Wanted.ANSWER else "retried"
             body = {"thread": thread_id, "by": request.by if request is not None else BY_ITSELF}
             tx.journal(now, f"thread.{event}", body)
-            return replace(thread, state="running", input=core.vault.open_json(thread.input, thread.id))
+            return replace(
+                thread, state=ThreadState.RUNNING, input=core.vault.open_json(thread.input, thread.id)
+            )
 
         begun = await core.db.write(work)
         core.wakeups.moved(thread_id)
@@ -202,10 +205,10 @@ class OperatorRequests:
 def _check(thread: ThreadRecord, stall: Stall | None, wanted: Wanted) -> None:
     """Raise Conflict where a thread cannot be asked this."""
     if wanted is Wanted.WITHDRAW:
-        if thread.state in FINAL:
+        if thread.state in ENDED_THREADS:
             raise Conflict(f"{thread.id} is {thread.state} already")
         return
-    if thread.state != STALLED or stall is None:
+    if thread.state is not ThreadState.STALLED or stall is None:
         raise Conflict(f"{thread.id} is {thread.state}; only a stalled thread can be set going again")
     if wanted is Wanted.ANSWER and stall.cause is not Cause.QUESTION:
         raise Conflict(

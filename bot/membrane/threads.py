@@ -12,11 +12,13 @@ from typing import Any
 
 import orjson
 
-from bot.domain.record import ALL, ActionRecord, InterruptRecord, Listing, ThreadRecord
+from bot.domain.hosting import InterruptRecord, ThreadRecord
+from bot.domain.record import ALL, ActionRecord, Listing
+from bot.domain.states import OPEN_INTERRUPTS, InterruptShape, ThreadState
 from bot.errors import Conflict, NotFound, TooMany
 from bot.membrane.changes import set_thread
 from bot.membrane.core import Core
-from bot.membrane.interrupts import OPEN, Asked, asked, asked_by, deliver, opened
+from bot.membrane.interrupts import Asked, asked, asked_by, deliver, opened
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
 from bot.store import interrupts, starts, threads
@@ -35,7 +37,7 @@ class Owed:
     thread: ThreadRecord
     answered: tuple[Asked, ...]
     actions: list[ActionRecord]
-    shapes: dict[str, str]
+    shapes: dict[str, InterruptShape]
     """The shapes of all its interrupts, by id."""
 
 
@@ -75,7 +77,17 @@ class Threads:
             _check_cap(tx, agent, core.policy().limits.threads_per_agent)
             now, thread_id = core.clock(), core.new_id("thr")
             made = ThreadRecord(
-                thread_id, graph, graph_version, agent, owner, on_behalf_of, given, "wanted", None, now, None
+                thread_id,
+                graph,
+                graph_version,
+                agent,
+                owner,
+                on_behalf_of,
+                given,
+                ThreadState.WANTED,
+                None,
+                now,
+                None,
             )
             sealed = replace(made, input=core.vault.seal_json(given, thread_id))
             threads.insert(tx.connection, sealed, idempotency_key=idempotency_key)
@@ -120,12 +132,11 @@ class Threads:
         return found
 
     async def state_of(
-        self, thread_id: str, state: str, error: str | None = None, *, result: Any = None
+        self, thread_id: str, state: ThreadState, error: str | None = None, *, result: Any = None
     ) -> None:
         """Write where a thread stands, and let go of it unless it runs.
 
-        `state`: running, parked, finished, failed, gone. `stall` writes that it is stalled. `result` is plain
-        JSON that it finished with. Raises NotFound.
+        `result` is plain JSON that it finished with. Raises NotFound. For a stalled one use `Stalls.stall`.
         """
         core = self._core
         why, result = await Scrubber(core).of_thread(thread_id, (error, result))
@@ -176,8 +187,8 @@ class Threads:
             thread = threads.get(tx.connection, thread_id)
             if thread is None:
                 raise NotFound(f"there is no thread {thread_id}")
-            if thread.state == "parked" and thread.graph in loaded:
-                set_thread(tx, thread_id, "running", core.clock())
+            if thread.state is ThreadState.PARKED and thread.graph in loaded:
+                set_thread(tx, thread_id, ThreadState.RUNNING, core.clock())
             found = tuple(asked(tx.connection, record) for record in answered)
             return Owed(self._opened(thread), found, *asked_by(tx.connection, thread_id))
 
@@ -197,11 +208,11 @@ class Threads:
         def work(tx: Transaction) -> bool:
             now = core.clock()
             known = interrupts.of_thread(tx.connection, thread_id)
-            if any(each.state in OPEN and each.id not in delivered for each in known):
+            if any(each.state in OPEN_INTERRUPTS and each.id not in delivered for each in known):
                 return False
             for interrupt_id in delivered:
                 deliver(tx, interrupt_id, now)
-            set_thread(tx, thread_id, "finished", now)
+            set_thread(tx, thread_id, ThreadState.FINISHED, now)
             self._keep(tx, thread_id, result)
             return True
 

@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
-from bot.domain.review import ActionState, Vote
+from bot.domain.review import Vote
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState
 from bot.errors import NotFound, Refusal, VoteRefused
 from bot.membrane.admins import want as want_notice
 from bot.membrane.changes import cast_vote, open_review, redraw, settle_interrupt

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at, quiet_until
 from bot.domain.record import NOT_TOLD, Clicked, Standing
-from bot.domain.review import Review, ReviewState, Vote
+from bot.domain.review import Review, Vote
+from bot.domain.states import ReviewState
 from bot.errors import Refusal, VoteRefused
 from bot.membrane.changes import UncheckedVoters, cast_vote
 from bot.membrane.core import Core, standing_of, the_action, the_review

@@ -24,9 +24,9 @@ from sqlalchemy import (
 from bot.domain.action import Action
 from bot.domain.record import ActionRecord
 from bot.domain.redaction import redact
-from bot.domain.review import ActionState
 from bot.domain.risk import BlastRadius, Risk, Tier
 from bot.domain.ruling import Ruling
+from bot.domain.states import ActionState
 from bot.store import rulings
 from bot.store.rulings import Brief
 from bot.store.sqlite import Bulk, Prepared

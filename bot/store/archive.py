@@ -9,8 +9,8 @@ from typing import IO, Any
 import orjson
 from sqlalchemy import BindParameter, Connection, and_, bindparam, exists, func, or_, select
 
-from bot.domain.review import ActionState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState
 from bot.store import files
 from bot.store.tables import actions, executions, messages, rulings, threads, unknowns
 

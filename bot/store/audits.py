@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
-from bot.domain.review import ActionState, ReviewState
+from bot.domain.states import ActionState, InterruptState, ReviewState
 from bot.store.tables import actions, interrupts, literally, messages, reviews
 
 MOST_ORPHANS = 50
@@ -27,7 +27,10 @@ _UNSENT = select(func.count(), func.min(messages.c.owed_since)).where(
     )
 )
 _UNDELIVERED = select(func.count(), func.min(interrupts.c.answered_at)).where(
-    and_(literally(interrupts.c.state, "answered"), interrupts.c.answered_at <= bindparam("before"))
+    and_(
+        literally(interrupts.c.state, InterruptState.ANSWERED),
+        interrupts.c.answered_at <= bindparam("before"),
+    )
 )
 _ORPHANS = (
     select(actions.c.id)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from bot.domain.record import Digested, DigestedGroup
-from bot.domain.review import ActionState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState
 from bot.store.actions import records_of
 from bot.store.sqlite import Prepared
 from bot.store.tables import actions, literally

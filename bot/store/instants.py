@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
 
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState, ReviewState
 from bot.store.tables import actions, digests, executions, leftovers, literally, messages, reviews, threads
 
 SOON_S = 86_400.0

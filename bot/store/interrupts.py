@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, exists, not_, or_, select, update
 
-from bot.domain.record import Cause, InterruptRecord
-from bot.domain.review import ActionState
+from bot.domain.hosting import Cause, InterruptRecord
+from bot.domain.states import ActionState, InterruptShape, InterruptState, ThreadState
 from bot.store.sqlite import Prepared
 from bot.store.tables import actions, freezes, interrupts, literally, stalls, threads
 from bot.store.threads import FREE, LIVE_FREEZE, NOT_FROZEN, take
@@ -43,7 +43,7 @@ _MOVE = Prepared(
 _HELD = exists().where(
     and_(
         stalls.c.thread_id == threads.c.id,
-        literally(threads.c.state, "stalled"),
+        literally(threads.c.state, ThreadState.STALLED),
         literally(stalls.c.cause, Cause.ERROR.value),
     )
 )
@@ -51,7 +51,15 @@ _HELD = exists().where(
 _ANSWERED = Prepared(
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
-    .where(and_(literally(interrupts.c.state, "answered"), FREE, not_(_HELD), NOT_FROZEN, _NOTHING_FROZEN_IN))
+    .where(
+        and_(
+            literally(interrupts.c.state, InterruptState.ANSWERED),
+            FREE,
+            not_(_HELD),
+            NOT_FROZEN,
+            _NOTHING_FROZEN_IN,
+        )
+    )
     .order_by(interrupts.c.answered_at)
     .limit(bindparam("most"))
 )
@@ -59,7 +67,12 @@ _ANSWERED = Prepared(
 
 def _record_of(row: Row[Any]) -> InterruptRecord:
     return InterruptRecord(
-        row.id, row.thread_id, row.shape, orjson.loads(row.payload), row.state, row.opened_at
+        row.id,
+        row.thread_id,
+        InterruptShape(row.shape),
+        orjson.loads(row.payload),
+        InterruptState(row.state),
+        row.opened_at,
     )
 
 
@@ -68,9 +81,9 @@ def insert(connection: Connection, record: InterruptRecord) -> None:
     row = {
         "id": record.id,
         "thread_id": record.thread_id,
-        "shape": record.shape,
+        "shape": record.shape.value,
         "payload": orjson.dumps(record.payload).decode(),
-        "state": record.state,
+        "state": record.state.value,
         "opened_at": record.opened_at,
     }
     _INSERT.changed(connection, row)
@@ -87,14 +100,16 @@ def of_thread(connection: Connection, thread_id: str) -> list[InterruptRecord]:
     return [_record_of(row) for row in _OF_THREAD.all(connection, {"thread": thread_id})]
 
 
-def move(connection: Connection, interrupt_id: str, was: str, becomes: str, now: float) -> bool:
+def move(
+    connection: Connection, interrupt_id: str, was: InterruptState, becomes: InterruptState, now: float
+) -> bool:
     """Change an interrupt's state if it is still `was`. False: somebody was first."""
     values = {
         "interrupt": interrupt_id,
-        "was": was,
-        "becomes": becomes,
-        "answered": now if becomes == "answered" else None,
-        "delivered": now if becomes == "delivered" else None,
+        "was": was.value,
+        "becomes": becomes.value,
+        "answered": now if becomes is InterruptState.ANSWERED else None,
+        "delivered": now if becomes is InterruptState.DELIVERED else None,
     }
     return _MOVE.changed(connection, values) == 1
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Select, and_, bindparam, case, exists, func, 
 
 from bot.domain.freezing import Freeze, covering
 from bot.domain.record import ALL, ActionLine, Listing
-from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState, ReviewState
 from bot.store import freezes, rulings
 from bot.store.tables import OF_ONE_AGENT, actions, literally, messages, reviews, threads, unknowns
 from bot.store.tables import rulings as shared

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from bot.domain.record import Clicked, Message
-from bot.domain.review import ReviewState
+from bot.domain.states import ReviewState
 from bot.store.sqlite import Prepared, insert_new
 from bot.store.tables import actions, literally, messages, reviews
 from bot.store.turns import Head, Turns, every, heads_of

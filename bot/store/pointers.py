@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
 
-from bot.domain.review import ReviewState
+from bot.domain.states import ReviewState
 from bot.store.facts import set_fact
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared

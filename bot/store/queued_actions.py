@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.store.actions import ACTIONS, record_of
 from bot.store.sqlite import Prepared
 from bot.store.tables import actions, literally

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
+from bot.domain.states import UNSETTLED, ActionState, InterruptState
 from bot.store import actions as acts
 from bot.store.facts import fact, set_fact
 from bot.store.journal import writers
@@ -25,10 +25,13 @@ INSTANCE, EPOCH, RESTORED = "instance", "epoch", "restored"
 WRITTEN_AT = "written_at"
 """The fact that says when a bot last tried to write, in seconds since the epoch."""
 
-STARTABLE = (ActionState.PASSED, ActionState.APPROVED)
-UNDECIDED = (ActionState.QUEUED, ActionState.WAITING, ActionState.HALTED, ActionState.FROZEN)
-UNSETTLED = (*STARTABLE, *UNDECIDED, ActionState.RUNNING, ActionState.UNKNOWN)
-"""States of an action that may run, or may have run and has not been told to have."""
+STARTABLE = frozenset({ActionState.PASSED, ActionState.APPROVED})
+"""States of an action that may start now."""
+
+
+def _values(states: Iterable[ActionState]) -> list[str]:
+    return sorted(state.value for state in states)
+
 
 _OPEN = restored.c.closed_at.is_(None)
 _SINCE = Prepared(select(restored.c.since).where(and_(restored.c.subject == bindparam("of"), _OPEN)))
@@ -41,13 +44,13 @@ _CLOSE = Prepared(
 _ASKABLE = (
     select(actions.c.id)
     .select_from(restored.join(actions, actions.c.id == restored.c.subject))
-    .where(and_(_OPEN, actions.c.state.in_([state.value for state in STARTABLE])))
+    .where(and_(_OPEN, actions.c.state.in_(_values(STARTABLE))))
     .limit(bindparam("most"))
 )
 _LEFT_ACTIONS = (
     select(func.count())
     .select_from(restored.join(actions, actions.c.id == restored.c.subject))
-    .where(and_(_OPEN, actions.c.state.in_([state.value for state in UNSETTLED])))
+    .where(and_(_OPEN, actions.c.state.in_(_values(UNSETTLED))))
 )
 _LEFT_THREADS = (
     select(func.count())
@@ -108,9 +111,7 @@ def close(connection: Connection, subject: str, now: float) -> None:
 
 def unsettled(connection: Connection) -> list[ActionRecord]:
     """Return every action that may run, or runs. Reads all actions: for a restore alone."""
-    query = select(actions.c.id).where(
-        actions.c.state.in_([state.value for state in UNSETTLED if state is not ActionState.UNKNOWN])
-    )
+    query = select(actions.c.id).where(actions.c.state.in_(_values(UNSETTLED - {ActionState.UNKNOWN})))
     ids = list(connection.execute(query).scalars())
     return [found for each in ids if (found := acts.get(connection, each)) is not None]
 
@@ -124,9 +125,9 @@ def hold_answers(connection: Connection, of: Iterable[str]) -> None:
     """Take back the answers that threads have not taken, so that nothing starts before people have looked."""
     for interrupt_id in of:
         query = update(interrupts).where(
-            and_(interrupts.c.id == interrupt_id, interrupts.c.state == "answered")
+            and_(interrupts.c.id == interrupt_id, interrupts.c.state == InterruptState.ANSWERED.value)
         )
-        connection.execute(query.values(state="waiting", answered_at=None))
+        connection.execute(query.values(state=InterruptState.WAITING.value, answered_at=None))
 
 
 def askable(connection: Connection, most: int) -> list[str]:

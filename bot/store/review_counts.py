@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, and_, bindparam, func, select
 
-from bot.domain.review import ReviewState
+from bot.domain.states import ReviewState
 from bot.store.sqlite import Prepared
 from bot.store.tables import literally, reviews
 

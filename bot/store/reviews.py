@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, case, select, update
 
-from bot.domain.review import Review, ReviewState, Vote
+from bot.domain.review import Review, Vote
+from bot.domain.states import ReviewState
 from bot.errors import Refusal
 from bot.store.rulings import parsed
 from bot.store.sqlite import Prepared

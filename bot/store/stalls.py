@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, delete, or_, select, update
 
-from bot.domain.record import Cause, Stall, ThreadRequest, Wanted
+from bot.domain.hosting import Cause, Stall, ThreadRequest, Wanted
+from bot.domain.states import ThreadState
 from bot.store.sqlite import Prepared
 from bot.store.tables import literally, stalls, thread_requests, threads
 from bot.store.threads import NOT_FROZEN
@@ -19,7 +20,11 @@ _GET = Prepared(select(stalls).where(_OF))
 _DUE = Prepared(
     select(stalls)
     .join(threads, threads.c.id == stalls.c.thread_id)
-    .where(and_(stalls.c.retry_at <= bindparam("now"), literally(threads.c.state, "stalled"), NOT_FROZEN))
+    .where(
+        and_(
+            stalls.c.retry_at <= bindparam("now"), literally(threads.c.state, ThreadState.STALLED), NOT_FROZEN
+        )
+    )
     .order_by(stalls.c.retry_at)
     .limit(bindparam("most"))
 )

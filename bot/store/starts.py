@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
-from bot.domain.record import ThreadRecord
+from bot.domain.hosting import ThreadRecord
+from bot.domain.states import ThreadState
 from bot.store.sqlite import Prepared
 from bot.store.tables import literally, threads
 from bot.store.threads import FREE, NOT_FROZEN, record_of, take
 
-_WANTED = literally(threads.c.state, "wanted")
+_WANTED = literally(threads.c.state, ThreadState.WANTED)
 _NEXT_AGENT = Prepared(
     select(func.min(threads.c.agent)).where(and_(_WANTED, threads.c.agent > bindparam("after")))
 )
@@ -24,7 +25,9 @@ _NEXT = Prepared(
     .limit(bindparam("most"))
 )
 _COUNT = select(threads.c.agent, func.count().label("running")).group_by(threads.c.agent)
-_RUNNING = Prepared(_COUNT.where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, "running"))))
+_RUNNING = Prepared(
+    _COUNT.where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, ThreadState.RUNNING)))
+)
 _TAKEN = Prepared(_COUNT.where(and_(_WANTED, threads.c.leased_until > bindparam("now"))))
 """Those whose start is in hand."""
 

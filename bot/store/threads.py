@@ -21,13 +21,9 @@ from sqlalchemy import (
 )
 
 from bot.domain.freezing import EVERYTHING
-from bot.domain.record import (
-    ALL,
-    OPEN_THREAD_STATES,
-    THREAD_STATES,
-    Listing,
-    ThreadRecord,
-)
+from bot.domain.hosting import ThreadRecord
+from bot.domain.record import ALL, Listing
+from bot.domain.states import OPEN_THREADS, ThreadState
 from bot.store.sqlite import Prepared
 from bot.store.tables import OF_ONE_AGENT, freezes, literally, threads
 
@@ -68,7 +64,7 @@ _OF_AGENT = (
     .order_by(threads.c.id.desc())
 )
 _KEEP = Prepared(update(threads).where(_ID).values(result=bindparam("sealed")))
-_LET_GO = case((bindparam("becomes") == "running", threads.c.leased_until), else_=None)
+_LET_GO = case((bindparam("becomes") == ThreadState.RUNNING.value, threads.c.leased_until), else_=None)
 _SET = Prepared(
     update(threads)
     .where(_ID)
@@ -100,7 +96,7 @@ def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str
         "owner": record.owner,
         "on_behalf_of": record.on_behalf_of,
         "input": orjson.dumps(record.input).decode(),
-        "state": record.state,
+        "state": record.state.value,
         "wanted_at": record.wanted_at,
         "idempotency_key": idempotency_key,
     }
@@ -117,7 +113,7 @@ def record_of(row: Any) -> ThreadRecord:
         owner=row.owner,
         on_behalf_of=row.on_behalf_of,
         input=orjson.loads(row.input),
-        state=row.state,
+        state=ThreadState(row.state),
         error=row.error,
         wanted_at=row.wanted_at,
         settled_at=row.settled_at,
@@ -146,14 +142,14 @@ def unsettled(connection: Connection) -> list[ThreadRecord]:
 def listed(
     connection: Connection,
     *,
-    states: Sequence[str],
+    states: Sequence[ThreadState],
     graph: str | None = None,
     agent: str | None = None,
     most: int,
 ) -> list[ThreadRecord]:
     """Return the threads in these states, the newest first."""
     wanted = select(threads).where(threads.c.state.in_(states))
-    if set(states) <= set(OPEN_THREAD_STATES):
+    if set(states) <= set(OPEN_THREADS):
         wanted = wanted.where(threads.c.settled_at.is_(None))
     if graph is not None:
         wanted = wanted.where(threads.c.graph == graph)
@@ -172,17 +168,17 @@ def of_agent(connection: Connection, agent: str, *, most: int, wanted: Listing =
     query = _OF_AGENT.limit(most)
     if wanted.before is not None:
         query = query.where(threads.c.id < wanted.before)
-    states = wanted.states or THREAD_STATES  # each by the index: none is searched for among the others
+    states = wanted.states or ThreadState  # each by the index: none is searched for among the others
     found = [connection.execute(query.where(threads.c.state == each), {"agent_": agent}) for each in states]
     rows = sorted((row for rows in found for row in rows), key=lambda row: row.id, reverse=True)
     return [record_of(row) for row in rows[:most]]
 
 
 def set_state(
-    connection: Connection, thread_id: str, state: str, error: str | None, settled_at: float | None
+    connection: Connection, thread_id: str, state: ThreadState, error: str | None, settled_at: float | None
 ) -> bool:
     """Write where a thread stands, and let go of it unless it runs."""
-    values = {"thread": thread_id, "becomes": state, "why": error, "at": settled_at}
+    values = {"thread": thread_id, "becomes": state.value, "why": error, "at": settled_at}
     return _SET.changed(connection, values) == 1
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from langchain_core.tools import tool
 from langchain_core.tracers import context
 
-from bot.domain.record import ThreadRecord
+from bot.domain.hosting import ThreadRecord
+from bot.domain.states import ThreadState
 from bot.graph.guard import GUARD, ToolGuard
 from bot.graph.run_context import RunContext, entered
 from bot.membrane import Membrane
@@ -25,7 +26,7 @@ CALLS = 200
 ROUNDS = 25
 """With and without are measured in turns, and the median of the ratios is taken."""
 ARGS = {"id": 1}
-THREAD = ThreadRecord("thr_1", "bench", "v", "bench", None, None, {}, "running", None, 0.0, None)
+THREAD = ThreadRecord("thr_1", "bench", "v", "bench", None, None, {}, ThreadState.RUNNING, None, 0.0, None)
 
 
 @tool

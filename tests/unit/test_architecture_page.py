@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "bot" / "README.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from bot.domain.escalation import Instant
 from bot.domain.expiry import ExpiryReason, expiry_reason, unanswered
 from bot.domain.notices import TODO_LEAD, WHERE_LEAD, level_of
 from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.slack.cards import argument_text, mrkdwn, progress, rich_text
 from bot.slack.cards.reviews import Drawn
 from bot.slack.cards.rich_text import text

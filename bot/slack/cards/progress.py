@@ -9,8 +9,9 @@ from typing import Any
 
 from bot.domain.expiry import unanswered
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.ruling import AbsentDefault
+from bot.domain.states import ActionState, ReviewState
 from bot.errors import Refusal
 from bot.slack.cards import mrkdwn
 from bot.slack.cards.mrkdwn import date

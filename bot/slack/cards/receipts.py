@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
-from bot.domain.review import ActionState, ReviewState
+from bot.domain.states import ActionState, ReviewState
 from bot.slack.cards import buttons, mrkdwn, progress, reviews, rich_text, sentences
 from bot.slack.cards.mrkdwn import date
 from bot.slack.cards.reviews import Drawn

@@ -13,8 +13,9 @@ from typing import Any
 from bot.domain.expiry import ExpiryReason, expiry_reason, unanswered
 from bot.domain.freezing import Freeze
 from bot.domain.record import ActionRecord, Message, Standing
-from bot.domain.review import Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.ruling import AbsentDefault
+from bot.domain.states import ReviewState
 from bot.slack.cards import argument_text, buttons, mrkdwn, progress, rich_text, sentences
 from bot.slack.cards.rich_text import text
 from bot.slack.cards.visible import cut, excerpt

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.ruling import Ruling
+from bot.domain.states import ActionState, ReviewState
 from bot.slack.cards import argument_text, mrkdwn, rich_text
 from bot.slack.cards.rich_text import text
 from bot.slack.cards.visible import cut, excerpt

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.record import Standing
-from bot.domain.review import ActionState, Review
+from bot.domain.review import Review
 from bot.domain.ruling import TraceStep
+from bot.domain.states import ActionState
 from bot.slack.cards import argument_text, buttons, rich_text, sentences
 from bot.slack.cards.rich_text import text
 from bot.slack.cards.visible import Shown, cut, visible

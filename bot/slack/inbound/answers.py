@@ -5,8 +5,9 @@ from __future__ import annotations
 from bot.domain.expiry import unanswered
 from bot.domain.notices import Notice, Subject
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
-from bot.domain.review import Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.ruling import AbsentDefault
+from bot.domain.states import ReviewState
 from bot.errors import MembraneError, NotFound, Refusal, StoreError, VoteRefused
 from bot.slack.cards import mrkdwn, progress, sentences
 from bot.slack.failures import CallFailed

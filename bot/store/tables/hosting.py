@@ -16,7 +16,7 @@ threads = Table(
     Column("owner", String),
     Column("on_behalf_of", String),
     Column("input", Text, nullable=False),  # JSON
-    Column("state", String, nullable=False),  # wanted | running | parked | stalled | finished | failed | gone
+    Column("state", String, nullable=False),  # ThreadState
     Column("error", Text),
     Column("wanted_at", Float, nullable=False),
     Column("settled_at", Float),
@@ -37,7 +37,7 @@ stalls = Table(
     "stalls",  # why threads stand still; kept while they run again, so that retries are counted
     metadata,
     Column("thread_id", String, ForeignKey("threads.id"), primary_key=True),
-    Column("cause", String, nullable=False),  # error | question | refused | changed | untaken
+    Column("cause", String, nullable=False),  # Cause
     Column("why", Text, nullable=False),
     Column("questions", Text),  # sealed JSON: what it asks, by interrupt id
     Column("tries", Integer, nullable=False),
@@ -51,7 +51,7 @@ thread_requests = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("thread_id", String, ForeignKey("threads.id"), nullable=False),
-    Column("wanted", String, nullable=False),  # retry | answer | withdraw
+    Column("wanted", String, nullable=False),  # Wanted
     Column("body", Text),  # sealed JSON: an answer, by interrupt id
     Column("why", Text),
     Column("by", String, nullable=False),  # a user of the operating system
@@ -67,9 +67,9 @@ interrupts = Table(
     metadata,
     Column("id", String, primary_key=True),  # LangGraph's interrupt id
     Column("thread_id", String, ForeignKey("threads.id"), nullable=False),
-    Column("shape", String, nullable=False),  # gate | hitl_batch | hitl_call
+    Column("shape", String, nullable=False),  # InterruptShape
     Column("payload", Text, nullable=False),
-    Column("state", String, nullable=False),  # waiting | answered | delivered | vanished
+    Column("state", String, nullable=False),  # InterruptState
     Column("opened_at", Float, nullable=False),
     Column("answered_at", Float),
     Column("delivered_at", Float),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.record import Cause
+from bot.domain.hosting import Cause
+from bot.domain.states import ThreadState
 from bot.membrane.freezes import Freezes
 from tests import fakes
 from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
@@ -34,7 +35,7 @@ async def seeded(room: Room) -> tuple[str, str, str]:
     made = await room.membrane.threads.start(
         "support", {"in": EVIL}, graph_version="1", agent="mailer", owner=fakes.GUS
     )
-    await room.membrane.threads.state_of(made.id, "running")
+    await room.membrane.threads.state_of(made.id, ThreadState.RUNNING)
     await room.membrane.stalls.stall(
         made.id, Cause.QUESTION, f"why {EVIL}", questions={f"int{EVIL}": {EVIL: EVIL}}
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.record import Cause, Wanted
+from bot.domain.hosting import Cause, Wanted
+from bot.domain.states import ThreadState
 from bot.membrane import BY_ITSELF
 from tests import fakes
 from tests.acceptance.cli.conftest import Room, Shell
@@ -17,7 +18,7 @@ from tests.acceptance.cli.conftest import Room, Shell
 SECRET = {"MEMBRANE_SECRET": fakes.SECRET.decode()}
 
 
-async def thread(room: Room, state: str | None = None) -> str:
+async def thread(room: Room, state: ThreadState | None = None) -> str:
     made = await room.membrane.threads.start(
         "support", {}, graph_version="1", agent="mailer", owner=fakes.GUS
     )
@@ -27,7 +28,7 @@ async def thread(room: Room, state: str | None = None) -> str:
 
 
 async def asking(room: Room) -> str:
-    made = await thread(room, "running")
+    made = await thread(room, ThreadState.RUNNING)
     await room.membrane.stalls.stall(
         made, Cause.QUESTION, "it asks", questions={"int_1": {"question": "To\u202ewhom?"}}
     )
@@ -35,7 +36,7 @@ async def asking(room: Room) -> str:
 
 
 async def broken(room: Room) -> str:
-    made = await thread(room, "running")
+    made = await thread(room, ThreadState.RUNNING)
     await room.membrane.stalls.stall(made, Cause.ERROR, "Unavailable: 503\nforged", retry=True)
     return made
 
@@ -47,7 +48,11 @@ async def run(shell: Shell, *line: str, code: int = 0) -> Any:
 
 
 async def test_the_list_shows_what_has_not_ended_and_why_it_stands_still(shell: Shell, room: Room) -> None:
-    done, waiting, stalled = await thread(room, "finished"), await thread(room, "parked"), await broken(room)
+    done, waiting, stalled = (
+        await thread(room, ThreadState.FINISHED),
+        await thread(room, ThreadState.PARKED),
+        await broken(room),
+    )
     out = (await run(shell, "list")).out
     assert done not in out
     assert waiting in out
@@ -92,7 +97,7 @@ async def test_an_answer_is_left_for_the_bot_sealed_and_journalled(
 
 
 async def test_a_retry_and_a_withdrawal_are_left_for_the_bot(shell: Shell, room: Room) -> None:
-    first, second = await broken(room), await thread(room, "parked")
+    first, second = await broken(room), await thread(room, ThreadState.PARKED)
     await run(shell, "retry", first)
     await run(shell, "withdraw", second, "--why", "not needed")
     requests, _ = await room.membrane.stalls.due_again(9)
@@ -104,7 +109,7 @@ async def test_a_retry_and_a_withdrawal_are_left_for_the_bot(shell: Shell, room:
 
 
 async def test_what_cannot_be_asked_is_told_in_a_sentence(shell: Shell, room: Room) -> None:
-    parked, question, error = await thread(room, "parked"), await asking(room), await broken(room)
+    parked, question, error = await thread(room, ThreadState.PARKED), await asking(room), await broken(room)
     for line, says in (
         (("retry", "thr_none"), "there is no thread thr_none"),
         (("retry", parked), "is parked; only a stalled thread can be set going again"),

@@ -17,8 +17,10 @@ from fastapi import FastAPI
 from bot.api import Health, build_api
 from bot.api.connections import Connections
 from bot.api.server import Server
+from bot.domain.hosting import ThreadRecord
 from bot.domain.policy import Policy
-from bot.domain.record import Standing, ThreadRecord
+from bot.domain.record import Standing
+from bot.domain.states import ThreadState
 from bot.errors import NotFound
 from bot.membrane import Membrane
 from bot.metrics import Metrics
@@ -39,7 +41,7 @@ class FakeHost:
         return await self._membrane.threads.start(graph, given, graph_version="1", **asked)
 
     async def end_thread(self, thread_id: str, why: str) -> None:
-        await self._membrane.threads.state_of(thread_id, "gone", why)
+        await self._membrane.threads.state_of(thread_id, ThreadState.GONE, why)
 
 
 @dataclass

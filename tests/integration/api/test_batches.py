@@ -9,6 +9,7 @@ import pytest
 
 from bot.api.response_models import BatchAnswer
 from bot.domain.action import Action
+from bot.domain.states import InterruptShape
 from bot.membrane import Call, Parked
 from bot.slack.outbound.rendering import draw
 from tests import fakes
@@ -179,7 +180,9 @@ async def test_the_cards_of_a_hosted_batch_name_each_other_too(bot: Bot, agent: 
         Action.of("money.wire", {"id": 1}, agent="mailer"),
         Action.of("mail.send", {"id": 2}, agent="mailer"),
     )
-    parked = Parked("int1", "hitl_batch", {}, tuple(Call(each, place) for place, each in enumerate(calls)))
+    parked = Parked(
+        "int1", InterruptShape.HITL_BATCH, {}, tuple(Call(each, place) for place, each in enumerate(calls))
+    )
     await bot.membrane.interrupts.park(started["id"], parked)
     cards = [await bot.membrane.outbox.facts(each) for each in await bot.membrane.outbox.lease(9)]
     texts = [read(draw(each, {}).blocks) for each in cards]

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from bot.api.response_models import ThreadAnswer, ThreadList
 from bot.domain.action import Action
 from bot.domain.policy_model import Limits
+from bot.domain.states import InterruptShape, ThreadState
 from bot.membrane import Call, Parked
 from tests import fakes
 from tests.integration.api.conftest import Bot, MakeBot
@@ -76,7 +77,9 @@ async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
     started = (await agent.post("/v1/threads", json=START)).json()
     for number in range(2):
         action = Action.of("money.wire", {"id": number}, agent="mailer")
-        await bot.membrane.interrupts.park(started["id"], Parked(f"int{number}", "gate", {}, (Call(action),)))
+        await bot.membrane.interrupts.park(
+            started["id"], Parked(f"int{number}", InterruptShape.GATE, {}, (Call(action),))
+        )
     answer = await agent.get(f"/v1/threads/{started['id']}")
     found = ThreadAnswer.model_validate_json(answer.content, strict=True)
     assert [line.state for line in found.actions] == ["waiting", "queued"]
@@ -88,7 +91,9 @@ async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
 async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:
     started = (await agent.post("/v1/threads", json=START)).json()
     action = Action.of("money.wire", {"id": 1}, agent="mailer")
-    await bot.membrane.interrupts.park(started["id"], Parked("int1", "gate", {}, (Call(action),)))
+    await bot.membrane.interrupts.park(
+        started["id"], Parked("int1", InterruptShape.GATE, {}, (Call(action),))
+    )
     answer = await agent.get(f"/v1/threads/{started['id']}")
     found = ThreadAnswer.model_validate_json(answer.content, strict=True)
     assert [(line.kind, line.state) for line in found.actions] == [("money.wire", "waiting")]
@@ -119,7 +124,7 @@ async def test_an_agent_over_http_neither_starts_nor_reports_what_a_hosted_threa
 ) -> None:
     started = (await agent.post("/v1/threads", json=START)).json()
     action = Action.of(kind, {"id": 1}, agent="mailer")
-    parked = Parked("int1", "hitl_call", {}, (Call(action),))
+    parked = Parked("int1", InterruptShape.HITL_CALL, {}, (Call(action),))
     (standing,) = await bot.membrane.interrupts.park(started["id"], parked)
     path, digest = f"/v1/actions/{standing.action.id}", standing.action.args_digest
     await bot.vote({"id": standing.action.id, "args_digest": digest})
@@ -182,8 +187,8 @@ async def listed(agent: httpx2.AsyncClient, query: str = "", **headers: str) -> 
 
 async def test_ones_own_threads_are_listed_by_state_in_pages(bot: Bot, agent: httpx2.AsyncClient) -> None:
     made = [await started(agent, order) for order in range(4)]
-    await bot.membrane.threads.state_of(made[0], "failed", "no such order")
-    await bot.membrane.threads.state_of(made[1], "parked")
+    await bot.membrane.threads.state_of(made[0], ThreadState.FAILED, "no such order")
+    await bot.membrane.threads.state_of(made[1], ThreadState.PARKED)
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     assert (await listed(agent, Authorization=f"Bearer {secret}")).threads == []
     assert [each.id for each in (await listed(agent)).threads] == made[::-1]
@@ -226,7 +231,9 @@ async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncCl
     waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=60"))
     while not bot.membrane.wakeups.watched(thread):
         await asyncio.sleep(0)
-    await bot.membrane.threads.state_of(thread, "finished", result={"result": {"refund": 7}, "cut": False})
+    await bot.membrane.threads.state_of(
+        thread, ThreadState.FINISHED, result={"result": {"refund": 7}, "cut": False}
+    )
     found = ThreadAnswer.model_validate_json((await waiting).content, strict=True)
     assert (found.state, found.done, found.result, found.result_cut) == (
         "finished",
@@ -258,9 +265,11 @@ async def test_a_result_is_sealed_and_holds_nothing_that_is_redacted(
     async with bot.client() as other:
         thread = await started(other)
         action = Action.of("money.wire", {"card": secret}, agent="mailer")
-        await bot.membrane.interrupts.park(thread, Parked("int1", "hitl_call", {}, (Call(action),)))
+        await bot.membrane.interrupts.park(
+            thread, Parked("int1", InterruptShape.HITL_CALL, {}, (Call(action),))
+        )
         said = {"result": {"said": f"charged {secret}", "order": "A-7"}, "cut": False}
-        await bot.membrane.threads.state_of(thread, "finished", result=said)
+        await bot.membrane.threads.state_of(thread, ThreadState.FINISHED, result=said)
         found = (await other.get(f"/v1/threads/{thread}")).json()
     assert secret not in str(found)
     assert found["result"]["order"] == "A-7"

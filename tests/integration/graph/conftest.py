@@ -11,8 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from bot.domain.hosting import InterruptRecord, ThreadRecord
 from bot.domain.policy import Policy
-from bot.domain.record import ActionRecord, InterruptRecord, Standing, ThreadRecord
+from bot.domain.record import ActionRecord, Standing
 from bot.graph.host import Host
 from bot.membrane import Membrane
 from bot.store.database import Database, open_database

@@ -9,7 +9,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from bot.domain.action import Action
-from bot.domain.review import ReviewState
+from bot.domain.states import ReviewState
 from bot.errors import GraphRefused
 from bot.graph.tool_permits import Permits
 from bot.store import journal

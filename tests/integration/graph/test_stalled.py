@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.record import Cause, Wanted
+from bot.domain.hosting import Cause, Wanted
+from bot.domain.states import ThreadState
 from bot.errors import Conflict
 from bot.membrane import RETRY_AFTER_S, OperatorRequests
 from tests.fakes import ADA, GUS, policy
@@ -332,7 +333,7 @@ async def test_a_node_that_may_have_acted_before_a_crash_does_not_act_again(hous
     await house.vote(thread)
     (action,) = await house.actions(thread)
     await house.membrane.claims.start(action.id, action.args_digest)
-    await house.membrane.threads.state_of(thread, "running")
+    await house.membrane.threads.state_of(thread, ThreadState.RUNNING)
     await restart(house, "itself")
     assert module().ran == []
     assert (await house.thread(thread)).state == "finished"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.domain.record import Claim, Standing
+from bot.domain.states import ThreadState
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
@@ -177,7 +178,7 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
         order.append("reported")
         return await report(*args, **kwargs)
 
-    async def state(thread_id: str, state: str, *args: Any, **kwargs: Any) -> None:
+    async def state(thread_id: str, state: ThreadState, *args: Any, **kwargs: Any) -> None:
         order.append(state)
         await finished(thread_id, state, *args, **kwargs)
 
@@ -187,7 +188,7 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
     monkeypatch.setattr(house.membrane.threads, "state_of", state)
     await house.vote(thread)
     await house.settle()
-    assert order[-2:] == ["reported", "finished"]
+    assert order[-2:] == ["reported", ThreadState.FINISHED]
     assert ran == [("blocking_delete", 1)]
     assert await house.states(thread) == ["executed"]
 

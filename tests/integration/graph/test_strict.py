@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.operators import Arg, ArgType
 from bot.domain.policy import Policy
-from bot.domain.review import Receipt
+from bot.domain.states import Receipt
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say

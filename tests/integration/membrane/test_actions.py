@@ -12,8 +12,8 @@ from bot.domain.action import Action
 from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy_model import DeclaredRisk, OwnSettings, RaiseRule
 from bot.domain.record import Claim
-from bot.domain.review import ActionState, Receipt, ReviewState
 from bot.domain.risk import BlastRadius, Risk, Tier
+from bot.domain.states import ActionState, Receipt, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, Refusal, ReportRefused, TooMany
 from bot.membrane.caps import TAKEN_BACK_S
 from bot.store import journal

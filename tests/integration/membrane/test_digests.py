@@ -9,7 +9,7 @@ import pytest
 from bot.domain.action import Action
 from bot.domain.digest import Keyring
 from bot.domain.redaction import REDACTED
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.errors import ClaimRefused, Conflict, Refusal
 from bot.membrane import Membrane
 from tests.fakes import CLEO, SECRET, as_of_version_1, policy

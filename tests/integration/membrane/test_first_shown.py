@@ -8,7 +8,8 @@ import orjson
 
 from bot.domain.expiry import ExpiryReason, expiry_reason
 from bot.domain.record import Message
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import Review
+from bot.domain.states import ActionState, ReviewState
 from bot.membrane import CardFacts
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.membrane.conftest import Room

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.domain.record import Standing
-from bot.domain.review import ActionState, ReviewState
+from bot.domain.states import ActionState, ReviewState
 from bot.errors import ClaimRefused, Refusal
 from bot.membrane import Membrane
 from bot.store.tables import digests, leftovers, reviews, threads

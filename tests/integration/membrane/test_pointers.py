@@ -9,7 +9,7 @@ import pytest
 from bot.domain.people import Users
 from bot.domain.policy import Policy
 from bot.domain.record import Standing, Verdict
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.errors import NotFound, Refusal, VoteRefused
 from bot.membrane import Pointers
 from bot.slack.outbound.rendering import draw

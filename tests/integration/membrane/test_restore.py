@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.action import Action
 from bot.domain.record import Message, Standing, Verdict
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.errors import ClaimRefused, NotFound
 from bot.membrane import CardFacts, Membrane, ReceiptFacts, Tokens
 from bot.store import backup, facts, heads, restores, sqlite

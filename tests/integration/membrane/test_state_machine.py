@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from bot.domain.action import Action
 from bot.domain.record import Claim, Standing, Verdict
-from bot.domain.review import ActionState, ReviewState
+from bot.domain.states import ActionState, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, ReportRefused, TooMany, VoteRefused
 from bot.membrane import Membrane
 from bot.membrane.caps import TAKEN_BACK_S

@@ -6,7 +6,8 @@ import pytest
 
 from bot.domain.action import Action
 from bot.domain.record import Standing
-from bot.domain.review import ActionState, Review
+from bot.domain.review import Review
+from bot.domain.states import ActionState, InterruptShape, ThreadState
 from bot.membrane import UNFIT, Call, Parked
 from tests.fakes import CLEO, policy
 from tests.integration.membrane.conftest import Room
@@ -19,7 +20,7 @@ async def parked(
 ) -> tuple[str, tuple[Standing, ...]]:
     thread = await room.membrane.threads.start("crew", {}, graph_version="1", agent=agent)
     calls = tuple(Call(Action.of(kind, {"n": place}, agent=agent), place) for place, kind in enumerate(kinds))
-    shape = "gate" if len(kinds) == 1 else "hitl_batch"
+    shape = InterruptShape.GATE if len(kinds) == 1 else InterruptShape.HITL_BATCH
     return thread.id, await room.membrane.interrupts.park(thread.id, Parked(interrupt, shape, {}, calls))
 
 
@@ -113,7 +114,7 @@ async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room
     await approve(room, mail.review)
     answered = (await room.membrane.threads.due(10))[0]
     if loaded:
-        await room.membrane.threads.state_of(thread, "gone", "withdrawn")
+        await room.membrane.threads.state_of(thread, ThreadState.GONE, "withdrawn")
     await room.membrane.threads.take_up(thread, answered, {"crew"} if loaded else {})
     found = await room.membrane.threads.get(thread)
     assert found.state == ("gone" if loaded else "parked")
@@ -122,7 +123,7 @@ async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room
 
 async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Room) -> None:
     thread, (mail,) = await parked(room, "mail.send")
-    await room.membrane.interrupts.park(thread, Parked("int_2", "hitl_call", {}, ()))
+    await room.membrane.interrupts.park(thread, Parked("int_2", InterruptShape.HITL_CALL, {}, ()))
     await approve(room, mail.review)
     assert not await room.membrane.threads.finished(thread, ["int_1"])
     assert [each.state for each in await room.membrane.interrupts.of_thread(thread)] == [

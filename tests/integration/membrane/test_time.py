@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.record import Standing
-from bot.domain.review import ActionState, Receipt, Review, ReviewState
+from bot.domain.review import Review
+from bot.domain.states import ActionState, Receipt, ReviewState
 from bot.errors import ClaimRefused
 from bot.membrane import CardFacts, DigestFacts
 from bot.store import executions

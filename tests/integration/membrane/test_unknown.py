@@ -10,8 +10,8 @@ import pytest
 
 from bot.domain.people import Users
 from bot.domain.record import Message, Standing, Verdict
-from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState, ReviewState
 from bot.errors import ClaimRefused, NotFound, Refusal, ReportRefused, VoteRefused
 from bot.membrane import ReceiptFacts
 from bot.membrane.retention import Retention

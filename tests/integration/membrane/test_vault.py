@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.digest import Keyring
+from bot.domain.states import InterruptShape, ThreadState
 from bot.errors import StoreError
 from bot.membrane import Call, Membrane, Parked, Vault, sealed_under
 from bot.membrane.vault import HEAD, MARK
@@ -106,8 +107,10 @@ async def test_rows_of_hosted_threads_are_sealed_under_the_current_key_after_the
         await room.membrane.threads.start("g", {"n": n}, graph_version="1", agent="ops") for n in range(250)
     ]
     action = room.action("data.delete")
-    await room.membrane.interrupts.park(made[0].id, Parked("int_1", "gate", {"why": "x"}, (Call(action),)))
-    await room.membrane.threads.state_of(made[1].id, "finished", result={"result": 7, "cut": False})
+    await room.membrane.interrupts.park(
+        made[0].id, Parked("int_1", InterruptShape.GATE, {"why": "x"}, (Call(action),))
+    )
+    await room.membrane.threads.state_of(made[1].id, ThreadState.FINISHED, result={"result": 7, "cut": False})
     ring = Keyring.of(NEW, SECRET)
     before, after = (Keyring.of(SECRET).current.id, ring.current.id)
     assert await room.db.read(sealed_under) == {before: 252}

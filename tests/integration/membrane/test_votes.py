@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.action import Action
 from bot.domain.record import Standing, Verdict
-from bot.domain.review import ActionState, Receipt, Review, ReviewState
+from bot.domain.review import Review
+from bot.domain.states import ActionState, InterruptShape, Receipt, ReviewState
 from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
 from bot.membrane import Call, Parked
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, policy
@@ -236,7 +237,9 @@ async def test_who_has_approved_does_not_quiet_the_pages_of_the_others(room: Roo
 async def test_the_person_a_thread_acts_for_is_a_requester_whoever_its_graph_names(room: Room) -> None:
     thread = await room.membrane.threads.start("g", {}, graph_version="1", agent="a", on_behalf_of=ADA)
     action = Action.of("mail.send", {"id": 1}, agent="a", on_behalf_of=GUS)
-    (standing,) = await room.membrane.interrupts.park(thread.id, Parked("i1", "gate", {}, (Call(action),)))
+    (standing,) = await room.membrane.interrupts.park(
+        thread.id, Parked("i1", InterruptShape.GATE, {}, (Call(action),))
+    )
     assert standing.review is not None
     assert await refusal(room, standing.review, ADA) is Refusal.REQUESTER
 

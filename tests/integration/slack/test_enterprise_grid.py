@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.localslack import LocalSlack, Person, User
 from bot.slack.identity import identify
 from tests.fakes import CLEO, DIA, policy

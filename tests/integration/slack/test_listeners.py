@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.domain.record import Standing
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.localslack import Person
 from bot.store.messages import CLICKED
 from bot.store.tables import sightings

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.record import Message, Standing
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.localslack import Person
 from bot.store import messages
 from tests.fakes import CLEO, DIA

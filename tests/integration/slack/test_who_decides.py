@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.people import UserGroup
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.localslack import Person
 from tests.fakes import CLEO
 from tests.integration.slack.conftest import Room, asks_slack

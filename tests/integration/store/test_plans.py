@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event
 
 from bot.domain.action import Action
 from bot.domain.record import Listing, Verdict
-from bot.domain.review import ReviewState
 from bot.domain.risk import Tier
+from bot.domain.states import ReviewState
 from bot.membrane import Membrane
 from bot.membrane.retention import Retention
 from bot.store import (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, select, update
 
-from bot.domain.review import ReviewState
+from bot.domain.states import ReviewState
 from bot.store.database import Database, Transaction
 from bot.store.sqlite import Prepared
 from bot.store.tables import digests, messages, meta, votes

@@ -9,9 +9,9 @@ import pytest
 
 from bot.demo.timeline import GREEN, Timeline, line_of, told
 from bot.domain.record import ActionRecord
-from bot.domain.review import ActionState
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import ActionState
 
 RULING = Ruling(
     "payment.refund",

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from bot.domain.following import CLAIM, STOP, WAIT, following, outcome_of
-from bot.domain.review import RECEIPTS, ActionState, Receipt, ReviewState
+from bot.domain.states import RECEIPTS, ActionState, Receipt, ReviewState
 
 TABLE = {
     ActionState.PASSED: CLAIM,

@@ -11,9 +11,10 @@ from bot.domain import showing
 from bot.domain.escalation import Chain, Delay, Step, page_at
 from bot.domain.expiry import ExpiryReason, expiry_reason
 from bot.domain.repair import pulled_back
-from bot.domain.review import Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import ReviewState
 
 OPENED, WINDOW = 1000.0, 100.0
 AT = st.floats(0.0, 400.0).map(lambda after: OPENED + after)

@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.domain import review as transitions
 from bot.domain.escalation import Chain, Delay, Repeat, Step, page_at, quiet_until
-from bot.domain.review import Review, ReviewState, Vote
+from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import ReviewState
 from bot.errors import Refusal, VoteRefused
 
 DIGEST, ANOTHER = "a" * 64, "b" * 64

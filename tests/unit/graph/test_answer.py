@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from bot.domain.expiry import expired_words, span
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.review import ActionState, Review, ReviewState, Vote
+from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
+from bot.domain.states import ActionState, ReviewState
 from bot.graph.answer import Answer, answer_to, verdict
 
 RULING = Ruling(

@@ -8,14 +8,17 @@ import pytest
 from langchain_core.messages import ToolCall
 from langgraph.types import Interrupt
 
-from bot.domain.record import ThreadRecord
+from bot.domain.hosting import ThreadRecord
 from bot.domain.risk import BlastRadius, Risk
+from bot.domain.states import ThreadState
 from bot.errors import BadAction, GraphRefused
 from bot.graph.gate_payload import action_of, gate_payload
 from bot.graph.hitl_decisions import approve, check, reject
 from bot.graph.questions import read, shape_of
 
-THREAD = ThreadRecord("thr_1", "g", "v", "ops-agent", "U0OWN", "U0GUS", {}, "running", None, 0.0, None)
+THREAD = ThreadRecord(
+    "thr_1", "g", "v", "ops-agent", "U0OWN", "U0GUS", {}, ThreadState.RUNNING, None, 0.0, None
+)
 KINDS = {"delete_file": "fs.delete"}
 
 

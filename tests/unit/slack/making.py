@@ -7,9 +7,10 @@ from typing import Any
 
 from bot.domain.escalation import Chain, Delay, Repeat, Step
 from bot.domain.record import ActionRecord, Digested, DigestedGroup, Message, Standing
-from bot.domain.review import ActionState, Review, Vote
+from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling, TraceStep
+from bot.domain.states import ActionState
 
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 DIGEST = "d" * 64

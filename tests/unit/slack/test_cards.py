@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.record import Standing
-from bot.domain.review import ActionState, ReviewState
 from bot.domain.ruling import AbsentDefault
+from bot.domain.states import ActionState, ReviewState
 from bot.slack.cards import reviews
 from bot.slack.cards.reviews import Links
 from tests.unit.slack.making import DIGEST, NOON, message, review, ruling, standing, vote

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState, ReviewState
 from bot.slack.cards import digests
 from tests.unit.slack.making import NOON, action, passed, review, ruling, standing, vote
 from tests.unit.slack.reading import read

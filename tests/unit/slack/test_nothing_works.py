@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bot.domain.action import canonical_json
 from bot.domain.record import Standing, Unknown
-from bot.domain.review import ActionState, Review, ReviewState
+from bot.domain.review import Review
 from bot.domain.scripts import unseen_belongs
+from bot.domain.states import ActionState, ReviewState
 from bot.localslack.block_checks import check_blocks, total_text
 from bot.localslack.refusals import SlackRefusal
 from bot.localslack.view_checks import checked_view

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bot.domain.record import Standing, Unknown, Verdict
-from bot.domain.review import ActionState, ReviewState
 from bot.domain.risk import Tier
+from bot.domain.states import ActionState, ReviewState
 from bot.slack.cards import receipts
 from tests.unit.slack.making import DIGEST, NOON, action, review, ruling, standing, vote
 from tests.unit.slack.reading import read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.review import ActionState
+from bot.domain.states import ActionState
 from bot.slack.cards import views
 from tests.unit.slack.making import review, standing
 from tests.unit.slack.reading import read
