@@ -149,8 +149,8 @@ class Bot:
             clock=self._clock,
             quotas=Quotas(int(settings.agent_mb_a_day * MB), self._disk.trouble),
         )
-        await self.membrane.restores.begin(settings.heads)
-        self._stack.push_async_callback(self.membrane.restores.note)
+        await self.membrane.restores.check_on_start(settings.heads)
+        self._stack.push_async_callback(self.membrane.restores.note_head)
         await self.membrane.take_over()
 
     async def _start_graphs(self) -> None:
@@ -190,7 +190,7 @@ class Bot:
             },
             notes={
                 "clock": self._clock_note,
-                "restore": self.membrane.restores.standing,
+                "restore": self.membrane.restores.status,
                 "connections": self.slack.other_bots,
             },
             astray=self._astray,
@@ -256,7 +256,7 @@ class Bot:
 
     async def _clock_note(self) -> str | None:
         now = self._clock.note() if isinstance(self._clock, SteadyClock) else None
-        return now or await self.membrane.clock_repair.note()
+        return now or await self.membrane.clock_repair.status()
 
     def _astray(self) -> str | None:
         return self._clock.astray() if isinstance(self._clock, SteadyClock) else None

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bot.domain.digest import Keyring
 from bot.domain.record import ActionRecord
 from bot.errors import SettingsError
-from bot.membrane import fits
+from bot.membrane import matches_keyring
 from bot.settings import Settings
 from bot.store import actions, keyed
 from bot.store.database import Transaction
@@ -52,7 +52,7 @@ def keyring_of(settings: Settings, kept: Written) -> Keyring:
     ring = settings.keyring(generate=not kept.newest)
     which = "MEMBRANE_SECRET" if settings.secret is not None else settings.secret_file
     ids = {key.id for key in ring.keys}
-    if kept.last not in ids and not fits(ring, kept.newest):
+    if kept.last not in ids and not matches_keyring(ring, kept.newest):
         raise SettingsError(
             f"{which} is not the secret that {settings.database} was written under: put that one back, or "
             "start on an empty folder (MEMBRANE_DATA)"

@@ -63,7 +63,7 @@ class PolicyReloads:
             details=(*reload.changes, *graphs),
         )
         await self._membrane.admins.tell(notice)
-        await self._membrane.stranded_reviews.follow()
+        await self._membrane.stranded_reviews.follow_policy()
 
     async def _refused(self, error: PolicyError) -> None:
         # Without the line and its caret, which point nowhere where letters are not of one width.

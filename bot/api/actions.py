@@ -21,7 +21,7 @@ from bot.api.routes import Direct, body_schema, caller, reply
 from bot.domain.action import MAX_BYTES, Action
 from bot.domain.record import TokenRecord
 from bot.errors import BadAction, BatchRefused, MembraneError
-from bot.membrane import Membrane, Wish
+from bot.membrane import BatchedAction, Membrane
 
 PATH = "/v1/actions"
 
@@ -82,7 +82,7 @@ class Actions:
         if request.headers.get(KEY_NAME) is not None:
             raise ApiError(422, "invalid", f"{KEY_NAME}: a batch takes keys in body.actions, one for each")
         request.scope["state"]["visit"].count(len(asked.actions) - 1)
-        standings = await self._membrane.proposals.propose_together(_wishes(asked.actions, caller(request)))
+        standings = await self._membrane.proposals.propose_together(_batch(asked.actions, caller(request)))
         now = self._clock()
         all_known = all(each.merged or each.action.proposed_at < began for each in standings)
         answer = {"actions": [response_bodies.action(each, now) for each in standings]}
@@ -165,7 +165,7 @@ class Actions:
         asked = await request_body.read(request, request_models.Report)
         if len(orjson.dumps(asked.result)) > MAX_BYTES:
             raise ApiError(422, "invalid", f"body.result: it is larger than {MAX_BYTES} bytes of JSON")
-        found = await self._membrane.claims.report(
+        found = await self._membrane.reports.record(
             action_id,
             executed=asked.receipt == "executed",
             detail=asked.detail,
@@ -259,15 +259,15 @@ def _action(asked: request_models.Proposal, token: TokenRecord) -> Action:
     )
 
 
-def _wishes(asked: Sequence[request_models.Proposal], token: TokenRecord) -> list[Wish]:
+def _batch(asked: Sequence[request_models.Proposal], token: TokenRecord) -> list[BatchedAction]:
     """Return the proposals of a batch. Raises BatchRefused with every fault."""
-    wishes: list[Wish] = []
+    batch: list[BatchedAction] = []
     faults: dict[int, MembraneError] = {}
     for place, each in enumerate(asked):
         try:
-            wishes.append(Wish(_action(each, token), each.idempotency_key, each.reference))
+            batch.append(BatchedAction(_action(each, token), each.idempotency_key, each.reference))
         except BadAction as bad:
             faults[place] = bad
     if faults:
         raise BatchRefused(faults)
-    return wishes
+    return batch

@@ -35,7 +35,7 @@ class Operators:
         asked = await request_body.read(request, request_models.FreezeRequest)
         until = asked.until.timestamp() if asked.until is not None else None
         made = await self._membrane.freezes.freeze(asked.name, why=asked.why, by=_by(request), until=until)
-        self._membrane.wakeups.ring()
+        self._membrane.wakeups.wake()
         return reply(_freeze(made), 201)
 
     async def frozen(self, request: Request) -> Response:  # noqa: ARG002 - every operation takes it
@@ -46,7 +46,7 @@ class Operators:
         """End every freeze of a name. Frozen actions pass; approvals that are still valid can be claimed."""
         asked = await request_body.read(request, request_models.ThawRequest)
         ended = await self._membrane.freezes.thaw(asked.name, by=_by(request))
-        self._membrane.wakeups.ring()
+        self._membrane.wakeups.wake()
         return reply({"freezes": [_freeze(each) for each in ended]})
 
     def add_to(self, routes: APIRouter) -> None:

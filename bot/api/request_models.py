@@ -10,7 +10,7 @@ from bot.api import examples
 from bot.api.field_types import IdempotencyKey, Instant, Label, SlackUser
 from bot.domain.action import KIND, MAX_BYTES, MAX_DESCRIPTION
 from bot.domain.risk import BlastRadius, Risk
-from bot.membrane.claims import MAX_DETAIL
+from bot.membrane.reports import MAX_DETAIL
 
 MOST_BATCH = 50
 """Actions that one request may propose together."""

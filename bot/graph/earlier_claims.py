@@ -20,7 +20,7 @@ async def hold_up(membrane: Membrane, thread: ThreadRecord, actions: Iterable[Ac
     claimed, or was about to claim, would start in a new one, and that waits for the thaw.
     """
     kinds = {action.kind for action in actions}
-    if freeze := await membrane.freeze_effects.held_up({thread.agent, thread.graph, *kinds}):
+    if freeze := await membrane.freeze_effects.find({thread.agent, thread.graph, *kinds}):
         raise Later(str(freeze), RETRY_S)
 
 

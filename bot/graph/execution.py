@@ -158,7 +158,7 @@ async def _report(context: RunContext, record: ActionRecord, ran: Ran, args: Map
     detail, result = scrub(ran.detail, args, paths), scrub(ran.result, args, paths)
     try:
         await context.reach(
-            context.membrane.claims.report(record.id, executed=ran.executed, detail=detail, result=result)
+            context.membrane.reports.record(record.id, executed=ran.executed, detail=detail, result=result)
         )
     except ReportRefused as refused:
         # It took longer than the kind's report_within: what the store said meanwhile stands.

@@ -200,7 +200,7 @@ class ToolGuard(BaseCallbackHandler):
             self._report(*run, executed=False, detail=f"{type(error).__name__}: {error}")
 
     def _report(self, context: RunContext, permit: Permit, **what: Any) -> None:
-        context.reports.note(lambda: context.reach(context.membrane.claims.report(permit.action.id, **what)))
+        context.reports.note(lambda: context.reach(context.membrane.reports.record(permit.action.id, **what)))
         armed = next((each for each in self._armed if each.loop is context.loop), None)
         write = armed.spawn if armed is not None else context.loop.create_task
         context.loop.call_soon_threadsafe(write, context.reports.write())
@@ -208,7 +208,7 @@ class ToolGuard(BaseCallbackHandler):
 
 async def _written(membrane: Membrane, **what: Any) -> None:
     try:
-        await membrane.guard_log.stopped(**what)
+        await membrane.guard_log.record_stopped_tool(**what)
     except MembraneError:
         log.exception("a stopped tool could not be written down", **what)
 
@@ -222,7 +222,7 @@ def _frozen(membrane: Membrane, tool: str, context: RunContext | None) -> Stop |
     """Return why a tool that nothing gates may not start under a freeze. One that was claimed still may."""
     kind = membrane.policy.kind_of_tool(tool)
     borne = (kind,) if context is None else (kind, context.thread.agent, context.thread.graph)
-    found = membrane.freeze_effects.frozen(*borne)
+    found = membrane.freeze_effects.find_cached(*borne)
     return None if found is None else Stop(tool, kind, f"{found}. It may start after the thaw", "frozen")
 
 

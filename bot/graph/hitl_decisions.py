@@ -114,7 +114,7 @@ class Decider:
         for place, standing in by_place.items():
             call = calls.get(place)
             if isinstance(call, Action):
-                held.append(await self._membrane.claims.hold_back(standing, call.args))
+                held.append(await self._membrane.claims.recheck(standing, call.args))
         if whys := [why for why in held if why is not None]:
             raise Lapsed("; ".join(whys))
 
@@ -128,7 +128,7 @@ class Decider:
             return reject(NOT_KNOWN)
         if action.state not in CLAIMED and (kind := self._membrane.policy.kind_of_tool(tool)) != action.kind:
             why = f"the policy maps the tool {tool} to {kind} by now, and this was ruled as {action.kind}"
-            await self._membrane.guard_log.outdated(action.id, why)
+            await self._membrane.interrupts.withdraw_call(action.id, why)
             return reject(f"{why}; propose it again")
         if unstarted and action.state in CLAIMED:
             return await self._claimed_before(standing, args)
@@ -147,13 +147,13 @@ class Decider:
         keep it from being claimed now keeps it from starting.
         """
         try:
-            spoiled = self._membrane.guard_log.spoiled(standing, args)
+            spoiled = self._membrane.claims.why_not_start(standing, args)
         except ClaimRefused as refused:
             spoiled = str(refused)
         if spoiled is None:
             return approve()
         why = f"the bot stopped before this started, and {spoiled}; propose it again"
-        await self._membrane.claims.report(standing.action.id, executed=False, detail=why)
+        await self._membrane.reports.record(standing.action.id, executed=False, detail=why)
         return reject(why)
 
 

@@ -45,7 +45,7 @@ class Host:
 
     `graphs` are names as in MEMBRANE_GRAPHS, `path` is the file of `threads.db`. At most `concurrency`
     threads run at once. The saved state of a thread is deleted `retain_s` seconds after its end. `interval_s`
-    is how long a missed bell can delay it.
+    is how long a missed event can delay it.
     """
 
     def __init__(
@@ -179,12 +179,12 @@ class Host:
         if task := self._tasks.get(thread_id):
             task.cancel()
             await asyncio.wait([task])
-        await self._membrane.interrupts.ended(thread.id, ThreadState.GONE, why)
+        await self._membrane.interrupts.end_thread(thread.id, ThreadState.GONE, why)
         await self._saver.adelete_thread(thread_id)
 
     async def _again(self) -> int:
         """Do what operators ask of threads, and run those again whose retry is due."""
-        requests, due = await self._membrane.stalls.due_again(max(1, self._free))
+        requests, due = await self._membrane.stalls.due(max(1, self._free))
         begun = 0
         for request in requests:
             if request.wanted is Wanted.WITHDRAW and request.id not in self._withdrawing:
@@ -202,7 +202,7 @@ class Host:
     async def _withdraw(self, request: ThreadRequest) -> None:
         try:
             await self.end_thread(request.thread_id, f"withdrawn by {request.by}: {request.why}")
-            await self._membrane.stalls.request_done(request, "done")
+            await self._membrane.stalls.close_request(request, "done")
         except Exception:
             log.exception("a thread could not be withdrawn; it is tried again", thread=request.thread_id)
         finally:
@@ -246,7 +246,7 @@ class Host:
         begun = 0
         for thread_id, records in due.items():
             if thread_id in self._tasks:
-                continue  # its run lets go of it when it ends, and rings
+                continue  # its run releases it and wakes the host when it ends
             if self._owed.get(thread_id, 0.0) > self._clock():
                 await self._membrane.threads.release(thread_id)
                 continue
@@ -301,7 +301,7 @@ class Host:
         return place_in(frame, self._all.folders)
 
     async def run(self) -> None:
-        """Sweep whenever a bell rings, and every `interval_s` seconds, until `stop`."""
+        """Sweep when woken, and every `interval_s` seconds, until `stop`."""
         loop, look_at = asyncio.get_running_loop(), 0.0
         while not self._stopping:
             look = loop.time() >= look_at

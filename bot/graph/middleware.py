@@ -154,7 +154,7 @@ class MembraneMiddleware(AgentMiddleware[Any, Any, Any]):
             if answer.outcome != "approved" and not answer.halts:
                 return _refusal(call, answer.text)
             if (answered := asked.fitting(context, answer.args_digest)) is None:
-                await context.reach(context.membrane.guard_log.outdated(answer.action_id, CHANGED))
+                await context.reach(context.membrane.interrupts.withdraw_call(answer.action_id, CHANGED))
                 action_id, follows = None, None
             else:
                 action = answered

@@ -66,19 +66,21 @@ class Reconciler:
         """
         same_graph = thread.graph_version == hosted.version
         plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
-        if plain and await self._membrane.threads.finished(
+        if plain and await self._membrane.threads.finish(
             thread.id, taken, result=await self._result(hosted, snapshot)
         ):
             return
         for interrupt_id in taken:
-            await self._membrane.interrupts.delivered(interrupt_id)
+            await self._membrane.interrupts.mark_delivered(interrupt_id)
         live = live_interrupts(snapshot, deep=not same_graph)
         records = {record.id: record for record in await self._membrane.interrupts.of_thread(thread.id)}
         missing = [
             record for record in records.values() if record.state in OPEN_INTERRUPTS and record.id not in live
         ]
         if snapshot.created_at is None:
-            await self._membrane.interrupts.ended(thread.id, ThreadState.GONE, "its saved state was deleted")
+            await self._membrane.interrupts.end_thread(
+                thread.id, ThreadState.GONE, "its saved state was deleted"
+            )
             return
         if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
@@ -110,14 +112,14 @@ class Reconciler:
         permits: Permits | None,
     ) -> None:
         if live:
-            await self._membrane.threads.state_of(thread.id, ThreadState.PARKED)
+            await self._membrane.threads.set_state(thread.id, ThreadState.PARKED)
         elif snapshot.next:
             why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
             await self.broke(thread, hosted, GraphRefused(why), permits)
         else:
             await self._not_known(thread, permits)
             result = await self._result(hosted, snapshot)
-            await self._membrane.threads.state_of(thread.id, ThreadState.FINISHED, result=result)
+            await self._membrane.threads.set_state(thread.id, ThreadState.FINISHED, result=result)
 
     async def _park(
         self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot, interrupts: list[Interrupt]
@@ -144,20 +146,20 @@ class Reconciler:
         vanished: list[str] = []
         for record in missing:
             if record.state is InterruptState.ANSWERED and await self._taken(record, again):
-                await self._membrane.interrupts.delivered(record.id)
+                await self._membrane.interrupts.mark_delivered(record.id)
             else:
                 vanished.append(record.id)
         if vanished:
             log.info("a thread no longer waits for its answers", thread=thread.id, interrupts=vanished)
             why = "the thread was started again or its question taken back, so nothing waits for this answer"
-            await self._membrane.interrupts.vanished(thread.id, tuple(vanished), why)
+            await self._membrane.interrupts.withdraw_vanished(thread.id, tuple(vanished), why)
 
     async def _taken(self, record: InterruptRecord, again: Collection[str]) -> bool:
         """Whether an answer reached the thread: what was approved in it was claimed, or is asked `again`.
 
         A claim that a freeze refused leaves the approval as it was, so the action's state does not tell.
         """
-        asked = await self._membrane.interrupts.asked_in(record)
+        asked = await self._membrane.interrupts.answer_to(record)
         standings = asked.standings
         if review := asked.review:
             # An approval that came later, of a successor, is not what this interrupt was answered with.
@@ -198,11 +200,11 @@ class Reconciler:
 
         With `again` the host may run it on by itself, unless something that it claimed is not reported.
         """
-        actions, shapes = await self._membrane.interrupts.asked_by(thread.id)
+        actions, shapes = await self._membrane.interrupts.actions_and_shapes(thread.id)
         if not (actions or shapes or is_passing(error)):
             await self.fail(thread, hosted, error, permits)
             return
-        why = await self._membrane.scrubber.of_thread(thread.id, _what(error))
+        why = await self._membrane.scrubber.scrub_for_thread(thread.id, _what(error))
         log.error("a thread is stalled", thread=thread.id, graph=thread.graph, why=why)
         again = again and not any(action.state in CLAIMED for action in actions)
         name = type(error).__name__
@@ -231,10 +233,11 @@ class Reconciler:
 
         What it had claimed and is not known to have run is asked about: it may have happened.
         """
-        why, name = await self._membrane.scrubber.of_thread(thread.id, _what(error)), type(error).__name__
+        why = await self._membrane.scrubber.scrub_for_thread(thread.id, _what(error))
+        name = type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
         await self._not_known(thread, permits)
-        await self._membrane.interrupts.ended(thread.id, ThreadState.FAILED, why, cause=name)
+        await self._membrane.interrupts.end_thread(thread.id, ThreadState.FAILED, why, cause=name)
         version = hosted.version if hosted is not None else "none"
         about = f"{version} {name} {NUMBERS.sub('#', why[: admin_notices.MOST])}"
         await self._membrane.admins.tell(admin_notices.failed(thread.graph, thread.id, why, about=about))
@@ -253,7 +256,7 @@ class Reconciler:
             return
         for action in await self.calls(thread.id):
             if action.state in CLAIMED and action.id not in permits.started:
-                await self._membrane.unknowns.not_known(action.id)
+                await self._membrane.unknowns.mark_unknown(action.id)
 
     async def _result(self, hosted: Hosted, snapshot: StateSnapshot) -> dict[str, Any]:
         result, cut = result_of(hosted.graph, snapshot)
@@ -262,7 +265,7 @@ class Reconciler:
 
     async def calls(self, thread_id: str) -> list[ActionRecord]:
         """Return the actions that a thread asked about as a stock agent does, oldest first."""
-        return stock_calls(*await self._membrane.interrupts.asked_by(thread_id))
+        return stock_calls(*await self._membrane.interrupts.actions_and_shapes(thread_id))
 
 
 def _what(error: BaseException) -> str:

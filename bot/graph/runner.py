@@ -40,7 +40,7 @@ from bot.graph.run_context import RunContext, entered
 from bot.graph.started_tools import StartedTools
 from bot.graph.stock_agents import stock_calls
 from bot.graph.tool_permits import Permits
-from bot.membrane import Asked, Membrane
+from bot.membrane import Answered, Membrane
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ class Runner:
     async def start(self, thread: ThreadRecord) -> None:
         """Run a thread that is wanted. Raises Later where its graph cannot run it now."""
         hosted = await self._usable(thread)
-        await self._membrane.threads.state_of(thread.id, ThreadState.RUNNING)
+        await self._membrane.threads.set_state(thread.id, ThreadState.RUNNING)
         await self._run(thread, hosted, thread.input, Permits())
 
     async def go_on(self, thread_id: str) -> None:
@@ -124,7 +124,7 @@ class Runner:
             await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
             return
         if thread.state is ThreadState.STALLED:
-            await self._membrane.threads.state_of(thread.id, ThreadState.RUNNING)
+            await self._membrane.threads.set_state(thread.id, ThreadState.RUNNING)
         if calls:
             permits.bar(call for call in calls if call.state in STARTED)
             cut_off = snapshot is not None and broken_off(snapshot)
@@ -139,14 +139,14 @@ class Runner:
             hosted = await self._usable(thread)
         except Later as later:
             if request is not None:
-                await self._membrane.stalls.request_done(request, f"refused: {later}")
+                await self._membrane.stalls.close_request(request, f"refused: {later}")
             raise
         snapshot = await _state(hosted, thread)
         answers = self._answers_in(request)
         if request is not None and (why := await self._not_now(thread, snapshot, answers)):
-            await self._membrane.stalls.request_done(request, f"refused: {why}")
+            await self._membrane.stalls.close_request(request, f"refused: {why}")
             return
-        begun = await self._membrane.stalls.begin_again(thread_id, request)
+        begun = await self._membrane.stalls.restart(thread_id, request)
         if begun is None:
             return
         if not answers and not snapshot.tasks:
@@ -177,7 +177,7 @@ class Runner:
 
     def _answers_in(self, request: ThreadRequest | None) -> dict[str, Any]:
         wanted = request is not None and request.wanted is Wanted.ANSWER
-        return self._membrane.stalls.answer_in(request) if request is not None and wanted else {}
+        return self._membrane.stalls.answers_in(request) if request is not None and wanted else {}
 
     async def _stands_still(self, thread: ThreadRecord) -> bool:
         """Whether only an operator, or a retry that comes due, sets a thread going again."""
@@ -219,10 +219,10 @@ class Runner:
         self,
         thread: ThreadRecord,
         hosted: Hosted,
-        asked: Iterable[Asked],
+        asked: Iterable[Answered],
         snapshot: StateSnapshot | None,
         permits: Permits,
-    ) -> AsyncIterator[tuple[Asked, dict[str, Any]]]:
+    ) -> AsyncIterator[tuple[Answered, dict[str, Any]]]:
         for each in asked:
             if each.record.shape is InterruptShape.GATE:
                 yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
@@ -285,7 +285,9 @@ class Runner:
         held = {(value.get("tool_call_id"), value.get("kind")) for value in asked}
         for call_id, kind in dict.fromkeys(context.paused):
             if (call_id, kind) not in held:
-                await self._membrane.guard_log.swallowed(kind=kind, thread=context.thread.id, call_id=call_id)
+                await self._membrane.guard_log.record_lost_question(
+                    kind=kind, thread=context.thread.id, call_id=call_id
+                )
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
         """Say that a thread still waits for an answer that it was given, and leave it for a while."""
@@ -312,7 +314,7 @@ async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, context: R
 
     A run that is broken off does not wait for that, and saves nothing more: the host waits as it stops.
     """
-    cut = await context.membrane.scrubber.cutter(context.thread.id)
+    cut = await context.membrane.scrubber.text_scrubber(context.thread.id)
     try:
         with entered(context), code_from(context.thread.id, cut), closing(context.permits):
             await hosted.graph.ainvoke(given, config, durability="sync")

@@ -9,17 +9,19 @@ from bot.membrane.core import Core, Directory, Resolved, made_at, new_id
 from bot.membrane.deadlines import Deadlines
 from bot.membrane.digests import Digests
 from bot.membrane.facade import Membrane
+from bot.membrane.freeze_effects import FreezeEffects
 from bot.membrane.freezes import Freezes
-from bot.membrane.interrupts import UNFIT, Asked, Call, Interrupts, Parked
+from bot.membrane.interrupts import UNFIT, Answered, Call, Interrupts, Parked
 from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
 from bot.membrane.pointers import Pointers, stranded
-from bot.membrane.proposals import Proposals, Wish
+from bot.membrane.proposals import BatchedAction, Proposals
+from bot.membrane.reports import Reports
 from bot.membrane.seals import sealed_under
 from bot.membrane.stalls import BY_ITSELF, RETRY_AFTER_S, OperatorRequests, Stalls
-from bot.membrane.threads import Owed, Threads
+from bot.membrane.threads import DueWork, Threads
 from bot.membrane.tokens import Tokens
 from bot.membrane.unknowns import Unknowns
-from bot.membrane.vault import Vault, fits
+from bot.membrane.vault import Vault, matches_keyring
 from bot.membrane.votes import Votes
 from bot.membrane.wakeups import Wakeups, wait_for
 from bot.store.messages import CARD_3, CLICKED, REST
@@ -34,7 +36,8 @@ __all__ = [
     "UNFIT",
     "UPDATES",
     "Admins",
-    "Asked",
+    "Answered",
+    "BatchedAction",
     "Call",
     "CardFacts",
     "Claims",
@@ -43,7 +46,9 @@ __all__ = [
     "DigestFacts",
     "Digests",
     "Directory",
+    "DueWork",
     "Facts",
+    "FreezeEffects",
     "Freezes",
     "Head",
     "Interrupts",
@@ -51,11 +56,11 @@ __all__ = [
     "NoticeFacts",
     "OperatorRequests",
     "Outbox",
-    "Owed",
     "Parked",
     "Pointers",
     "Proposals",
     "ReceiptFacts",
+    "Reports",
     "Resolved",
     "Stalls",
     "Threads",
@@ -64,9 +69,8 @@ __all__ = [
     "Vault",
     "Votes",
     "Wakeups",
-    "Wish",
-    "fits",
     "made_at",
+    "matches_keyring",
     "new_id",
     "sealed_under",
     "stranded",

@@ -42,7 +42,7 @@ class Admins:
         """Want a notice, unless one about the same thing was wanted today. Logs it in any case."""
         recipients = await self.recipients()
         await self._core.db.write(lambda tx: self.want(tx, recipients, notice))
-        self._core.wakeups.ring()
+        self._core.wakeups.wake()
 
     def want(self, tx: Transaction, recipients: Sequence[str], notice: Notice) -> bool:
         """Want a notice as part of something else.

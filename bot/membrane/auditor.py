@@ -78,7 +78,7 @@ class Auditor:
         if found:
             recipients = await self._admins.recipients()
             await self._core.db.write(lambda tx: self._tell(tx, recipients, found))
-            self._core.wakeups.ring()
+            self._core.wakeups.wake()
         return found
 
     async def _late(self) -> list[Finding]:

@@ -26,7 +26,7 @@ def check_cap(core: Core, tx: Transaction, agent: str, now: float) -> None:
         raise TooMany(f"{why}; ask again when some are decided", retry_after=RETRY_CAPPED_S)
 
 
-def ask(
+def open_or_queue(
     core: Core,
     tx: Transaction,
     action: ActionRecord,
@@ -67,7 +67,7 @@ def at_cap(core: Core, connection: Connection, agent: str, now: float) -> str | 
     return None
 
 
-def room(core: Core, connection: Connection, agent: str, now: float) -> int:
+def free_places(core: Core, connection: Connection, agent: str, now: float) -> int:
     """Return how many reviews an agent may open now."""
     return max(0, core.policy().limits.open_per_agent - sum(_counted(connection, agent, now)))
 

@@ -1,8 +1,8 @@
-"""The changes that several use cases make, each inside a transaction that its caller owns."""
+"""Changes to reviews and actions that several use cases make, inside the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +13,14 @@ from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
 from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling
-from bot.domain.states import (
-    ASKED,
-    ENDED_THREADS,
-    UNSETTLED,
-    ActionState,
-    InterruptShape,
-    InterruptState,
-    ReviewState,
-    ThreadState,
-)
-from bot.errors import MembraneError, NotFound, Refusal, VoteRefused
+from bot.domain.states import ActionState, ReviewState
+from bot.errors import MembraneError, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
 from bot.membrane.first_shown import note_seen
 from bot.membrane.memory import pages_sent
-from bot.store import actions, interrupts, messages, restores, reviews, sightings, stalls, threads
+from bot.membrane.thread_changes import in_gate, settle_interrupt
+from bot.store import actions, messages, reviews, sightings
 from bot.store.database import Transaction
 
 
@@ -44,13 +36,13 @@ def open_review(
 ) -> Review:
     """Open a review of an action, want its card and schedule its first page.
 
-    `follows` is the review whose safe-halt opened this one: it has no window then.
+    `follows` is the review whose safe-halt opens this one, which then has no window.
     """
     if ruling.window_s is None or ruling.default is None or not ruling.approvers or ruling.channel is None:
         raise MembraneError(f"the ruling of {action.kind} waits, but lacks approvers, a window or a default")
     review_id = core.new_id("rev")
     if follows is not None:
-        review = transitions.successor(follows, review_id, now)
+        review, position = transitions.successor(follows, review_id, now), 0
     else:
         review = Review(
             id=review_id,
@@ -61,7 +53,7 @@ def open_review(
             opened_at=now,
             expires_at=now + ruling.window_s,
         )
-    position = 0 if follows is not None else _pages_sent(core, tx, action, ruling, now)
+        position = _first_position(core, tx, action, ruling, now)
     first = page_at(ruling.chain, position, now, ruling.window_s) if ruling.chain else None
     due_at = first.due_at if first else None
     review = replace(
@@ -71,6 +63,19 @@ def open_review(
     urgency = messages.CARD_3 if ruling.tier is Tier.SYNC_APPROVAL else messages.CARD_2
     card = core.new_id("msg")
     messages.want(tx.connection, card, "card", ruling.channel, now=now, priority=urgency, review_id=review.id)
+    _journal_opened(tx, review, now)
+    return review
+
+
+def _first_position(core: Core, tx: Transaction, action: ActionRecord, ruling: Ruling, now: float) -> int:
+    """Return where the chain starts: after the pages sent about an equal action that was just withdrawn."""
+    if ruling.chain is None:
+        return 0
+    return pages_sent(tx.connection, action, ruling.chain, core.policy().limits, now)
+
+
+def _journal_opened(tx: Transaction, review: Review, now: float) -> None:
+    ruling = review.ruling
     body = {
         "tier": int(ruling.tier),
         "rule": ruling.rule,
@@ -81,19 +86,11 @@ def open_review(
         "chain": ruling.chain.name if ruling.chain else None,
         "default": ruling.default,
         "expires_at": review.expires_at,
-        "pages_from": position,
+        "pages_from": review.pages_from,
         "predecessor": review.predecessor_id,
         "args_digest": review.args_digest,
     }
-    tx.journal(now, "review.opened", body, action_id=action.id, review_id=review.id)
-    return review
-
-
-def _pages_sent(core: Core, tx: Transaction, action: ActionRecord, ruling: Ruling, now: float) -> int:
-    """Return where the chain goes on of what was taken back a moment ago, or 0."""
-    if ruling.chain is None:
-        return 0
-    return pages_sent(tx.connection, action, ruling.chain, core.policy().limits, now)
+    tx.journal(now, "review.opened", body, action_id=review.action_id, review_id=review.id)
 
 
 def close_review(
@@ -117,7 +114,7 @@ def close_review(
     state, detail = _follows(closed)
     actions.move(tx.connection, action, state, at=now, detail=detail)
     if state is ActionState.HALTED:
-        hosted = closed.interrupt_id if not _in_gate(tx, closed.interrupt_id) else None
+        hosted = closed.interrupt_id if not in_gate(tx, closed.interrupt_id) else None
         open_review(core, tx, action, closed.ruling, now, follows=closed, interrupt_id=hosted)
     if closed.interrupt_id is not None:
         settle_interrupt(tx, closed.interrupt_id, now)
@@ -153,40 +150,8 @@ def _follows(closed: Review) -> tuple[ActionState, str | None]:
     return becomes, f"{unanswered(closed)} within the window"
 
 
-def _in_gate(tx: Transaction, interrupt_id: str | None) -> bool:
-    record = interrupts.get(tx.connection, interrupt_id) if interrupt_id else None
-    return record is not None and record.shape is InterruptShape.GATE
-
-
-def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
-    """Mark an interrupt as answered once nothing that it asked is open: its thread is owed a resume.
-
-    A gate is answered by the review it parked for, so an expiry answers it. The interrupts of stock agents
-    know only approve and reject: there a halted call keeps the interrupt open.
-    """
-    record = interrupts.get(tx.connection, interrupt_id)
-    if record is None or record.state is not InterruptState.WAITING:
-        return
-    calls = actions.of_interrupt(tx.connection, interrupt_id)
-    if record.shape is InterruptShape.GATE:
-        asked = reviews.of_interrupt(tx.connection, interrupt_id)
-        still_open = any(review.pending for review in asked)
-        still_open = still_open or any(call.state is ActionState.QUEUED for call in calls)
-    else:
-        still_open = any(call.state in ASKED for call in calls)
-    if not still_open and not _held(tx, calls):
-        interrupts.move(tx.connection, interrupt_id, InterruptState.WAITING, InterruptState.ANSWERED, now)
-
-
 class UncheckedVoters(Exception):
     """A quorum would fill with approvals whose voters were not checked again; check them, and retry."""
-
-
-def _held(tx: Transaction, calls: Iterable[ActionRecord]) -> bool:
-    """Whether an answer waits until a person has said if a call ran since the backup that was restored."""
-    return any(
-        call.state in UNSETTLED and restores.since(tx.connection, call.id) is not None for call in calls
-    )
 
 
 def cast_vote(
@@ -255,33 +220,3 @@ def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str,
         redraw(tx, action.id, now)
     tx.journal(now, "action.withdrawn", {"why": why}, action_id=action.id, tier=action.tier)
     return len(pending)
-
-
-def set_thread(
-    tx: Transaction,
-    thread_id: str,
-    state: ThreadState,
-    now: float,
-    *,
-    error: str | None = None,
-    cause: str | None = None,
-) -> None:
-    """Write where a thread stands; its cards say if it is stalled. Raises NotFound.
-
-    `cause` says in a word why it is stalled or has failed.
-    """
-    settled = now if state in ENDED_THREADS else None
-    before = threads.get(tx.connection, thread_id)
-    if before is None:
-        raise NotFound(f"there is no thread {thread_id}")
-    threads.set_state(tx.connection, thread_id, state, error, settled)
-    changed = (state is ThreadState.STALLED) != (before.state is ThreadState.STALLED)
-    if changed:
-        for action in actions.of_thread(tx.connection, thread_id):
-            for review in reviews.of_action(tx.connection, action.id)[-1:]:
-                messages.touch(tx.connection, review.id, now=now)
-    if settled or state is ThreadState.PARKED:
-        stalls.forget(tx.connection, thread_id)
-    if settled or changed or cause is not None:
-        body = {"thread": thread_id, "graph": before.graph, "error": error, "cause": cause}
-        tx.journal(now, f"thread.{state}", {name: value for name, value in body.items() if value is not None})

@@ -75,7 +75,7 @@ class ClockRepair:
                     todo="Look at the machine's time service.",
                 )
             )
-            core.wakeups.ring()
+            core.wakeups.wake()
         return sum(pulled.counts.values())
 
     async def _reviews(self, pulled: _Pulled) -> None:
@@ -135,7 +135,7 @@ class ClockRepair:
 
         pulled.add("claims", await core.db.write(work))
 
-    async def note(self) -> str | None:
+    async def status(self) -> str | None:
         """Return what was pulled back within the last day, in a few words; None if nothing was."""
         if self._last is None or self._core.clock() - self._last[0] > TOLD_S:
             return None

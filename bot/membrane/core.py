@@ -19,7 +19,7 @@ from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review
 from bot.domain.states import UNSTARTED, ActionState
-from bot.errors import NotFound
+from bot.errors import Conflict, NotFound
 from bot.membrane.quotas import Quotas
 from bot.membrane.vault import Vault
 from bot.membrane.wakeups import Wakeups
@@ -137,6 +137,20 @@ def the_action(connection: Connection, action_id: str, agent: str | None = None)
     action = actions.get(connection, action_id)
     if action is None or (agent is not None and action.agent != agent):
         raise NotFound(f"there is no action {action_id}")
+    return action
+
+
+def action_run_by(connection: Connection, action_id: str, agent: str | None) -> ActionRecord:
+    """Return an action that this agent may start and report on over HTTP; with None, the host, any action.
+
+    Raises NotFound if it is another agent's, Conflict if a hosted thread runs it.
+    """
+    action = the_action(connection, action_id, agent)
+    if agent is not None and action.thread_id is not None:
+        raise Conflict(
+            f"the hosted thread {action.thread_id} starts this action and reports on it; over HTTP it can "
+            "only be read"
+        )
     return action
 
 

@@ -16,7 +16,7 @@ from bot.membrane.admins import Admins
 from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.first_shown import unshown
-from bot.membrane.unknowns import note_unknown
+from bot.membrane.unknown_receipts import note_unknown
 from bot.store import executions, messages, reviews
 from bot.store.database import Transaction
 
@@ -127,7 +127,7 @@ class Deadlines:
             return close_review(core, tx, expired, action)
 
         done = await core.db.write(work)
-        core.wakeups.ring(due.action_id)
+        core.wakeups.wake(due.action_id)
         return done
 
     def _tell_never_shown(self, tx: Transaction, review: Review, told: Sequence[str]) -> None:
@@ -151,7 +151,7 @@ class Deadlines:
         due = await core.db.read(lambda connection: reviews.due_to_page(connection, now, BATCH))
         done = await asyncio.gather(*(self._page(review, now) for review in due))
         if due:
-            core.wakeups.ring()
+            core.wakeups.wake()
         return sum(done)
 
     async def _page(self, review: Review, now: float) -> bool:
@@ -218,5 +218,5 @@ class Deadlines:
         done = 0
         for execution in due:
             done += await core.db.write(lambda tx, execution=execution: work(tx, execution))  # type: ignore[misc]
-            core.wakeups.ring(execution.action_id)
+            core.wakeups.wake(execution.action_id)
         return done

@@ -32,7 +32,7 @@ class Digests:
         while await db.write(lambda tx: digested.put_in_digest(tx.connection, digest_id, AT_ONCE)) == AT_ONCE:
             pass
         await db.write(lambda tx: self._finish(tx, digest_id))
-        self._core.wakeups.ring()
+        self._core.wakeups.wake()
         return 1
 
     def _begin(self, tx: Transaction) -> str | None:

@@ -16,7 +16,8 @@ from bot.membrane.clock_repair import ClockRepair
 from bot.membrane.core import Core, Directory, Ids
 from bot.membrane.deadlines import Deadlines
 from bot.membrane.digests import Digests
-from bot.membrane.freezes import FreezeEffects, Freezes
+from bot.membrane.freeze_effects import FreezeEffects
+from bot.membrane.freezes import Freezes
 from bot.membrane.guard_log import GuardLog
 from bot.membrane.interrupts import Interrupts
 from bot.membrane.outbox import Outbox
@@ -24,6 +25,7 @@ from bot.membrane.pointers import PointedPeople, StrandedReviews
 from bot.membrane.proposals import Proposals
 from bot.membrane.queue import Queue
 from bot.membrane.quotas import Quotas
+from bot.membrane.reports import Reports
 from bot.membrane.restores import Restores
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.seals import Seals
@@ -77,6 +79,7 @@ class Membrane:
         self.proposals = Proposals(core)
         self.votes = Votes(core)
         self.claims = Claims(core)
+        self.reports = Reports(core)
         self.unknowns = Unknowns(core)
         # What the clock asks.
         self.deadlines = Deadlines(core, admins)

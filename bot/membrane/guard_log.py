@@ -1,17 +1,10 @@
-"""What the guard of hosted tools writes: a start that was refused, and a question that was overtaken."""
+"""What the guard of hosted tools records: a tool that it stopped, and a question that a graph lost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from bot.domain.notices import Notice, Subject
-from bot.domain.record import Standing
-from bot.domain.states import UNSTARTED
 from bot.membrane.admins import Admins
-from bot.membrane.changes import withdraw_action
-from bot.membrane.core import Core, the_action
-from bot.membrane.rerulings import tightened
+from bot.membrane.core import Core
 from bot.store.database import Transaction
 
 
@@ -22,7 +15,7 @@ class GuardLog:
         self._core = core
         self._admins = admins
 
-    async def stopped(
+    async def record_stopped_tool(
         self, *, tool: str, kind: str, why: str, advice: str, thread: str | None, call_id: str | None
     ) -> None:
         """Journal a tool that was kept from starting, and tell the admins, once a day for each tool and why.
@@ -47,7 +40,7 @@ class GuardLog:
         await core.db.write(work)
         core.wakeups.messages.set()
 
-    async def swallowed(self, *, kind: str, thread: str, call_id: str | None) -> None:
+    async def record_lost_question(self, *, kind: str, thread: str, call_id: str | None) -> None:
         """Journal a question that a graph lost on its way to a person, and tell the admins."""
         core, recipients = self._core, await self._admins.recipients()
         notice = Notice(
@@ -66,26 +59,3 @@ class GuardLog:
 
         await core.db.write(work)
         core.wakeups.messages.set()
-
-    async def outdated(self, action_id: str, why: str) -> None:
-        """Withdraw an action of a hosted thread that nobody has started, as it is ruled again as another."""
-        core = self._core
-
-        def work(tx: Transaction) -> None:
-            action = the_action(tx.connection, action_id)
-            if action.state in UNSTARTED:
-                withdraw_action(core, tx, action, why, core.clock())
-
-        await core.db.write(work)
-        core.wakeups.ring(action_id)
-
-    def spoiled(self, standing: Standing, args: Mapping[str, Any] | None) -> str | None:
-        """Return why an effect that was claimed and has not started must not start now; None if it may.
-
-        Raises ClaimRefused where `args` are others than were ruled.
-        """
-        until = standing.decided.valid_until if standing.decided else None
-        if until is not None and self._core.clock() > until:
-            return "the approval has lapsed since"
-        more = tightened(self._core, standing, args)
-        return f"the policy was tightened since: {more.why}" if more and more.ruling.tier.waits else None

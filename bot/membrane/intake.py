@@ -1,9 +1,8 @@
-"""How a ruled action enters the store, whichever way it came: over HTTP, from a graph, in an interrupt."""
+"""How a ruled action enters the store, over HTTP, from a graph or in an interrupt."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from bot.domain.action import Action
 from bot.domain.digest import alternatives
@@ -13,14 +12,31 @@ from bot.domain.redaction import withheld
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState
 from bot.membrane import memory
-from bot.membrane.caps import ask, check_cap
+from bot.membrane.caps import check_cap, open_or_queue
 from bot.membrane.core import Core, freeze_of, standing_of
 from bot.membrane.memory import Remembered
-from bot.membrane.merges import merged
+from bot.membrane.merges import merge
 from bot.store import actions
 from bot.store.database import Transaction
 from bot.store.freezes import Borne
 from bot.store.rulings import Brief
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a proposal comes from: its agent's own references, and its place in a hosted thread.
+
+    `reference` is what its agent calls it; the calls of one turn share `turn_id`. `place` counts from 0
+    in the interrupt's order.
+    """
+
+    idempotency_key: str | None = None
+    reference: str | None = None
+    turn_id: str | None = None
+    thread_id: str | None = None
+    interrupt_id: str | None = None
+    place: int | None = None
+    call_id: str | None = None
 
 
 def record(
@@ -28,41 +44,39 @@ def record(
     tx: Transaction,
     action: Action,
     ruling: Ruling,
+    origin: Origin,
     *,
     queues: bool = False,
     merges: bool = False,
-    **place: Any,
 ) -> Standing:
-    """Record a ruled action: passed, answered with what is remembered, or waiting for a new review.
+    """Record a ruled action: passed, answered with a remembered outcome, or waiting for a new review.
 
-    `place` are further columns: idempotency_key, thread_id, interrupt_id, place, call_id, reference and
-    turn_id. Where the agent has as many reviews open as the policy lets wait at once, an action that `queues`
-    waits for a place among them; for another this raises TooMany. One that `merges` is answered with an equal
-    one that is open.
+    If the agent is at its cap of open reviews, an action that `queues` waits for a place; any other raises
+    TooMany. An action that `merges` is answered with an equal open one.
     """
     if not ruling.tier.waits:
-        return record_passed(core, tx, action, ruling, **place)
+        return record_passed(core, tx, action, ruling, origin)
     same = alternatives(core.keyring, action.kind, action.args)
     digest, action = same[0], _withheld(core, action, ruling)
     earlier = (tx.connection, action.agent, same, core.policy().limits, core.clock())
     if remembered := memory.rejection(*earlier):
-        return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
-    if merges and (twin := merged(core, tx, action, ruling, same, reference=place.get("reference"))):
+        return _record_remembered(core, tx, action, ruling, origin, digest=digest, remembered=remembered)
+    if merges and (twin := merge(core, tx, action, ruling, same, reference=origin.reference)):
         return twin
     if remembered := memory.expiry(*earlier):
-        return _record_remembered(core, tx, action, ruling, digest=digest, remembered=remembered, **place)
+        return _record_remembered(core, tx, action, ruling, origin, digest=digest, remembered=remembered)
     now = core.clock()
     if not queues:
         check_cap(core, tx, action.agent, now)
-    proposed = _new(core, action, ruling=ruling, digest=digest, now=now, state=ActionState.WAITING, **place)
-    _insert(tx, proposed, action, "action.proposed", **place)
+    proposed = _new(core, action, ruling, origin, digest=digest, now=now, state=ActionState.WAITING)
+    _insert(tx, proposed, action, origin, "action.proposed")
     tx.flush()
-    ask(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id, queues=queues)
+    open_or_queue(core, tx, proposed, ruling, now, interrupt_id=proposed.interrupt_id, queues=queues)
     return standing_of(tx.connection, proposed.id)
 
 
 def _withheld(core: Core, action: Action, ruling: Ruling) -> Action:
-    """Return an action as it may be kept: of what the policy redacts, only fingerprints."""
+    """Return an action as the store may keep it: fingerprints replace the values that the policy redacts."""
     return withheld(action, ruling.redact, lambda value: written(core.keyring, value))
 
 
@@ -71,52 +85,59 @@ def _record_remembered(
     tx: Transaction,
     action: Action,
     ruling: Ruling,
+    origin: Origin,
     *,
     digest: str,
     remembered: Remembered,
-    **place: Any,
 ) -> Standing:
     now = core.clock()
     answered = replace(
         _new(
             core,
             action,
-            ruling=ruling,
+            ruling,
+            origin,
             digest=digest,
             now=now,
             state=remembered.state,
-            **place,
         ),
         settled_at=now,
         detail=remembered.why,
         remembers=remembered.action_id,
     )
-    _insert(tx, answered, action, "action.remembered", **place)
+    _insert(tx, answered, action, origin, "action.remembered")
     tx.flush()
     return standing_of(tx.connection, answered.id)
 
 
-def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
-    """Record an action that passes; one that is frozen waits for the thaw.
+def record_passed(core: Core, tx: Transaction, action: Action, ruling: Ruling, origin: Origin) -> Standing:
+    """Record an action that passes. A frozen one waits for the thaw.
 
-    Only appends, so it may share a group with others.
+    It only appends rows, so it may share a group commit with other writes.
     """
     brief = core.briefs.of(ruling)
     kept = brief.ruling if ruling.cost_usd is None else replace(brief.ruling, cost_usd=ruling.cost_usd)
     digest, action = core.digest_of(action), _withheld(core, action, ruling)
     now = core.clock()
-    passed = _new(core, action, ruling=kept, digest=digest, now=now, state=ActionState.PASSED, **place)
+    passed = _new(core, action, kept, origin, digest=digest, now=now, state=ActionState.PASSED)
     freeze = freeze_of(tx.connection, tx.freezes(), Borne.of(passed), now)
     if freeze is not None:
         passed = replace(passed, state=ActionState.FROZEN)
-    _insert(tx, passed, action, "action.frozen" if freeze else "action.passed", brief=brief, **place)
-    if place.get("idempotency_key"):
+    _insert(tx, passed, action, origin, "action.frozen" if freeze else "action.passed", brief=brief)
+    if origin.idempotency_key:
         tx.flush()
     return Standing(passed, frozen=freeze)
 
 
 def _new(
-    core: Core, action: Action, *, ruling: Ruling, digest: str, now: float, state: ActionState, **place: Any
+    core: Core,
+    action: Action,
+    ruling: Ruling,
+    origin: Origin,
+    *,
+    digest: str,
+    now: float,
+    state: ActionState,
 ) -> ActionRecord:
     return ActionRecord(
         id=core.new_id("act"),
@@ -131,13 +152,13 @@ def _new(
         ruling=ruling,
         state=state,
         proposed_at=now,
-        thread_id=place.get("thread_id"),
-        interrupt_id=place.get("interrupt_id"),
-        place=place.get("place"),
-        call_id=place.get("call_id"),
+        thread_id=origin.thread_id,
+        interrupt_id=origin.interrupt_id,
+        place=origin.place,
+        call_id=origin.call_id,
         hint=action.hint,
-        reference=place.get("reference"),
-        turn_id=place.get("turn_id"),
+        reference=origin.reference,
+        turn_id=origin.turn_id,
     )
 
 
@@ -145,15 +166,14 @@ def _insert(
     tx: Transaction,
     record: ActionRecord,
     action: Action,
+    origin: Origin,
     event: str,
     *,
-    idempotency_key: str | None = None,
     brief: Brief | None = None,
-    **_: Any,
 ) -> None:
     if brief is not None:
         tx.keep_ruling(brief)
-    tx.append(actions.ROWS, actions.row_of(record, action, brief, idempotency_key=idempotency_key))
+    tx.append(actions.ROWS, actions.row_of(record, action, brief, idempotency_key=origin.idempotency_key))
     ruling = record.ruling
     body = {
         "kind": record.kind,

@@ -26,11 +26,12 @@ from bot.domain.states import (
     InterruptState,
     ThreadState,
 )
-from bot.membrane.changes import open_review, set_thread, settle_interrupt, withdraw_action
+from bot.membrane.changes import open_review, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
-from bot.membrane.intake import record
+from bot.membrane.intake import Origin, record
 from bot.membrane.scrubber import Scrubber
-from bot.membrane.unknowns import note_restored
+from bot.membrane.thread_changes import set_thread, settle_interrupt
+from bot.membrane.unknown_receipts import note_restored
 from bot.store import actions, interrupts, restores, reviews
 from bot.store.database import Transaction
 
@@ -69,7 +70,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Answered:
     """What an answered interrupt asked: its actions in its own order, and what they came to.
 
     `review` is the one whose outcome answers a gate's interrupt; None where the action passed.
@@ -105,7 +106,7 @@ class Interrupts:
             return tuple(standing_of(tx.connection, call.id) for call in calls)
 
         standings = await core.db.write(work)
-        core.wakeups.ring(thread_id)
+        core.wakeups.wake(thread_id)
         return standings
 
     def _park(self, tx: Transaction, thread_id: str, parked: Parked) -> None:
@@ -133,17 +134,13 @@ class Interrupts:
         for call, ruling in ruled:
             if str(call.place) in left_out:
                 continue
-            record(
-                core,
-                tx,
-                call.action,
-                ruling,
-                queues=True,
+            origin = Origin(
                 thread_id=thread_id,
                 interrupt_id=parked.interrupt_id,
                 place=call.place,
                 call_id=call.call_id,
             )
+            record(core, tx, call.action, ruling, origin, queues=True)
         tx.flush()
         _doubt(tx, thread_id, parked.interrupt_id)
         settle_interrupt(tx, parked.interrupt_id, now)
@@ -166,26 +163,28 @@ class Interrupts:
     async def of_thread(self, thread_id: str) -> list[InterruptRecord]:
         """Return every interrupt that a thread has had."""
         found = await self._core.db.read(lambda connection: interrupts.of_thread(connection, thread_id))
-        return [opened(self._core, interrupt) for interrupt in found]
+        return [unsealed(self._core, interrupt) for interrupt in found]
 
     async def actions_of(self, thread_id: str) -> list[ActionRecord]:
         """Return every action of a thread, in the order they were proposed."""
         return await self._core.db.read(lambda connection: actions.of_thread(connection, thread_id))
 
-    async def asked_by(self, thread_id: str) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
+    async def actions_and_shapes(
+        self, thread_id: str
+    ) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
         """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
-        return await self._core.db.read(lambda connection: asked_by(connection, thread_id))
+        return await self._core.db.read(lambda connection: actions_and_shapes(connection, thread_id))
 
-    async def asked_in(self, record: InterruptRecord) -> Asked:
+    async def answer_to(self, record: InterruptRecord) -> Answered:
         """Return what an interrupt asked, and what came of it."""
-        return await self._core.db.read(lambda connection: asked(connection, record))
+        return await self._core.db.read(lambda connection: answer_to(connection, record))
 
-    async def delivered(self, interrupt_id: str) -> bool:
+    async def mark_delivered(self, interrupt_id: str) -> bool:
         """Note that a resume was checked: the interrupt is gone from the thread."""
         core = self._core
-        return await core.db.write(lambda tx: deliver(tx, interrupt_id, core.clock()))
+        return await core.db.write(lambda tx: mark_delivered(tx, interrupt_id, core.clock()))
 
-    async def vanished(self, thread_id: str, interrupt_ids: tuple[str, ...], why: str) -> int:
+    async def withdraw_vanished(self, thread_id: str, interrupt_ids: tuple[str, ...], why: str) -> int:
         """Withdraw what these interrupts asked and nobody has started: their thread waits there no more.
 
         Returns how many reviews were withdrawn.
@@ -197,16 +196,30 @@ class Interrupts:
             return sum(_vanish(core, tx, each, why) for each in known if each.id in interrupt_ids)
 
         count = await core.db.write(work)
-        core.wakeups.ring()
+        core.wakeups.wake()
         return count
 
-    async def ended(self, thread_id: str, state: ThreadState, why: str, *, cause: str | None = None) -> None:
+    async def withdraw_call(self, action_id: str, why: str) -> None:
+        """Withdraw an action of a hosted thread that nobody has started, because its call was replaced."""
+        core = self._core
+
+        def work(tx: Transaction) -> None:
+            action = the_action(tx.connection, action_id)
+            if action.state in UNSTARTED:
+                withdraw_action(core, tx, action, why, core.clock())
+
+        await core.db.write(work)
+        core.wakeups.wake(action_id)
+
+    async def end_thread(
+        self, thread_id: str, state: ThreadState, why: str, *, cause: str | None = None
+    ) -> None:
         """End a thread that did not finish, as failed or gone, and withdraw everything that it asks, at once.
 
         `cause` says in a word why. Raises NotFound.
         """
         core = self._core
-        why = await Scrubber(core).of_thread(thread_id, why)
+        why = await Scrubber(core).scrub_for_thread(thread_id, why)
 
         def work(tx: Transaction) -> None:
             for each in interrupts.of_thread(tx.connection, thread_id):
@@ -215,7 +228,7 @@ class Interrupts:
             set_thread(tx, thread_id, state, core.clock(), error=why, cause=cause)
 
         await core.db.write(work)
-        core.wakeups.ring(thread_id)
+        core.wakeups.wake(thread_id)
 
 
 def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:
@@ -257,21 +270,23 @@ def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:
             restores.doubt(tx.connection, call.id, since)
 
 
-def asked(connection: Connection, record: InterruptRecord) -> Asked:
+def answer_to(connection: Connection, record: InterruptRecord) -> Answered:
     """Return what an interrupt asked, and what came of it."""
     calls = actions.of_interrupt(connection, record.id)
     found = reviews.of_interrupt(connection, record.id) if record.shape is InterruptShape.GATE else ()
     standings = tuple(standing_of(connection, call.id) for call in calls)
-    return Asked(record, standings, found[-1] if found else None)
+    return Answered(record, standings, found[-1] if found else None)
 
 
-def asked_by(connection: Connection, thread_id: str) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
+def actions_and_shapes(
+    connection: Connection, thread_id: str
+) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
     """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
     shapes = {each.id: each.shape for each in interrupts.of_thread(connection, thread_id)}
     return actions.of_thread(connection, thread_id), shapes
 
 
-def deliver(tx: Transaction, interrupt_id: str, now: float) -> bool:
+def mark_delivered(tx: Transaction, interrupt_id: str, now: float) -> bool:
     """Note that a thread took the answer to an interrupt. False: it was not owed one."""
     interrupt = interrupts.get(tx.connection, interrupt_id)
     if interrupt is None or not interrupts.move(
@@ -282,6 +297,6 @@ def deliver(tx: Transaction, interrupt_id: str, now: float) -> bool:
     return True
 
 
-def opened(core: Core, interrupt: InterruptRecord) -> InterruptRecord:
+def unsealed(core: Core, interrupt: InterruptRecord) -> InterruptRecord:
     """Return an interrupt with what it asks, unsealed."""
     return replace(interrupt, payload=core.vault.open_json(interrupt.payload, interrupt.id))

@@ -19,7 +19,7 @@ from bot.store import equals, reviews
 from bot.store.database import Transaction
 
 
-def merged(
+def merge(
     core: Core,
     tx: Transaction,
     action: Action,

@@ -17,7 +17,7 @@ from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import may_be_told, requesters_of
 from bot.membrane.first_shown import Unshown, as_drawn, note_posted, unshown
 from bot.membrane.pointers import in_place_of
-from bot.membrane.unknowns import the_unknown, where_asked, who_may_say
+from bot.membrane.unknown_receipts import the_unknown, where_asked, who_may_say
 from bot.store import (
     actions,
     digested,

@@ -133,9 +133,9 @@ class StrandedReviews:
 
     async def remind(self) -> None:
         """Look once in a while: what is asked again waits for the names of its first ruling."""
-        await self.follow(redraw=False)
+        await self.follow_policy(redraw=False)
 
-    async def follow(self, *, redraw: bool = True) -> None:
+    async def follow_policy(self, *, redraw: bool = True) -> None:
         """Tell the admins which reviews wait for names that the policy in force does not have."""
         core = self._core
         people = core.policy().people
@@ -152,7 +152,7 @@ class StrandedReviews:
                     about=f"{each.name} {newest}",
                 )
             )
-        core.wakeups.ring()
+        core.wakeups.wake()
 
     def _follow(self, tx: Transaction, people: Collection[str], found: Sequence[Stranded]) -> None:
         for name in pointers.in_place(tx.connection):

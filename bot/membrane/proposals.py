@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,21 +15,19 @@ from bot.domain.states import UNSTARTED, ActionState
 from bot.errors import BadAction, BatchRefused, Conflict, MembraneError, UnfitAction
 from bot.membrane.changes import withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
-from bot.membrane.intake import record, record_passed
+from bot.membrane.intake import Origin, record, record_passed
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
 from bot.store import actions, lines
 from bot.store.database import Transaction
 
-APART = ("idempotency_key", "thread_id", "turn_id")
-"""What keeps a proposal from being merged with an equal one that is open."""
 THREAD_KEY = "thr_"
-"""How the idempotency keys of hosted threads begin: with the thread's id."""
+"""Prefix of the idempotency keys of hosted threads: they begin with the thread's id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """One proposal of several that are made together."""
+class BatchedAction:
+    """One action of a batch that is proposed together."""
 
     action: Action
     idempotency_key: str | None = None
@@ -70,17 +67,12 @@ class Proposals:
         size = len(action.canonical) + len(action.description or "")
         await core.quotas.admit(core.db, action.agent, size, core.clock())
         ruling = core.policy().rule(action)
-        place = {
-            "idempotency_key": idempotency_key,
-            "thread_id": thread_id,
-            "call_id": call_id,
-            "reference": reference,
-        }
+        origin = Origin(idempotency_key, reference, thread_id=thread_id, call_id=call_id)
         if not ruling.tier.waits and idempotency_key is None:
-            return await core.db.append(lambda tx: record_passed(core, tx, action, ruling, **place))
-        standing = await core.db.write(lambda tx: self._propose(tx, action, ruling, **place))
+            return await core.db.append(lambda tx: record_passed(core, tx, action, ruling, origin))
+        standing = await core.db.write(lambda tx: self._propose(tx, action, ruling, origin))
         if ruling.tier.waits:
-            core.wakeups.ring(standing.action.id)
+            core.wakeups.wake(standing.action.id)
         return standing
 
     def check_fit(self, action: Action) -> None:
@@ -102,66 +94,63 @@ class Proposals:
             return earlier
         return None
 
-    async def _unfit(self, wishes: Sequence[Wish]) -> dict[int, MembraneError]:
+    async def _unfit(self, batch: Sequence[BatchedAction]) -> dict[int, MembraneError]:
         """Return what does not fit the policy of a batch, by place."""
         unfit: dict[int, MembraneError] = {}
-        for place, wish in enumerate(wishes):
+        for place, each in enumerate(batch):
             try:
-                await self._fits_or_known(wish.action, wish.idempotency_key)
+                await self._fits_or_known(each.action, each.idempotency_key)
             except (UnfitAction, Conflict) as wrong:
                 unfit[place] = wrong
         return unfit
 
-    async def propose_together(self, wishes: Sequence[Wish]) -> list[Standing]:
+    async def propose_together(self, batch: Sequence[BatchedAction]) -> list[Standing]:
         """Propose the calls of one turn at once: all of them, or none. Their cards name each other.
 
         Each is ruled by itself, and what was proposed under an idempotency key before is answered with what
         that came to. Raises BatchRefused with what is wrong with which, Conflict where more of them wait for
         people than may at once, TooMany where too few places are free now.
         """
-        core, agent = self._core, wishes[0].action.agent
-        if wrong := _wrong_keys(wishes) or await self._unfit(wishes):
+        core, agent = self._core, batch[0].action.agent
+        if wrong := _wrong_keys(batch) or await self._unfit(batch):
             raise BatchRefused(wrong)
-        size = sum(len(wish.action.canonical) + len(wish.action.description or "") for wish in wishes)
-        await core.quotas.admit(core.db, agent, size, core.clock(), count=len(wishes))
-        ruled = [(wish, core.policy().rule(wish.action)) for wish in wishes]
+        size = sum(len(each.action.canonical) + len(each.action.description or "") for each in batch)
+        await core.quotas.admit(core.db, agent, size, core.clock(), count=len(batch))
+        ruled = [(each, core.policy().rule(each.action)) for each in batch]
         waiting = sum(ruling.tier.waits for _, ruling in ruled)
         if waiting > (most := core.policy().limits.open_per_agent):
             raise Conflict(
                 f"people have to approve {waiting} of these actions, and the policy lets {most} of {agent} "
                 "wait at once; propose them in smaller batches"
             )
-        turn_id = core.new_id("trn") if len(wishes) > 1 else None
+        turn_id = core.new_id("trn") if len(batch) > 1 else None
         standings = await core.db.write(lambda tx: self._propose_all(tx, ruled, turn_id))
         if waiting:
-            core.wakeups.ring()
+            core.wakeups.wake()
             for standing in standings:
-                core.wakeups.moved(standing.action.id)
+                core.wakeups.changed(standing.action.id)
         return standings
 
     def _propose_all(
-        self, tx: Transaction, ruled: Sequence[tuple[Wish, Ruling]], turn_id: str | None
+        self, tx: Transaction, ruled: Sequence[tuple[BatchedAction, Ruling]], turn_id: str | None
     ) -> list[Standing]:
         made: list[Standing] = []
         faults: dict[int, MembraneError] = {}
-        for number, (wish, ruling) in enumerate(ruled):
-            place = {
-                "idempotency_key": wish.idempotency_key,
-                "reference": wish.reference,
-                "turn_id": turn_id,
-            }
+        for number, (each, ruling) in enumerate(ruled):
+            origin = Origin(each.idempotency_key, each.reference, turn_id)
             try:
-                made.append(self._propose(tx, wish.action, ruling, **place))
+                made.append(self._propose(tx, each.action, ruling, origin))
             except Conflict as conflict:
                 faults[number] = conflict
         if faults:
             raise BatchRefused(faults)
         return made
 
-    def _propose(self, tx: Transaction, action: Action, ruling: Ruling, **place: Any) -> Standing:
-        earlier = self._under_key(tx.connection, action, place["idempotency_key"])
-        merges = not any(place.get(each) for each in APART)
-        return earlier or record(self._core, tx, action, ruling, merges=merges, **place)
+    def _propose(self, tx: Transaction, action: Action, ruling: Ruling, origin: Origin) -> Standing:
+        earlier = self._under_key(tx.connection, action, origin.idempotency_key)
+        # Calls of one turn or of a thread, and proposals with a key, were made separately on purpose.
+        merges = not (origin.idempotency_key or origin.thread_id or origin.turn_id)
+        return earlier or record(self._core, tx, action, ruling, origin, merges=merges)
 
     async def _earlier(self, action: Action, key: str | None) -> Standing | None:
         return await self._core.db.read(lambda connection: self._under_key(connection, action, key))
@@ -220,7 +209,7 @@ class Proposals:
         Raises NotFound, or Conflict where it has started or ended, or a hosted thread waits for it.
         """
         core = self._core
-        why = await Scrubber(core).of_action(action_id, why)
+        why = await Scrubber(core).scrub_for_action(action_id, why)
 
         def work(tx: Transaction) -> Standing:
             now = core.clock()
@@ -235,7 +224,7 @@ class Proposals:
             return standing_of(tx.connection, action_id)
 
         standing = await core.db.write(work)
-        core.wakeups.ring(action_id)
+        core.wakeups.wake(action_id)
         return standing
 
 
@@ -247,12 +236,12 @@ def _check_key(key: str | None) -> None:
         )
 
 
-def _wrong_keys(wishes: Sequence[Wish]) -> dict[int, MembraneError]:
+def _wrong_keys(batch: Sequence[BatchedAction]) -> dict[int, MembraneError]:
     """Return what is wrong with the idempotency keys of a batch, by place."""
     wrong: dict[int, MembraneError] = {}
     seen: dict[str, int] = {}
-    for place, wish in enumerate(wishes):
-        key = wish.idempotency_key
+    for place, each in enumerate(batch):
+        key = each.idempotency_key
         try:
             _check_key(key)
         except BadAction as bad:

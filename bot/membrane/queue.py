@@ -14,10 +14,11 @@ from bot.domain.reruling import says_more, strictest
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState, InterruptState
 from bot.membrane import memory
-from bot.membrane.caps import room
-from bot.membrane.changes import open_review, settle_interrupt
+from bot.membrane.caps import free_places
+from bot.membrane.changes import open_review
 from bot.membrane.core import Core, the_action
-from bot.membrane.rerulings import ruled_now
+from bot.membrane.rerulings import rule_now
+from bot.membrane.thread_changes import settle_interrupt
 from bot.store import actions, equals, interrupts, queued_actions
 from bot.store.database import Transaction
 
@@ -41,18 +42,18 @@ class Queue:
             lambda connection: [
                 agent
                 for agent in queued_actions.agents(connection)
-                if room(core, connection, agent, core.clock())
+                if free_places(core, connection, agent, core.clock())
             ]
         )
         moved = 0
         for agent in agents:
             moved += await core.db.write(partial(self._open, agent=agent))
         if moved:
-            core.wakeups.ring()
+            core.wakeups.wake()
         return moved
 
     def _open(self, tx: Transaction, agent: str) -> int:
-        places, moved = room(self._core, tx.connection, agent, self._core.clock()), 0
+        places, moved = free_places(self._core, tx.connection, agent, self._core.clock()), 0
         for action in queued_actions.of_agent(tx.connection, agent, MOST_AT_ONCE):
             if not places:
                 break
@@ -85,7 +86,7 @@ class Queue:
     def _ruling_of(self, action: ActionRecord) -> Ruling:
         """Return the strictest of what was said of an action then and what the policy in force says."""
         then = action.ruling
-        present = ruled_now(self._core, action, then, None)
+        present = rule_now(self._core, action, then, None)
         return then if present is None or says_more(then, present) is None else strictest(then, present)
 
 

@@ -30,16 +30,14 @@ class Tightened:
     why: str
 
 
-def let_under(standing: Standing) -> Ruling:
+def ruling_to_start_under(standing: Standing) -> Ruling:
     """Return the ruling under which an action may start: of its approval, or under which it passed."""
     if standing.action.state in _APPROVED and standing.review is not None:
         return standing.review.ruling
     return standing.action.ruling
 
 
-def ruled_now(
-    core: Core, action: ActionRecord, then: Ruling, args: Mapping[str, Any] | None
-) -> Ruling | None:
+def rule_now(core: Core, action: ActionRecord, then: Ruling, args: Mapping[str, Any] | None) -> Ruling | None:
     """Return what the policy in force says of an action; None if that cannot differ from `then`.
 
     `args` are the action's real arguments. Without them it is ruled by what the store has, and what was
@@ -58,8 +56,8 @@ def tightened(core: Core, standing: Standing, args: Mapping[str, Any] | None = N
 
     Raises ClaimRefused where `args` are others than were ruled.
     """
-    then = let_under(standing)
-    now = ruled_now(core, standing.action, then, args)
+    then = ruling_to_start_under(standing)
+    now = rule_now(core, standing.action, then, args)
     if now is None:
         return None
     decided = standing.review.closed_at if standing.review is not None else None

@@ -24,7 +24,7 @@ from bot.domain.states import ActionState
 from bot.errors import StoreError
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
-from bot.membrane.unknowns import note_restored
+from bot.membrane.unknown_receipts import note_restored
 from bot.store import facts, heads, journal, messages, restores, reviews
 from bot.store.database import Transaction
 from bot.store.heads import Head
@@ -62,7 +62,7 @@ class Restores:
         self._told = False
         self._trouble: str | None = None
 
-    async def begin(self, paths: Sequence[Path]) -> Restore | None:
+    async def check_on_start(self, paths: Sequence[Path]) -> Restore | None:
         """Recognise a restored database, put it in quarantine, and count this start.
 
         Return the restore that is not confirmed yet, or None. Raises StoreError where a note cannot be read
@@ -76,7 +76,7 @@ class Restores:
             await asyncio.to_thread(self._write, noted)
         started = await core.db.write(lambda tx: self._begin(tx, noted))
         self._head = Head(*started, at=core.clock(), ends={})
-        await self.note(strict=True)
+        await self.note_head(strict=True)
         return await core.db.read(restores.restore)
 
     def _noted(self) -> Head | None:
@@ -123,7 +123,7 @@ class Restores:
 
     async def sweep(self) -> int:
         """Note the journal's head, ask about what would start now, end the quarantine once all is certain."""
-        await self.note()
+        await self.note_head()
         core = self._core
         found = await core.db.read(restores.restore)
         if found is None:
@@ -134,7 +134,7 @@ class Restores:
         ids = await core.db.read(lambda connection: restores.askable(connection, BATCH))
         for action_id in ids:
             await core.db.write(lambda tx, of=action_id: self._ask(tx, of))  # type: ignore[misc]
-            core.wakeups.moved(action_id)
+            core.wakeups.changed(action_id)
         if not any(await core.db.read(restores.left)):
             await core.db.write(self._end)
             await self._admins.tell(
@@ -158,7 +158,7 @@ class Restores:
             restores.keep(tx.connection, None)
             tx.journal(self._core.clock(), "store.confirmed", {})
 
-    async def note(self, *, strict: bool = False) -> None:
+    async def note_head(self, *, strict: bool = False) -> None:
         """Note where the journal ends, if that has moved on. With `strict`, raises StoreError.
 
         Otherwise a note that cannot be written is told by health: the bot goes on without.
@@ -180,7 +180,7 @@ class Restores:
             return
         self._head, self._trouble = head, None
 
-    async def standing(self) -> str | None:
+    async def status(self) -> str | None:
         """Return what has to be done about a restore, or about a note that cannot be written; else None."""
         found = await self._core.db.read(restores.restore)
         if found is None:

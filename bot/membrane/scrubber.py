@@ -22,15 +22,15 @@ class Scrubber:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def of_action(self, action_id: str, value: T) -> T:
+    async def scrub_for_action(self, action_id: str, value: T) -> T:
         """Return a value without what is redacted of an action, and of the others in its thread."""
         return await self._scrubbed(actions.kept_beside, action_id, value)
 
-    async def of_thread(self, thread_id: str, value: T) -> T:
+    async def scrub_for_thread(self, thread_id: str, value: T) -> T:
         """Return a value without what is redacted of the actions in a thread."""
         return await self._scrubbed(actions.kept_in_thread, thread_id, value)
 
-    async def cutter(self, thread_id: str) -> Callable[[str], str]:
+    async def text_scrubber(self, thread_id: str) -> Callable[[str], str]:
         """Return what cuts redacted values of a thread's actions, as they are now, out of text at once."""
         kept = await self._core.db.read(lambda connection: actions.kept_in_thread(connection, thread_id))
         return partial(cut_out, self._core.keyring, kept_in(kept))

@@ -55,7 +55,7 @@ class Seals:
         done = 0
         for row, sealed in rows:
             try:
-                renewed = self._core.vault.sealed_anew(orjson.loads(sealed), row)
+                renewed = self._core.vault.reseal(orjson.loads(sealed), row)
             except StoreError as error:
                 log.warning("a row of a hosted thread stays as it is", row=row, why=str(error))
                 continue

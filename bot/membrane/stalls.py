@@ -9,9 +9,9 @@ from typing import Any
 from bot.domain.hosting import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
 from bot.domain.states import ENDED_THREADS, ThreadState
 from bot.errors import Conflict, NotFound
-from bot.membrane.changes import set_thread
 from bot.membrane.core import Core, new_id
 from bot.membrane.entitlement import may_be_told
+from bot.membrane.thread_changes import set_thread
 from bot.membrane.vault import Vault
 from bot.store import messages, stalls, threads
 from bot.store.database import Database, Transaction
@@ -58,21 +58,21 @@ class Stalls:
             return made
 
         made = await core.db.write(work)
-        core.wakeups.moved(thread_id)
+        core.wakeups.changed(thread_id)
         return made
 
     async def of_thread(self, thread_id: str) -> Stall | None:
         """Return why a thread stands still, or stood when it was last run. Its questions stay sealed."""
         return await self._core.db.read(lambda connection: stalls.get(connection, thread_id))
 
-    async def due_again(self, most: int) -> tuple[list[ThreadRequest], list[str]]:
+    async def due(self, most: int) -> tuple[list[ThreadRequest], list[str]]:
         """Return what operators ask of threads, and the threads that are to be retried by themselves now."""
         core, now = self._core, self._core.clock()
         return await core.db.read(
             lambda connection: (stalls.requests(connection, now), stalls.due(connection, now, most))
         )
 
-    async def begin_again(self, thread_id: str, request: ThreadRequest | None = None) -> ThreadRecord | None:
+    async def restart(self, thread_id: str, request: ThreadRequest | None = None) -> ThreadRecord | None:
         """Note that a stalled thread runs again, by itself or as an operator asked. None: it may not.
 
         What an operator asked is done by that: what comes of it is seen in the thread.
@@ -98,14 +98,14 @@ class Stalls:
             )
 
         begun = await core.db.write(work)
-        core.wakeups.moved(thread_id)
+        core.wakeups.changed(thread_id)
         return begun
 
-    def answer_in(self, request: ThreadRequest) -> dict[str, Any]:
+    def answers_in(self, request: ThreadRequest) -> dict[str, Any]:
         """Return an operator's answers, by the ids of the interrupts."""
         return self._core.vault.open_json(request.body or {}, request.id)
 
-    async def request_done(self, request: ThreadRequest, outcome: str) -> None:
+    async def close_request(self, request: ThreadRequest, outcome: str) -> None:
         """Note what came of a request."""
         core = self._core
 

@@ -16,10 +16,10 @@ from bot.domain.hosting import InterruptRecord, ThreadRecord
 from bot.domain.record import ALL, ActionRecord, Listing
 from bot.domain.states import OPEN_INTERRUPTS, InterruptShape, ThreadState
 from bot.errors import Conflict, NotFound, TooMany
-from bot.membrane.changes import set_thread
 from bot.membrane.core import Core
-from bot.membrane.interrupts import Asked, asked, asked_by, deliver, opened
+from bot.membrane.interrupts import Answered, actions_and_shapes, answer_to, mark_delivered, unsealed
 from bot.membrane.scrubber import Scrubber
+from bot.membrane.thread_changes import set_thread
 from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
 from bot.store import interrupts, starts, threads
 from bot.store.database import Transaction
@@ -31,11 +31,11 @@ RETRY_THREADS_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class DueWork:
     """A thread as it stood before it was taken up, what it is owed, and everything it has asked."""
 
     thread: ThreadRecord
-    answered: tuple[Asked, ...]
+    answered: tuple[Answered, ...]
     actions: list[ActionRecord]
     shapes: dict[str, InterruptShape]
     """The shapes of all its interrupts, by id."""
@@ -95,7 +95,7 @@ class Threads:
             return made
 
         made = await core.db.write(work)
-        core.wakeups.ring()
+        core.wakeups.wake()
         return made
 
     async def get(self, thread_id: str) -> ThreadRecord:
@@ -131,7 +131,7 @@ class Threads:
                 found = await self.get(thread_id)
         return found
 
-    async def state_of(
+    async def set_state(
         self, thread_id: str, state: ThreadState, error: str | None = None, *, result: Any = None
     ) -> None:
         """Write where a thread stands, and let go of it unless it runs.
@@ -139,14 +139,14 @@ class Threads:
         `result` is plain JSON that it finished with. Raises NotFound. For a stalled one use `Stalls.stall`.
         """
         core = self._core
-        why, result = await Scrubber(core).of_thread(thread_id, (error, result))
+        why, result = await Scrubber(core).scrub_for_thread(thread_id, (error, result))
 
         def work(tx: Transaction) -> None:
             set_thread(tx, thread_id, state, core.clock(), error=why)
             self._keep(tx, thread_id, result)
 
         await core.db.write(work)
-        core.wakeups.moved(thread_id)  # the host's own bell rings when the thread's task has ended
+        core.wakeups.changed(thread_id)  # the host's own bell rings when the thread's task has ended
 
     async def due(
         self, limit: int, *, share: int | None = None
@@ -168,7 +168,7 @@ class Threads:
             )
 
         answered, wanted = await core.db.write(work)
-        return [opened(core, each) for each in answered], [self._opened(each) for each in wanted]
+        return [unsealed(core, each) for each in answered], [self._opened(each) for each in wanted]
 
     async def release(self, thread_id: str) -> None:
         """Let go of a thread without changing where it stands."""
@@ -176,34 +176,34 @@ class Threads:
 
     async def take_up(
         self, thread_id: str, answered: Collection[InterruptRecord], loaded: Collection[str]
-    ) -> Owed:
+    ) -> DueWork:
         """Return what a thread is owed, and note that a parked one of a `loaded` graph runs again.
 
         Raises NotFound.
         """
         core = self._core
 
-        def work(tx: Transaction) -> Owed:
+        def work(tx: Transaction) -> DueWork:
             thread = threads.get(tx.connection, thread_id)
             if thread is None:
                 raise NotFound(f"there is no thread {thread_id}")
             if thread.state is ThreadState.PARKED and thread.graph in loaded:
                 set_thread(tx, thread_id, ThreadState.RUNNING, core.clock())
-            found = tuple(asked(tx.connection, record) for record in answered)
-            return Owed(self._opened(thread), found, *asked_by(tx.connection, thread_id))
+            found = tuple(answer_to(tx.connection, record) for record in answered)
+            return DueWork(self._opened(thread), found, *actions_and_shapes(tx.connection, thread_id))
 
         owed = await core.db.write(work)
-        core.wakeups.moved(thread_id)
+        core.wakeups.changed(thread_id)
         return owed
 
-    async def finished(self, thread_id: str, delivered: Collection[str], *, result: Any = None) -> bool:
+    async def finish(self, thread_id: str, delivered: Collection[str], *, result: Any = None) -> bool:
         """Note that a thread took these answers and came to its end, if nothing else of it is open.
 
         `result` is plain JSON that it finished with.
         False, and nothing is written, where another interrupt of it still waits or was not delivered.
         """
         core = self._core
-        result = await Scrubber(core).of_thread(thread_id, result)
+        result = await Scrubber(core).scrub_for_thread(thread_id, result)
 
         def work(tx: Transaction) -> bool:
             now = core.clock()
@@ -211,13 +211,13 @@ class Threads:
             if any(each.state in OPEN_INTERRUPTS and each.id not in delivered for each in known):
                 return False
             for interrupt_id in delivered:
-                deliver(tx, interrupt_id, now)
+                mark_delivered(tx, interrupt_id, now)
             set_thread(tx, thread_id, ThreadState.FINISHED, now)
             self._keep(tx, thread_id, result)
             return True
 
         done = await core.db.write(work)
-        core.wakeups.moved(thread_id)
+        core.wakeups.changed(thread_id)
         return done
 
     def _keep(self, tx: Transaction, thread_id: str, result: Any) -> None:

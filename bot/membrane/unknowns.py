@@ -1,7 +1,4 @@
-"""Say what became of an action that started and never reported back: the *unknown* receipt.
-
-Nothing is guessed: a person is asked, on a card of its own, and answers once.
-"""
+"""Settle an *unknown* receipt: a person says once whether the action happened. The bot never guesses."""
 
 from __future__ import annotations
 
@@ -9,129 +6,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from bot.domain.notices import Notice, Subject
-from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing, Unknown, Verdict
 from bot.domain.review import Vote
-from bot.domain.risk import Tier
 from bot.domain.states import ActionState
-from bot.errors import NotFound, Refusal, VoteRefused
-from bot.membrane.admins import want as want_notice
-from bot.membrane.changes import cast_vote, open_review, redraw, settle_interrupt
+from bot.errors import Refusal, VoteRefused
+from bot.membrane.changes import cast_vote, open_review, redraw
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.entitlement import entitle, requesters_of
+from bot.membrane.thread_changes import settle_interrupt
+from bot.membrane.unknown_receipts import note_unknown, the_unknown, who_may_say
 from bot.store import actions, executions, messages, restores, reviews, unknowns
 from bot.store.database import Transaction
-from bot.store.executions import Execution
-
-WHY = "started, and never reported back: whether it happened is not known"
-WHY_RESTORED = (
-    "the database was restored from a backup, and this may have run since: whether it happened is not known"
-)
-
-
-def note_unknown(core: Core, tx: Transaction, action: ActionRecord, execution: Execution) -> None:
-    """Write the *unknown* receipt of a running action whose report is overdue, and want a card about it."""
-    _note(core, tx, action, WHY, claimed_at=execution.claimed_at, key=execution.key)
-
-
-def note_restored(core: Core, tx: Transaction, action: ActionRecord, since: float) -> None:
-    """Write the *unknown* receipt of an action that may have run since the backup that was restored."""
-    _note(core, tx, action, WHY_RESTORED, claimed_at=since, key=None, restored_from=since)
-
-
-def _note(
-    core: Core,
-    tx: Transaction,
-    action: ActionRecord,
-    why: str,
-    *,
-    claimed_at: float,
-    key: str | None,
-    restored_from: float | None = None,
-) -> None:
-    now = core.clock()
-    actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)
-    executions.await_none(tx.connection, action.id)
-    redraw(tx, action.id, now)
-    # What passes comes at machine speed: an agent that never reports must not flood the people.
-    most = core.policy().limits.open_per_agent
-    asked = action.tier.waits or unknowns.open_count(tx.connection, action.agent) < most
-    unknown = unknowns.note(
-        tx.connection,
-        action.id,
-        action.agent,
-        claimed_at=claimed_at,
-        now=now,
-        asked=asked,
-        restored_from=restored_from,
-    )
-    body: dict[str, object] = {"key": key, "number": unknown.number, "asked": asked}
-    if restored_from is not None:
-        body["restored_from"] = restored_from
-    tx.journal(now, "action.unknown", body, action_id=action.id, tier=action.tier)
-    if asked:
-        _want_card(core, tx, action, unknown, now)
-    else:
-        restores.close(tx.connection, action.id, now)
-        _tell_silent(core, tx, action.agent, most, now)
-
-
-def _want_card(core: Core, tx: Transaction, action: ActionRecord, unknown: Unknown, now: float) -> None:
-    urgency = {Tier.SYNC_APPROVAL: messages.CARD_3, Tier.ASYNC_APPROVAL: messages.CARD_2}
-    messages.want(
-        tx.connection,
-        core.new_id("msg"),
-        "receipt",
-        where_asked(core.policy(), standing_of(tx.connection, action.id)),
-        now=now,
-        priority=urgency.get(action.tier, messages.REST),
-        action_id=action.id,
-        position=unknown.number,
-    )
-
-
-def _tell_silent(core: Core, tx: Transaction, agent: str, most: int, now: float) -> None:
-    """Tell the admins once a day of an agent that does not report."""
-    policy = core.policy()
-    channel = policy.admin_channel or policy.tiers[Tier.ASYNC_APPROVAL].channel
-    notice = Notice(
-        Subject.AGENT_SILENT,
-        f"The agent {agent} has {most} actions that started and never reported back. Of what it may do "
-        "unasked (Tier 0 and 1) no more are shown until some of these are answered.",
-        where=f"the agent {agent}; the cards of these actions are in {channel}",
-        todo="See that it reports what became of each action that it claims, and answer the cards.",
-        about=agent,
-    )
-    want_notice(tx, [channel], notice, now)
-
-
-def where_asked(policy: Policy, standing: Standing) -> str:
-    """Return where people are asked about an unknown receipt.
-
-    That is where the action was reviewed; of what passed, where the admins are.
-    """
-    if standing.review is not None and standing.review.ruling.channel is not None:
-        return standing.review.ruling.channel
-    return policy.admin_channel or policy.tiers[Tier.ASYNC_APPROVAL].channel
-
-
-def the_unknown(connection: Connection, action_id: str, number: int) -> Unknown:
-    """Return one of an action's unknown receipts. Raises NotFound."""
-    unknown = unknowns.get(connection, action_id, number)
-    if unknown is None:
-        raise NotFound(f"there is no unknown receipt {number} of {action_id}")
-    return unknown
-
-
-def who_may_say(policy: Policy, standing: Standing) -> tuple[str, ...]:
-    """Return whom of the policy's people an unknown receipt asks: who may vote on the action's review.
-
-    Of what passed by itself, which has none: the admins; where there are none, Tier 2's approvers.
-    """
-    if standing.review is not None:
-        return standing.review.ruling.approvers
-    return policy.admins or policy.tiers[Tier.ASYNC_APPROVAL].approvers
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +76,10 @@ class Unknowns:
         except VoteRefused as refused:
             await self._refused(action_id, said, refused)
             raise
-        core.wakeups.ring(action_id)
+        core.wakeups.wake(action_id)
         return resolved
 
-    async def not_known(self, action_id: str) -> bool:
+    async def mark_unknown(self, action_id: str) -> bool:
         """Write at once that it is not known what became of a claimed action, and ask people.
 
         Its thread has ended, so nothing will report it. False: it was reported, or is known to be unknown.
@@ -211,7 +96,7 @@ class Unknowns:
             return True
 
         noted = await core.db.write(work)
-        core.wakeups.ring(action_id)
+        core.wakeups.wake(action_id)
         return noted
 
     def _resolve(self, tx: Transaction, action_id: str, said: _Said) -> Standing:
@@ -264,7 +149,7 @@ class Unknowns:
                 messages.touch_receipts(tx.connection, action_id, now=now, clicked=True)
 
         await self._core.db.write(work)
-        self._core.wakeups.ring()
+        self._core.wakeups.wake()
 
 
 def _let_as_before(tx: Transaction, action: ActionRecord, number: int) -> bool:

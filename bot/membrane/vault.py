@@ -94,7 +94,7 @@ class Vault:
         value: dict[str, Any] = orjson.loads(self.open(_bytes(sealed, place), place))
         return value
 
-    def sealed_anew(self, sealed: dict[str, Any], place: str) -> dict[str, Any] | None:
+    def reseal(self, sealed: dict[str, Any], place: str) -> dict[str, Any] | None:
         """Return the same value sealed under the current key; None if it is. Raises StoreError."""
         data = _bytes(sealed, place)
         if self.is_current(data):
@@ -114,7 +114,7 @@ def _bytes(sealed: dict[str, Any], place: str) -> bytes:
         raise StoreError(f"what should be sealed at {place} is not; somebody changed the database") from error
 
 
-def fits(keyring: Keyring, kept: Iterable[ActionRecord]) -> bool:
+def matches_keyring(keyring: Keyring, kept: Iterable[ActionRecord]) -> bool:
     """Whether what is kept was written under a secret of this ring; True where nothing tells.
 
     The args digests tell. One match is enough, since a row that somebody changed matches under no secret.

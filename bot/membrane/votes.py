@@ -58,7 +58,7 @@ class Votes:
         except VoteRefused as refused:
             await self._refused(asked, voter, refused, clicked)
             raise
-        core.wakeups.ring(asked.action_id)
+        core.wakeups.wake(asked.action_id)
         return standing
 
     async def _count(
@@ -116,7 +116,7 @@ class Votes:
                 messages.touch(tx.connection, asked.id, now=now, clicked=clicked)
 
         await self._core.db.write(work)
-        self._core.wakeups.ring()
+        self._core.wakeups.wake()
 
     async def acknowledge(
         self, review_id: str, user: str, clicked: Clicked = NOT_TOLD, *, team: str | None = None
@@ -134,7 +134,7 @@ class Votes:
         except VoteRefused as refused:
             await self._ack_refused(asked, user, refused)
             raise
-        core.wakeups.ring(review.action_id)
+        core.wakeups.wake(review.action_id)
         return review
 
     def _acknowledge(self, tx: Transaction, review_id: str, user: str, clicked: Clicked) -> Review:
@@ -189,7 +189,7 @@ class Votes:
 
         return await self._core.db.read(work)
 
-    async def saw(self, review_id: str, viewer: str, what: str = "opened") -> None:
+    async def record_view(self, review_id: str, viewer: str, what: str = "opened") -> None:
         """Keep when a reviewer opened a review: what tells judging from clicking is in those times."""
         now = self._core.clock()
 

@@ -1,4 +1,7 @@
-"""Who is woken when a commit made work. A missed bell costs an interval only: rows say what is owed."""
+"""Events that wake the courier, the graph host and long polls after a commit.
+
+A missed event delays work by an interval and loses nothing: the rows say what is due.
+"""
 
 from __future__ import annotations
 
@@ -7,49 +10,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 LOOK_AGAIN_S = 5.0
-"""How often a long poll looks by itself, as a net under the bell."""
+"""Seconds between the looks that a long poll makes without an event, in case it missed one."""
 
 
 class Wakeups:
-    """`messages`: the courier has something to show. `threads`: the graph host has something to run."""
+    """`messages` wakes the courier, `threads` wakes the graph host. Long polls watch a subject.
+
+    A subject is the id of an action or a thread.
+    """
 
     def __init__(self) -> None:
         self.messages = asyncio.Event()
         self.threads = asyncio.Event()
-        self._changed: dict[str, set[asyncio.Event]] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = {}
 
-    def ring(self, action_id: str | None = None) -> None:
-        """Wake everybody, and whoever waits for this action, or this thread."""
+    def wake(self, subject: str | None = None) -> None:
+        """Wake the courier, the graph host, and everybody who watches this subject."""
         self.threads.set()
-        self.moved(action_id)
+        self.changed(subject)
 
-    def moved(self, action_id: str | None = None) -> None:
-        """Wake the courier, and whoever waits for this action: no thread has come due by this."""
+    def changed(self, subject: str | None = None) -> None:
+        """Wake the courier and everybody who watches this subject. The graph host has nothing new to do."""
         self.messages.set()
-        for event in self._changed.get(action_id or "", ()):
+        for event in self._watchers.get(subject or "", ()):
             event.set()
 
-    def watched(self, subject: str) -> bool:
-        """Whether somebody waits for this action, or this thread."""
-        return subject in self._changed
+    def is_watched(self, subject: str) -> bool:
+        """Whether somebody watches this subject."""
+        return subject in self._watchers
 
     @contextmanager
-    def watch(self, action_id: str) -> Iterator[asyncio.Event]:
-        """Yield an event that is set whenever the action changes."""
+    def watch(self, subject: str) -> Iterator[asyncio.Event]:
+        """Yield an event that is set whenever the subject changes."""
         event = asyncio.Event()
-        watching = self._changed.setdefault(action_id, set())
+        watching = self._watchers.setdefault(subject, set())
         watching.add(event)
         try:
             yield event
         finally:
             watching.discard(event)
             if not watching:
-                self._changed.pop(action_id, None)
+                self._watchers.pop(subject, None)
 
 
-async def wait_for(bell: asyncio.Event, interval_s: float) -> None:
-    """Wait for a bell or for `interval_s` seconds, whichever is first, and silence the bell."""
+async def wait_for(event: asyncio.Event, interval_s: float) -> None:
+    """Wait for an event, at most `interval_s` seconds, and clear it."""
     with suppress(TimeoutError):
         async with asyncio.timeout(interval_s):
-            await bell.wait()
-    bell.clear()
+            await event.wait()
+    event.clear()

@@ -155,7 +155,7 @@ class _House:
         return parked, max(_resumed) - started, ended
 
     async def _until(self, query: str, pause_s: float) -> None:
-        """Wait until as many rows are found as threads were seen; looks when the bell rings."""
+        """Wait until as many rows are found as threads were seen; looks whenever the courier is woken."""
         async with asyncio.timeout(PATIENCE_S):
             while await self.db.read(lambda each: each.exec_driver_sql(query).scalar() or 0) < self.seen:
                 await wait_for(self.membrane.wakeups.messages, 1.0)

@@ -21,8 +21,19 @@ from bot.graph.host import Host
 from bot.graph.runner import Runner
 from bot.graph.saver import GroupedSaver
 from bot.jobs import Jobs
-from bot.membrane import Claims, Deadlines, Digests, Interrupts, Outbox, Proposals, Threads, Votes
-from bot.membrane.freezes import FreezeEffects
+from bot.membrane import (
+    Claims,
+    Deadlines,
+    Digests,
+    FreezeEffects,
+    Interrupts,
+    Outbox,
+    Proposals,
+    Reports,
+    Threads,
+    Votes,
+    reapprovals,
+)
 from bot.membrane.restores import Restores
 from bot.membrane.seals import Seals
 from bot.membrane.stalls import Stalls
@@ -45,7 +56,7 @@ class Seam:
 SEAMS = {
     # The start, and what it recovers.
     "database": Seam(bot.app, "open_database", "opening the database", starting=True),
-    "recognise": Seam(Restores, "begin", "telling whether the database was restored", starting=True),
+    "recognise": Seam(Restores, "check_on_start", "telling whether the database was restored", starting=True),
     "host": Seam(Host, "start", "loading graphs and finding what is unfinished", starting=True),
     "catch-up": Seam(Jobs, "run_all", "doing what came due while the bot was down", starting=True),
     "slack": Seam(Slack, "identity", "asking Slack who the bot is", starting=True),
@@ -60,14 +71,14 @@ SEAMS = {
     "park": Seam(Interrupts, "park", "writing the reviews of a parked thread"),
     "resume": Seam(Runner, "resume", "resuming a thread with its answer"),
     "take-up": Seam(Threads, "take_up", "noting that a thread runs again, with what it is owed"),
-    "delivered": Seam(Interrupts, "delivered", "noting that a thread took its answer"),
-    "thread-state": Seam(Threads, "state_of", "noting where a thread stands"),
-    "ended": Seam(Interrupts, "ended", "ending a thread that did not finish"),
-    "finished": Seam(Threads, "finished", "noting that a thread took its answers and ended"),
+    "delivered": Seam(Interrupts, "mark_delivered", "noting that a thread took its answer"),
+    "thread-state": Seam(Threads, "set_state", "noting where a thread stands"),
+    "ended": Seam(Interrupts, "end_thread", "ending a thread that did not finish"),
+    "finished": Seam(Threads, "finish", "noting that a thread took its answers and ended"),
     # A thread that stands still, and what its operator asks.
     "stall": Seam(Stalls, "stall", "leaving a thread as it is"),
-    "again": Seam(Stalls, "begin_again", "noting that a stalled thread runs again"),
-    "requested": Seam(Stalls, "request_done", "noting what came of an operator's request"),
+    "again": Seam(Stalls, "restart", "noting that a stalled thread runs again"),
+    "requested": Seam(Stalls, "close_request", "noting what came of an operator's request"),
     # Freezes, and a new secret.
     "freeze": Seam(FreezeEffects, "_follow_up", "telling of freezes, and letting pass what is thawed"),
     "thaw": Seam(FreezeEffects, "_let_pass", "letting a thawed action pass"),
@@ -76,9 +87,9 @@ SEAMS = {
     "propose": Seam(Proposals, "propose", "recording a proposal"),
     "withdraw": Seam(Proposals, "withdraw", "withdrawing an action"),
     "claim": Seam(Claims, "start", "claiming an effect"),
-    "lapse": Seam(Claims, "_ask_again", "asking again after an approval lapsed, or the policy was tightened"),
+    "lapse": Seam(reapprovals, "ask_again", "asking again after a lapse or a tightened policy"),
     "effect": Seam(Ledger, "ran", "the effect itself"),
-    "report": Seam(Claims, "report", "reporting an effect"),
+    "report": Seam(Reports, "record", "reporting an effect"),
     # People and the clock.
     "vote": Seam(Votes, "cast", "counting a vote"),
     "acknowledge": Seam(Votes, "acknowledge", "quieting a chain"),

@@ -292,7 +292,7 @@ class Listeners:
         await self._membrane.votes.may_look(click.user, team=click.team)
         standing, review = await self._asked(click)
         await _open(client, click, views.everything(standing, review))
-        await self._membrane.votes.saw(review.id, click.user, "opened")
+        await self._membrane.votes.record_view(review.id, click.user, "opened")
 
     async def _turn_page(self, click: Click, client: AsyncWebClient) -> None:
         await self._membrane.votes.may_look(click.user, team=click.team)

@@ -35,7 +35,7 @@ KEPT_3 = 4
 KEPT = 4
 """Beside them, of cards that somebody just clicked: they do not wait for slow posts."""
 INTERVAL_S = 0.5
-"""How often the outbox is looked at though no bell rang: for messages that were put off."""
+"""How often the outbox is looked at without an event: for messages that were put off."""
 
 EARLY_S = 0.001
 """By how much the loop's clock may be ahead of the one that a turn goes by."""
@@ -62,7 +62,7 @@ class Courier:
         places: Places | None = None,
     ) -> None:
         self._outbox = outbox
-        self._bells = wakeups
+        self._wakeups = wakeups
         self._clock = clock
         self._calls = calls
         places = places or Places(calls, clock)
@@ -98,7 +98,7 @@ class Courier:
                     self._passed_at = self._clock()
                 except Exception:  # noqa: BLE001 - whatever it was, the next pass is owed
                     _log.exception("courier_pass_failed")
-                await wait_for(self._bells.messages, self._nap())
+                await wait_for(self._wakeups.messages, self._nap())
         finally:
             await self._stop()
 
@@ -177,7 +177,7 @@ class Courier:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        self._bells.messages.set()
+        self._wakeups.messages.set()
 
     async def _stop(self) -> None:
         """Let what is under way end: a post that is cut off has to be looked for later."""

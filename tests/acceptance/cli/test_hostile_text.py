@@ -35,7 +35,7 @@ async def seeded(room: Room) -> tuple[str, str, str]:
     made = await room.membrane.threads.start(
         "support", {"in": EVIL}, graph_version="1", agent="mailer", owner=fakes.GUS
     )
-    await room.membrane.threads.state_of(made.id, ThreadState.RUNNING)
+    await room.membrane.threads.set_state(made.id, ThreadState.RUNNING)
     await room.membrane.stalls.stall(
         made.id, Cause.QUESTION, f"why {EVIL}", questions={f"int{EVIL}": {EVIL: EVIL}}
     )

@@ -47,7 +47,7 @@ async def test_what_ran_is_told_from_what_would_run(shell: Shell, room: Room) ->
         await room.membrane.votes.cast(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)
         if executed:
             await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
-            await room.membrane.claims.report(standing.action.id, executed=True)
+            await room.membrane.reports.record(standing.action.id, executed=True)
     listed = (await shell.run("reviews", "list", "--state", "approved")).out.splitlines()
     assert "RECEIPT" in listed[0]
     assert ["executed" in line for line in listed[1:]] == [False, True]

@@ -23,7 +23,7 @@ async def thread(room: Room, state: ThreadState | None = None) -> str:
         "support", {}, graph_version="1", agent="mailer", owner=fakes.GUS
     )
     if state is not None:
-        await room.membrane.threads.state_of(made.id, state)
+        await room.membrane.threads.set_state(made.id, state)
     return made.id
 
 
@@ -87,9 +87,9 @@ async def test_an_answer_is_left_for_the_bot_sealed_and_journalled(
     found = await asking(room)
     out = (await run(shell, "answer", found, *given)).out
     assert f"membrane threads show {found}" in out
-    (request,), _ = await room.membrane.stalls.due_again(9)
+    (request,), _ = await room.membrane.stalls.due(9)
     assert (request.thread_id, request.wanted, request.by) == (found, Wanted.ANSWER, getpass.getuser())
-    assert room.membrane.stalls.answer_in(request) == {"int_1": answer}
+    assert room.membrane.stalls.answers_in(request) == {"int_1": answer}
     entries = (await shell.run("journal", "show", "--json")).out
     assert '"thread.asked_by_operator"' in entries
     assert getpass.getuser() in entries
@@ -100,7 +100,7 @@ async def test_a_retry_and_a_withdrawal_are_left_for_the_bot(shell: Shell, room:
     first, second = await broken(room), await thread(room, ThreadState.PARKED)
     await run(shell, "retry", first)
     await run(shell, "withdraw", second, "--why", "not needed")
-    requests, _ = await room.membrane.stalls.due_again(9)
+    requests, _ = await room.membrane.stalls.due(9)
     assert [(each.thread_id, each.wanted, each.why) for each in requests] == [
         (first, Wanted.RETRY, None),
         (second, Wanted.WITHDRAW, "not needed"),
@@ -125,7 +125,7 @@ async def test_what_cannot_be_asked_is_told_in_a_sentence(shell: Shell, room: Ro
                   ("answer", question, "--json", "{"), ("answer", question, "--json", "null"),
                   ("withdraw", parked)):  # fmt: skip
         await run(shell, *wrong, code=2)
-    assert await room.membrane.stalls.due_again(9) == ([], [])
+    assert await room.membrane.stalls.due(9) == ([], [])
 
 
 async def test_another_secret_seals_no_answer(shell: Shell, room: Room) -> None:

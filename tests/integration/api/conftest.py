@@ -41,7 +41,7 @@ class FakeHost:
         return await self._membrane.threads.start(graph, given, graph_version="1", **asked)
 
     async def end_thread(self, thread_id: str, why: str) -> None:
-        await self._membrane.threads.state_of(thread_id, ThreadState.GONE, why)
+        await self._membrane.threads.set_state(thread_id, ThreadState.GONE, why)
 
 
 @dataclass

@@ -187,8 +187,8 @@ async def listed(agent: httpx2.AsyncClient, query: str = "", **headers: str) -> 
 
 async def test_ones_own_threads_are_listed_by_state_in_pages(bot: Bot, agent: httpx2.AsyncClient) -> None:
     made = [await started(agent, order) for order in range(4)]
-    await bot.membrane.threads.state_of(made[0], ThreadState.FAILED, "no such order")
-    await bot.membrane.threads.state_of(made[1], ThreadState.PARKED)
+    await bot.membrane.threads.set_state(made[0], ThreadState.FAILED, "no such order")
+    await bot.membrane.threads.set_state(made[1], ThreadState.PARKED)
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     assert (await listed(agent, Authorization=f"Bearer {secret}")).threads == []
     assert [each.id for each in (await listed(agent)).threads] == made[::-1]
@@ -229,9 +229,9 @@ async def test_a_cursor_of_actions_is_none_of_threads(bot: Bot, agent: httpx2.As
 async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
     thread = await started(agent)
     waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=60"))
-    while not bot.membrane.wakeups.watched(thread):
+    while not bot.membrane.wakeups.is_watched(thread):
         await asyncio.sleep(0)
-    await bot.membrane.threads.state_of(
+    await bot.membrane.threads.set_state(
         thread, ThreadState.FINISHED, result={"result": {"refund": 7}, "cut": False}
     )
     found = ThreadAnswer.model_validate_json((await waiting).content, strict=True)
@@ -248,10 +248,10 @@ async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncCl
 async def test_a_wait_ends_where_nothing_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
     thread = await started(agent)
     waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=30"))
-    while not bot.membrane.wakeups.watched(thread):
+    while not bot.membrane.wakeups.is_watched(thread):
         await asyncio.sleep(0)
     bot.clock.forward(31)
-    bot.membrane.wakeups.moved(thread)
+    bot.membrane.wakeups.changed(thread)
     assert (await waiting).json()["state"] == "wanted"
 
 
@@ -269,7 +269,7 @@ async def test_a_result_is_sealed_and_holds_nothing_that_is_redacted(
             thread, Parked("int1", InterruptShape.HITL_CALL, {}, (Call(action),))
         )
         said = {"result": {"said": f"charged {secret}", "order": "A-7"}, "cut": False}
-        await bot.membrane.threads.state_of(thread, ThreadState.FINISHED, result=said)
+        await bot.membrane.threads.set_state(thread, ThreadState.FINISHED, result=said)
         found = (await other.get(f"/v1/threads/{thread}")).json()
     assert secret not in str(found)
     assert found["result"]["order"] == "A-7"

@@ -181,7 +181,7 @@ async def test_such_a_batch_does_not_outlive_its_approval(house: House) -> None:
 async def test_a_thread_cut_off_before_its_first_step_starts_over(house: House) -> None:
     host = await house.open(*GRAPHS)
     thread = await host.start_thread("one", DELETE, agent="ops-agent")
-    await house.membrane.threads.state_of(thread.id, ThreadState.RUNNING)
+    await house.membrane.threads.set_state(thread.id, ThreadState.RUNNING)
     await restart(house)
     await house.settle()
     assert await house.states(thread.id) == ["waiting"]
@@ -287,7 +287,7 @@ async def test_saved_state_older_than_the_store_is_not_answered_twice(house: Hou
     await house.vote(thread)
     other = await house.run("one", {"kind": "data.delete", "args": {"id": 2}})
     assert await house.states(thread) == ["executed"]
-    await house.membrane.threads.state_of(
+    await house.membrane.threads.set_state(
         thread, ThreadState.PARKED
     )  # as a store would say that ended a moment later
     await house.host.stop()

@@ -333,7 +333,7 @@ async def test_a_node_that_may_have_acted_before_a_crash_does_not_act_again(hous
     await house.vote(thread)
     (action,) = await house.actions(thread)
     await house.membrane.claims.start(action.id, action.args_digest)
-    await house.membrane.threads.state_of(thread, ThreadState.RUNNING)
+    await house.membrane.threads.set_state(thread, ThreadState.RUNNING)
     await restart(house, "itself")
     assert module().ran == []
     assert (await house.thread(thread)).state == "finished"

@@ -140,14 +140,14 @@ async def test_no_saved_state_knows_more_of_a_tool_than_the_store(
     house: House, monkeypatch: pytest.MonkeyPatch, graph: str
 ) -> None:
     """A bot that dies after a tool's result is saved has reported it before."""
-    report, reporting, go = house.membrane.claims.report, asyncio.Event(), asyncio.Event()
+    report, reporting, go = house.membrane.reports.record, asyncio.Event(), asyncio.Event()
 
     async def slow(*args: Any, **kwargs: Any) -> Standing:
         reporting.set()
         await go.wait()
         return await report(*args, **kwargs)
 
-    monkeypatch.setattr(house.membrane.claims, "report", slow)
+    monkeypatch.setattr(house.membrane.reports, "record", slow)
     await house.open(graph)
     thread = await house.run(graph, say("delete"))
     await house.vote(thread)
@@ -170,7 +170,7 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
 ) -> None:
     """Its tool ends on a thread of its own, which does not wait; the thread's end does."""
     order: list[str] = []
-    report, finished = house.membrane.claims.report, house.membrane.threads.state_of
+    report, finished = house.membrane.reports.record, house.membrane.threads.set_state
 
     async def slow(*args: Any, **kwargs: Any) -> Standing:
         for _ in range(20):
@@ -184,8 +184,8 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
 
     await house.open("with_sync_stock_agent")
     thread = await house.run("with_sync_stock_agent", say("sync stock"))
-    monkeypatch.setattr(house.membrane.claims, "report", slow)
-    monkeypatch.setattr(house.membrane.threads, "state_of", state)
+    monkeypatch.setattr(house.membrane.reports, "record", slow)
+    monkeypatch.setattr(house.membrane.threads, "set_state", state)
     await house.vote(thread)
     await house.settle()
     assert order[-2:] == ["reported", ThreadState.FINISHED]

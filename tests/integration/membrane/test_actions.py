@@ -106,7 +106,7 @@ async def test_an_agent_sees_only_its_own(room: Room) -> None:
         room.membrane.proposals.standing(standing.action.id, agent="spy"),
         room.membrane.proposals.withdraw(standing.action.id, why="x", agent="spy"),
         room.membrane.claims.start(standing.action.id, standing.action.args_digest, agent="spy"),
-        room.membrane.claims.report(standing.action.id, executed=True, agent="spy"),
+        room.membrane.reports.record(standing.action.id, executed=True, agent="spy"),
     ):
         with pytest.raises(NotFound):
             await call
@@ -332,7 +332,7 @@ async def test_an_action_starts_once_however_many_ask(room: Room) -> None:
         *(room.membrane.claims.start(action_id, digest) for _ in range(20)), return_exceptions=True
     )
     assert sum(isinstance(claim, Claim) for claim in claims) == 1
-    await room.membrane.claims.report(action_id, executed=True, result={"mail": 7})
+    await room.membrane.reports.record(action_id, executed=True, result={"mail": 7})
     assert await refusal(room, action_id, digest) is Refusal.ALREADY_CLAIMED
 
 
@@ -355,19 +355,19 @@ async def test_only_an_idempotent_kind_may_run_again_after_a_crash(room: Room) -
 async def test_reports_settle_an_action_once(room: Room) -> None:
     action_id, digest = await approved(room)
     with pytest.raises(ReportRefused):
-        await room.membrane.claims.report(action_id, executed=True)
+        await room.membrane.reports.record(action_id, executed=True)
     await room.membrane.claims.start(action_id, digest)
-    failed = await room.membrane.claims.report(action_id, executed=False, detail="mailbox full")
+    failed = await room.membrane.reports.record(action_id, executed=False, detail="mailbox full")
     assert (failed.action.receipt, failed.action.detail) == (Receipt.FAILED, "mailbox full")
-    await room.membrane.claims.report(action_id, executed=False, detail="mailbox full")
+    await room.membrane.reports.record(action_id, executed=False, detail="mailbox full")
     with pytest.raises(ReportRefused):
-        await room.membrane.claims.report(action_id, executed=True)
+        await room.membrane.reports.record(action_id, executed=True)
 
 
 async def test_the_journal_verifies_and_tells_everything(room: Room) -> None:
     action_id, digest = await approved(room)
     await room.membrane.claims.start(action_id, digest)
-    await room.membrane.claims.report(action_id, executed=True)
+    await room.membrane.reports.record(action_id, executed=True)
     assert await room.events() == [
         "action.proposed",
         "review.opened",

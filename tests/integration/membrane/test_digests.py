@@ -48,7 +48,7 @@ async def test_what_was_proposed_before_versions_is_approved_claimed_and_reporte
         await room.membrane.claims.start(earlier.id, room.action("data.delete", amount=901.0))
     assert caught.value.reason is Refusal.ARGS_CHANGED
     await room.membrane.claims.start(earlier.id, earlier.args_digest)
-    after = await room.membrane.claims.report(earlier.id, executed=True)
+    after = await room.membrane.reports.record(earlier.id, executed=True)
     assert after.action.state is ActionState.EXECUTED
 
 

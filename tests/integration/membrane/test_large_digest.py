@@ -12,7 +12,7 @@ import pytest
 from bot.domain.action import MAX_BYTES
 from bot.membrane import DigestFacts, digests
 from bot.slack.outbound import rendering
-from bot.store import actions
+from bot.store import digested
 from bot.store.digested import EXAMPLES, MOST_GROUPS
 from tests.integration.membrane.conftest import Room
 from tests.unit.slack.reading import read
@@ -110,7 +110,7 @@ async def test_a_digest_that_a_stop_cut_off_is_finished(room: Room, monkeypatch:
     room.clock.forward(60)
     monkeypatch.setattr(digests, "AT_ONCE", 3)
     with monkeypatch.context() as stopped:
-        stopped.setattr(actions, "count_in_digest", _die)
+        stopped.setattr(digested, "count_in_digest", _die)
         with pytest.raises(Stopped):
             await room.membrane.digests.make_due()
     assert await room.membrane.outbox.lease(10) == []

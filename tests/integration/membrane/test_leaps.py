@@ -48,7 +48,7 @@ async def test_reviews_opened_while_the_clock_was_ahead_page_and_expire_in_their
     assert "clock.pulled_back" not in await room.events()
     assert "review.pulled_back" in await room.events()
     assert any("clock was ahead" in words for words in await told(room))
-    assert "1 reviews" in (await again.clock_repair.note() or "")
+    assert "1 reviews" in (await again.clock_repair.status() or "")
     room.clock.forward(250)
     assert await again.deadlines.page_due() == 1
     room.clock.forward(WINDOW - 250)
@@ -195,6 +195,6 @@ async def test_nothing_is_pulled_back_where_the_clock_was_right(room: Room) -> N
     await room.membrane.deadlines.page_due()
     before = await room.journal()
     assert await room.membrane.clock_repair.pull_back() == 0
-    assert await room.membrane.clock_repair.note() is None
+    assert await room.membrane.clock_repair.status() is None
     assert await room.journal() == before
     assert await room.db.read(lambda c: c.execute(digests.select()).all()) == []

@@ -80,7 +80,7 @@ async def test_the_admins_are_told_what_waits_and_who_decides_now(room: Room) ->
     assert alone.review
     assert among.review
     rename(room)
-    await room.membrane.stranded_reviews.follow()
+    await room.membrane.stranded_reviews.follow_policy()
     told = await notices(room)
     assert len(told) == 2
     nobody = next(words for words in told if alone.review.id in words)
@@ -88,7 +88,7 @@ async def test_the_admins_are_told_what_waits_and_who_decides_now(room: Room) ->
     assert "Now nobody can decide it." in nobody
     others = next(words for words in told if among.review.id in words)
     assert "Now oncall can decide it." in others
-    await room.membrane.stranded_reviews.follow()
+    await room.membrane.stranded_reviews.follow_policy()
     assert len(await notices(room)) == 2, "each of them once"
 
 
@@ -123,11 +123,11 @@ async def test_a_pointer_ends_when_the_name_is_back(room: Room) -> None:
     rename(room)
     await Pointers(room.db, room.clock).point("leads", "oncall", by="a test")
     rename(room, back=True)
-    await room.membrane.stranded_reviews.follow()
+    await room.membrane.stranded_reviews.follow_policy()
     with pytest.raises(VoteRefused, match="not one of the approvers"):
         await approve(room, standing, ADA)
     rename(room)
-    await room.membrane.stranded_reviews.follow()
+    await room.membrane.stranded_reviews.follow_policy()
     with pytest.raises(VoteRefused, match="no longer names leads"):
         await approve(room, standing, ADA)
 
@@ -145,7 +145,7 @@ async def test_what_is_asked_about_an_unknown_receipt_waits_too(room: Room) -> N
     room.clock.forward(601.0)
     await room.membrane.deadlines.unknown_due()
     rename(room)
-    await room.membrane.stranded_reviews.follow()
+    await room.membrane.stranded_reviews.follow_policy()
     assert any("1 open review waits for leads" in words for words in await notices(room))
 
     async def say() -> Standing:
@@ -166,7 +166,7 @@ async def test_what_is_asked_about_an_unknown_receipt_waits_too(room: Room) -> N
 async def test_what_comes_to_wait_later_is_told_in_time(room: Room) -> None:
     """A review that opened just as the policy was read again, or that is asked again after it."""
     rename(room)
-    await room.membrane.stranded_reviews.follow()
+    await room.membrane.stranded_reviews.follow_policy()
     room.in_force.append(policy())
     await room.membrane.proposals.propose(room.action("data.delete"))
     rename(room)

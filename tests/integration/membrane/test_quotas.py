@@ -74,7 +74,7 @@ async def test_results_count_and_are_never_refused(db: Database) -> None:
     ]
     for each in made:
         await membrane.claims.start(each.action.id, each.action.args_digest)
-        await membrane.claims.report(each.action.id, executed=True, result="x" * 15_000)
+        await membrane.reports.record(each.action.id, executed=True, result="x" * 15_000)
     with pytest.raises(TooMany):
         await membrane.proposals.propose(Action.of("db.read", {}, agent="mailer"))
 
@@ -99,7 +99,7 @@ async def test_a_disk_near_its_end_stops_agents_and_not_votes(db: Database, tmp_
         after = await membrane.votes.cast(waiting.review.id, voter, approve=True, args_digest=digest)
     assert after.action.state == "approved"
     await membrane.claims.start(waiting.action.id, digest)
-    assert (await membrane.claims.report(running.action.id, executed=True)).action.receipt == "executed"
+    assert (await membrane.reports.record(running.action.id, executed=True)).action.receipt == "executed"
 
     room[0] = 300 * MB
     clock.forward(2)

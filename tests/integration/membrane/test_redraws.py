@@ -32,7 +32,7 @@ async def test_what_follows_from_a_click_does_not_put_its_redraw_back(room: Room
     standing = await posted(room)
     await approve(room, standing)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
-    await room.membrane.claims.report(standing.action.id, executed=True)
+    await room.membrane.reports.record(standing.action.id, executed=True)
     card = await card_of(room, standing)
     assert (card.priority, card.wanted, card.shown) == (CLICKED, 4, 1)
 

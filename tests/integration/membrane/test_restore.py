@@ -40,12 +40,12 @@ class House:
         membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=self.clock)
         paths = [self.folder / "journal.head", *([self.outside] if self.outside else [])]
         try:
-            await membrane.restores.begin(paths)
+            await membrane.restores.check_on_start(paths)
             await membrane.take_over()
             await membrane.policy_in_force(rules.version, "")
             await membrane.restores.sweep()
             yield membrane
-            await membrane.restores.note()
+            await membrane.restores.note_head()
         finally:
             await db.close()
 
@@ -91,7 +91,7 @@ async def approve(membrane: Membrane, standing: Standing, *voters: str) -> Stand
 
 async def run(membrane: Membrane, standing: Standing) -> None:
     await membrane.claims.start(standing.action.id, standing.action.args_digest)
-    await membrane.claims.report(standing.action.id, executed=True)
+    await membrane.reports.record(standing.action.id, executed=True)
 
 
 async def say(membrane: Membrane, standing: Standing, verdict: Verdict) -> Standing:
@@ -100,7 +100,7 @@ async def say(membrane: Membrane, standing: Standing, verdict: Verdict) -> Stand
 
 
 async def restored(membrane: Membrane) -> str:
-    return await membrane.restores.standing() or ""
+    return await membrane.restores.status() or ""
 
 
 @way
@@ -145,7 +145,7 @@ async def test_what_did_not_run_goes_on_under_the_same_key(
         assert after.action.state is ActionState.APPROVED
         claim = await membrane.claims.start(standing.action.id, standing.action.args_digest)
         assert claim.key == first.key, "what it acts on can tell a second start by the key"
-        await membrane.claims.report(standing.action.id, executed=True)
+        await membrane.reports.record(standing.action.id, executed=True)
         await membrane.restores.sweep()
         assert await restored(membrane) == "", "it ends once everything is certain"
 
@@ -165,13 +165,13 @@ async def test_approved_passed_and_running_actions_are_asked_at_once(
     async with house.bot() as membrane:
         for each in (approved, passed):
             await run(membrane, each)
-        await membrane.claims.report(running.action.id, executed=True)
+        await membrane.reports.record(running.action.id, executed=True)
     house.put_back(copied)
     async with house.bot() as membrane:
         for each in (approved, passed, running):
             assert (await membrane.proposals.standing(each.action.id)).action.state is ActionState.UNKNOWN
         assert (await membrane.proposals.standing(done.action.id)).action.state is ActionState.EXECUTED
-        late = await membrane.claims.report(running.action.id, executed=True)
+        late = await membrane.reports.record(running.action.id, executed=True)
         assert late.action.state is ActionState.EXECUTED, "the agent's own report is believed"
 
 
@@ -258,7 +258,7 @@ async def killed(house: House) -> AsyncIterator[Membrane]:
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
-    await membrane.restores.begin([house.folder / "journal.head"])
+    await membrane.restores.check_on_start([house.folder / "journal.head"])
     yield membrane
     await db.close()
 
@@ -274,7 +274,7 @@ async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heads, "write", cut(heads.write, cut_at))
         with pytest.raises(Killed):
-            await membrane.restores.begin([house.folder / "journal.head"])
+            await membrane.restores.check_on_start([house.folder / "journal.head"])
     await db.close()
     async with house.bot() as membrane:
         assert await restored(membrane) == ""

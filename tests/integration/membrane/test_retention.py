@@ -124,7 +124,7 @@ async def test_what_something_waits_for_stays(cellar: Cellar) -> None:
     (undigested,) = await cellar.pass_some(1, "report.make")
     room.clock.forward(11 * DAY_S)
     assert (await cellar.kept.prune()).actions == 0
-    await room.membrane.claims.report(claimed, executed=True)
+    await room.membrane.reports.record(claimed, executed=True)
     await room.membrane.digests.make_due()
     assert (await cellar.kept.prune()).actions == 2
     for action_id in (claimed, undigested):

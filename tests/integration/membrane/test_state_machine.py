@@ -154,7 +154,7 @@ class Life(RuleBasedStateMachine):
         before = self.standing(action).action.state
         said = ActionState.EXECUTED if executed else ActionState.FAILED
         try:
-            self.run(self.membrane.claims.report(action, executed=executed))
+            self.run(self.membrane.reports.record(action, executed=executed))
         except ReportRefused:
             assert before not in {ActionState.RUNNING, ActionState.UNKNOWN, said}
         else:

@@ -73,7 +73,7 @@ async def test_a_call_over_the_cap_is_queued_until_another_review_has_closed(roo
 async def test_what_vanishes_is_withdrawn_with_all_that_nobody_has_started(room: Room) -> None:
     thread, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
     await approve(room, mail.review)
-    assert await room.membrane.interrupts.vanished(thread, ("int_1",), "started again") == 1
+    assert await room.membrane.interrupts.withdraw_vanished(thread, ("int_1",), "started again") == 1
     assert await states(room, read, mail, delete) == ["withdrawn"] * 3
 
 
@@ -81,7 +81,7 @@ async def test_a_successor_that_was_not_parked_yet_is_withdrawn_too(room: Room) 
     thread, (mail,) = await parked(room, "mail.send")
     room.clock.forward(WINDOW)
     await room.membrane.deadlines.expire_due()
-    assert await room.membrane.interrupts.vanished(thread, ("int_1",), "deleted") == 1
+    assert await room.membrane.interrupts.withdraw_vanished(thread, ("int_1",), "deleted") == 1
     after = await room.membrane.proposals.standing(mail.action.id)
     assert [review.state for review in after.reviews] == ["expired", "withdrawn"]
     assert after.action.state is ActionState.WITHDRAWN
@@ -91,7 +91,7 @@ async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
     thread, (mail,) = await parked(room, "mail.send")
     await approve(room, mail.review)
     await room.membrane.claims.start(mail.action.id, mail.action.args_digest)
-    assert await room.membrane.interrupts.vanished(thread, ("int_1",), "deleted") == 0
+    assert await room.membrane.interrupts.withdraw_vanished(thread, ("int_1",), "deleted") == 0
     assert await states(room, mail) == ["running"]
 
 
@@ -114,7 +114,7 @@ async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room
     await approve(room, mail.review)
     answered = (await room.membrane.threads.due(10))[0]
     if loaded:
-        await room.membrane.threads.state_of(thread, ThreadState.GONE, "withdrawn")
+        await room.membrane.threads.set_state(thread, ThreadState.GONE, "withdrawn")
     await room.membrane.threads.take_up(thread, answered, {"crew"} if loaded else {})
     found = await room.membrane.threads.get(thread)
     assert found.state == ("gone" if loaded else "parked")
@@ -125,13 +125,13 @@ async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Ro
     thread, (mail,) = await parked(room, "mail.send")
     await room.membrane.interrupts.park(thread, Parked("int_2", InterruptShape.HITL_CALL, {}, ()))
     await approve(room, mail.review)
-    assert not await room.membrane.threads.finished(thread, ["int_1"])
+    assert not await room.membrane.threads.finish(thread, ["int_1"])
     assert [each.state for each in await room.membrane.interrupts.of_thread(thread)] == [
         "answered",
         "answered",
     ]
     assert (await room.membrane.threads.get(thread)).state == "parked"
-    assert await room.membrane.threads.finished(thread, ["int_1", "int_2"])
+    assert await room.membrane.threads.finish(thread, ["int_1", "int_2"])
     assert [each.state for each in await room.membrane.interrupts.of_thread(thread)] == [
         "delivered",
         "delivered",

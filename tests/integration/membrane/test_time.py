@@ -164,7 +164,7 @@ async def test_a_claim_that_is_never_reported_is_unknown_and_never_guessed(room:
     assert await room.membrane.deadlines.unknown_due() == 1
     after = await room.membrane.proposals.standing(standing.action.id)
     assert (after.action.state, after.action.receipt) == (ActionState.UNKNOWN, Receipt.UNKNOWN)
-    late = await room.membrane.claims.report(standing.action.id, executed=True)
+    late = await room.membrane.reports.record(standing.action.id, executed=True)
     assert late.action.receipt is Receipt.EXECUTED, "a late report is better than none"
 
 

@@ -99,7 +99,7 @@ async def test_it_happened_makes_it_executed_and_says_who_said_so(room: Room) ->
     seen = await facts(room, card)
     assert (seen.unknown.is_open, seen.unknown.said_by) == (False, CLEO)
     with pytest.raises(ReportRefused):
-        await room.membrane.claims.report(standing.action.id, executed=False)
+        await room.membrane.reports.record(standing.action.id, executed=False)
 
 
 async def test_it_did_not_asks_again_with_the_vote_counted(room: Room) -> None:
@@ -112,7 +112,7 @@ async def test_it_did_not_asks_again_with_the_vote_counted(room: Room) -> None:
     await room.membrane.votes.cast(again.review.id, DIA, approve=True, args_digest=digest)
     claim = await room.membrane.claims.start(again.action.id, digest)
     assert claim.key == f"{again.review.id}:{digest}", "another approval, another key"
-    await room.membrane.claims.report(again.action.id, executed=True)
+    await room.membrane.reports.record(again.action.id, executed=True)
     assert len(again.reviews) == 2
 
 
@@ -164,14 +164,14 @@ async def test_left_stays_unknown_and_a_late_report_still_settles_it(room: Room)
     left = await say(room, standing, Verdict.LEFT)
     assert left.action.state is ActionState.UNKNOWN
     assert await refused(room, standing, DIA) is Refusal.DECIDED
-    after = await room.membrane.claims.report(standing.action.id, executed=True)
+    after = await room.membrane.reports.record(standing.action.id, executed=True)
     assert after.action.state is ActionState.EXECUTED
 
 
 async def test_a_late_report_is_first_and_its_card_asks_no_more(room: Room) -> None:
     standing = await unknown(room)
     (before,) = await receipts(room, standing)
-    await room.membrane.claims.report(standing.action.id, executed=False, detail="no")
+    await room.membrane.reports.record(standing.action.id, executed=False, detail="no")
     (card,) = await receipts(room, standing)
     assert card.wanted > before.wanted
     assert not (await facts(room, card)).unknown.is_open
@@ -184,8 +184,8 @@ async def test_what_is_reported_executed_after_all_is_not_run_a_second_time(room
     standing = await unknown(room, kind)
     await say(room, standing, Verdict.DID_NOT)
     with pytest.raises(ReportRefused):
-        await room.membrane.claims.report(standing.action.id, executed=False)
-    after = await room.membrane.claims.report(standing.action.id, executed=True)
+        await room.membrane.reports.record(standing.action.id, executed=False)
+    after = await room.membrane.reports.record(standing.action.id, executed=True)
     assert after.action.state is ActionState.EXECUTED
     assert [review for review in after.reviews if review.pending] == []
     if kind == "money.wire":

@@ -110,7 +110,9 @@ async def test_rows_of_hosted_threads_are_sealed_under_the_current_key_after_the
     await room.membrane.interrupts.park(
         made[0].id, Parked("int_1", InterruptShape.GATE, {"why": "x"}, (Call(action),))
     )
-    await room.membrane.threads.state_of(made[1].id, ThreadState.FINISHED, result={"result": 7, "cut": False})
+    await room.membrane.threads.set_state(
+        made[1].id, ThreadState.FINISHED, result={"result": 7, "cut": False}
+    )
     ring = Keyring.of(NEW, SECRET)
     before, after = (Keyring.of(SECRET).current.id, ring.current.id)
     assert await room.db.read(sealed_under) == {before: 252}

@@ -93,7 +93,7 @@ async def test_what_the_requester_is_told_is_told_anew(room: Room) -> None:
     assert "approved" in read(room.blocks(room.dm(ADA))).lower()
     not_editable(room)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
-    await room.membrane.claims.report(standing.action.id, executed=True)
+    await room.membrane.reports.record(standing.action.id, executed=True)
     await until_quiet(room)
     assert len(room.said(room.dm(ADA))) == 1
     assert "Executed" in read(room.blocks(room.dm(ADA)))

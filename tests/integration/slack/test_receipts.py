@@ -30,7 +30,7 @@ async def silent(room: Room, kind: str = "data.delete", **more: Any) -> Standing
     await room.membrane.claims.start(action.id, action.args_digest)
     room.clock.ahead += 601
     assert await room.membrane.deadlines.unknown_due() == 1
-    room.membrane.wakeups.ring()
+    room.membrane.wakeups.wake()
     return standing
 
 
@@ -122,7 +122,7 @@ async def test_a_late_report_takes_the_buttons_away(live: Room, cleo: Person) ->
     standing = await silent(live)
     card = await shown(cleo)
     live.slack.faults.arm(method="chat.update", kind="error", error="internal_error", times=2)
-    await live.membrane.claims.report(standing.action.id, executed=True)
+    await live.membrane.reports.record(standing.action.id, executed=True)
     assert (await cleo.click(CARD, card["ts"], "it_did_not")).acked
     assert "`: It went on by itself, <!date^" in await whisper(cleo)
     after = await shown(cleo, "🏁 It was reported late")

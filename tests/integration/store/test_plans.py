@@ -188,7 +188,7 @@ async def _live(membrane: Membrane, clock: Clock) -> None:
     await membrane.votes.acknowledge(mail.review.id, CLEO)
     await membrane.votes.cast(mail.review.id, CLEO, approve=True, args_digest=mail.action.args_digest)
     await membrane.claims.start(mail.action.id, mail.action.args_digest)
-    await membrane.claims.report(mail.action.id, executed=True)
+    await membrane.reports.record(mail.action.id, executed=True)
     for step in (300.0, 300.0, 900.0):
         for message in await membrane.outbox.lease(50):
             await membrane.outbox.facts(message)
@@ -211,7 +211,7 @@ async def _live(membrane: Membrane, clock: Clock) -> None:
     digest = silent.action.args_digest
     await membrane.unknowns.resolve(silent.action.id, CLEO, Verdict.DID_NOT, number=1, args_digest=digest)
     await membrane.claims.start(silent.action.id, silent.action.args_digest)
-    await membrane.claims.report(silent.action.id, executed=True)
+    await membrane.reports.record(silent.action.id, executed=True)
     await membrane.proposals.listed("ops", most=10)
     await membrane.proposals.wait(mail.action.id, 0.0)
     await membrane.threads.due(10)
