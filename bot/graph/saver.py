@@ -30,7 +30,7 @@ from bot.graph.run_context import find_context
 from bot.graph.serializer import SealedSerializer, sealed, sealed_alike
 from bot.membrane import Vault
 from bot.store.groups import Groups, Unit
-from bot.store.sqlite import TEMPORARY, explain, of_the_store
+from bot.store.sqlite import SQLITE, TEMPORARY
 
 T = TypeVar("T")
 
@@ -111,11 +111,11 @@ class _File(Groups[_Step]):
             self.connection.execute("PRAGMA synchronous=FULL")
         except BaseException as error:
             self.connection.close()
-            if of_the_store(error):
-                raise explain(error, path) from error
+            if SQLITE.of_the_store(error):
+                raise SQLITE.explain(error, path) from error
             raise
         self._version: int | None = None
-        super().__init__(path, "threads-db")
+        super().__init__(path, "threads-db", SQLITE)
 
     def changed_elsewhere(self, connection: sqlite3.Connection) -> bool:
         """Whether another connection wrote to the file since the last call."""

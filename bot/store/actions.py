@@ -9,12 +9,9 @@ import orjson
 from sqlalchemy import (
     Connection,
     Float,
-    Integer,
     Row,
-    String,
     and_,
     bindparam,
-    cast,
     func,
     or_,
     select,
@@ -28,8 +25,9 @@ from bot.domain.risk import BlastRadius, Risk, Tier
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState
 from bot.store import rulings
+from bot.store.expressions import DecodedText, WholePart
 from bot.store.rulings import Brief
-from bot.store.sqlite import Bulk, Prepared
+from bot.store.statements import Bulk, Prepared
 from bot.store.tables import actions
 from bot.store.tables import rulings as shared
 
@@ -66,26 +64,25 @@ _RERULE = Prepared(
     .where(actions.c.id == bindparam("action_id"))
     .values(tier=bindparam("becomes"), ruling=bindparam("body"), ruling_id=None, cost_usd=bindparam("cost"))
 )
-_REDACTED = select(actions.c.args).where(cast(actions.c.args, String).like("%redacted %"))
+_REDACTED = select(actions.c.args).where(DecodedText(actions.c.args).like("%redacted %"))
 _ITS_THREAD = select(actions.c.thread_id).where(actions.c.id == bindparam("action_id")).scalar_subquery()
 _KEPT_BESIDE = Prepared(
     _REDACTED.where(or_(actions.c.id == bindparam("action_id"), actions.c.thread_id == _ITS_THREAD))
 )
 _KEPT_IN_THREAD = Prepared(_REDACTED.where(actions.c.thread_id == bindparam("thread_id")))
-_STEP = cast(actions.c.proposed_at / bindparam("step", type_=Float), Integer)
-_STORED = (
+_SIZES = (
     select(
-        _STEP,
-        func.sum(
+        WholePart(actions.c.proposed_at / bindparam("step", type_=Float)).label("step"),
+        (
             func.length(actions.c.args)
             + func.coalesce(func.length(actions.c.description), 0)
             + func.coalesce(func.length(actions.c.result), 0)
-        ),
-        func.count(),
+        ).label("size"),
     )
     .where(and_(actions.c.agent == bindparam("agent"), actions.c.proposed_at >= bindparam("since")))
-    .group_by(_STEP)
+    .subquery("sizes")
 )
+_STORED = select(_SIZES.c.step, func.sum(_SIZES.c.size), func.count()).group_by(_SIZES.c.step)
 _BY_IDS = ACTIONS.where(actions.c.id.in_(bindparam("ids", expanding=True)))
 
 

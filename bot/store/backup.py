@@ -15,8 +15,9 @@ from typing import IO
 import orjson
 
 from bot.errors import StoreError
-from bot.store import files, journal, opening, restores, sqlite
+from bot.store import files, journal, opening, restores
 from bot.store.journal import Anchor, Verified
+from bot.store.sqlite import SQLITE, note_fact
 
 MANIFEST = "backup.json"
 KIND = "checkpoint-membrane backup"
@@ -63,7 +64,7 @@ def _make(folder: Path, aside: Path, target: Path, at: float, extra: Sequence[st
         if (folder / name).exists():
             (aside / name).write_bytes((folder / name).read_bytes())
     # In the copy itself: the bot that starts on it knows that it was restored.
-    sqlite.note_fact(aside / "membrane.db", restores.BACKUP, restores.backup_of(at))
+    note_fact(aside / "membrane.db", restores.BACKUP, restores.backup_of(at))
     members = {path.name: files.sha256_of(path) for path in sorted(aside.iterdir())}
     revision, verified, ends = _look_into(aside / "membrane.db")
     backup = Backup(target, at, revision, members, Anchor(at, ends), verified)
@@ -74,15 +75,15 @@ def _make(folder: Path, aside: Path, target: Path, at: float, extra: Sequence[st
 
 
 def _copy(source: Path, target: Path) -> None:
-    sqlite.copy(source, target)
-    if damage := sqlite.damage_of(target):
+    SQLITE.copy(source, target)
+    if damage := SQLITE.damage_of(target):
         raise StoreError(
             f"the database {source} is damaged ({damage}), so its backup would be; none was made"
         )
 
 
 def _look_into(path: Path) -> tuple[str, Verified, dict[str, journal.End]]:
-    engine = sqlite.engine_for(path, readonly=True)
+    engine = SQLITE.engine(path, readonly=True)
     try:
         with engine.connect() as connection:
             revision = opening.revision_of(connection)

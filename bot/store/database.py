@@ -13,9 +13,11 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from bot.file_lock import FileLock
-from bot.store import opening, sqlite
+from bot.store import opening
+from bot.store.backend import Backend, backend_of
 from bot.store.facts import set_fact
 from bot.store.restores import WRITTEN_AT
+from bot.store.sqlite import SQLITE
 from bot.store.transaction import Transaction
 from bot.store.writer import Work, Writer
 
@@ -36,6 +38,7 @@ class Database:
     def __init__(self, engine: Engine, path: Path, writer: str, lock: FileLock | None) -> None:
         self.path = path
         self._engine = engine
+        self._backend = backend_of(engine)
         self._lock = lock
         self._writer = Writer(engine, path, writer, sole=lock is not None)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -62,9 +65,9 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 return work(connection)
-        except sqlite.ERRORS as error:
-            if sqlite.of_the_store(error):
-                raise sqlite.explain(error, self.path) from error
+        except self._backend.errors as error:
+            if self._backend.of_the_store(error):
+                raise self._backend.explain(error, self.path) from error
             raise
 
     async def write(self, work: Work[T]) -> T:
@@ -90,7 +93,12 @@ class Database:
 
 
 def open_database(
-    path: Path, *, writer: str = "bot", readonly: bool = False, exclusive: bool = False
+    path: Path,
+    *,
+    writer: str = "bot",
+    readonly: bool = False,
+    exclusive: bool = False,
+    backend: Backend = SQLITE,
 ) -> Database:
     """Open `membrane.db`, making it if it is new.
 
@@ -100,12 +108,12 @@ def open_database(
     AlreadyRunning, WrongVersion or StoreError.
     """
     with ExitStack() as undo:
-        lock = undo.enter_context(sqlite.lock_folder(path.parent)) if exclusive else None
-        engine = sqlite.engine_for(path, readonly=readonly)
+        lock = undo.enter_context(backend.lock(path.parent)) if exclusive else None
+        engine = backend.engine(path, readonly=readonly)
         undo.callback(engine.dispose)
         try:
             opening.prepare(engine, path, writer, readonly=readonly, exclusive=exclusive)
-        except sqlite.ERRORS as error:
-            raise sqlite.explain(error, path) from error
+        except backend.errors as error:
+            raise backend.explain(error, path) from error
         undo.pop_all()
     return Database(engine, path, writer, lock)

@@ -13,7 +13,7 @@ from bot.domain.record import Digested, DigestedGroup
 from bot.domain.risk import Tier
 from bot.domain.states import ActionState
 from bot.store.actions import records_of
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import actions, literally
 
 MOST_GROUPS = 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, func, select
 
 from bot.store.facts import fact, set_fact
-from bot.store.sqlite import insert_new
+from bot.store.statements import InsertNew
 from bot.store.tables import digests, policies
 
 _INSERT = digests.insert()
@@ -14,7 +14,7 @@ _BEFORE = select(func.max(digests.c.made_at)).where(
     digests.c.made_at < select(digests.c.made_at).where(digests.c.id == bindparam("digest")).scalar_subquery()
 )
 _COUNT = select(func.count()).select_from(digests)
-_INSERT_POLICY = insert_new(policies)
+_INSERT_POLICY = InsertNew(policies)
 _POLICY = select(policies.c.source).where(policies.c.version == bindparam("of"))
 _LATEST_POLICY = select(policies.c.source).order_by(policies.c.loaded_at.desc()).limit(1)
 IN_FORCE = "policy_in_force"

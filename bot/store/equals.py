@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 from bot.domain.record import ActionRecord
 from bot.domain.states import ActionState
 from bot.store.actions import ACTIONS, record_of, records_of
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import OF_ONE_AGENT, UNANSWERED, actions, literally
 
 _OPEN = Prepared(

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
-from bot.store.sqlite import Prepared, insert_new
+from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import executions
 
 _KEY = executions.c.key == bindparam("of")
-_INSERT = Prepared(insert_new(executions))
+_INSERT = Prepared(InsertNew(executions))
 _BY_KEY = Prepared(select(executions).where(_KEY))
 _OF_ACTION = Prepared(
     select(executions).where(executions.c.action_id == bindparam("action")).order_by(executions.c.claimed_at)

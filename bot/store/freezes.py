@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, select, update
 from bot.domain.freezing import Freeze
 from bot.domain.record import ActionRecord
 from bot.domain.states import ActionState, ReviewState
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import actions, freezes, literally, reviews, threads, tokens
 
 _BORNE = (actions.c.id, actions.c.agent, actions.c.kind, actions.c.thread_id)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from bot.errors import StoreError
-from bot.store import sqlite
+from bot.store.backend import Backend
 
 GROUP = 256
 """At most so many units share one commit."""
@@ -56,8 +56,9 @@ class Groups(ABC, Generic[U]):
     fails, every unit of the group hears a StoreError, and nothing of the group is kept.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, backend: Backend) -> None:
         self.path = path
+        self.backend = backend
         self.failures = 0
         """How many groups were lost because the file failed."""
         self.failure = ""
@@ -132,7 +133,7 @@ class Groups(ABC, Generic[U]):
             self._run(group)
         except BaseException as error:
             self._undo()
-            if len(group) == 1 or sqlite.of_the_store(error):
+            if len(group) == 1 or self.backend.of_the_store(error):
                 raise
             for unit in group:
                 try:
@@ -141,9 +142,9 @@ class Groups(ABC, Generic[U]):
                     unit.error = self._told(its_own)
 
     def _told(self, error: BaseException) -> BaseException:
-        if not sqlite.of_the_store(error):
+        if not self.backend.of_the_store(error):
             return error
-        told = sqlite.explain(error, self.path)
+        told = self.backend.explain(error, self.path)
         self.failures, self.failure = self.failures + 1, str(told)
         return told
 

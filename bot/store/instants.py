@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
 
 from bot.domain.review import Review
 from bot.domain.risk import Tier
 from bot.domain.states import ActionState, ReviewState
+from bot.store.expressions import earlier
 from bot.store.tables import actions, digests, executions, leftovers, literally, messages, reviews, threads
 
 SOON_S = 86_400.0
@@ -134,8 +135,8 @@ _BY_INDEX = (
         update(leftovers)
         .where(or_(leftovers.c.look_at > bindparam("soon"), leftovers.c.since > bindparam("far")))
         .values(
-            look_at=func.min(leftovers.c.look_at, bindparam("now")),
-            since=func.min(leftovers.c.since, bindparam("now")),
+            look_at=earlier(leftovers.c.look_at, bindparam("now")),
+            since=earlier(leftovers.c.since, bindparam("now")),
         ),
     ),
     (

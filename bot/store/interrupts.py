@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, exists, not_, or_, sele
 
 from bot.domain.hosting import Cause, InterruptRecord
 from bot.domain.states import ActionState, InterruptShape, InterruptState, ThreadState
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import actions, freezes, interrupts, literally, stalls, threads
 from bot.store.threads import FREE, LIVE_FREEZE, NOT_FROZEN, take
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
 
 from bot.domain.states import ActionState, ReviewState
 from bot.store import facts
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import UNANSWERED, actions, interrupts, literally, reviews, threads
 
 UNNAMED = ""

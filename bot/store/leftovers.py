@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
-from bot.store.sqlite import insert_new
+from bot.store.statements import InsertNew
 from bot.store.tables import leftovers, messages
 
 _PLACE = and_(leftovers.c.channel_id == bindparam("channel"), leftovers.c.ts == bindparam("stamp"))
-_LEAVE = insert_new(leftovers)
+_LEAVE = InsertNew(leftovers)
 _DUE = (
     select(
         leftovers.c.channel_id,

@@ -22,7 +22,8 @@ from sqlalchemy import (
 
 from bot.domain.record import Clicked, Message
 from bot.domain.states import ReviewState
-from bot.store.sqlite import Prepared, insert_new
+from bot.store.expressions import earlier
+from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import actions, literally, messages, reviews
 from bot.store.turns import Head, Turns, every, heads_of
 
@@ -55,7 +56,7 @@ _AGENT = func.coalesce(
     select(actions.c.agent).where(actions.c.id == bindparam("action_id")).scalar_subquery(),
     literal_column("''"),
 )
-_INSERT = Prepared(insert_new(messages).values({**_GIVEN, "agent": _AGENT}))
+_INSERT = Prepared(InsertNew(messages).values({**_GIVEN, "agent": _AGENT}))
 _BY_ID = Prepared(select(messages).where(_ID))
 _OF_REVIEW = Prepared(
     select(messages).where(messages.c.review_id == bindparam("review")).order_by(messages.c.id)
@@ -204,10 +205,10 @@ _FREE_ALL = Prepared(
     )
     .values(
         leased_until=None,
-        due_at=func.min(messages.c.due_at, bindparam("now")),
+        due_at=earlier(messages.c.due_at, bindparam("now")),
         # An earlier process may have had a clock that was ahead.
-        attempt_at=func.min(messages.c.attempt_at, bindparam("now")),
-        owed_since=func.min(messages.c.owed_since, bindparam("now")),
+        attempt_at=earlier(messages.c.attempt_at, bindparam("now")),
+        owed_since=earlier(messages.c.owed_since, bindparam("now")),
         # What was under way when an earlier process was killed may still land.
         unsure_since=case(
             (and_(messages.c.leased_until.is_not(None), _IN_SLACK), bindparam("now")),

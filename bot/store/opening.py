@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from bot.errors import StoreError, WrongVersion
-from bot.store import facts, restores, sqlite
+from bot.store import facts, restores
+from bot.store.backend import Backend, backend_of
 from bot.store.journal.chain import ROWS, Ends
 from bot.store.tables import REVISION, alembic_version, metadata
 
@@ -20,13 +21,14 @@ FIRST = "0001"
 
 def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusive: bool) -> None:
     """Make a new database, or see to an existing one. Raises WrongVersion or StoreError."""
-    if exclusive and (sign := _lost(path)):
+    backend = backend_of(engine)
+    if exclusive and (sign := backend.lost(path)):
         raise StoreError(
             f"the database {path} is empty or not there, and {sign} beside it says that there was one. Every "
             "approval, claim and token would be forgotten: restore a backup (`membrane backup --help` says "
             "how), or set an empty folder with MEMBRANE_DATA"
         )
-    if exclusive and (damage := sqlite.damage_at_start(path)):
+    if exclusive and (damage := backend.damage_at_start(path)):
         raise StoreError(
             f"the database {path} cannot be used: it is damaged ({damage}). Keep the file aside and restore "
             "a backup (`membrane backup --help` says how); nothing is repaired by guessing"
@@ -51,15 +53,6 @@ def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusiv
         _migrate(connection, path, found, writer)
 
 
-def _lost(path: Path) -> str | None:
-    """Return the file that says that a database was here which is gone or empty; None if there was none."""
-    log = path.with_name(f"{path.name}-wal")
-    if any(file.exists() and file.stat().st_size for file in (path, log)):
-        return None
-    threads = path.with_name("threads.db")
-    return threads.name if threads.exists() and threads.stat().st_size else None
-
-
 def revision_of(connection: Connection) -> str:
     """Return the revision of a database; empty where it is none of ours."""
     tables = inspect(connection).get_table_names()
@@ -81,33 +74,35 @@ def _make(connection: Connection) -> None:
     """Make everything in a file that is empty, also where two processes open it at once."""
     if inspect(connection).get_table_names():
         return
-    sqlite.begin(connection)
+    backend = backend_of(connection)
+    backend.begin(connection)
     try:
         if not inspect(connection).get_table_names():
             metadata.create_all(connection)
             connection.execute(alembic_version.insert(), {"version_num": REVISION})
             facts.set_fact(connection, restores.EPOCH, "0")  # no bot has started on it, so none is restored
-            sqlite.create_triggers(connection)
-        sqlite.commit(connection)
+            backend.create_triggers(connection)
+        backend.commit(connection)
     except BaseException:
-        sqlite.rollback(connection)
+        backend.rollback(connection)
         raise
 
 
 def _migrate(connection: Connection, path: Path, found: str, writer: str) -> None:
     """Copy the file, then bring it up to date in one transaction: a crash leaves the old one whole."""
-    now = time.time()
+    now, backend = time.time(), backend_of(connection)
+    failures: tuple[type[Exception], ...] = (StoreError, *backend.errors)
     kept = path.with_name(f"{path.name}.{found}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
-    sqlite.copy(path, kept)
+    backend.copy(path, kept)
     try:
-        _check_copy(kept)
-        sqlite.begin_rebuild(connection)
+        _check_copy(backend, kept)
+        backend.begin_rebuild(connection)
         _upgrade(connection, found)
         said = {"from": found, "to": REVISION, "copy": kept.name}
         ROWS.insert(connection, [Ends(writer).link(connection, now, "schema.migrated", said)])
-        sqlite.end_rebuild(connection)
-    except (*sqlite.ERRORS, StoreError) as error:
-        sqlite.rollback(connection)
+        backend.end_rebuild(connection)
+    except failures as error:
+        backend.rollback(connection)
         kept.unlink(missing_ok=True)
         why = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(
@@ -116,8 +111,8 @@ def _migrate(connection: Connection, path: Path, found: str, writer: str) -> Non
         ) from error
 
 
-def _check_copy(kept: Path) -> None:
-    if damage := sqlite.damage_of(kept):
+def _check_copy(backend: Backend, kept: Path) -> None:
+    if damage := backend.damage_of(kept):
         raise StoreError(f"it is damaged ({damage}); restore a backup (`membrane backup --help` says how)")
 
 

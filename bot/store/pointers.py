@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 from bot.domain.states import ReviewState
 from bot.store.facts import set_fact
 from bot.store.rulings import parsed
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import actions, literally, meta, reviews, unknowns
 
 _PREFIX = "in place of "

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 from bot.domain.record import ActionRecord
 from bot.domain.states import ActionState
 from bot.store.actions import ACTIONS, record_of
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import actions, literally
 
 _QUEUED = literally(actions.c.state, ActionState.QUEUED)

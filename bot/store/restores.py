@@ -16,7 +16,7 @@ from bot.domain.states import UNSETTLED, ActionState, InterruptState
 from bot.store import actions as acts
 from bot.store.facts import fact, set_fact
 from bot.store.journal import writers
-from bot.store.sqlite import Prepared, insert_new
+from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import actions, interrupts, journal, restored, threads, tokens
 
 BACKUP = "backup"
@@ -35,7 +35,7 @@ def _values(states: Iterable[ActionState]) -> list[str]:
 
 _OPEN = restored.c.closed_at.is_(None)
 _SINCE = Prepared(select(restored.c.since).where(and_(restored.c.subject == bindparam("of"), _OPEN)))
-_DOUBT = Prepared(insert_new(restored))
+_DOUBT = Prepared(InsertNew(restored))
 _CLOSE = Prepared(
     update(restored)
     .where(and_(restored.c.subject == bindparam("of"), _OPEN))

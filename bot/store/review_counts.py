@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, and_, bindparam, func, select
 
 from bot.domain.states import ReviewState
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import literally, reviews
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)

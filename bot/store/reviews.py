@@ -12,7 +12,7 @@ from bot.domain.review import Review, Vote
 from bot.domain.states import ReviewState
 from bot.errors import Refusal
 from bot.store.rulings import parsed
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import actions, literally, reviews, votes
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)

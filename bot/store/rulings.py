@@ -10,13 +10,13 @@ import orjson
 from sqlalchemy import Connection
 
 from bot.domain.ruling import Ruling
-from bot.store.sqlite import Prepared, insert_new
+from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import rulings
 
 MOST = 4096
 """Briefs that are remembered: a policy has about one for each kind that passes."""
 
-_INSERT = Prepared(insert_new(rulings))
+_INSERT = Prepared(InsertNew(rulings))
 
 
 @dataclass(frozen=True, slots=True)

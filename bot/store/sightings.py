@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, and_, bindparam, func, select
 
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import literally, sightings
 
 ACKNOWLEDGED = "acknowledged"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, or_, select, up
 
 from bot.domain.hosting import Cause, Stall, ThreadRequest, Wanted
 from bot.domain.states import ThreadState
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import literally, stalls, thread_requests, threads
 from bot.store.threads import NOT_FROZEN
 

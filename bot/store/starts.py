@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from bot.domain.hosting import ThreadRecord
 from bot.domain.states import ThreadState
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import literally, threads
 from bot.store.threads import FREE, NOT_FROZEN, record_of, take
 

@@ -24,7 +24,7 @@ from bot.domain.freezing import EVERYTHING
 from bot.domain.hosting import ThreadRecord
 from bot.domain.record import ALL, Listing
 from bot.domain.states import OPEN_THREADS, ThreadState
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import OF_ONE_AGENT, freezes, literally, threads
 
 _ID = threads.c.id == bindparam("thread")

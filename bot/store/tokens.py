@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from bot.domain.record import TokenRecord
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import tokens
 
 AGENT, OPERATOR = "agent", "operator"

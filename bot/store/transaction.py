@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from bot.domain.freezing import Freeze
 from bot.domain.risk import Tier
-from bot.store import freezes, rulings, sqlite
+from bot.store import freezes, rulings
+from bot.store.backend import backend_of
 from bot.store.journal.chain import ROWS, Ends, Row
 from bot.store.rulings import Brief
+from bot.store.statements import Bulk
 
 
 class Transaction:
@@ -19,10 +21,11 @@ class Transaction:
 
     def __init__(self, connection: Connection, ends: Ends, known: set[str]) -> None:
         self.connection = connection
+        self._backend = backend_of(connection)
         self._ends = ends
         self._known = known
         self._entries: list[Row] = []
-        self._rows: dict[sqlite.Bulk, list[tuple[Any, ...]]] = {}
+        self._rows: dict[Bulk, list[tuple[Any, ...]]] = {}
         self._freezes: tuple[Freeze, ...] | None = None
 
     def freezes(self) -> tuple[Freeze, ...]:
@@ -53,7 +56,7 @@ class Transaction:
         entry = link(self.connection, at, event, body, action_id=action_id, review_id=review_id, tier=tier)
         self._entries.append(entry)
 
-    def append(self, bulk: sqlite.Bulk, row: tuple[Any, ...]) -> None:
+    def append(self, bulk: Bulk, row: tuple[Any, ...]) -> None:
         """Insert a row together with others of its group. Not for a row that may conflict."""
         self._rows.setdefault(bulk, []).append(row)
 
@@ -74,18 +77,18 @@ class Transaction:
     def mark(self) -> Any:
         """Begin a unit that may fail by itself."""
         self.flush()
-        sqlite.savepoint(self.connection)
+        self._backend.savepoint(self.connection)
         return self._ends.mark()
 
     def keep(self) -> None:
         """End the unit, keeping it."""
         self.flush()
-        sqlite.release(self.connection)
+        self._backend.release(self.connection)
 
     def undo(self, mark: Any) -> None:
         """End the unit, dropping it."""
         self._rows, self._entries = {}, []
         self._known.clear()
         self._freezes = None
-        sqlite.undo(self.connection)
+        self._backend.undo(self.connection)
         self._ends.back(mark)

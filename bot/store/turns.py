@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import messages
 
 URGENCY = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 4}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from bot.domain.record import Unknown, Verdict
-from bot.store.sqlite import Prepared
+from bot.store.statements import Prepared
 from bot.store.tables import unknowns
 
 _OPEN = unknowns.c.closed_at.is_(None)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from bot.errors import TooMany
-from bot.store import sqlite
+from bot.store.backend import backend_of
 from bot.store.groups import Groups, Unit
 from bot.store.journal.chain import Ends
 from bot.store.transaction import Transaction
@@ -48,7 +48,7 @@ class Writer(Groups[WorkUnit]):
         self._sole = sole
         self._ends: Ends | None = None
         self._known: set[str] = set()
-        super().__init__(path, "store-write")
+        super().__init__(path, "store-write", backend_of(engine))
 
     def submit(self, work: Work[Any], *, alone: bool) -> asyncio.Future[Any]:
         """Take a unit; its future is done when its commit is durable. Raises TooMany or StoreError."""
@@ -62,38 +62,37 @@ class Writer(Groups[WorkUnit]):
     def _run(self, group: list[WorkUnit]) -> None:
         if self._connection is None:
             self._connection = self._engine.connect()
-        sqlite.begin(self._connection)
+        self.backend.begin(self._connection)
         if self._ends is None or not self._sole:
             self._ends = Ends(self._name)
         transaction = Transaction(self._connection, self._ends, self._known)
         for unit in group:
             unit.error = None
-            _run(unit, transaction)
+            self._work(unit, transaction)
         transaction.flush()
-        sqlite.commit(self._connection)
+        self.backend.commit(self._connection)
+
+    def _work(self, unit: WorkUnit, transaction: Transaction) -> None:
+        if not unit.alone:
+            unit.result = unit.work(transaction)
+            return
+        mark = transaction.mark()
+        try:
+            unit.result = unit.work(transaction)
+            transaction.keep()
+        except Exception as error:
+            if self.backend.of_the_store(error):
+                raise
+            transaction.undo(mark)
+            unit.error = error
 
     def _undo(self) -> None:
         if self._connection is not None:
-            with suppress(*sqlite.ERRORS):
-                sqlite.rollback(self._connection)
+            with suppress(*self.backend.errors):
+                self.backend.rollback(self._connection)
         self._ends = None
         self._known.clear()
 
     def _end(self) -> None:
         if self._connection is not None:
             self._connection.close()
-
-
-def _run(unit: WorkUnit, transaction: Transaction) -> None:
-    if not unit.alone:
-        unit.result = unit.work(transaction)
-        return
-    mark = transaction.mark()
-    try:
-        unit.result = unit.work(transaction)
-        transaction.keep()
-    except Exception as error:
-        if sqlite.of_the_store(error):
-            raise
-        transaction.undo(mark)
-        unit.error = error

@@ -10,8 +10,8 @@ import pytest
 
 from bot.localslack import Person
 from bot.membrane import Tokens
-from bot.store import sqlite
 from bot.store.database import open_database
+from bot.store.sqlite import SQLITE
 from tests.acceptance.agent import Agent, Json, eventually
 from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import Stage
@@ -26,7 +26,7 @@ def copied(stage: Stage) -> Path:
     aside = stage.folder / "aside"
     aside.mkdir()
     for name in NAMES:
-        sqlite.copy(stage.database.parent / name, aside / name)
+        SQLITE.copy(stage.database.parent / name, aside / name)
     return aside
 
 

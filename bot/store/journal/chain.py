@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from bot.domain.record import JournalEntry
 from bot.domain.risk import Tier
-from bot.store.sqlite import Bulk, Prepared
+from bot.store.statements import Bulk, Prepared
 from bot.store.tables import journal
 
 GENESIS = "0" * 64

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, and_, select
 from bot.domain.plain_text import printable_json
 from bot.domain.record import JournalEntry
 from bot.errors import StoreError
-from bot.store import files, sqlite
+from bot.store import files
+from bot.store.backend import backend_of
 from bot.store.journal import segments
 from bot.store.journal.anchors import KIND, Anchor, ends, ends_of
 from bot.store.journal.chain import GENESIS, End
@@ -78,7 +79,7 @@ class Range:
 
 def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[str] = ()) -> Range:
     """Write everything there is, or only some writers' chains. Returns what that was."""
-    with sqlite.snapshot(connection):
+    with backend_of(connection).snapshot(connection):
         until = {writer: end for writer, end in ends(connection).items() if not writers or writer in writers}
         if strangers := set(writers) - until.keys():
             known = ", ".join(sorted(ends(connection))) or "none"
@@ -103,7 +104,7 @@ def export_range(
     """
     here = and_(journal.c.writer == writer, journal.c.seq > after.seq, journal.c.seq <= last)
     digest = select(journal.c.hash).where(and_(journal.c.writer == writer, journal.c.seq == last))
-    with sqlite.snapshot(connection):
+    with backend_of(connection).snapshot(connection):
         if (found := connection.execute(digest).scalar()) is None:
             raise StoreError(f"the journal does not hold ({writer} {last} is missing)")
         end = End(last, found)

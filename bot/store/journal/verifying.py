@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection
 
 from bot.domain.record import JournalEntry
-from bot.store import sqlite
+from bot.store.backend import backend_of
 from bot.store.journal import segments
 from bot.store.journal.anchors import ANCHORED, Anchor, ends_of
 from bot.store.journal.chain import GENESIS, PASSING, End, hash_of
@@ -168,7 +168,7 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verified:
 
     An entry that was cut off the end of a chain is missed only by an anchor that knew it.
     """
-    with sqlite.snapshot(connection):
+    with backend_of(connection).snapshot(connection):
         exported = segments.listed(connection)
         known = [Known(each.writer, each.end, f"the segment in {each.file}") for each in exported]
         chains = Chains([*known_of(anchors), *known])

@@ -1,4 +1,4 @@
-"""Many rows by one statement: compiled once from SQLAlchemy, bound by position."""
+"""Many rows in one statement: compiled once from SQLAlchemy, bound by position."""
 
 from __future__ import annotations
 
@@ -8,23 +8,18 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects import sqlite
 
 from bot.store.sqlite.prepared import driver_of
+from bot.store.statements import inserted_columns
 
 SIZES = (32, 8, 1)
-"""Rows a statement inserts. A bound value costs nothing, a statement costs a turn at the interpreter's lock,
-which a busy event loop may keep for milliseconds; 32 rows stay under SQLite's oldest limit of 999 values."""
+"""Rows in one statement. A value costs nothing. A statement costs a turn at the interpreter's lock, which a
+busy event loop may hold for milliseconds. 32 rows stay under SQLite's oldest limit of 999 values."""
 
 
-class Bulk:
-    """A prebuilt insert into a table. A row is a tuple of values for `columns`, in that order.
-
-    Values go to the driver as they are: only for columns of text, numbers and bytes. A column that counts
-    by itself (`id` of the journal) is left out.
-    """
+class DriverBulk:
+    """An insert into a table that the driver runs."""
 
     def __init__(self, table: Table) -> None:
-        counted = table.autoincrement_column
-        self.columns = tuple(column.name for column in table.c if column is not counted)
-        row = dict.fromkeys(self.columns)
+        row = dict.fromkeys(inserted_columns(table))
         self._sql = {
             size: str(insert(table).values([row] * size).compile(dialect=sqlite.dialect())) for size in SIZES
         }

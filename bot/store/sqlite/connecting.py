@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine
@@ -25,8 +27,8 @@ may sort much: a digest counts its million actions row by row.
 """
 
 
-def engine_for(path: Path, *, readonly: bool = False) -> Engine:
-    """Return an engine on the file, made 0600 if it is new. Transactions are begun by hand (`begin`)."""
+def engine_for(path: Path, *, readonly: bool, options: Mapping[str, Any]) -> Engine:
+    """Return an engine on the file, made 0600 if it is new. `options` are for every execution."""
     if readonly and not path.exists():
         raise StoreError(f"there is no database at {path}; start the bot once, or set MEMBRANE_DATA")
     if not readonly:
@@ -46,7 +48,13 @@ def engine_for(path: Path, *, readonly: bool = False) -> Engine:
             raise
         return connection
 
-    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, isolation_level="AUTOCOMMIT")
+    return create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        isolation_level="AUTOCOMMIT",
+        execution_options=dict(options),
+    )
 
 
 def open_file(path: Path, *, readonly: bool = False) -> sqlite3.Connection:

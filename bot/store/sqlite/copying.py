@@ -1,4 +1,4 @@
-"""Copies of a database that is in use, and whether a file is whole."""
+"""Copies of a database that is in use."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from bot.errors import StoreError
 from bot.store.files import sync_folder
 from bot.store.sqlite.connecting import open_file
 from bot.store.sqlite.failures import explain
-
-LOOK_BELOW = 64 * 1024 * 1024
-"""Bytes of a database that is looked through at each start: some tenths of a second."""
 
 
 def copy(source: Path, target: Path) -> None:
@@ -52,30 +49,3 @@ def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
     sync_folder(path.parent)
-
-
-def damage_of(path: Path, *, thorough: bool = True) -> str | None:
-    """Return what is wrong with a file, or None where it is whole.
-
-    `thorough` also compares every index with its table and every reference with its row, in some seconds
-    a gigabyte.
-    """
-    try:
-        with closing(open_file(path, readonly=True)) as connection:
-            check = "integrity_check(1)" if thorough else "quick_check(1)"
-            (said,) = connection.execute(f"PRAGMA {check}").fetchone()
-            if said == "ok" and thorough:
-                orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
-                said = (
-                    f"a row of {orphan[0]} refers to one of {orphan[2]} that is not there" if orphan else said
-                )
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return None if said == "ok" else str(said)
-
-
-def damage_at_start(path: Path) -> str | None:
-    """Return what is wrong with a file, looking through it if it is small; a large one is left to backups."""
-    if path.stat().st_size > LOOK_BELOW:
-        return None
-    return damage_of(path, thorough=False)

@@ -1,20 +1,20 @@
 """One statement, run very often: compiled once from SQLAlchemy, bound by name, run by the driver itself.
 
-SQLAlchemy's way to the driver and back costs about five times what SQLite needs for a row by its key. So what
-every action or every review runs is prepared, and what is put together for one call is not.
+To find a row by its key, SQLAlchemy's way to the driver and back costs about five times what SQLite needs. So
+statements that run for every action or review are prepared. Statements that are built for one call are not.
 """
 
 from __future__ import annotations
 
 import collections
 import sqlite3
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ClauseElement, ColumnElement, Connection, Insert, Select
 from sqlalchemy.dialects import sqlite
 
-_NOTHING: Mapping[str, Any] = {}
+from bot.store.backend import Values
+
 _named: Any = collections.namedtuple  # noqa: PYI024 - its fields are known only here, not to a type checker
 
 
@@ -25,20 +25,16 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
     return found
 
 
-class Prepared:
-    """A statement whose values have names. Its rows have their columns' names and types.
-
-    Values go to the driver as they are: text, numbers, bytes and None. What fails raises the driver's error.
-    Of an insert, the columns that no value is given for take their defaults. `IN` a list cannot be prepared.
-    """
+class DriverStatement:
+    """A statement that the driver runs. A failing one raises the driver's error."""
 
     def __init__(self, statement: ClauseElement) -> None:
         dialect = sqlite.dialect()
         compiled: Any = statement.compile(dialect=dialect)
         self.sql = str(compiled)
         self._names: tuple[str, ...] = tuple(compiled.positiontup)
-        owed = {name for name, bind in compiled.binds.items() if bind.required}
-        self._usual = {name: value for name, value in compiled.params.items() if name not in owed}
+        required = {name for name, bind in compiled.binds.items() if bind.required}
+        self._usual = {name: value for name, value in compiled.params.items() if name not in required}
         if isinstance(statement, Insert):
             self._usual = {column.name: _default(column) for column in statement.table.columns}
         self._known = frozenset(self._names)
@@ -47,34 +43,33 @@ class Prepared:
         made = [(place, column.type.result_processor(dialect, None)) for place, column in enumerate(columns)]
         self._made = [(place, make) for place, make in made if make is not None]
 
-    def bound(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the values in the order of the marks. Raises TypeError for one without a mark."""
+    def bound(self, values: Values) -> tuple[Any, ...]:
+        """Return the values in the order of the placeholders.
+
+        Raises TypeError for a value without a placeholder, and KeyError for a placeholder without a value.
+        """
         if not values.keys() <= self._known:
             raise TypeError(f"the statement takes {sorted(self._known)}, not {sorted(values)}: {self.sql}")
         given = {**self._usual, **values}
         return tuple([given[name] for name in self._names])
 
-    def all(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> list[Any]:
+    def all(self, connection: Connection, values: Values) -> list[Any]:
         """Return every row."""
-        return [self._shape(row) for row in self._run(connection, values).fetchall()]
+        return [self._shape(row) for row in self.run(connection, values).fetchall()]
 
-    def first(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> Any:
+    def first(self, connection: Connection, values: Values) -> Any:
         """Return the first row, or None."""
-        cursor = self._run(connection, values)
+        cursor = self.run(connection, values)
         row = cursor.fetchone()
         cursor.close()
         return None if row is None else self._shape(row)
 
-    def scalar(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> Any:
-        """Return the first value of the first row, or None."""
-        row = self.first(connection, values)
-        return None if row is None else row[0]
+    def changed(self, connection: Connection, values: Values) -> int:
+        """Write, and return the number of rows that changed."""
+        return self.run(connection, values).rowcount
 
-    def changed(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> int:
-        """Write, and return how many rows that changed."""
-        return self._run(connection, values).rowcount
-
-    def _run(self, connection: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
+    def run(self, connection: Connection, values: Values) -> sqlite3.Cursor:
+        """Run the statement."""
         return driver_of(connection).execute(self.sql, self.bound(values))
 
     def _shape(self, row: tuple[Any, ...]) -> Any:

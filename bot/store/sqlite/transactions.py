@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Insert, Table
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection
 
 from bot.errors import StoreError
 from bot.store.sqlite.prepared import driver_of
@@ -54,11 +53,6 @@ def snapshot(connection: Connection) -> Iterator[None]:
         yield
     finally:
         rollback(connection)
-
-
-def insert_new(table: Table) -> Insert:
-    """Return an insert that does nothing (rowcount 0) where a unique index says the row is there already."""
-    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def begin_rebuild(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from bot.errors import TooMany
 from bot.graph.saver import GroupedSaver
 from bot.membrane.caps import TAKEN_BACK_S
 from bot.store.database import Transaction
-from bot.store.sqlite import Prepared
+from bot.store.sqlite.prepared import DriverStatement
 from tests.fakes import CLEO, DIA, policy
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
@@ -191,9 +191,9 @@ async def test_a_policy_that_asks_more_of_a_batch_keeps_to_the_cap(house: House)
 def counting() -> Iterator[Counter[str]]:
     """Count what is asked of the store and of the saved state."""
     counts: Counter[str] = Counter()
-    run, saved = Prepared._run, GroupedSaver.aget_tuple
+    run, saved = DriverStatement.run, GroupedSaver.aget_tuple
 
-    def statement(prepared: Prepared, connection: Any, values: Any) -> Any:
+    def statement(prepared: DriverStatement, connection: Any, values: Any) -> Any:
         counts["statements"] += 1
         return run(prepared, connection, values)
 
@@ -201,7 +201,7 @@ def counting() -> Iterator[Counter[str]]:
         counts["looks"] += 1
         return await saved(saver, config)
 
-    with patch.object(Prepared, "_run", statement), patch.object(GroupedSaver, "aget_tuple", state):
+    with patch.object(DriverStatement, "run", statement), patch.object(GroupedSaver, "aget_tuple", state):
         yield counts
 
 

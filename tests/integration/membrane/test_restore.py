@@ -15,8 +15,9 @@ from bot.domain.record import Message, Standing, Verdict
 from bot.domain.states import ActionState
 from bot.errors import ClaimRefused, NotFound
 from bot.membrane import CardFacts, Membrane, ReceiptFacts, Tokens
-from bot.store import backup, facts, heads, restores, sqlite
+from bot.store import backup, facts, heads, restores
 from bot.store.database import open_database
+from bot.store.sqlite import SQLITE
 from tests.fakes import ADA, CLEO, DIA, SECRET, Clock, FakeDirectory, policy
 
 
@@ -52,7 +53,7 @@ class House:
     def copy(self) -> Path:
         """Copy the database as some tool would that knows nothing of the bot."""
         copied = self.folder.parent / "copy.db"
-        sqlite.copy(self.database, copied)
+        SQLITE.copy(self.database, copied)
         return copied
 
     def put_back(self, copied: Path) -> None:

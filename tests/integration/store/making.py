@@ -12,7 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
 from bot.domain.risk import Tier
+from bot.store.backend import OPTION
 from bot.store.database import open_database
+from bot.store.sqlite import SQLITE
 from tests.integration.store.conftest import say
 
 TIERS = (None, Tier.TRANSPARENT, Tier.TRANSPARENT, Tier.ASYNC_REVIEW)
@@ -59,4 +61,7 @@ def tampered(image: bytes, *changes: tuple[str, tuple[object, ...]]) -> Iterator
 @cache
 def _engine() -> Engine:
     """Return one engine for all tries: to make one takes longer than a try. Its connections are not kept."""
-    return create_engine("sqlite://", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    options = {OPTION: SQLITE}
+    return create_engine(
+        "sqlite://", poolclass=NullPool, isolation_level="AUTOCOMMIT", execution_options=options
+    )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import stat
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ import pytest
 from bot.domain.risk import Tier
 from bot.errors import AlreadyRunning, StoreError
 from bot.store import actions, digests, journal
-from bot.store.database import Database, Transaction, open_database
-from tests.integration.store.conftest import say
+from bot.store.database import Database, Transaction
+from tests.integration.store.conftest import Opened, say
 
 
 def keep(number: int, *, fail: bool = False) -> Callable[[Transaction], int]:
@@ -40,10 +38,11 @@ async def test_units_of_one_group_fail_alone_and_leave_no_trace(db: Database) ->
     assert await db.read(journal.verify) == (40, [])
 
 
-async def test_appends_are_durable_when_they_return(db: Database, path: Path) -> None:
+async def test_appends_are_durable_when_they_return(db: Database, path: Path, opened: Opened) -> None:
     await asyncio.gather(*(db.append(say(number)) for number in range(500)))
-    with closing(sqlite3.connect(path)) as other:
-        assert other.execute("SELECT count(*) FROM journal").fetchone() == (500,)
+    beside = opened(path, readonly=True)
+    assert await beside.read(journal.count) == 500
+    await beside.close()
 
 
 async def test_an_append_that_cannot_be_written_harms_no_other(db: Database) -> None:
@@ -71,10 +70,10 @@ async def test_what_passes_has_a_chain_for_each_tier(db: Database) -> None:
     assert await db.read(journal.verify) == (6, [])
 
 
-async def test_each_writer_has_chains_of_its_own(db: Database, path: Path) -> None:
+async def test_each_writer_has_chains_of_its_own(db: Database, path: Path, opened: Opened) -> None:
     await db.write(say(1))
     for writer in ("cli", "cli"):
-        beside = [open_database(path, writer=writer) for _ in range(2)]
+        beside = [opened(path, writer=writer) for _ in range(2)]
         await asyncio.gather(*(each.write(say(number)) for each in beside for number in range(5)))
         await asyncio.gather(*(each.close() for each in beside))
     await db.write(say(3))
@@ -103,46 +102,46 @@ async def test_who_reads_on_gets_every_entry_once(db: Database) -> None:
     assert await db.read(lambda connection: journal.last_before(connection, 5.0)) == 5
 
 
-async def test_a_second_bot_is_refused_with_a_sentence(db: Database, path: Path) -> None:
+async def test_a_second_bot_is_refused_with_a_sentence(db: Database, path: Path, opened: Opened) -> None:
     with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}.*MEMBRANE_DATA"):
-        open_database(path, exclusive=True)
+        opened(path, exclusive=True)
 
 
-async def test_the_folder_is_free_again_after_a_close(path: Path) -> None:
+async def test_the_folder_is_free_again_after_a_close(path: Path, opened: Opened) -> None:
     for _ in range(2):
-        opened = open_database(path, exclusive=True)
-        await opened.close()
+        made = opened(path, exclusive=True)
+        await made.close()
 
 
 async def test_files_are_private(db: Database, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_any_name_of_a_folder_will_do(tmp_path: Path) -> None:
+async def test_any_name_of_a_folder_will_do(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "100% mine? yes#1 ü" / "membrane.db"
-    opened = open_database(path, exclusive=True)
-    await opened.write(say(1))
-    await opened.close()
+    made = opened(path, exclusive=True)
+    await made.write(say(1))
+    await made.close()
     assert path.stat().st_size > 0
 
 
-async def test_two_processes_may_make_it_at_once(path: Path) -> None:
+async def test_two_processes_may_make_it_at_once(path: Path, opened: Opened) -> None:
     def make(_: int) -> Database:
-        return open_database(path, writer="cli")
+        return opened(path, writer="cli")
 
     made = [await asyncio.to_thread(make, number) for number in range(4)]
     await asyncio.gather(*(each.close() for each in made))
 
 
-def test_reading_what_is_not_there_says_so(path: Path) -> None:
+def test_reading_what_is_not_there_says_so(path: Path, opened: Opened) -> None:
     with pytest.raises(StoreError, match="there is no database"):
-        open_database(path, readonly=True)
+        opened(path, readonly=True)
 
 
-def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path, opened: Opened) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"cannot be written.*MEMBRANE_DATA"):
-        open_database(tmp_path / "file" / "membrane.db", exclusive=True)
+        opened(tmp_path / "file" / "membrane.db", exclusive=True)
 
 
 async def test_writing_after_the_close_is_an_error(db: Database) -> None:
@@ -151,8 +150,8 @@ async def test_writing_after_the_close_is_an_error(db: Database) -> None:
         await db.write(lambda tx: None)
 
 
-async def test_a_close_finishes_what_is_queued(path: Path) -> None:
-    db = open_database(path, exclusive=True)
+async def test_a_close_finishes_what_is_queued(path: Path, opened: Opened) -> None:
+    db = opened(path, exclusive=True)
     units = [asyncio.ensure_future(db.append(say(number))) for number in range(600)]
     await asyncio.sleep(0)
     await db.close()

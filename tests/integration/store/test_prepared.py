@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, select, update
 
 from bot.domain.states import ReviewState
-from bot.store.database import Database, Transaction
-from bot.store.sqlite import Prepared
-from bot.store.tables import digests, messages, meta, votes
+from bot.store.backend import Backend
+from bot.store.database import Database
+from bot.store.statements import Prepared
+from bot.store.tables import digests, messages, meta
 
 ROW = {"id": "msg_1", "kind": "notice", "recipient": "C1", "wanted": 1, "priority": 5, "created_at": 1.0}
 
@@ -29,19 +29,12 @@ async def test_columns_without_a_value_take_their_defaults(db: Database) -> None
 
 
 async def test_rows_have_the_types_of_their_columns(db: Database) -> None:
-    """A truth value is stored as a number and read back as one of two."""
-
-    def work(tx: Transaction) -> Any:
-        tx.connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        row = {"review_id": "rev_1", "voter": "U1", "approve": True, "args_digest": "d", "at": 1.0}
-        Prepared(votes.insert()).changed(tx.connection, row)
-        found = Prepared(select(votes)).all(tx.connection)
-        Prepared(votes.delete()).changed(tx.connection)
-        return found
-
-    (row,) = await db.write(work)
-    assert row.approve is True
-    assert row.note is None
+    """A database may keep a truth value as a number. It is read back as a truth value."""
+    await _run(db, Prepared(meta.insert()), {"name": "state", "value": "pending"})
+    is_state = Prepared(select((meta.c.name == "state").label("yes"), (meta.c.name == "x").label("no")))
+    row = await db.read(lambda connection: is_state.all(connection)[-1])
+    assert row.yes is True
+    assert row.no is False
 
 
 async def test_a_value_that_the_statement_has_no_use_for_is_refused(db: Database) -> None:
@@ -66,12 +59,12 @@ async def test_values_that_stand_in_the_statement_are_bound(db: Database) -> Non
     assert tuple(row) == (None, "x")
 
 
-async def test_a_unit_that_a_statement_refuses_is_undone_alone(db: Database) -> None:
+async def test_a_unit_that_a_statement_refuses_is_undone_alone(db: Database, backend: Backend) -> None:
     """The driver's errors drop one unit, as SQLAlchemy's do."""
     insert = Prepared(digests.insert())
     row = {"id": "dig_1", "channel": "C", "made_at": 1.0}
     assert await _run(db, insert, row) == 1
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(backend.errors):
         await _run(db, insert, row)
     assert await _run(db, insert, {**row, "id": "dig_2"}) == 1
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StoreError, TooMany
-from bot.store import digests, journal, sqlite, writer
+from bot.store import digests, journal, writer
 from bot.store.database import Database, Transaction, open_database
+from bot.store.sqlite import connecting
 from tests.integration.store.conftest import say
 
 
@@ -63,7 +64,7 @@ async def test_a_tiny_disk_is_told_and_harms_nothing(path: Path) -> None:
 async def test_a_lock_held_elsewhere_fails_a_write_and_nothing_more(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite.connecting, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.05)
     db = open_database(path, exclusive=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -40,7 +40,7 @@ from bot.store import (
 )
 from bot.store.database import Database
 from bot.store.journal import segments
-from bot.store.sqlite import Prepared
+from bot.store.sqlite.prepared import DriverStatement
 from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy
 
 NOW = 1_800_000_000.0
@@ -133,13 +133,13 @@ def watched(db: Database) -> Iterator[Plans]:
     def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
         plans.statements[statement] = values
 
-    def run(prepared: Prepared, connection: Connection, values: Mapping[str, Any]) -> Any:
+    def run(prepared: DriverStatement, connection: Connection, values: Mapping[str, Any]) -> Any:
         note(None, None, prepared.sql, prepared.bound(values))
         return unwatched(prepared, connection, values)
 
-    unwatched = Prepared._run
+    unwatched = DriverStatement.run
     event.listen(db._engine, "before_cursor_execute", note)
-    with patch.object(Prepared, "_run", run):
+    with patch.object(DriverStatement, "run", run):
         yield plans
     event.remove(db._engine, "before_cursor_execute", note)
 

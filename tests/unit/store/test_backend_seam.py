@@ -1,0 +1,206 @@
+"""The store's statements run on more than one database product: the seam is where it is said to be."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    ClauseElement,
+    Select,
+    UpdateBase,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+import bot.store
+from bot.store.expressions import SUPPLIED, DecodedText, earlier
+from bot.store.statements import InsertNew, Prepared
+from bot.store.tables import metadata, rulings
+
+BOT = Path(bot.store.__file__).parent.parent
+DRIVER = {"sqlite3", "aiosqlite", "sqlalchemy.dialects"}
+
+OWN_FILES = {"bot/graph", "bot/demo"}
+"""Folders that open SQLite files of their own: LangGraph's `threads.db`, and the books of Northwind."""
+
+CHOOSE = {
+    "bot/store/database.py": {"SQLITE"},  # the default
+    "bot/store/backup.py": {"SQLITE", "note_fact"},  # a backup is of a folder of SQLite files
+}
+"""Names that modules of the store import from the backend on SQLite."""
+MENTION = {"TEMPORARY", "SQLITE", "check_folder", "lock_folder"}
+"""Names that other modules import from it: for `threads.db`, and to look at a folder before it is opened."""
+
+COMMON = {"coalesce", "count", "length", "max", "min", "sum"}
+"""Functions that both products have and that mean the same there."""
+SUPPLIED_NAMES = {made().name for made in SUPPLIED}
+BRACKETED = {"cast", "varchar", "queues"}
+"""Words that a bracket follows without a blank, and that are no functions. `queues` is a recursive query."""
+ONLY_SQLITE = re.compile(
+    r"\b(rowid|pragma|glob|indexed\s+by|autoincrement|or\s+(ignore|replace|abort)|replace\s+into|"
+    r"sqlite_\w+|without\s+rowid|collate\s+nocase|is\s+not\s+distinct)\b|==|`|\blimit\s+-1",
+    re.IGNORECASE,
+)
+
+
+def modules() -> Iterator[str]:
+    for found in pkgutil.walk_packages(bot.store.__path__, "bot.store."):
+        if not found.name.startswith(("bot.store.migrations", "bot.store.sqlite")):
+            yield found.name
+
+
+def statements_in(value: Any) -> Iterator[ClauseElement]:
+    """Yield the statements in a module's value."""
+    if isinstance(value, Prepared):
+        yield value.statement
+    elif isinstance(value, (Select, UpdateBase)):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from statements_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from statements_in(each)
+
+
+def statements() -> dict[str, ClauseElement]:
+    found = {}
+    for name in modules():
+        for variable, value in vars(importlib.import_module(name)).items():
+            for number, statement in enumerate(statements_in(value)):
+                found[f"{name}.{variable}{number or ''}"] = statement
+    return found
+
+
+STATEMENTS = statements()
+
+
+def _by_name(element: Any, compiler: Any, **options: Any) -> str:
+    return f"{element.name}({compiler.process(element.clauses, **options)})"
+
+
+for supplied in SUPPLIED:  # a backend on PostgreSQL would supply these
+    compiles(supplied, "postgresql")(_by_name)
+
+
+def foreign(sql: str) -> list[str]:
+    """Return the functions and the syntax in a statement that PostgreSQL does not have."""
+    bare = re.sub(r"'(?:[^']|'')*'", "''", sql)
+    known = COMMON | SUPPLIED_NAMES | BRACKETED
+    called = [name for name in re.findall(r"\b(\w+)\(", bare) if name.lower() not in known]
+    several = re.findall(r"\b(?:min|max)\([^()]*,", bare)
+    return [*called, *several, *(match[0] for match in ONLY_SQLITE.finditer(bare))]
+
+
+def on_postgresql(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(STATEMENTS) > 150
+    assert {"bot.store.reviews._CLOSE", "bot.store.turns._TO_POST"} <= STATEMENTS.keys()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_is_not_of_one_product(name: str) -> None:
+    assert foreign(on_postgresql(STATEMENTS[name])) == []
+
+
+def test_the_tables_are_not_of_one_product() -> None:
+    made: Iterable[Any] = metadata.sorted_tables
+    for table in made:
+        ddls: list[ClauseElement] = [CreateTable(table), *map(CreateIndex, table.indexes)]
+        for ddl in ddls:
+            assert not ONLY_SQLITE.search(on_postgresql(ddl)), table.name
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(func.min(column("a"), bindparam("b"))),
+        select(func.ifnull(column("a"), 0)),
+        select(func.json_extract(column("a"), "$.b")),
+        select(text("rowid")),
+        select(column("a")).where(text("a GLOB 'x*'")),
+        select(literal_column("a == 'b'")),
+        rulings.insert().prefix_with("OR IGNORE"),
+    ],
+)
+def test_a_statement_of_one_product_would_be_found(statement: ClauseElement) -> None:
+    assert foreign(on_postgresql(statement))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(earlier(column("a"), bindparam("b"))),
+        select(DecodedText(column("a"))),
+        InsertNew(rulings),
+    ],
+)
+def test_the_stores_own_expressions_are_fine(statement: ClauseElement) -> None:
+    assert foreign(on_postgresql(statement)) == []
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(BOT.rglob("*.py")):
+        name = path.relative_to(BOT.parent).as_posix()
+        if not name.startswith(("bot/store/sqlite/", "bot/store/migrations/")):
+            yield name, ast.parse(path.read_text())
+
+
+def imports_of(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
+    """Yield the modules that a file imports, and the names that it takes from each."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, set()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", {alias.name for alias in node.names}
+
+
+def test_only_the_backend_knows_the_driver() -> None:
+    known = {
+        name.rpartition("/")[0]
+        for name, tree in sources()
+        for module, names in imports_of(tree)
+        if any(f"{module}.".startswith(f"{each}.") for each in DRIVER)
+        or (module == "sqlalchemy" and "dialects" in names)
+    }
+    assert known == OWN_FILES
+
+
+def test_only_the_backend_runs_text_on_the_driver() -> None:
+    """A statement that SQLAlchemy does not build is one product's."""
+    used = {
+        name
+        for name, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("exec_driver_sql", "dbapi_connection")
+    }
+    assert used == set()
+
+
+def test_the_backend_is_chosen_in_few_places() -> None:
+    chosen: dict[str, set[str]] = {}
+    for name, tree in sources():
+        for module, names in imports_of(tree):
+            assert module != "bot.store" or "sqlite" not in names, name
+            if f"{module}.".startswith("bot.store.sqlite."):
+                chosen.setdefault(name, set()).update(names)
+    inside = {name: names for name, names in chosen.items() if name.startswith("bot/store/")}
+    assert inside == CHOOSE
+    assert set().union(*chosen.values()) - {"note_fact"} == MENTION
