@@ -1,4 +1,4 @@
-"""Opening the database beside a running bot: to read, or for one short transaction."""
+"""Access to the database while the bot runs: reads, or one short transaction."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from bot.store.database import Database, open_database
 
 T = TypeVar("T")
 WRITER = "cli"
-"""Whose chain of the journal the commands write."""
+"""The chain of the journal that the commands write to."""
 
 
 def read(query: Callable[[Connection], T]) -> T:
-    """Run a query on the database that the settings name. Raises SettingsError or StoreError."""
+    """Run a query on the database of the settings. Raises SettingsError or StoreError."""
     return _run(lambda db: db.read(query), readonly=True)
 
 
 def change(work: Callable[[Database], Awaitable[T]]) -> T:
-    """Do something to the database that the settings name, making it if it is new."""
+    """Run `work` on the database of the settings; create the database if it does not exist."""
     return _run(work, readonly=False)
 
 
 def _run(work: Callable[[Database], Awaitable[T]], *, readonly: bool) -> T:
     settings = load(slack=False)
-    logs.configure("warning")  # to stderr: stdout is the command's answer
+    logs.configure("warning")  # to stderr: stdout holds the command's output
 
     async def run() -> T:
         db = open_database(settings.database, writer=WRITER, readonly=readonly)

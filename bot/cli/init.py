@@ -1,4 +1,4 @@
-"""`membrane init`: a folder with all that a first run needs."""
+"""`membrane init`: write the files of a first run."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ FIRST = {
     "SLACK_APP_TOKEN": "",
     "MEMBRANE_GRAPHS": f"example={AGENT}:graph",
 }
-"""Settings that a first run wants, with their values; an empty one is as good as none."""
+"""The settings that a first run needs, with their values. An empty value counts as not set."""
 MAY_START = ("# graphs:\n#   example:", "graphs:\n  example:")
-"""Lets the example's agent start it: in the policy that ships, the section is commented out."""
+"""Let the example's agent start its graph: the section is commented out in the shipped policy."""
 NEXT = """
 Next{where}:
-  1. Create the Slack app from {manifest} (its first lines say how), put its two tokens into {env}, and invite
-     the bot to the channels that the policy names.
+  1. Create the Slack app from {manifest} (its first lines explain how), put its two tokens into {env}, and
+     invite the bot to the channels of the policy.
   2. Put your own people and channels into {policy}, then check everything: membrane doctor
   3. membrane run
-  4. Let a first agent ask for something: the first lines of {agent} say how.
+  4. Let a first agent propose an action: the first lines of {agent} explain how.
 
-Without a Slack account, `membrane demo` shows all of it on this machine."""
+Without a Slack account, try `membrane demo` on this machine."""
 
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def init(folder: Path) -> None:
-    """Write a policy, Slack's manifest, settings and an example agent into FOLDER, this one unless named.
+    """Write a policy, Slack's manifest, settings and an example agent into FOLDER (default: this folder).
 
-    What is there already stays as it is.
+    Existing files are kept.
 
     \b
       membrane init                    here
@@ -67,8 +67,8 @@ def _files() -> Iterator[tuple[str, str]]:
 
 
 def _env() -> str:
-    """Return every setting with what it means, commented out but for those that a first run wants."""
-    lines = ["# Settings of Checkpoint Membrane. What the environment sets goes before what stands here.", ""]
+    """Return a `.env` with every setting and its description. Only those of a first run are not comments."""
+    lines = ["# Settings of Checkpoint Membrane. Environment variables override the values in this file.", ""]
     settings = sorted(rows(None), key=lambda row: row.name not in FIRST)
     for row in settings:
         lines += [f"# {line}" for line in wrap(row.description, WIDTH)]
@@ -79,7 +79,7 @@ def _env() -> str:
 
 
 def _write(path: Path, text: str, *, private: bool) -> bool:
-    """Write a new file. Returns False where there is one already."""
+    """Write a new file. Return False if the file exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o644)

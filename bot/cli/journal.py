@@ -1,4 +1,4 @@
-"""`membrane journal`: the record of everything, and whether it is whole."""
+"""`membrane journal`: read, verify, export and prune the record of everything."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 def _hash(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    """Take a hash as it was printed; a typing error must not look like a lost entry."""
+    """Check the form of a hash: a typing error must not look like a lost entry."""
     if given is None or re.fullmatch("[0-9a-f]{64}", given.strip().lower()):
         return given and given.strip().lower()
     raise click.BadParameter(
@@ -39,24 +39,24 @@ def _hash(_: click.Context, __: click.Parameter, given: str | None) -> str | Non
 
 @click.group("journal")
 def journal_group() -> None:
-    """Read the journal, verify and export it, prune what passed. Works beside a running bot."""
+    """Read, verify and export the journal, and prune old entries. Works while the bot runs."""
 
 
 @journal_group.command("show")
-@click.option("--action", "action_id", metavar="ID", help="Of one action.")
-@click.option("--review", "review_id", metavar="ID", help="Of one review.")
-@click.option("--event", help="Of one kind of event, such as review.closed.")
-@click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="The latest so many.")
-@click.option("--all", "everything", is_flag=True, help="From the beginning.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry a line.")
+@click.option("--action", "action_id", metavar="ID", help="Only entries of one action.")
+@click.option("--review", "review_id", metavar="ID", help="Only entries of one review.")
+@click.option("--event", help="Only one kind of event, such as review.closed.")
+@click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="Only the latest N.")
+@click.option("--all", "everything", is_flag=True, help="Every entry, from the first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry per line.")
 def show(
     *, action_id: str | None, review_id: str | None, event: str | None, last: int, everything: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Print entries, the oldest first.
+    """Print entries, oldest first.
 
     \b
-      membrane journal show --action act_…       all that happened to one action
+      membrane journal show --action act_…       the history of one action
       membrane journal show --all --json | jq    everything, for machines
     """  # noqa: D301  # \b is click's mark for lines to keep
 
@@ -80,32 +80,34 @@ def show(
     type=_FILE,
     multiple=True,
     metavar="FILE",
-    help="Anchors that were noted elsewhere: is everything they knew still there?",
+    help="Anchors saved elsewhere: check that every entry they know still exists.",
 )
-@click.option("--file", "export", type=_FILE, metavar="EXPORT", help="Verify an exported file instead.")
+@click.option(
+    "--file", "export", type=_FILE, metavar="EXPORT", help="Verify an exported file instead of the database."
+)
 @click.option(
     "--has",
     "noted",
     metavar="HASH",
     callback=_hash,
-    help="A head that was printed earlier: is it still there?",
+    help="A head printed earlier: check that it still exists.",
 )
 @json_option
 def verify(*, anchors: tuple[Path, ...], export: Path | None, noted: str | None, as_json: bool) -> None:
-    """Check that no entry was changed, dropped or moved, and name those that were. Exits with 1 then.
+    """Check that no entry was changed, removed or moved. If one was, name it and exit with 1.
 
-    Entries cut off the end leave no trace in a chain itself; an anchor that knew them tells. What a file
-    cannot be held to, because it begins later, is said; it is no break.
+    A chain does not show that entries were cut off its end. An anchor that knows them does. If a file begins
+    too late to be checked against an anchor, the command says so; that is no break.
 
     \b
-      membrane journal anchor >> /elsewhere/anchors.jsonl          every night, say
+      membrane journal anchor >> /elsewhere/anchors.jsonl          for example every night
       membrane journal verify --anchor /elsewhere/anchors.jsonl
       membrane journal verify --file journal-bot.tier0-….jsonl.gz  needs no database
     """  # noqa: D301  # \b is click's mark for lines to keep
     known = [anchor for path in anchors for anchor in _anchors(path)]
     if export is not None:
         if noted is not None:
-            raise click.UsageError("--has looks into the database; with --file, give --anchor")
+            raise click.UsageError("--has searches the database; with --file, give --anchor")
         count, breaks, unchecked = _verify_file(export, known)
         told = Verified(count, breaks)
         heads: list[dict[str, Any]] = []
@@ -159,7 +161,7 @@ def _tell(
     for each in said:
         say(f"{safe(each.writer)} {each.seq}: {safe(each.what)}")
     if lost is not None:
-        say(f"No entry has the hash {safe(lost)}: it was mistyped, or what it stood at the end of is gone.")
+        say(f"No entry has the hash {safe(lost)}: it was mistyped, or the end of that chain is gone.")
     entries = "1 entry" if told.read == 1 else f"{told.read} entries"
     limit = ", as far as it could be checked" if whole and unchecked else ""
     state = "broken" if told.breaks else "whole" if lost is None else "whole in itself"
@@ -170,7 +172,7 @@ def _tell(
 
 @journal_group.command("anchor")
 def anchor() -> None:
-    """Print where every chain ends now, as one line of JSON. Keep it where the bot's machine cannot write.
+    """Print the end of every chain as one line of JSON. Save it where the bot's machine cannot write.
 
     \b
       membrane journal anchor >> /elsewhere/anchors.jsonl
@@ -180,11 +182,11 @@ def anchor() -> None:
 
 @journal_group.command("export")
 @click.option(
-    "--out", type=_OUT, metavar="FILE", help="To a new file (compressed if it ends in .gz), synced to disk."
+    "--out", type=_OUT, metavar="FILE", help="Write to a new file (compressed if it ends in .gz). [stdout]"
 )
-@click.option("--chain", "chains", multiple=True, metavar="NAME", help="One chain only, such as bot. [all]")
+@click.option("--chain", "chains", multiple=True, metavar="NAME", help="Only this chain, such as bot. [all]")
 def export(*, out: Path | None, chains: tuple[str, ...]) -> None:
-    """Write the journal as lines of JSON that say what they are and verify offline.
+    """Write the journal as lines of JSON that can be verified offline.
 
     \b
       membrane journal export --out audit-2026.jsonl.gz
@@ -210,7 +212,7 @@ def export(*, out: Path | None, chains: tuple[str, ...]) -> None:
     callback=time_options.before,
     metavar="AGE|DATE",
     required=True,
-    help="What passed before then: 90d, 12h, 2026-06-01.",
+    help="Prune actions that passed before then: 90d, 12h, 2026-06-01.",
 )
 @click.option(
     "--tier",
@@ -219,25 +221,25 @@ def export(*, out: Path | None, chains: tuple[str, ...]) -> None:
     multiple=True,
     default=("0", "1"),
     show_default=True,
-    help="Of which tier.",
+    help="Only this tier.",
 )
 @click.option(
     "--archive",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="The folder of the files. [the setting MEMBRANE_ARCHIVE, or archive in the data folder]",
+    help="The folder of the archive files. [MEMBRANE_ARCHIVE, or archive in the data folder]",
 )
 @json_option
 def prune(*, before: float, tiers: tuple[str, ...], archive: Path | None, as_json: bool) -> None:
-    """Write what passed long ago (Tier 0 and 1) to files, verify them, and only then delete it here.
+    """Archive old passed actions (Tier 0 and 1) to files, verify the files, then delete the actions here.
 
-    What people decided is never deleted. The chains that remain still verify, and so does each file. A
-    running bot does this by itself (MEMBRANE_RETAIN_TIER_0_DAYS, MEMBRANE_RETAIN_TIER_1_DAYS).
+    Human decisions are never deleted. The remaining chains still verify, and so does each file. A running
+    bot prunes by itself (MEMBRANE_RETAIN_TIER_0_DAYS, MEMBRANE_RETAIN_TIER_1_DAYS).
 
     \b
       membrane journal prune --before 30d --tier 0 --archive /mnt/cold
     """  # noqa: D301  # \b is click's mark for lines to keep
-    from bot.membrane.retention import Retention  # noqa: PLC0415  # so that the other commands are quick
+    from bot.membrane.retention import Retention  # noqa: PLC0415  # the other commands stay quick
 
     folder = archive or load(slack=False).archive_folder
     keep_s = {Tier(int(tier)): time.time() - before for tier in tiers}

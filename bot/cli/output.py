@@ -1,4 +1,4 @@
-"""How commands print: tables for people, JSON for machines, nothing that could play tricks in a terminal."""
+"""How commands print: tables for people, JSON for machines, and no control characters for the terminal."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from bot.domain.plain_text import printable_json
 from bot.domain.scripts import oddities, unseen_belongs
 
 _ESCAPES = re.compile(r"\\[nrtbf]")
-"""Escapes of JSON, whose letter is none of the word behind it."""
+"""JSON escapes. Their letter does not belong to the word that follows."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
 def say(words: str = "", *, err: bool = False) -> None:
-    """Print words of the bot's own. What steers a terminal, as in a name that they repeat, is written out."""
+    """Print a text of the bot's own, with control characters, as in a repeated name, spelled out."""
     click.echo(plain(words), err=err)
 
 
 def plain(words: str) -> str:
-    """Return words in which every character but the line feed is one that is seen."""
+    """Return the text with every invisible character spelled out, except the line feed."""
     if words.isprintable():
         return words
     return "".join(char if char == "\n" or char.isprintable() else f"⟨U+{ord(char):04X}⟩" for char in words)
 
 
 def print_json(value: Any, *, line: bool = False) -> None:
-    """Print JSON; on one line, if asked."""
+    """Print JSON, indented or on one `line`."""
     text = json.dumps(value, indent=None if line else 2, ensure_ascii=False, default=_plain)
     click.echo("\n".join(printable_json(part) for part in text.split("\n")))
 
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def safe(value: Any) -> str:
-    """Return one line in which every character can be seen for what it is: an agent may have written it."""
+    """Return one line in which every odd character is visible: an agent may have written the value."""
     text = "-" if value is None or value == "" else str(value)
     odd = oddities(_ESCAPES.sub("  ", text))
     drawn = []
@@ -64,7 +64,7 @@ def safe(value: Any) -> str:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print columns, as wide as they need to be."""
+    """Print aligned columns."""
     lines = [list(head), *([safe(value) for value in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
@@ -73,7 +73,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def print_facts(facts: Sequence[tuple[str, Any]]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one pair per line."""
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         click.echo(f"{name.ljust(width)}  {safe(value)}")
@@ -92,12 +92,12 @@ def span(seconds: float) -> str:
 
 
 def when(at: float | None) -> str | None:
-    """Return an instant as people read it, in UTC."""
+    """Return an instant in UTC, readable: "2026-06-01 09:00:00Z"."""
     return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def left(until: float | None, now: float | None = None) -> str | None:
-    """Return how long it is until an instant: "in 12m", or "3s ago"."""
+    """Return the time until an instant: "in 12m", or "3s ago"."""
     if until is None:
         return None
     ahead = until - (time.time() if now is None else now)

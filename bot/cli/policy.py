@@ -1,4 +1,4 @@
-"""`membrane policy`: check a policy, explain a ruling, show what a change does, make the schema."""
+"""`membrane policy`: check a policy, explain a ruling, compare policies, print the schema."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON,
 
 @click.group("policy")
 def policy_group() -> None:
-    """Check policies, explain rulings, preview changes. Exit codes: 0 fine, 1 problems, 2 usage."""
+    """Check policies, explain rulings, preview changes. Exit codes: 0 no problem, 1 problems, 2 usage."""
 
 
 @policy_group.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @_json_option
 def check(files: tuple[Path, ...], as_json: bool) -> None:
-    """Say whether policy files load; print every error with its place.
+    """Check that policy files load. Print every error with its file, line and column.
 
-    Where there is a bot's database, also which of its open reviews would wait for nobody under them.
+    If the bot has a database, also list the open reviews that nobody could decide under the policy.
     """
     results = [_checked(file) for file in files]
     if as_json:
@@ -65,9 +65,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 
 @policy_group.command()
 @click.argument("kind")
-@click.option(
-    "--args", "args_json", default="{}", metavar="JSON", help="The arguments; - reads them from stdin."
-)
+@click.option("--args", "args_json", default="{}", metavar="JSON", help="The arguments; - reads stdin.")
 @click.option(
     "--policy",
     "file",
@@ -79,7 +77,7 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 )
 @_json_option
 def explain(kind: str, args_json: str, file: Path, as_json: bool) -> None:
-    """Say what the policy rules on an action, and why: who is asked, by when, and then what."""
+    """Show the ruling on an action, and why: who is asked, until when, and what happens then."""
     action = _action(kind, args_json)
     policy = _load_or_exit(file, as_json=as_json)
     ruling = policy.rule(action)
@@ -100,10 +98,10 @@ def explain(kind: str, args_json: str, file: Path, as_json: bool) -> None:
     default=None,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help=f"Write it to a file, {SCHEMA_FILE} if none is named.",
+    help=f"Write it to a file. [{SCHEMA_FILE}]",
 )
 @_json_option
-def schema_command(write: Path | None, as_json: bool) -> None:  # noqa: ARG001  # it is JSON anyway
+def schema_command(write: Path | None, as_json: bool) -> None:  # noqa: ARG001  # the schema is JSON
     """Print the JSON Schema that lets an editor complete and check policy files."""
     text = schema_text()
     if write is None:
@@ -115,10 +113,10 @@ def schema_command(write: Path | None, as_json: bool) -> None:  # noqa: ARG001  
 @policy_group.command()
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--refuse-looser", is_flag=True, help="Exit with 1 if anything is, or may be, looser.")
+@click.option("--refuse-looser", is_flag=True, help="Exit with 1 if a change is, or may be, looser.")
 @_json_option
 def diff(old: Path, new: Path, refuse_looser: bool, as_json: bool) -> None:
-    """Say what a new policy changes, what becomes looser first."""
+    """List the changes between two policies, looser ones first."""
     changes = changes_between(_load_or_exit(old, as_json=as_json), _load_or_exit(new, as_json=as_json))
     if as_json:
         _print_json([{**asdict(change), "loosens": change.loosens} for change in changes])
@@ -131,10 +129,10 @@ def diff(old: Path, new: Path, refuse_looser: bool, as_json: bool) -> None:
 @policy_group.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def apply(file: Path) -> None:
-    """Let a looser policy come into force, where MEMBRANE_POLICY_REFUSE_LOOSER keeps it out.
+    """Let a looser policy come into force despite MEMBRANE_POLICY_REFUSE_LOOSER.
 
-    FILE is the file of the running bot, which takes it within seconds if it still says the same then. Only
-    this version of it is let through, once.
+    FILE is the policy file of the running bot, which takes it within seconds if the file has not changed.
+    The permission is for this version of the policy only, and for one time.
     """
     policy = _load_or_exit(file, as_json=False)
     before = database_access.change(lambda db: _allow(db, policy.version))
@@ -144,7 +142,7 @@ def apply(file: Path) -> None:
 
 
 async def _allow(db: Database, version: str) -> Policy | None:
-    """Note that a version is allowed; return the policy that was in force last, if it still loads."""
+    """Record that a version is allowed; return the last policy in force, if it still loads."""
 
     def work(tx: Transaction) -> str | None:
         digests.allow_policy(tx.connection, version)
@@ -159,7 +157,7 @@ async def _allow(db: Database, version: str) -> Policy | None:
 
 
 def schema_text() -> str:
-    """Return the text that policies/policy.schema.json holds."""
+    """Return the text of policies/policy.schema.json."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -180,17 +178,17 @@ def _checked(file: Path) -> dict[str, Any]:
 
 
 def _stranded(policy: Policy) -> list[str]:
-    """Return which open reviews, where there is a database, wait for names that a policy does not have."""
+    """Return the open reviews that wait for names which the policy lacks; none without a database."""
     try:
         if not settings.load(slack=False).database.exists():
             return []
         return [
             str(each) for each in database_access.read(lambda connection: stranded(connection, policy.people))
         ]
-    except MembraneError:  # `membrane doctor` says what is wrong with the settings or the database
+    except MembraneError:  # `membrane doctor` reports problems of the settings and the database
         return []
-    except PermissionError:  # people check policies as other users than the bot's
-        return ["the data folder is closed to this user, so it was not looked which reviews wait for whom"]
+    except PermissionError:  # people check policies as other users than the bot
+        return ["the data folder is closed to this user, so open reviews were not checked"]
 
 
 def _print_checked(result: dict[str, Any]) -> None:
@@ -216,7 +214,7 @@ def _print_changes(changes: tuple[Change, ...]) -> None:
 def _print_refused(misfits: tuple[Misfit, ...]) -> None:
     if not misfits:
         return
-    say("\nThe policy is strict: this is refused at the door, and nobody is asked, because")
+    say("\nThe policy is strict, so the action is refused and nobody is asked, because")
     for misfit in misfits:
         say(f"  {misfit.where}: {misfit}; expected: {misfit.expected}")
 

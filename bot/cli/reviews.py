@@ -1,4 +1,4 @@
-"""`membrane reviews`: what waits for a person, and what became of it."""
+"""`membrane reviews`: list reviews, show one in full, and point an orphaned one at other people."""
 
 from __future__ import annotations
 
@@ -41,29 +41,31 @@ HEAD = (
     "ARGUMENTS",
 )
 ARGUMENTS = 80
-"""Characters of the arguments in a line; `reviews show` has them whole."""
+"""Characters of the arguments in a table row; `reviews show` prints all of them."""
 
 
 @click.group("reviews")
 def reviews_group() -> None:
-    """See what waits for a person, and what became of it. Works beside a running bot.
+    """List reviews, open and closed, and show one in full. Works while the bot runs.
 
-    Answers are given in Slack, by people whom Slack knows; there is no command for it.
+    People answer in Slack, where their identity is known; no command can answer for them.
     """
 
 
 @reviews_group.command("list")
 @click.option(
-    "--state", type=click.Choice(STATES), default="pending", show_default=True, help="In this state."
+    "--state",
+    type=click.Choice(STATES),
+    default="pending",
+    show_default=True,
+    help="Only reviews in this state.",
 )
-@click.option("--agent", help="Of one agent.")
-@click.option("--kind", help="Of one kind of action.")
-@click.option(
-    "--last", type=click.IntRange(min=1), default=100, show_default=True, help="The latest so many."
-)
+@click.option("--agent", help="Only of this agent.")
+@click.option("--kind", help="Only of this kind of action.")
+@click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, help="Only the latest N.")
 @json_option
 def list_reviews(*, state: str, agent: str | None, kind: str | None, last: int, as_json: bool) -> None:
-    """List reviews, the newest first; the pending ones, unless told otherwise.
+    """List reviews, newest first; by default the pending ones.
 
     \b
       membrane reviews list --agent mailer
@@ -74,7 +76,7 @@ def list_reviews(*, state: str, agent: str | None, kind: str | None, last: int, 
     if as_json:
         print_json([_summary(review, action) for review, action in found])
     elif not found:
-        say("There are none." if wanted is not ReviewState.PENDING else "Nothing waits for a person.")
+        say("No reviews." if wanted is not ReviewState.PENDING else "Nothing waits for a person.")
     else:
         print_table(HEAD, [_line(review, action) for review, action in found])
 
@@ -157,7 +159,7 @@ def _summary(review: Review, action: ActionRecord) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Story:
-    """All that is known of one action."""
+    """Everything known about one action."""
 
     action: ActionRecord
     reviews: tuple[Review, ...]
@@ -169,7 +171,7 @@ class _Story:
 @click.argument("found_by", metavar="ID")
 @json_option
 def show(*, found_by: str, as_json: bool) -> None:
-    """Print all that is known of one action: its ruling, votes, messages and journal.
+    """Print everything known about one action: its ruling, votes, messages and journal.
 
     ID is a review's (rev_…) or an action's (act_…).
     """
@@ -186,8 +188,8 @@ def show(*, found_by: str, as_json: bool) -> None:
 def point(name: str, group: str) -> None:
     """Let GROUP decide the open reviews that wait for NAME, which the policy no longer has.
 
-    For a group that was renamed in the policy, or taken out of it, while reviews wait for it. GROUP is one of
-    the policy's people. It holds at once, beside a running bot, until the policy has NAME again.
+    Use it if a group was renamed or removed in the policy while reviews wait for it. GROUP is a name from
+    the policy's `people`. It takes effect at once, also while the bot runs, until the policy has NAME again.
 
     \b
       membrane reviews point platform-oncall platform
@@ -196,11 +198,11 @@ def point(name: str, group: str) -> None:
     people = load_policy(settings.policy).people
     if name in people:
         raise click.UsageError(
-            f"{settings.policy} names {safe(name)}: its own people decide what waits for it"
+            f"{settings.policy} still has {safe(name)}, so its own people decide its reviews"
         )
     if group not in people:
         hint = did_you_mean(group, people)
-        raise click.UsageError(f"{settings.policy} names no people {safe(group)}; {hint}")
+        raise click.UsageError(f"{settings.policy} has no people named {safe(group)}; {hint}")
     ids = change(lambda db: Pointers(db).point(name, group, by=at_the_terminal()))
     count = f"{len(ids)} open review{'s' * (len(ids) != 1)}"
     say(f"{group} decides in place of {safe(name)} now: {count}.")
@@ -210,7 +212,7 @@ def _story(connection: Connection, found_by: str) -> _Story:
     review = reviews.get(connection, found_by)
     action = actions.get(connection, review.action_id if review is not None else found_by)
     if action is None:
-        raise NotFound(f"there is no review and no action {found_by}; `membrane reviews list --state all`")
+        raise NotFound(f"no review or action has the id {found_by}; see `membrane reviews list --state all`")
     asked = reviews.of_action(connection, action.id)
     shown = [message for each in asked for message in messages.of_review(connection, each.id)]
     shown += messages.receipts_of(connection, action.id)

@@ -1,4 +1,4 @@
-"""`membrane secret`: the keys of args digests and sealed state, and how to change them."""
+"""`membrane secret`: list, rotate and drop the keys of args digests and sealed state."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from bot.store.database import Database, Transaction
 from bot.store.digests import policy_in_force
 
 COSTS = """\
-The new key is {new}. What it costs:
-  - Start the bot again: one that runs goes on with {old} until then.
-  - {old} stays in {file} and is needed until `membrane secret status` says otherwise: by what waits or is
-    approved, and by the saved state of hosted threads, until MEMBRANE_RETAIN_DAYS after each has ended.
-  - Backups from before need {old} for ever, wherever they are restored. Copy the file to where you keep it.
+The new key is {new}. Consequences:
+  - Restart the bot: a running bot uses {old} until then.
+  - {old} stays in {file} until `membrane secret status` says that it may be dropped. Waiting and approved
+    actions need it, and the saved state of hosted threads, until MEMBRANE_RETAIN_DAYS after each has ended.
+  - Backups made before need {old} for ever. Copy the file to where you keep it.
   - Equal arguments before and after have different digests: the journal does not show that they are equal.
-What was proposed, approved, claimed or parked before goes on: old cards, buttons and digests are still taken.
-If somebody knows {old}, they can try out arguments against digests and open old copies of the databases.
-A rotation does not take that back. Drop it as soon as nothing needs it: `membrane secret drop {old}`."""
+Actions that were proposed, approved, claimed or parked before continue: old cards and buttons still work.
+Somebody who knows {old} can test guessed arguments against digests and open old copies of the databases.
+A rotation cannot undo that. Drop the key as soon as nothing needs it: `membrane secret drop {old}`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What needs a key: open actions, rejections that are remembered, rows of hosted threads, saved state."""
+    """The uses of one key: open actions, remembered rejections, rows of hosted threads, saved state."""
 
     key: str
     current: bool
@@ -48,19 +48,19 @@ class Needs:
 
     @property
     def may_be_dropped(self) -> bool:
-        """Whether nothing needs it."""
+        """Whether nothing needs the key."""
         return not (self.current or self.open_actions or self.rejections or self.rows or self.threads)
 
 
 @click.group("secret")
 def secret_group() -> None:
-    """Rotate the bot's secret, and see which older keys something still needs."""
+    """Rotate the bot's secret, and see which older keys are still needed."""
 
 
 @secret_group.command("status")
 @json_option
 def status(*, as_json: bool) -> None:
-    """Say which keys there are, and what still needs each. Reads both databases, beside a running bot."""
+    """List the keys and what still needs each. Reads both databases, also while the bot runs."""
     settings = load(slack=False)
     found = _needs(settings, _ring(settings))
     if as_json:
@@ -82,17 +82,18 @@ def status(*, as_json: bool) -> None:
 
 @secret_group.command("rotate")
 def rotate() -> None:
-    """Make a new key; the present one stays as an older one. The bot takes it up when it is started again.
+    """Make a new key, and keep the present one as an older key. The bot uses the new key after a restart.
 
-    It can be done beside a running bot. Where MEMBRANE_SECRET is set, rotate it there; the command says how.
+    The command works while the bot runs. If MEMBRANE_SECRET is set, rotate it there; the command says how.
     """
     settings = load(slack=False)
     ring = _ring(settings)
     if settings.secret is not None:
         raise SettingsError(
             "MEMBRANE_SECRET is set in the environment or in .env, so rotate it there: put its present value "
-            "at the head of MEMBRANE_SECRET_OLD, set MEMBRANE_SECRET to a new one (`openssl rand -hex 32` "
-            "makes one), and start the bot again. `membrane secret status` then says when the old one may go"
+            "first in MEMBRANE_SECRET_OLD, set MEMBRANE_SECRET to a new value (`openssl rand -hex 32` "
+            "makes one), and restart the bot. `membrane secret status` then says when the old one may be "
+            "dropped"
         )
     key = keyfile.new_key()
     keyfile.write(settings.secret_file, [key, *(each.secret for each in ring.keys)])
@@ -105,27 +106,27 @@ def rotate() -> None:
 @secret_group.command("drop")
 @click.argument("key_id", metavar="KEY")
 def drop(key_id: str) -> None:
-    """Forget an older key that nothing needs any more. Stop the bot first.
+    """Delete an older key that nothing needs any more. Stop the bot first.
 
-    While something needs it, it is kept: `membrane secret status` says what. Decide what is open, or wait.
+    The command refuses a key that is still needed; `membrane secret status` says by what.
     """
     settings = load(slack=False)
     ring = _ring(settings)
     if settings.secret is not None:
         raise SettingsError(
-            "MEMBRANE_SECRET is set, so older keys stand in MEMBRANE_SECRET_OLD: take it out there"
+            "MEMBRANE_SECRET is set, so older keys are in MEMBRANE_SECRET_OLD: remove the key there"
         )
     if (process := running(settings)) is not None:
         raise SettingsError(
-            f"the bot runs (process {process}) and may still write under {key_id}; stop it, drop the key, "
+            f"the bot runs (process {process}) and may still write with {key_id}; stop it, drop the key, "
             "and start it again"
         )
     found = next((each for each in _needs(settings, ring) if each.key == key_id), None)
     if found is None:
-        raise SettingsError(f"there is no key {key_id}; `membrane secret status` lists those there are")
+        raise SettingsError(f"there is no key {key_id}; `membrane secret status` lists the keys")
     if not found.may_be_dropped:
         raise SettingsError(
-            f"the key {key_id} is needed: it is {_words(found)}. Nothing was dropped; see "
+            f"the key {key_id} is still needed: it is {_words(found)}. Nothing was dropped; see "
             "`membrane secret status`"
         )
     keyfile.write(settings.secret_file, [each.secret for each in ring.keys if each.id != key_id])
@@ -141,8 +142,8 @@ def _ring(settings: Settings) -> Keyring:
 
 
 def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
-    """Return what needs each key. What was written before keys had ids counts for the oldest."""
-    from bot.graph.state_keys import keys_of_saved_state  # noqa: PLC0415  # so that the others are quick
+    """Return the uses of each key. Data written before keys had ids counts for the oldest key."""
+    from bot.graph.state_keys import keys_of_saved_state  # noqa: PLC0415  # the other commands stay quick
 
     has_database = settings.database.exists()
     actions = read(keyed.of_open_actions) if has_database else Counter[str]()
@@ -160,7 +161,7 @@ def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
 
 
 def _remembered(connection: Connection) -> Counter[str]:
-    """Count the rejections and expiries that the policy in force still remembers, by their keys."""
+    """Count the rejections and expiries that the policy in force still remembers, by key."""
     try:
         limits = parse(policy_in_force(connection) or "").limits
     except PolicyError:

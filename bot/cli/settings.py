@@ -1,4 +1,4 @@
-"""`membrane settings`: every setting, what it means, what is set and from where."""
+"""`membrane settings`: every setting, its meaning, its value and the source of the value."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ WIDTH = 100
 @click.command("settings")
 @json_option
 def settings_command(*, as_json: bool) -> None:
-    """List the settings: what each means, its default, what is set and from where. Secrets are not shown.
+    """List the settings: meaning, default, value and the source of the value. Secrets are masked.
 
-    Exits with 2 if one is wrong.
+    Exits with 2 if a setting is wrong.
     """
     found = rows()
     if as_json:

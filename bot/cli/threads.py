@@ -1,4 +1,4 @@
-"""`membrane threads`: where hosted threads stand, and what an operator can do about one that stands still."""
+"""`membrane threads`: list hosted threads, and retry, answer or withdraw stalled ones."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ WHY_WIDTH = 60
 
 @click.group("threads")
 def threads_group() -> None:
-    """See where hosted threads stand, and set going what stands still. Works beside a running bot.
+    """List hosted threads, and continue stalled ones. Works while the bot runs.
 
-    A thread is stalled when its graph raised after it had acted, or asked something that is no approval.
-    Its state is kept and its reviews stay open. The running bot does what you ask here within seconds.
-    An approval is never given here: people who may give it do so in Slack.
+    A thread stalls if its graph fails after an effect, or asks a question that is not an approval.
+    Its state is kept and its reviews stay open. The running bot carries out these commands within seconds.
+    No command approves an action: approvers do that in Slack.
     """
 
 
 @threads_group.command("list")
-@click.option("--state", type=click.Choice(STATES), default=OPEN, show_default=True, help="In this state.")
-@click.option("--graph", help="Of one graph.")
-@click.option("--agent", help="Of one agent.")
 @click.option(
-    "--last", type=click.IntRange(min=1), default=100, show_default=True, help="The latest so many."
+    "--state", type=click.Choice(STATES), default=OPEN, show_default=True, help="Only threads in this state."
 )
+@click.option("--graph", help="Only of this graph.")
+@click.option("--agent", help="Only of this agent.")
+@click.option("--last", type=click.IntRange(min=1), default=100, show_default=True, help="Only the latest N.")
 @json_option
 def list_threads(*, state: str, graph: str | None, agent: str | None, last: int, as_json: bool) -> None:
-    """List threads, the newest first; those that have not ended, unless told otherwise.
+    """List threads, newest first; by default those that have not ended.
 
     \b
       membrane threads list --state stalled
@@ -70,7 +70,7 @@ def list_threads(*, state: str, graph: str | None, agent: str | None, last: int,
     if as_json:
         print_json([_summary(thread, stall) for thread, stall in found])
     elif not found:
-        say("There are none.")
+        say("No threads.")
     else:
         print_table(HEAD, [_line(thread, stall) for thread, stall in found])
 
@@ -115,16 +115,16 @@ def _summary(thread: ThreadRecord, stall: Stall | None) -> dict[str, Any]:
 @click.argument("thread_id", metavar="ID")
 @json_option
 def show(*, thread_id: str, as_json: bool) -> None:
-    """Print all that is known of one thread: why it stands still, what it asks, its actions.
+    """Print everything known about one thread: why it is stalled, its questions, its actions.
 
-    What it asks is kept sealed, and is shown here alone: it may hold what the policy redacts.
+    Questions are stored sealed and shown only here: they may hold values that the policy redacts.
     """
 
     async def look(operating: OperatorRequests, db: Database) -> dict[str, Any]:
         def query(connection: Connection) -> tuple[Any, ...]:
             thread = threads.get(connection, thread_id)
             if thread is None:
-                raise NotFound(f"there is no thread {thread_id}; `membrane threads list --state all`")
+                raise NotFound(f"there is no thread {thread_id}; see `membrane threads list --state all`")
             done = [_action(connection, each) for each in actions.of_thread(connection, thread_id)]
             return thread, _stall(connection, thread), done, stalls.requests_of(connection, thread_id)
 
@@ -179,7 +179,7 @@ def _print(facts: dict[str, Any]) -> None:
 
 
 def commands(thread_id: str, cause: Cause | None) -> list[str]:
-    """Return the commands that help a stalled thread."""
+    """Return the commands that continue or end a stalled thread."""
     if cause is None:
         return []
     if cause is Cause.QUESTION:
@@ -192,9 +192,9 @@ def commands(thread_id: str, cause: Cause | None) -> list[str]:
 @threads_group.command("retry")
 @click.argument("thread_id", metavar="ID")
 def retry(thread_id: str) -> None:
-    """Run a stalled thread on from its saved state. A node that was cut off starts again from its top.
+    """Continue a stalled thread from its saved state. An interrupted node starts again from its top.
 
-    What was claimed does not run twice. What a plain function did in that node does: look first.
+    Claimed effects do not run twice. Effects of plain functions in that node do: check them first.
     """
     _ask(thread_id, Wanted.RETRY)
 
@@ -203,21 +203,21 @@ def retry(thread_id: str) -> None:
 @click.argument("thread_id", metavar="ID")
 @click.option("--text", help="The answer, as text.")
 @click.option("--json", "as_json", metavar="JSON", help="The answer, as JSON; - reads it from stdin.")
-@click.option("--question", metavar="INTERRUPT", help="Which question, where the thread asks several.")
+@click.option("--question", metavar="INTERRUPT", help="The question, if the thread asks several.")
 def answer(*, thread_id: str, text: str | None, as_json: str | None, question: str | None) -> None:
-    """Answer what a stalled thread asks. It is given to the graph as it is; `show` prints the question.
+    """Answer the question of a stalled thread. The graph gets the answer unchanged; `show` prints questions.
 
     \b
       membrane threads answer thr_… --text 'the second address'
       membrane threads answer thr_… --json true
 
-    An approval that the policy rules cannot be given here.
+    This command cannot approve an action that the policy gates.
     """  # noqa: D301  # \b is click's mark for lines to keep
     if (text is None) == (as_json is None):
         raise click.UsageError("give the answer with --text or with --json")
     value = text if as_json is None else _json(as_json)
     if value is None:
-        raise click.UsageError("null is no answer: LangGraph takes it for none")
+        raise click.UsageError("null is not an answer: LangGraph reads it as no answer")
     _ask(thread_id, Wanted.ANSWER, answer=value, question=question)
 
 
@@ -231,9 +231,9 @@ def _json(text: str) -> Any:
 
 @threads_group.command("withdraw")
 @click.argument("thread_id", metavar="ID")
-@click.option("--why", required=True, help="Why; people who wait for it read it.")
+@click.option("--why", required=True, help="The reason, for the people who wait for the thread.")
 def withdraw(thread_id: str, why: str) -> None:
-    """End a thread, wherever it stands: withdraw what it waits for and delete its saved state."""
+    """End a thread in any state: withdraw its open actions and delete its saved state."""
     _ask(thread_id, Wanted.WITHDRAW, why=why)
 
 
@@ -242,19 +242,19 @@ def _ask(thread_id: str, wanted: Wanted, **more: Any) -> None:
         return await operating.ask(thread_id, wanted, by=operator(), **more)
 
     _operate(ask)
-    say(f"The bot is asked to {wanted} it. See what comes of it: membrane threads show {thread_id}")
+    say(f"The bot is asked to {wanted} it. See the result: membrane threads show {thread_id}")
 
 
 def operator() -> str:
-    """Return the name of the operating system's user who runs this: whom the journal names."""
+    """Return the name of the system user who runs the command, for the journal."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # the user of a container may have no name
         return f"uid {os.getuid()}"
 
 
 def _operate(work: Callable[[OperatorRequests, Database], Awaitable[T]]) -> T:
-    """Do something with threads in the database that the settings name, which must be there."""
+    """Run `work` on the threads in the database of the settings, which must exist."""
     chosen = load(slack=False)
     if not chosen.database.exists():
         raise MembraneError(f"there is no database {chosen.database}; set MEMBRANE_DATA to the bot's folder")

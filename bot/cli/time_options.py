@@ -1,4 +1,4 @@
-"""Instants in the past, as people write them on a command line."""
+"""Times as people write them on a command line: ages, durations, dates and instants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import click
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([hd])")
-_SECONDS = {"h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def before(_: click.Context, __: click.Parameter, value: str) -> float:
-    """Read an age such as `90d`, or a date or instant (UTC) such as `2026-06-01`, into seconds since 1970.
+    """Convert an age such as `90d`, or a date or instant (UTC) such as `2026-06-01`, to epoch seconds.
 
     For an option's `callback`. Raises BadParameter.
     """
@@ -30,3 +31,21 @@ def before(_: click.Context, __: click.Parameter, value: str) -> float:
     if at > now:
         raise click.BadParameter(f"{value!r} is in the future")
     return at
+
+
+def until(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Convert a duration from now such as `2h`, or an instant such as `2026-06-01T09:00Z`, to epoch seconds.
+
+    For an option's `callback`. Raises BadParameter.
+    """
+    if value is None:
+        return None
+    if duration := _DURATION.fullmatch(value):
+        return time.time() + int(duration[1]) * _SECONDS[duration[2]]
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} is no duration such as 30m, 2h or 1d, and no instant such as 2026-06-01T09:00:00Z"
+        ) from error
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

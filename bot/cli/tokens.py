@@ -1,4 +1,4 @@
-"""`membrane token`: what lets an agent in."""
+"""`membrane token`: the tokens that authenticate agents and operators."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bot.store import tokens
 
 @click.group("token")
 def token_group() -> None:
-    """Make, list, confirm and revoke agents' tokens.
+    """Create, list, confirm and revoke agents' tokens.
 
-    A token says which agent asks and which Slack user answers for it. That user cannot approve the agent's
-    actions. The commands work beside a running bot.
+    A token names an agent and the Slack user who answers for it. That user cannot approve the agent's
+    actions. The commands work while the bot runs.
     """
 
 
@@ -26,22 +26,27 @@ def token_group() -> None:
 @click.option(
     "--operator",
     metavar="NAME",
-    help="Make an operator's token instead, such as an incident tool's: it freezes and thaws over HTTP.",
+    help="Create an operator's token instead, as for an incident tool: it freezes and thaws over HTTP.",
 )
-@click.option("--owner", required=True, metavar="SLACK_USER", help="Who answers for it, as U012ABCDEF.")
+@click.option(
+    "--owner",
+    required=True,
+    metavar="SLACK_USER",
+    help="The Slack user who answers for the agent, as U012ABCDEF.",
+)
 @click.option(
     "--on-behalf-of",
     "acts_for",
     multiple=True,
     metavar="SLACK_USER",
-    help="Somebody who is told of what the agent does in their name; may be repeated. The owner and the "
-    "people of the policy are told anyway, others are not.",
+    help="A user who is told about actions of the agent in their name; may be repeated. The owner and the "
+    "people of the policy are always told.",
 )
 @json_option
 def create(
     *, agent: str | None, operator: str | None, owner: str, acts_for: tuple[str, ...], as_json: bool
 ) -> None:
-    """Make a token. It is printed this once; only its hash is kept.
+    """Create a token. It is printed once; the bot keeps only its hash.
 
     \b
       TOKEN=$(membrane token create --agent mailer --owner U012ABCDEF)
@@ -66,22 +71,22 @@ async def _made(
 ) -> tuple[TokenRecord, str]:
     if operator is not None:
         if acts_for:
-            raise BadAction("an operator's token acts for nobody; leave --on-behalf-of out")
+            raise BadAction("an operator's token acts for nobody; omit --on-behalf-of")
         return await tokens.create_operator(operator, owner)
     assert agent is not None
     return await tokens.create(agent, owner, acts_for=acts_for)
 
 
 @token_group.command("list")
-@click.option("--all", "everything", is_flag=True, help="Revoked ones too.")
+@click.option("--all", "everything", is_flag=True, help="Include revoked tokens.")
 @json_option
 def list_tokens(*, everything: bool, as_json: bool) -> None:
-    """List the tokens: whose they are and when they were last used. Never the tokens themselves."""
+    """List the tokens, their owners and their last use. The tokens themselves are never shown."""
     found = [record for record in read(tokens.listed) if everything or record.revoked_at is None]
     if as_json:
         print_json([{**_row(record), "acts_for": list(record.acts_for)} for record in found])
     elif not found:
-        say("There are no tokens. membrane token create --agent NAME --owner SLACK_USER makes one.")
+        say("No tokens. Create one: membrane token create --agent NAME --owner SLACK_USER")
     else:
         head = ("ID", "NAME", "OWNER", "ROLE", "CREATED", "LAST USED", "REVOKED", "UNCONFIRMED")
         print_table(head, [tuple(_row(record).values()) for record in found])
@@ -89,12 +94,12 @@ def list_tokens(*, everything: bool, as_json: bool) -> None:
 
 @token_group.command("confirm")
 @click.argument("token_id", metavar="ID", required=False)
-@click.option("--all", "everything", is_flag=True, help="All tokens that wait to be confirmed.")
+@click.option("--all", "everything", is_flag=True, help="All unconfirmed tokens.")
 def confirm(token_id: str | None, *, everything: bool) -> None:
-    """Let a token in again after the database was restored from a backup.
+    """Accept a token again after the database was restored from a backup.
 
-    A restore brings back tokens that were revoked since the backup. So each is refused until it is confirmed.
-    Look at `membrane token list`, and revoke first what was revoked before.
+    A restore brings back tokens that were revoked after the backup, so every token is refused until it is
+    confirmed. Check `membrane token list`, and first revoke those that were revoked before.
     """
     if everything == (token_id is not None):
         raise click.UsageError("give the ID of one token, or --all")
@@ -102,13 +107,13 @@ def confirm(token_id: str | None, *, everything: bool) -> None:
     for each in ids:
         say(f"{each} is confirmed.")
     if not ids:
-        say("No token waits to be confirmed.")
+        say("No token needs confirmation.")
 
 
 @token_group.command("revoke")
 @click.argument("token_id", metavar="ID")
 def revoke(token_id: str) -> None:
-    """Refuse a token from now on; a running bot does within five seconds. ID is of `membrane token list`."""
+    """Revoke a token; a running bot refuses it within five seconds. `membrane token list` prints the ID."""
     change(lambda db: Tokens(db).revoke(token_id))
     say(f"{token_id} is revoked.")
 

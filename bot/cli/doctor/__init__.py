@@ -1,1 +1,1 @@
-"""`membrane doctor`: is everything there that the bot needs, and how to correct what is not."""
+"""`membrane doctor`: check everything that the bot needs, and say how to fix problems."""

@@ -1,4 +1,4 @@
-"""The command: look at everything, print a line each."""
+"""The command: run all checks and print one line for each finding."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 
 
 @click.command()
-@click.option("--no-slack", is_flag=True, help="Leave out what needs Slack.")
+@click.option("--no-slack", is_flag=True, help="Skip the checks that need Slack.")
 @json_option
 def doctor(*, no_slack: bool, as_json: bool) -> None:
-    """Check that everything is there which the bot needs, and say how to fix what is not.
+    """Check everything that the bot needs, and say how to fix problems.
 
-    Looks at the settings, the policy, the data folder, the database, the API's port, the limit of
-    descriptors, and in Slack at the tokens, their scopes, and every channel, user group and person that
-    the policy names. Imports the hosted graphs, and lists for each of their tools its kind, its tiers and
-    what gates it. Changes nothing, posts nothing. Works beside a running bot. Exits with 1 if something
-    fails.
+    Checks the settings, the policy, the data folder, the database, the API's port and the limit of file
+    descriptors. In Slack, checks the tokens, their scopes, and every channel, user group and person of the
+    policy. Imports the hosted graphs, and lists the kind, the tiers and the gate of each tool. Changes
+    nothing and posts nothing. Works while the bot runs. Exits with 1 if a check fails.
     """
-    logs.configure("critical")  # what is logged on the way is told in the findings
+    logs.configure("critical")  # the findings report the same problems
     found = look(with_slack=not no_slack)
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([{**asdict(finding), "mend": finding.fix} for finding in found])
     else:
         _print(found)
     exit_with(FOUND if any(finding.status is Status.FAIL for finding in found) else 0)
 
 
 def look(*, with_slack: bool) -> list[Finding]:
-    """Return all findings."""
+    """Run the checks and return their findings."""
     chosen, found = local_checks.settings()
     if chosen is None:
-        return [*found, warn("rest", "not looked at, because of the settings")]
+        return [*found, warn("rest", "not checked, because of the settings")]
     process = local_checks.running(chosen)
     found += [ok("lock", f"held by process {process}" if process else "no bot is running on this folder")]
     found += local_checks.data(chosen)
@@ -67,10 +66,10 @@ def _print(found: list[Finding]) -> None:
     for finding in found:
         click.secho(f"{finding.status:<5}", fg=COLOURS[finding.status], nl=False)
         say(f"{finding.part.ljust(width)}  {safe(finding.what)}")
-        if finding.mend:
-            say(f"{' ' * (width + 7)}→ {finding.mend}")
+        if finding.fix:
+            say(f"{' ' * (width + 7)}→ {finding.fix}")
     bad = sum(finding.status is Status.FAIL for finding in found)
     odd = sum(finding.status is Status.WARN for finding in found)
     looks = f"{odd} worth a look"
-    well = f"Nothing to fix; {looks}." if odd else "All is well."
+    well = f"Nothing to fix; {looks}." if odd else "No problems."
     say(f"\n{bad} to fix{f', {looks}' if odd else ''}." if bad else f"\n{well}")

@@ -1,4 +1,4 @@
-"""How many descriptors the bot may have open, against how many connections it is to take."""
+"""Whether the bot may open enough file descriptors for its connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINE = re.compile(r"^Max open files\s+(\d+)", re.MULTILINE)
 
 
 def check(chosen: Settings, process: str | None) -> list[Finding]:
-    """Look at the limit of the running bot; without one, at this terminal's."""
+    """Check the limit of the running bot; if none runs, the limit of this terminal."""
     limit = _of(process)
     most = most_connections(chosen.connections, limit)
     what = f"{limit} descriptors: {most} connections to the API, the rest for Slack and the store"
@@ -32,6 +32,6 @@ def check(chosen: Settings, process: str | None) -> list[Finding]:
 def _of(process: str | None) -> int:
     try:
         found = LINE.search(Path(f"/proc/{process}/limits").read_text()) if process else None
-    except OSError:  # another user's, or a system that has no such files
+    except OSError:  # another user's process, or a system without /proc
         found = None
     return int(found[1]) if found is not None else descriptors()

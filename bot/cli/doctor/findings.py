@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""The findings of the doctor."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARN = "warn"
-    """The bot runs, but something will not work as meant."""
+    """The bot runs, but something does not work as intended."""
     FAIL = "fail"
-    """The bot does not start, or a review would go wrong."""
+    """The bot does not start, or reviews would fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, and how to mend it where it is not well."""
+    """The result of one check, and how to fix the problem if there is one."""
 
     part: str
     status: Status
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(part: str, what: str) -> Finding:
-    """Return that something is well."""
+    """Return a finding without a problem."""
     return Finding(part, Status.OK, what)
 
 
-def warn(part: str, what: str, mend: str = "") -> Finding:
-    """Return that something will not work as meant."""
-    return Finding(part, Status.WARN, what, mend)
+def warn(part: str, what: str, fix: str = "") -> Finding:
+    """Return a finding about something that does not work as intended."""
+    return Finding(part, Status.WARN, what, fix)
 
 
-def fail(part: str, what: str, mend: str = "") -> Finding:
-    """Return that something has to be mended."""
-    return Finding(part, Status.FAIL, what, mend)
+def fail(part: str, what: str, fix: str = "") -> Finding:
+    """Return a finding about something that must be fixed."""
+    return Finding(part, Status.FAIL, what, fix)

@@ -1,4 +1,4 @@
-"""Findings about the hosted graphs: whether their files are there, what is wrong, what gates each tool."""
+"""Checks of the hosted graphs: do their files exist, do they load, and what gates each tool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.settings import Settings
 
 
 def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
-    """Import the hosted graphs, as the bot does, and say what gates each of their tools. None runs."""
+    """Import the hosted graphs as the bot does, without running them, and list the gate of each tool."""
     found: list[Finding] = []
     for named in chosen.graphs:
         path = Path(named if named.endswith(".json") else named.partition("=")[2].rpartition(":")[0])
@@ -23,7 +23,7 @@ def check(chosen: Settings, policy: Policy | None) -> list[Finding]:
             found.append(fail("graphs", f"{named}: there is no file {path}", "correct MEMBRANE_GRAPHS"))
             continue
         if policy is None:
-            found.append(ok("graphs", f"{named}: the file is there"))
+            found.append(ok("graphs", f"{named}: the file exists"))
             continue
         found += asyncio.run(_check(named, policy))
     return found
@@ -44,4 +44,4 @@ async def _look_into(spec: GraphSpec, policy: Policy, stack: AsyncExitStack) -> 
     graph = await load_graph(spec, stack)
     problems = [fail("graphs", f"{spec.name}: {problem}") for problem in problems_of(graph, policy)]
     lines = [ok("graphs", f"{spec.name}: {line}") for line in gating_of(graph, policy)]
-    return problems + (lines or [ok("graphs", f"{spec.name}: it has no tools that can be seen")])
+    return problems + (lines or [ok("graphs", f"{spec.name}: no tools were found in it")])

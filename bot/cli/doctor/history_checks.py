@@ -1,4 +1,4 @@
-"""How fast Slack lets the bot read channels: apps distributed outside the Marketplace are slowed."""
+"""How fast the bot may read channels: Slack slows apps that are distributed outside the Marketplace."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from bot.slack.pagination import PAGE
 PART = "history"
 FAST = f"Slack lets the bot read channels at full speed, {PAGE} messages at a time"
 SLOW = (
-    f"Slack lets the bot read one page of {SLOW_PAGE} messages a minute, as an app that is distributed "
-    "outside the Marketplace: a card whose post was in doubt comes minutes later"
+    f"Slack lets the bot read only one page of {SLOW_PAGE} messages a minute, as it does for apps "
+    "distributed outside the Marketplace: a card whose post failed half-way appears minutes late"
 )
-WHAT_TO_DO = "make the app in your own workspace, from manifest.yml: Slack does not slow a company's own apps"
+WHAT_TO_DO = (
+    "create the app in your own workspace, from manifest.yml: Slack does not slow a company's own apps"
+)
 
 
 async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[Finding]:
-    """Read a channel of the policy that the bot is in, twice where once does not tell."""
+    """Read one channel of the policy that the bot is in; twice if the first read does not show the limit."""
     for name in sorted(policy.channels):
         try:
             channel_id = await places.find(name)
@@ -31,11 +33,11 @@ async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[
         except CallFailed as failed:
             if failed.failure.kind is Kind.LIMITED:
                 return [warn(PART, SLOW, WHAT_TO_DO)]
-    return []  # the findings about the channels and the scopes have it
+    return []  # other checks report channels and scopes
 
 
 async def _is_slow(client: AsyncWebClient, channel_id: str) -> bool:
-    """Raises CallFailed, as too fast where the running bot has read in this minute already."""
+    """Raises CallFailed, with Kind.LIMITED if the running bot has already read in this minute."""
     page = await ask(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
     count = len(page["messages"])
     if count > SLOW_PAGE:

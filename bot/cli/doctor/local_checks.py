@@ -1,4 +1,4 @@
-"""What can be looked at without Slack: settings, policy, data folder, database, API, who may start graphs."""
+"""Checks without Slack: settings, policy, data folder, database, API, and who may start graphs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from bot.store.sqlite import check_folder
 
 PATIENCE_S = 3.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks this machine, past a company's proxy."""
+"""Connects to this machine directly, without a proxy."""
 FILES = ("membrane.lock", "secret", "membrane.db", "threads.db")
 """Files in the data folder that the doctor reads."""
 
 
 def settings() -> tuple[Settings | None, list[Finding]]:
-    """Return the settings, if they can be read at all, and what is wrong with them."""
+    """Return the settings, if they can be read, and their problems."""
     try:
-        return load(), [ok("settings", "all that is needed is set")]
+        return load(), [ok("settings", "everything needed is set")]
     except SettingsError as error:
         found = [fail("settings", line) for line in str(error).splitlines()]
     try:
@@ -44,18 +44,18 @@ def settings() -> tuple[Settings | None, list[Finding]]:
 
 
 def policy(chosen: Settings) -> tuple[Policy | None, list[Finding]]:
-    """Return the policy, if it loads, and what is wrong with it or worth a thought."""
+    """Return the policy, if it loads, and its problems and notes."""
     try:
         loaded = load_policy(chosen.policy)
     except PolicyError as error:
-        mend = f"membrane policy check {chosen.policy}"
-        return None, [fail("policy", str(problem).partition("\n")[0], mend) for problem in error.problems]
+        fix = f"membrane policy check {chosen.policy}"
+        return None, [fail("policy", str(problem).partition("\n")[0], fix) for problem in error.problems]
     what = f"{chosen.policy}: {len(loaded.kinds)} action kinds, {loaded.version[:19]}"
     return loaded, [ok("policy", what), *(warn("policy", note) for note in notes_of(loaded))]
 
 
 def data(chosen: Settings) -> list[Finding]:
-    """Look at the data folder, the key in it and the database."""
+    """Check the data folder, its key and its database."""
     folder = chosen.data
     if (closed := _closed(folder)) is not None:
         return [closed]
@@ -79,7 +79,7 @@ def data(chosen: Settings) -> list[Finding]:
 
 
 def _closed(folder: Path) -> Finding | None:
-    """Return that a data folder, or a file in it, is closed to this user: the bot runs as another."""
+    """Return a finding if this user may not read the data folder or a file in it."""
     path = folder
     try:
         for path in (folder, *(folder / name for name in FILES)):
@@ -95,22 +95,22 @@ def _closed(folder: Path) -> Finding | None:
 
 
 def restored(chosen: Settings) -> list[Finding]:
-    """Say what a restore from a backup has left to be confirmed, if there was one."""
+    """Report what must still be confirmed after a restore from a backup."""
     if _closed(chosen.data) is not None or not chosen.database.exists():
         return []
     try:
         found, left = asyncio.run(_restore(chosen.database))
     except StoreError:
-        return []  # the finding about the database has it
+        return []  # the check of the database reports it
     if found is None:
         return []
     of_tokens, of_actions, of_threads = left
     what = (
-        f"restored from a backup ({found.why}); not certain yet: {of_tokens} tokens, {of_actions} actions, "
+        f"restored from a backup ({found.why}); to be confirmed: {of_tokens} tokens, {of_actions} actions, "
         f"{of_threads} threads"
     )
-    mend = "membrane token list, then membrane token confirm ID; answer the cards that ask what happened"
-    return [warn("restore", what, mend)]
+    fix = "membrane token list, then membrane token confirm ID; answer the cards that ask what happened"
+    return [warn("restore", what, fix)]
 
 
 async def _restore(path: Path) -> tuple[Restore | None, tuple[int, int, int]]:
@@ -124,12 +124,10 @@ async def _restore(path: Path) -> tuple[Restore | None, tuple[int, int, int]]:
 def _database(chosen: Settings, *, look_at_key: bool = True) -> Finding:
     path = chosen.database
     if not path.exists():
-        return ok("database", f"there is none at {path} yet; the first start makes it")
+        return ok("database", f"there is none at {path} yet; the first start creates it")
     try:
         waiting, kept = asyncio.run(_look_into(path))
-        if (
-            look_at_key and kept.newest
-        ):  # where nothing is kept, any secret will do, and the first start makes one
+        if look_at_key and kept.newest:  # an empty database works with any secret
             keyring_of(chosen, kept)
     except (SettingsError, StoreError) as error:
         return fail("database", str(error))
@@ -145,13 +143,13 @@ async def _look_into(path: Path) -> tuple[int, Written]:
 
 
 def running(chosen: Settings) -> str | None:
-    """Return the process id of the bot that has the data folder, or None where none has."""
+    """Return the process id of the bot that uses the data folder, or None."""
     lock = chosen.data / "membrane.lock"
     return None if _closed(chosen.data) is not None else holder_of(lock)
 
 
 def api(chosen: Settings, process: str | None) -> list[Finding]:
-    """Ask the running bot how it is; without one, see whether its port is free."""
+    """Ask the running bot whether it is ready; if none runs, check that its port is free."""
     if process is None:
         return [_port(chosen)]
     url = f"http://{chosen.host}:{chosen.port}/readyz"
@@ -182,9 +180,9 @@ def _port(chosen: Settings) -> Finding:
 
 
 def starters(chosen: Settings, rules: Policy) -> list[Finding]:
-    """Say which hosted graphs the policy lets no agent start, and which it names that are not hosted.
+    """Report hosted graphs that no agent may start, and graphs of the policy that are not hosted.
 
-    The names in a langgraph.json are not looked at.
+    The names in a langgraph.json are not checked.
     """
     hosted = [spec.partition("=")[0] for spec in chosen.graphs if not spec.endswith(".json")]
     found = [

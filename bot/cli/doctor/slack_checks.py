@@ -1,4 +1,4 @@
-"""What only Slack can tell: do the tokens work, may they do enough, who and where are the policy's names."""
+"""Checks that need Slack: the tokens, their scopes, and the channels and people of the policy."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from bot.slack.web_api import Calls
 PATIENCE_S = 10
 NAMED = 6
 MORE_VOTES = "add approvers, or lower the quorum in the policy"
-INSTALL = "install the app anew from manifest.yml"
+INSTALL = "reinstall the app from manifest.yml"
 
 
 async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> list[Finding]:
-    """Ask Slack about the tokens, and about everybody and every place that the policy names.
+    """Check the tokens, and every channel, user group and person of the policy.
 
-    `running`: a bot runs on this folder, which knows by itself whether another is connected.
+    `running`: a bot runs on this folder, and reports by itself if another one is connected.
     """
     if chosen.slack_bot_token is None:
-        return [warn("slack", "not looked at: there is no SLACK_BOT_TOKEN")]
+        return [warn("slack", "not checked: there is no SLACK_BOT_TOKEN")]
     client = web_client(chosen.slack_bot_token.get_secret_value(), chosen.slack_api_url, timeout_s=PATIENCE_S)
     try:
         identity = await identify(client)
@@ -62,7 +62,7 @@ async def check(chosen: Settings, policy: Policy | None, *, running: bool) -> li
 
 
 def wanted_scopes() -> frozenset[str]:
-    """Return the scopes that the manifest asks for."""
+    """Return the scopes in the manifest."""
     manifest = yaml.safe_load(package_file(MANIFEST).read_text(encoding="utf-8"))
     return frozenset(manifest["oauth_config"]["scopes"]["bot"])
 
@@ -75,8 +75,8 @@ async def _scopes(client: AsyncWebClient) -> list[Finding]:
     if missing := sorted(wanted - given):
         found.append(fail("scopes", f"the bot's token lacks {', '.join(missing)}", INSTALL))
     if extra := sorted(given - wanted):
-        what = f"the bot's token may do more than it needs: {', '.join(extra)}"
-        found.append(warn("scopes", what, f"to take that away, {INSTALL}"))
+        what = f"the bot's token has scopes that it does not need: {', '.join(extra)}"
+        found.append(warn("scopes", what, f"to remove them, {INSTALL}"))
     return found or [ok("scopes", "as in manifest.yml")]
 
 
@@ -84,13 +84,13 @@ async def _app_token(client: AsyncWebClient, chosen: Settings, *, running: bool)
     if chosen.delivery is DeliveryMode.HTTP:
         return []
     if chosen.slack_app_token is None:
-        return [warn("socket", "not looked at: there is no SLACK_APP_TOKEN")]
+        return [warn("socket", "not checked: there is no SLACK_APP_TOKEN")]
     token = chosen.slack_app_token.get_secret_value()
     try:
         told = await ask("apps.connections.open", client.apps_connections_open(app_token=token))
     except CallFailed as failed:
-        mend = "the token needs connections:write, and the app Socket Mode: Basic Information, Socket Mode"
-        return [fail("socket", f"SLACK_APP_TOKEN opens no connection: {failed.failure.error}", mend)]
+        fix = "the token needs connections:write, and the app Socket Mode: Basic Information, Socket Mode"
+        return [fail("socket", f"SLACK_APP_TOKEN opens no connection: {failed.failure.error}", fix)]
     count = 0 if running else await _connected(str(told["url"])) - 1
     return [
         ok("socket", "Socket Mode opens"),
@@ -99,7 +99,7 @@ async def _app_token(client: AsyncWebClient, chosen: Settings, *, running: bool)
 
 
 async def _connected(address: str) -> int:
-    """Return how many connections of the app Slack counts, with the one that this takes for a moment."""
+    """Return how many connections the app has, including the one that this opens for a moment."""
     try:
         async with (
             aiohttp.ClientSession() as session,
@@ -122,8 +122,8 @@ async def _channel(client: AsyncWebClient, places: Places, name: str, policy: Po
     except CallFailed as failed:
         return fail(part, f"Slack answered {failed.failure.error}", f"in Slack: /invite the bot to {name}")
     if channel is None:
-        invite = f"make it if there is none, then in Slack: /invite the bot to {name}"
-        return fail(part, "there is none that the bot can see; a private one it sees once invited", invite)
+        invite = f"create it if it does not exist, then in Slack: /invite the bot to {name}"
+        return fail(part, "the bot sees no such channel; it sees a private one after an invitation", invite)
     if channel.get("is_archived"):
         return fail(part, "it is archived", "restore it, or name another in the policy")
     if is_shared(channel) and not {name, str(channel["id"])} & {*policy.external_channels}:
@@ -134,14 +134,14 @@ async def _channel(client: AsyncWebClient, places: Places, name: str, policy: Po
 
 
 async def _public(client: AsyncWebClient, name: str) -> Mapping[str, Any] | None:
-    """Look among all public channels, where the bot need not be a member; None if that finds nothing."""
+    """Search all public channels, also those without the bot; return None if none has the name."""
     wanted = name.removeprefix("#").lower()
     try:
         async for page in pages(Calls(client), "conversations.list", client.conversations_list, Walk()):
             for channel in page["channels"]:
                 if channel["name"] == wanted:
                     return dict(channel)
-    except CallFailed:  # as after twenty pages, which is what Slack lets anybody read in a minute
+    except CallFailed:  # for example after 20 pages, Slack's limit for a minute
         return None
     return None
 
@@ -156,7 +156,7 @@ async def _people(client: AsyncWebClient, identity: Identity, policy: Policy) ->
     for name in sorted(policy.people):
         resolved = await directory.resolve([name])
         if resolved.unresolved:
-            why = "; ".join(directory.troubles.values()) or "who they are cannot be told"
+            why = "; ".join(directory.troubles.values()) or "their members could not be looked up"
             found.append(fail(f"people {name}", why))
             continue
         anybody = resolved.users | (known_users(policy.people[name]) or frozenset())
@@ -175,21 +175,21 @@ async def _members(
             if await directory.full_member(user):
                 able.add(user)
                 continue
-            why = f"{user} is unknown, a guest, a bot, deactivated or of another workspace: no vote counts"
+            why = f"{user} is unknown, a guest, a bot, deactivated or from another workspace: no vote counts"
             problems.append(
-                fail(
-                    f"people {name}", why, "take them out of the policy, or set their account right in Slack"
-                )
+                fail(f"people {name}", why, "remove them from the policy, or correct their account in Slack")
             )
         except MembraneError as error:
-            problems.append(warn(f"people {name}", f"{user} was not looked at: {error}"))
+            problems.append(warn(f"people {name}", f"{user} could not be checked: {error}"))
     if not users:
-        problems.append(fail(f"people {name}", "nobody is in it", "add somebody in Slack, or to the policy"))
+        problems.append(
+            fail(f"people {name}", "it has no members", "add somebody in Slack, or to the policy")
+        )
     return frozenset(able), problems
 
 
 def _quorums(policy: Policy, voters: dict[str, frozenset[str]]) -> list[Finding]:
-    """A quorum that cannot be reached by the people there are now."""
+    """Report quorums that the present people cannot reach."""
     asked: dict[tuple[tuple[str, ...], int], set[str]] = {}
     for tier, gate in policy.tiers.items():
         asked.setdefault((gate.approvers, gate.quorum), set()).add(f"tier {int(tier)}")
@@ -208,13 +208,13 @@ def _quorums(policy: Policy, voters: dict[str, frozenset[str]]) -> list[Finding]
         if able < quorum:
             found.append(fail("quorum", f"{needs}, and {who}", MORE_VOTES))
         elif able == quorum:
-            why = f"{needs}, and only {who}, none of them on what their own agent does"
+            why = f"{needs}, and only {who}; nobody can vote on actions of their own agent"
             found.append(warn("quorum", why, MORE_VOTES))
     return found
 
 
 def _some(whats: Collection[str]) -> str:
-    """Name what a quorum is of: the tiers first, then kinds, as many as can be read."""
+    """Return what needs a quorum: tiers first, then kinds, at most `NAMED` of them."""
     named = sorted(whats, key=lambda what: (not what.startswith("tier "), what))
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return f"{', '.join(named[:NAMED])}{more}"

@@ -44,7 +44,7 @@ async def test_a_backup_restores_to_what_there_was(shell: Shell, room: Room, nam
     made = await shell.run("backup", name)
     assert (made.code, made.err) == (0, "")
     assert f"{name}: membrane.db, threads.db; " in made.out
-    assert "The journal in it is whole: 20 entries." in made.out
+    assert "Its journal is whole: 20 entries." in made.out
     assert stat.S_IMODE((shell.folder / name).stat().st_mode) == 0o600
     await proposals(room, 5)
 
@@ -79,7 +79,7 @@ async def test_a_backup_under_load_is_one_instant(shell: Shell, room: Room) -> N
 async def test_the_secret_is_in_it_only_if_asked(shell: Shell, room: Room) -> None:
     (shell.folder / ".membrane" / "secret").write_text("s" * 32)
     plain = await shell.run("backup", "plain.tar")
-    assert "Not in it: the secret" in plain.err
+    assert "The backup lacks the secret" in plain.err
     whole = await shell.run("backup", "whole.tar", "--with-secret")
     assert whole.err == ""
     for name, there in (("plain.tar", False), ("whole.tar", True)):
@@ -128,7 +128,7 @@ async def test_a_broken_journal_is_backed_up_and_told(shell: Shell, room: Room) 
 
 async def test_the_help_says_how_to_restore(shell: Shell) -> None:
     ended = await shell.run("backup", "--help")
-    assert "To restore one:" in ended.out
+    assert "To restore a backup:" in ended.out
     assert "tar -xf FILE -C .membrane" in ended.out
 
 
@@ -167,5 +167,5 @@ async def test_the_doctor_says_what_a_restore_left(shell: Shell, room: Room) -> 
 
     await room.db.write(put)
     said = (await shell.run("doctor", "--no-slack")).out
-    assert "restored from a backup (somebody copied it); not certain yet: 1 tokens" in said
+    assert "restored from a backup (somebody copied it); to be confirmed: 1 tokens" in said
     assert "membrane token confirm" in said

@@ -111,7 +111,7 @@ async def test_where_all_is_well_it_says_so(clinic: Clinic) -> None:
 async def test_missing_scopes_are_named(clinic: Clinic) -> None:
     found = await clinic.failures(scopes=ALL_SCOPES - {"usergroups:read"})
     assert "lacks usergroups:read" in found["scopes"]
-    assert "install the app anew from manifest.yml" in found["scopes"]
+    assert "reinstall the app from manifest.yml" in found["scopes"]
     assert "usergroups:read" in found["people finance"]
 
 
@@ -128,15 +128,15 @@ async def test_channels_that_are_missing_archived_or_without_the_bot(clinic: Cli
     assert "the bot is not in it" in found["channel #agent-digest"]
     assert "/invite" in found["channel #agent-digest"]
     assert "it is archived" in found["channel #agent-approvals"]
-    assert "there is none that the bot can see" in found["channel #incidents"]
+    assert "the bot sees no such channel" in found["channel #incidents"]
 
 
 async def test_people_who_cannot_vote_and_quorums_out_of_reach(clinic: Clinic) -> None:
     users = (*USERS[:2], User(id="U0CLEO", name="cleo", is_restricted=True))
     empty = (UserGroup(id="S0FIN", handle="finance", members=()),)
     found = await clinic.failures(Workspace(users=users, channels=CHANNELS, usergroups=empty))
-    assert "take them out of the policy" in found["people leads"]
-    assert "nobody is in it" in found["people finance"]
+    assert "remove them from the policy" in found["people leads"]
+    assert "it has no members" in found["people finance"]
     assert "tier 3, data.delete, db.read need 2 approvals, and 0 of leads can vote" in found["quorum"]
 
 

@@ -27,7 +27,7 @@ async def test_a_token_made_beside_the_bot_works_at_once_until_it_is_revoked(
     assert secret not in listed.out
     assert (await shell.run("token", "revoke", record.id)).out == f"{record.id} is revoked.\n"
     assert await type(room.membrane.tokens)(room.db).authenticate(secret) is None
-    assert "There are no tokens." in (await shell.run("token", "list")).out
+    assert "No tokens." in (await shell.run("token", "list")).out
     (row,) = json.loads((await shell.run("token", "list", "--all", "--json")).out)
     assert row["revoked_at"]
     again = await shell.run("token", "revoke", record.id)

@@ -41,7 +41,7 @@ async def test_a_name_that_nothing_bears_is_frozen_and_said(shell: Shell, room: 
     await room.membrane.tokens.create("mailer", "U0GUS")
     ended = await shell.run("freeze", "mailr", "--why", "x")
     assert ended.code == 0
-    assert "no agent, kind or graph here is named mailr. Did you mean mailer?" in ended.err
+    assert "no agent, kind or graph is named mailr. Did you mean mailer?" in ended.err
     assert "is named" not in (await shell.run("freeze", "mailer", "--why", "x")).err
     assert (await shell.run("freeze", "--list", "--json")).out.count('"name"') == 2
 

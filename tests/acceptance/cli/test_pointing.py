@@ -60,7 +60,7 @@ async def test_a_command_lets_another_group_decide(shell: Shell, room: Room, ren
     ("names", "says"),
     [
         (("leads", "captain"), "did you mean captains?"),
-        (("captains", "platform"), "its own people decide what waits for it"),
+        (("captains", "platform"), "so its own people decide its reviews"),
         (("nobody", "captains"), "no open review waits for 'nobody'"),
     ],
 )

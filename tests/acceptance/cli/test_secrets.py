@@ -33,7 +33,7 @@ async def test_a_rotation_keeps_the_old_key_and_says_what_it_costs(shell: Shell,
     assert rotated.code == 0, rotated.err
     new, old = keys(shell)
     assert old == OLD.id
-    for words in (f"The new key is {new}", "Start the bot again", f"Backups from before need {old}"):
+    for words in (f"The new key is {new}", "Restart the bot", f"Backups made before need {old}"):
         assert words in rotated.out
     assert not any(
         line.decode() in rotated.out for line in (shell.folder / ".membrane" / "secret").read_bytes().split()

@@ -63,7 +63,7 @@ async def test_the_list_shows_what_has_not_ended_and_why_it_stands_still(shell: 
     assert [each["id"] for each in listed] == [stalled, waiting, done]
     only = json.loads((await run(shell, "list", "--state", "stalled", "--graph", "support", "--json")).out)
     assert [(each["id"], each["cause"], each["retries"]) for each in only] == [(stalled, "error", 0)]
-    assert (await run(shell, "list", "--graph", "other")).out == "There are none.\n"
+    assert (await run(shell, "list", "--graph", "other")).out == "No threads.\n"
 
 
 async def test_show_prints_the_question_and_the_commands(shell: Shell, room: Room) -> None:

@@ -131,7 +131,7 @@ def test_explain_says_what_a_strict_policy_refuses(good: str) -> None:
     strict = Path(good).with_name("strict.yaml")
     strict.write_text(Path(good).read_text(encoding="utf-8") + "strict: true\n", encoding="utf-8")
     text = _run("explain", "x.y", "--args", '{"amout": 9}', "--policy", str(strict)).stdout
-    assert "The policy is strict: this is refused at the door, and nobody is asked, because" in text
+    assert "The policy is strict, so the action is refused and nobody is asked, because" in text
     assert "  args.amout: amout is not declared for x.y, did you mean amount?; expected: one of" in text
     assert "  args.amount: amount is missing; expected: a number" in text
     machines = _run("explain", "x.yy", "--policy", str(strict), "--json").stdout

@@ -33,4 +33,4 @@ def test_who_is_no_slack_user_is_refused(tmp_path: Path) -> None:
 def test_an_operators_token_acts_for_nobody(tmp_path: Path) -> None:
     refused = _run(tmp_path, "create", "--operator", "pager", "--owner", "U0GUS", "--on-behalf-of", "U0DIA")
     assert refused.exit_code == 2
-    assert "leave --on-behalf-of out" in refused.stderr
+    assert "omit --on-behalf-of" in refused.stderr
