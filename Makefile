@@ -19,31 +19,31 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## a Slack workspace, the bot and an agent fleet on this machine
+demo: setup ## run a Slack workspace, the bot and an agent fleet on this machine
 	$(BIN)/membrane demo $(ARGS)
 
-test: setup ## all tests
+test: setup ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
-check: setup ## lint, types, import rules
+check: setup ## check lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## let ruff rewrite what it can
+format: setup ## fix and format the code with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## ratios measured in one run (ARGS=--json for machines)
+bench: setup ## measure speed and memory (ARGS=--json for machines)
 	$(BIN)/python -m tests.bench $(ARGS)
 
-chaos: setup ## kill the bot many times and check what is left (ARGS="--kills 500 --seed 7")
+chaos: setup ## kill the bot many times and check its state (ARGS="--kills 500 --seed 7")
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-lock: ## write requirements.lock anew (needs uv)
+lock: ## update requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --quiet --custom-compile-command "make lock" --output-file requirements.lock
 
-clean: ## remove what setup and the demo made
+clean: ## remove the files of setup and demo
 	rm -rf .venv .membrane build dist

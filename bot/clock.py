@@ -1,4 +1,4 @@
-"""The bot's clock: the machine's, except that it never goes back, and does not follow a leap at once."""
+"""The bot's clock: it follows the machine's clock, never goes back, and follows a leap only later."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Callable
 import structlog
 
 STEP_S = 1.0
-"""A clock that is behind by less than this was not set back, only read at another instant."""
+"""Smallest difference that counts as set back; a smaller one comes from reading two clocks in turn."""
 LEAP_S = 60.0
-"""A clock that goes forward by more than this, beside one that cannot be set, has leapt."""
+"""Smallest step forward, measured against the monotonic clock, that counts as a leap."""
 HOLD_S = 60.0
-"""For so long a leap must last before it is believed: a clock that is wrong for seconds closes no review."""
+"""How long a leap must last before it is followed: a clock that is wrong for seconds closes no review."""
 ASTRAY_S = 3600.0
-"""The bot's time is of no use to people where it is ahead of the machine's by more than this."""
+"""Largest lead over the machine's clock at which the bot still counts as ready."""
 
 log = structlog.get_logger(__name__)
 
 
 def uptime() -> float:
-    """Return the seconds of a clock that cannot be set; on Linux it counts while the machine is suspended."""
+    """Return the seconds of a clock that nobody can set; on Linux it counts while suspended."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 class SteadyClock:
-    """Returns seconds since the epoch, and follows the machine's clock wherever it goes forward.
+    """Returns seconds since the epoch. Follows the machine's clock forward.
 
-    Where that leaps forward, it is followed once the leap has lasted for `HOLD_S`. Where it is set back, time
-    goes on from where it was, second by second, until the machine's clock has caught up or the bot is started
-    again: what is due in a minute is due in a minute, not in an hour and one.
+    If the machine's clock leaps forward, this clock follows after the leap has lasted for `HOLD_S`. If it is
+    set back, this clock goes on second by second until the machine's clock has caught up or the bot restarts:
+    work that is due in a minute stays due in a minute, not in an hour and a minute.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SteadyClock:
         self._leapt_since: float | None = None
 
     def __call__(self) -> float:
-        """Return the time. Never earlier than any time returned before."""
+        """Return the time. It is never earlier than a time returned before."""
         (at, since), wall, elapsed = self._base, self._wall(), self._monotonic()
         steady = at + (elapsed - since)
         if wall >= steady:
@@ -56,46 +56,49 @@ class SteadyClock:
         if steady - wall >= STEP_S and not self._told:
             self._told = True
             log.warning(
-                "the machine's clock was set back; time goes on from where it was", by_s=steady - wall
+                "the machine's clock was set back; the bot's time goes on from where it was",
+                by_s=steady - wall,
             )
         return steady
 
     def _held(self, by_s: float, elapsed: float) -> bool:
-        """Whether the machine's clock has just leapt forward, and is not believed yet."""
+        """Whether the machine's clock has leapt forward and is not followed yet."""
         if by_s <= LEAP_S:
             self._leapt_since = None
             return False
         if self._leapt_since is None:
             self._leapt_since = elapsed
             log.warning(
-                "the machine's clock leapt forward; it is followed if it stays so", by_s=by_s, after_s=HOLD_S
+                "the machine's clock leapt forward; the bot follows if the leap lasts",
+                by_s=by_s,
+                after_s=HOLD_S,
             )
         if elapsed - self._leapt_since < HOLD_S:
             return True
         self._leapt_since = None
-        log.warning("the machine's clock leapt forward and stayed so; it is followed", by_s=by_s)
+        log.warning("the machine's clock leapt forward and the leap lasted; the bot follows", by_s=by_s)
         return False
 
     def ahead_s(self) -> float:
-        """Return by how many seconds this clock is ahead of the machine's; negative where it is behind."""
+        """Return the lead over the machine's clock in seconds; negative if this clock is behind."""
         return self() - self._wall()
 
     def astray(self) -> str | None:
-        """Return what is wrong where this clock is far ahead of the machine's, and what to do; else None."""
+        """Return the problem and what to do if this clock is far ahead of the machine's; else None."""
         ahead = self.ahead_s()
         if ahead > ASTRAY_S:
             return (
                 f"the bot's time is {_span(ahead)} ahead of the machine's clock, which was ahead and was set "
-                "back; start the bot again once the machine's clock is right: what was put off is pulled back"
+                "back; restart the bot once the machine's clock is right: it then moves delayed work back"
             )
         return None
 
     def note(self) -> str | None:
-        """Return what is to be known of the machine's clock, though nothing has to be done; else None."""
+        """Return a note about the machine's clock that needs no action; else None."""
         behind = -self.ahead_s()
         if behind > LEAP_S:
             return (
-                f"the machine's clock leapt {_span(behind)} forward; it is followed if it stays so for "
+                f"the machine's clock leapt {_span(behind)} forward; the bot follows if the leap lasts for "
                 f"{HOLD_S:.0f} s"
             )
         return None

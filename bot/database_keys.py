@@ -1,4 +1,4 @@
-"""Under which keys a database was written: a restore that forgot one, or has another, is noticed."""
+"""The keys that a database was written with. Detects a restore with a missing or another key."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bot.store import actions, keyed
 from bot.store.database import Transaction
 
 LOOK_AT = 20
-"""So many of the newest actions are looked at."""
+"""How many of the newest actions are checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What tells under which keys a database was written: its newest actions, and the keys that are named.
+    """What shows the keys of a database: its newest actions, and the ids of needed keys.
 
-    `last` is the current key of the bot's last start; None before a start noted it.
+    `last` is the current key at the bot's last start; None if no start recorded it.
     """
 
     newest: Sequence[ActionRecord] = ()
@@ -32,35 +32,34 @@ class Written:
 
 
 def written(connection: Connection) -> Written:
-    """Return that by which `keyring_of` tells."""
+    """Read what `keyring_of` needs to check the keys."""
     newest = actions.of_agent(connection, None, most=LOOK_AT)
     needed = sorted({key for key in keyed.of_open_actions(connection) if key})
     return Written(newest, needed, keyed.last_key(connection))
 
 
 def note(tx: Transaction, key: str) -> None:
-    """Note which key is the current one, so that older ones can go although the newest actions name them."""
+    """Record the current key, so that older keys can be dropped although the newest actions name them."""
     keyed.set_last_key(tx.connection, key)
 
 
 def keyring_of(settings: Settings, kept: Written) -> Keyring:
-    """Return the keys of the settings; one is generated where nothing is kept that needs another.
+    """Return the keys of the settings; generate one if the database is empty.
 
-    Raises SettingsError where what is kept was written under other keys, or one that open actions need is
-    not there.
+    Raises SettingsError if the database was written with other keys, or a key of open actions is missing.
     """
     ring = settings.keyring(generate=not kept.newest)
     which = "MEMBRANE_SECRET" if settings.secret is not None else settings.secret_file
     ids = {key.id for key in ring.keys}
     if kept.last not in ids and not matches_keyring(ring, kept.newest):
         raise SettingsError(
-            f"{which} is not the secret that {settings.database} was written under: put that one back, or "
-            "start on an empty folder (MEMBRANE_DATA)"
+            f"{which} is not the secret that {settings.database} was written with: restore that secret, or "
+            "start with an empty folder (MEMBRANE_DATA)"
         )
     if missing := set(kept.needed) - ids:
         raise SettingsError(
             f"open actions in {settings.database} need the key {', '.join(sorted(missing))}, which {which} "
-            "does not hold any more: put it back below the current one (or into MEMBRANE_SECRET_OLD) until "
+            "no longer holds: put it back below the current one (or into MEMBRANE_SECRET_OLD) until "
             "`membrane secret status` says that nothing needs it"
         )
     return ring

@@ -4,24 +4,26 @@
     ├── SettingsError          a setting is missing or wrong; the start stops
     ├── PolicyError            a policy file does not load; carries every problem with its position
     ├── BadAction              an action that cannot be ruled or shown safely
-    │   ├── UnfitAction        one that a strict policy's schema does not take; carries every misfit
-    │   └── BatchRefused       a batch with such an action, or with a conflict; nothing of it was proposed
+    │   ├── UnfitAction        an action that does not fit a strict policy; carries every misfit
+    │   └── BatchRefused       a batch with a faulty action; no action of it was proposed
     ├── NotFound               no such action, review, thread, graph or token (or not yours)
-    ├── Conflict               an idempotency key used again for something else, or an action that somebody
+    ├── Conflict               an idempotency key reused for another action, or an action that somebody
     │                          else runs
     ├── TooMany                a cap or a rate was reached; carries when to try again
-    │   └── DiskLow            the disk nears its end; what people decide goes on
-    ├── Refused                something that may not be, with a reason
+    │   └── DiskLow            the disk is nearly full; people can still decide
+    ├── Refused                a request that is not allowed, with a reason
     │   ├── VoteRefused        a vote or an acknowledgement that does not count
     │   └── ClaimRefused       an action that may not start now
     ├── ReportRefused          a report about an action that was not claimed, or that is settled
-    ├── StartRefused           an agent that the policy does not let start a hosted graph
-    ├── GraphRefused           a graph the host will not run, with what to change
+    ├── StartRefused           the policy does not let this agent start this hosted graph
+    ├── GraphRefused           a graph that the host does not run, with what to change
     └── StoreError             the database cannot be used
-        ├── AlreadyRunning     another bot has this data folder
-        └── WrongVersion       the database was written by a newer bot
+        ├── TargetExists       the file to write exists
+        ├── NoFolder           the folder of the file to write does not exist
+        ├── AlreadyRunning     another bot uses this data folder
+        └── WrongVersion       the database was written by another version of the bot
 
-They are translated once, at the edge: into an ephemeral Slack message, an HTTP problem, an exit code.
+Each is translated once, at the edge: into an ephemeral Slack message, an HTTP problem or an exit code.
 """
 
 from __future__ import annotations
@@ -32,16 +34,16 @@ from enum import StrEnum
 
 
 class MembraneError(Exception):
-    """The base of the tree; its text is one sentence a person can act on."""
+    """The base of the tree. Its text is one sentence that a person can act on."""
 
 
 class SettingsError(MembraneError):
-    """A setting is missing or wrong. The text names it and says how to mend it."""
+    """A setting is missing or wrong. The text names it and says how to correct it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a policy file. `line` and `column` count from 1; `source` is the line's text."""
+    """A problem in a policy file. `line` and `column` count from 1; `source` is the text of the line."""
 
     file: str
     line: int
@@ -60,7 +62,7 @@ class Problem:
 
 
 class PolicyError(MembraneError):
-    """A policy file that does not load. `problems` holds all of them, in the file's order."""
+    """A policy file does not load. `problems` holds all problems, in the order of the file."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
@@ -68,15 +70,15 @@ class PolicyError(MembraneError):
 
 
 class BadAction(MembraneError):
-    """An action that cannot be ruled or shown safely: not JSON, too deep, too large, a bad kind."""
+    """An action cannot be ruled or shown safely: not JSON, too deep, too large, a bad kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """One thing in a proposal that does not fit the policy's schema.
+    """A part of a proposal that does not fit the policy's schema.
 
-    `where` is its path, as `kind` or `args.amount`; `what` says what is wrong, in a clause; `expected` says
-    what fits there. `near` is the known word that was most likely meant, if there is one.
+    `where` is its path, as `kind` or `args.amount`; `what` describes the problem in a clause; `expected`
+    describes a fitting value. `near` is the most similar known word, if any.
     """
 
     where: str
@@ -89,9 +91,9 @@ class Misfit:
 
 
 class UnfitAction(BadAction):
-    """An action of a kind, or with arguments, that the policy does not know, where the policy is strict.
+    """An action whose kind or arguments a strict policy does not know.
 
-    Nobody was asked, and nothing was recorded. `misfits` has at least one.
+    Nobody was asked, and nothing was recorded. `misfits` is not empty.
     """
 
     def __init__(self, misfits: tuple[Misfit, ...]) -> None:
@@ -102,7 +104,7 @@ class UnfitAction(BadAction):
 
 
 class BatchRefused(BadAction):
-    """A batch of actions of which some cannot be proposed, so that none was. `faults` are by their place."""
+    """Some actions of a batch cannot be proposed, so none was. `faults` maps positions to errors."""
 
     def __init__(self, faults: Mapping[int, MembraneError]) -> None:
         self.faults = dict(sorted(faults.items()))
@@ -112,13 +114,13 @@ class BatchRefused(BadAction):
 
 
 class NotFound(MembraneError):
-    """Nothing there under that name, or nothing that the asker may see."""
+    """The name stands for nothing, or for nothing that the caller may see."""
 
 
 class Conflict(MembraneError):
-    """An idempotency key came again with another action, or what was asked is for somebody else to do.
+    """An idempotency key was reused for another action, or somebody else has to do this.
 
-    So is a batch that asks people about more than the policy lets wait at once.
+    Also raised for a batch with more reviews than the policy lets wait at once.
     """
 
 
@@ -131,41 +133,41 @@ class TooMany(MembraneError):
 
 
 class DiskLow(TooMany):
-    """The disk nears its end, so agents store nothing more; what people decide goes on."""
+    """The disk is nearly full, so agents can store nothing more. People can still decide."""
 
 
 class Refusal(StrEnum):
     """Why a vote, an acknowledgement or a claim does not count."""
 
     DECIDED = "decided"
-    """Somebody, or the window, was first."""
+    """Another person decided first, or the window ended."""
     EXPIRED = "expired"
-    """The window has passed; the sweep will say so in a moment."""
+    """The window has passed; the sweep closes the review in a moment."""
     WITHDRAWN = "withdrawn"
     ARGS_CHANGED = "args_changed"
-    """The card that was clicked showed other arguments."""
+    """The clicked card showed other arguments."""
     REQUESTER = "requester"
-    """Nobody approves what is done in their own name or by their own agent."""
+    """Nobody approves an action in their own name or of their own agent."""
     NOT_APPROVER = "not_approver"
     NOT_A_MEMBER = "not_a_member"
-    """A bot, a guest, a deactivated user or somebody from another workspace."""
+    """The voter is a bot, a guest, a deactivated user or from another workspace."""
     UNRESOLVED = "unresolved"
-    """Who may vote cannot be told now, so nobody may."""
+    """The approvers cannot be looked up now, so nobody may vote."""
     ALREADY_VOTED = "already_voted"
     ALREADY_ACKNOWLEDGED = "already_acknowledged"
-    """Each person can quiet a review's pages once."""
+    """Each person can pause the pages of a review once."""
     NOT_APPROVED = "not_approved"
     ALREADY_CLAIMED = "already_claimed"
     LAPSED = "lapsed"
-    """The approval was good for a time and that time is over; the action is asked again."""
+    """The approval is no longer valid; the action is asked again."""
     TIGHTENED = "tightened"
-    """The policy says more of it now than when it passed or was approved; the action is asked (again)."""
+    """The policy is stricter now than when the action passed or was approved; the action is asked (again)."""
     FROZEN = "frozen"
-    """An operator has stopped it; what was decided stays, and counts again at the thaw."""
+    """An operator has frozen it; decisions are kept, and count again after the thaw."""
 
 
 class Refused(MembraneError):
-    """Something was asked that may not be. `reason` tells machines why, the text tells people."""
+    """A request is not allowed. `reason` is for machines, the text for people."""
 
     def __init__(self, reason: Refusal, message: str) -> None:
         self.reason = reason
@@ -173,14 +175,14 @@ class Refused(MembraneError):
 
 
 class VoteRefused(Refused):
-    """A vote or an acknowledgement that does not count."""
+    """A vote or an acknowledgement does not count."""
 
 
 class ClaimRefused(Refused):
-    """An action that may not start now.
+    """An action may not start now.
 
-    `state` is where it stands then, where that has just changed. `retry_after`, in seconds, is set where
-    waiting helps.
+    `state` is the action's new state, if it has just changed. `retry_after`, in seconds, is set if waiting
+    helps.
     """
 
     def __init__(
@@ -192,7 +194,7 @@ class ClaimRefused(Refused):
 
 
 class ReportRefused(MembraneError):
-    """A report about an action that was never claimed, or whose receipt is final."""
+    """A report about an action that was never claimed, or that has a final receipt."""
 
 
 class StartRefused(MembraneError):
@@ -200,7 +202,7 @@ class StartRefused(MembraneError):
 
 
 class GraphRefused(MembraneError):
-    """A graph that the host will not run. The text says what to change in it."""
+    """The host does not run this graph. The text says what to change in it."""
 
 
 class StoreError(MembraneError):
@@ -208,15 +210,15 @@ class StoreError(MembraneError):
 
 
 class TargetExists(StoreError):
-    """A file that was to be written is there already; nothing was written."""
+    """The file to write exists; nothing was written."""
 
 
 class NoFolder(StoreError):
-    """The folder of a file that was to be written is not there; nothing was written."""
+    """The folder of the file to write does not exist; nothing was written."""
 
 
 class AlreadyRunning(StoreError):
-    """Another bot has this data folder."""
+    """Another bot uses this data folder."""
 
 
 class WrongVersion(StoreError):

@@ -1,7 +1,7 @@
-"""The event loop of the bot: one that takes what comes in few at a time.
+"""The bot's event loop: it handles few sockets per turn.
 
-Asyncio handles all that the system reports in one go before it looks at timers and at what became ready
-meanwhile, so five hundred requests at once would stand before a click.
+Asyncio handles everything that the system reports at once before it looks at timers and at new events, so
+a click would wait behind five hundred requests that arrive together.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import sys
 from typing import Any
 
 AT_ONCE = 4
-"""Sockets that are handled in one turn of the loop. The system reports the others in the next turns."""
+"""Sockets handled in one turn of the loop. The system reports the others in later turns."""
 SWITCH_S = 0.001
-"""How long a thread may hold the interpreter while another waits; Python's own is five times that."""
+"""How long a thread may hold the interpreter while another waits. Python's default is 0.005."""
 
 
 class _Few:
-    """An epoll object that reports few events at once. Epoll itself goes round, so none is left out."""
+    """An epoll object that reports few events at once. Epoll takes turns, so no socket starves."""
 
     def __init__(self, epoll: Any) -> None:
         self._epoll = epoll
@@ -31,11 +31,11 @@ class _Few:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return a new event loop; on a system without epoll, asyncio's own."""
+    """Return a new event loop; on a system without epoll, asyncio's default."""
     sys.setswitchinterval(SWITCH_S)
     if not hasattr(selectors, "EpollSelector"):
         return asyncio.new_event_loop()
     selector = selectors.EpollSelector()
-    inner = "_selector"  # private, and the one place where what it reports can be bounded
+    inner = "_selector"  # private, but the only place where the number of events can be bounded
     setattr(selector, inner, _Few(getattr(selector, inner)))
     return asyncio.SelectorEventLoop(selector)

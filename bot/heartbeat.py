@@ -1,4 +1,4 @@
-"""A dead man's switch: an outside monitor is called while all is well, and notices when the calls stop."""
+"""A dead man's switch: the bot calls an outside monitor, which alerts when the calls stop."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Calls `url` at each beat unless `dead` names a sweep that has stopped. What goes wrong is logged."""
+    """Calls `url` at each beat, unless `dead` names a stopped sweep. Logs failures."""
 
     def __init__(self, url: str, dead: Callable[[], Mapping[str, str]]) -> None:
         self._url = url
         self._dead = dead
 
     async def beat(self) -> bool:
-        """Call the monitor, if all is well. Returns whether it took the call."""
+        """Call the monitor, unless a sweep has stopped. Return whether the monitor accepted the call."""
         if dead := self._dead():
             log.error("no heartbeat: a sweep has stopped", sweeps=dict(dead))
             return False
@@ -35,6 +35,6 @@ class Heartbeat:
             ):
                 answer.raise_for_status()
         except (aiohttp.ClientError, TimeoutError) as error:
-            log.warning("the monitor did not take the heartbeat", error=str(error) or type(error).__name__)
+            log.warning("the monitor did not accept the heartbeat", error=str(error) or type(error).__name__)
             return False
         return True

@@ -1,8 +1,8 @@
-"""The clock's jobs: APScheduler calls each sweep at its interval; a sweep derives its work from rows.
+"""Periodic jobs: APScheduler calls each sweep at its interval; a sweep derives its work from rows.
 
-A job that raises is logged and goes on. One that hangs would never run again, so each is cut off after a
-time; `last_success` is what `/healthz` watches. APScheduler 3.11 deletes a date job that it missed and never
-restarts a job that hangs, so there are interval jobs alone, with a time limit of our own.
+A failed sweep is logged and runs again. A sweep that hangs is cut off after a time, since APScheduler 3.11
+never restarts one. There are only interval jobs, since it deletes a date job that it missed. `/healthz`
+watches `last_success`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 Sweep = Callable[[], Awaitable[object]]
-"""One pass over what is due."""
+"""One pass over the due rows."""
 
 CUT_OFF_S = 20.0
-"""How long one pass may take. What it did not get to is still due at the next."""
+"""How long one pass may take. Rows that it did not reach stay due."""
 STOP_S = 10.0
-"""How long a stop waits for sweeps that are in hand."""
+"""How long a stop waits for running sweeps."""
 MIND_S = 1.0
-"""How often the machine's clock is held against one that cannot be set."""
+"""How often the machine's clock is compared with the monotonic clock."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Jobs:
         self.every_s = {name: every_s for name, (_, every_s) in sweeps.items()}
 
     def start(self) -> None:
-        """Begin. A sweep counts as fresh from here on."""
+        """Start the intervals. Every sweep counts as successful now."""
         now = self._clock()
         for name, (_, every_s) in self._sweeps.items():
             self.last_success[name] = now
@@ -66,9 +66,9 @@ class Jobs:
         self._minding = asyncio.create_task(self._mind_the_clock(), name="mind the clock")
 
     async def _mind_the_clock(self) -> None:
-        """Run everything at once when the machine's clock was set back.
+        """Run every sweep at once when the machine's clock is set back.
 
-        APScheduler waits for an instant, which would then come only after as much time again.
+        APScheduler waits for an instant, which would then come too late by the time that was set back.
         """
         ahead = _ahead()
         while True:
@@ -80,7 +80,7 @@ class Jobs:
                     job.modify(next_run_time=datetime.now(UTC))
 
     async def run_all(self) -> None:
-        """Run every sweep once, now: what came due while the bot was down."""
+        """Run every sweep once, now, for what came due while the bot was down."""
         for name in self._sweeps:
             await self._run(name)
 
@@ -99,7 +99,7 @@ class Jobs:
                     self._limits.discard(limit)
         except TimeoutError:
             log.exception(
-                "a sweep was cut off; what it left is still due", sweep=name, after_s=self._cut_off_s
+                "a sweep was cut off; the rest of its work stays due", sweep=name, after_s=self._cut_off_s
             )
         except Exception:
             log.exception("a sweep failed; it runs again at its interval", sweep=name)
@@ -107,14 +107,14 @@ class Jobs:
             self.last_success[name] = self._clock()
 
     async def stop(self, within_s: float = STOP_S) -> None:
-        """Begin nothing more, and wait for what is in hand, but no longer than so many seconds.
+        """Start no more sweeps, and wait for running ones for at most `within_s` seconds.
 
-        `shutdown` alone would cancel it at once. What is cut off is still due at the next start.
+        APScheduler's `shutdown` alone would cancel them at once. Work that is cut off stays due.
         """
         if self._scheduler.running:
             self._minding.cancel()
             self._scheduler.pause()
-            await asyncio.sleep(0)  # what was begun in this turn of the loop is in hand only after it
+            await asyncio.sleep(0)  # sweeps started in this turn of the loop run only after it
             others = self._running - {asyncio.current_task()}
             if others:
                 await asyncio.wait(others, timeout=within_s)
@@ -125,5 +125,5 @@ class Jobs:
 
 
 def _ahead() -> float:
-    """Return how far the machine's clock is ahead of one that cannot be set."""
+    """Return the lead of the machine's clock over the monotonic clock, in seconds."""
     return datetime.now(UTC).timestamp() - time.monotonic()

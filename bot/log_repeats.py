@@ -1,4 +1,4 @@
-"""Storms of log lines: what is told over and over is counted, and told again with the count."""
+"""Floods of log lines: repeated lines are counted, and summed up in one line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 WINDOW_S = 10.0
 MOST_ALIKE = 5
-"""Lines in a window that differ in nothing but their time."""
+"""Identical lines in a window, apart from their time."""
 MOST_OF_EVENT = 500
-"""Lines in a window of one event, whatever else they say."""
+"""Lines of one event in a window, whatever their details."""
 MOST_KEPT = 1000
-"""Different lines that are counted at once."""
-NOT_SAID = ("timestamp", "_record", "_from_structlog")
+"""Different lines counted at once."""
+UNCOMPARED = ("timestamp", "_record", "_from_structlog")
 
 
 @dataclass(slots=True)
@@ -26,9 +26,9 @@ class _Tally:
 
 
 class RepeatFilter(logging.Filter):
-    """Lets a line through a few times in a window, then counts it.
+    """Passes a line a few times in a window, then counts its repetitions.
 
-    `tell` takes the lines that say how many were left out.
+    `tell` is called with the line that states how many were left out.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RepeatFilter(logging.Filter):
         self._looked_at = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is told."""
+        """Whether a line passes."""
         if getattr(record, "sums_up", False):
             return True
         now = self._clock()
@@ -74,11 +74,11 @@ def _room(tallies: dict[tuple[Any, ...], _Tally], key: tuple[Any, ...], most: in
 
 
 def _keys(record: logging.LogRecord) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Return what stands for a line's event, and for all that it says."""
+    """Return a key for a line's event, and one for the whole line."""
     error = record.exc_info[0] if record.exc_info else None
     if isinstance(record.msg, dict):  # structlog's
         event = str(record.msg.get("event"))
-        said = sorted((str(key), repr(value)) for key, value in record.msg.items() if key not in NOT_SAID)
+        said = sorted((str(key), repr(value)) for key, value in record.msg.items() if key not in UNCOMPARED)
     else:
         event, said = str(record.msg), [("", repr(record.args))]
     start = (record.name, record.levelno, event[:200])

@@ -1,6 +1,6 @@
-"""Logs: one line per event on stderr, for people or as JSON, and no secret in any of them.
+"""Logs: one line per event on stderr, for people or as JSON, without secrets.
 
-Events of other libraries (uvicorn, slack-bolt, APScheduler) go the same way. What an agent wrote never
+Events of other libraries (uvicorn, slack-bolt, APScheduler) go the same way. A text by an agent never
 becomes a second line or a terminal escape: values are quoted.
 """
 
@@ -22,24 +22,24 @@ SECRETS = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|mbr_[\w-]+"
     r"|(?<=wss-primary\.slack\.com/)\S+|(?<=[?&]ticket=)[\w-]+|(?i:(?<=bearer ))[\w.-]+"
 )
-"""Slack's tokens, agents' tokens, and the tickets in Socket Mode's addresses."""
+"""Slack's tokens, agents' tokens, and the tickets in Socket Mode's URLs."""
 MASK = "(secret)"
 QUIETER = frozenset(
     {"slack_bolt", "slack_sdk", "apscheduler", "aiohttp", "uvicorn", "httpx2", "httpcore2", "watchfiles"}
 )
-"""Libraries that tell at INFO what ours tell better. `watchfiles` logs each change
-that it sees, and the log itself may lie in the folder that it watches."""
+"""Libraries whose INFO events repeat ours. `watchfiles` logs each change that it sees, and the log itself
+may be in the folder that it watches."""
 
 
 class _Masked(structlog.stdlib.ProcessorFormatter):
-    """Masks after rendering, so that tracebacks and other libraries' messages are covered too."""
+    """Masks secrets after rendering, to cover tracebacks and messages of other libraries."""
 
     def format(self, record: logging.LogRecord) -> str:
         return SECRETS.sub(MASK, super().format(record))
 
 
 def configure(level: str = "info", form: str = "console", *, stream: TextIO | None = None) -> None:
-    """Send every log event of this process to `stream` (stderr). Call it once, from the entry point.
+    """Send every log event of this process to `stream` (stderr). The entry point calls this once.
 
     `level` is debug, info, warning or error; `form` is console or json.
     """
@@ -75,12 +75,12 @@ def configure(level: str = "info", form: str = "console", *, stream: TextIO | No
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:
-    """A filter, not a level: Bolt gives each of its loggers a level of its own."""
+    """Filter instead of setting a level: Bolt gives each of its loggers a level of its own."""
     return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in QUIETER
 
 
 def _renderers(form: str, out: TextIO) -> list[structlog.typing.Processor]:
-    # Neither shows a frame's local variables: those of ours hold arguments and secrets.
+    # Neither renderer shows local variables: they may hold arguments and secrets.
     if form == "json":
         frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(_json)]
@@ -91,18 +91,18 @@ def _renderers(form: str, out: TextIO) -> list[structlog.typing.Processor]:
 def _json(event: Any, **_: Any) -> str:
     try:
         return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # numbers beyond 64 bits, lone surrogates: an event is never lost to its form
+    except TypeError:  # numbers beyond 64 bits, lone surrogates: never lose an event
         return json.dumps(event, default=repr)
 
 
 def _without_colour(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Uvicorn says each of its messages twice, once in colour."""
+    """Drop the coloured copy that uvicorn adds to each message."""
     event.pop("color_message", None)
     return event
 
 
 def _one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Make control characters visible, in the event's text; ConsoleRenderer quotes the other values."""
+    """Escape control characters in the event's text; ConsoleRenderer quotes the other values."""
     text = str(event.get("event", ""))
     event["event"] = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return event

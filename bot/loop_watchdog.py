@@ -1,4 +1,4 @@
-"""Notices when something holds the event loop, and logs what: until it lets go, no click is answered."""
+"""Logs what blocks the event loop. While it is blocked, no click is answered."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import structlog
 from bot.graph.call_stacks import stack_of
 
 BEAT_S = 0.25
-"""How often the loop shows that it lives."""
+"""Interval of the loop's sign of life."""
 LATE_S = 1.0
-"""A loop that has not shown it for so long is held."""
+"""A loop without a sign of life for this long is blocked."""
 
 log = structlog.get_logger(__name__)
 
 
 class LoopWatchdog:
-    """Watches the loop that it is started in, from a thread of its own, between `async with` and its end.
+    """Watches the running event loop from a thread of its own, inside the `async with` block.
 
-    `where` says in a log event's fields where a stack stands.
+    `where` describes a stack as fields of a log event.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class LoopWatchdog:
                 continue
             where = self._where(stack_of(self._loop_thread))
             log.error(
-                "something holds the event loop, so nothing else goes on; move the blocking call into a "
+                "something blocks the event loop, so nothing else runs; move the blocking call into a "
                 "synchronous tool or asyncio.to_thread",
                 **where,
             )
             while self._beaten == beaten and not self._stop.wait(BEAT_S):
                 pass
-            log.warning("the event loop goes on", held_s=round(self._clock() - beaten, 1), **where)
+            log.warning("the event loop runs again", held_s=round(self._clock() - beaten, 1), **where)

@@ -1,7 +1,7 @@
-"""What a Prometheus server is told, counted from the journal.
+"""Metrics for Prometheus, counted from the journal.
 
-Nothing is instrumented: every commit writes what it did to the journal, and each scrape reads on from where
-the one before it ended. So a count and the record can never differ, and use cases know of no metrics.
+No code is instrumented: every commit writes to the journal, and each scrape continues where the last one
+ended. So counts and journal never differ, and the use cases know nothing of metrics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bot.store import journal
 from bot.store.database import Database
 
 BATCH = 10_000
-"""Journal entries read at once; a scrape reads as many batches as there are."""
+"""Journal entries per read; a scrape reads until none is left."""
 
 ZERO = {
     "actions": [str(int(tier)) for tier in Tier],
@@ -37,7 +37,7 @@ ZERO = {
     "votes_refused": [reason.value for reason in Refusal],
     "receipts": [Receipt.EXECUTED.value, Receipt.FAILED.value, Receipt.UNKNOWN.value],
 }
-"""Every series from the start, so that its first count can raise an alert."""
+"""Every series exists from the start, so that its first count can raise an alert."""
 ABOUT = {
     "actions": ("Actions ruled", "tier"),
     "reviews_closed": ("Reviews closed", "state"),
@@ -50,10 +50,10 @@ ABOUT = {
 
 
 class Metrics:
-    """The bot's figures in a registry of its own. They count from when this object was made.
+    """The bot's metrics, in a registry of their own. Counts start when this object is made.
 
-    `sweeps` returns when each sweep last succeeded; `writer` is whose chains of the journal are counted;
-    `refused` returns the hosted graphs that are refused.
+    `sweeps` returns when each sweep last succeeded; `writer` selects the chains of the journal to count;
+    `refused` returns the refused hosted graphs.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Metrics:
         )
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the counts; the registry asks for them."""
+        """Yield the counts. The registry calls this."""
         for name, (about, label) in ABOUT.items():
             family = CounterMetricFamily(f"membrane_{name}", about, labels=[label] if label else [])
             for value, count in self._counts[name].items():
@@ -110,7 +110,7 @@ class Metrics:
         yield graphs
 
     async def scrape(self) -> bytes:
-        """Return all figures in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         async with self._lock:
             await self._count()
             self._open.set(await self._membrane.open_reviews())
@@ -130,7 +130,7 @@ class Metrics:
         return journal.last_before(connection, self._since)
 
     def _tally(self, connection: Connection) -> int:
-        """Count a batch, in the reader's thread: at full speed there are tens of thousands a scrape."""
+        """Count a batch in the reader's thread: a busy bot writes tens of thousands of entries per scrape."""
         found = journal.since(connection, self._last or 0, BATCH)
         for place, entry in found:
             if entry.writer.partition(".")[0] == self._writer:

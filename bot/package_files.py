@@ -1,4 +1,4 @@
-"""Files beside the code that ship with the package: the policies and Slack's manifest."""
+"""Files that ship with the package: the policies and Slack's manifest."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MANIFEST = "manifest.yml"
 
 
 def package_file(name: str) -> Path:
-    """Return where a file is that ships with the bot: in the source tree, or inside the installed package.
+    """Return the path of a shipped file, in the source tree or in the installed package.
 
-    `name` is its path in the source tree. Raises FileNotFoundError where the installation lacks it.
+    `name` is its path in the source tree. Raises FileNotFoundError if the installation lacks it.
     """
     package = Path(bot.__file__).parent
     for path in (package.parent / name, package / f"_{name}"):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"{name} is missing from this installation; install checkpoint-membrane again")
+    raise FileNotFoundError(f"{name} is missing from this installation; reinstall checkpoint-membrane")

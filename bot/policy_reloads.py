@@ -1,4 +1,4 @@
-"""The policy file while the bot runs: put in force, refused or held back, and who is told."""
+"""Changes of the policy file while the bot runs, and what the admins are told about them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bot.settings import Settings
 
 
 class PolicyReloads:
-    """Tells the admins what became of the policy file.
+    """Tells the admins whether a changed policy file is in force, refused or held.
 
-    `recheck` looks at the hosted graphs under a policy and returns what is wrong with them.
+    `recheck` checks the hosted graphs under a policy and returns their problems.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class PolicyReloads:
         self._since = clock()
 
     def watcher(self, in_force: PolicyInForce) -> PolicyWatcher:
-        """Return what keeps the policy in force in step with its file."""
+        """Return a watcher that puts changes of the file in force."""
         self._version, self._since = in_force.current.version, self._clock()
         refuses = self._settings.policy_refuse_looser
         gate = Gate(self._membrane.policy_allowed, self._held) if refuses else None
@@ -66,13 +66,13 @@ class PolicyReloads:
         await self._membrane.stranded_reviews.follow_policy()
 
     async def _refused(self, error: PolicyError) -> None:
-        # Without the line and its caret, which point nowhere where letters are not of one width.
+        # Without the source line and its caret, which do not line up in a proportional font.
         problems = tuple(str(replace(problem, source="")) for problem in error.problems)
         notice = Notice(
             Subject.POLICY_REFUSED,
             "The policy does not load, so the last good one stays in force.",
             where=f"{self._settings.policy}; the first problem: {problems[0]}",
-            todo="Correct the file; it is read again when it is saved, and you are told here.",
+            todo="Correct the file. The bot reads it again when it is saved, and tells you here.",
             about=f"{self._clock()} {error}",
             details=problems[1:],
         )
@@ -100,9 +100,9 @@ def _subject_of(reload: Reload) -> Subject:
 
 def _todo(reload: Reload, graphs: list[str]) -> str:
     if graphs:
-        return "Correct what is said of the graphs below: their threads wait until then."
+        return "Correct the problems of the graphs below. Their threads wait until then."
     if reload.loosens:
-        return "Check that each change marked LOOSER is meant; if not, put the file back."
+        return "Check that each change marked LOOSER is intended; if not, restore the file."
     return NOTHING_TO_DO
 
 
@@ -115,6 +115,6 @@ def _count(changes: Sequence[str]) -> str:
 
 
 def _told_time(at: float, now: float) -> str:
-    """Return an instant in UTC, with its day where that is not today."""
+    """Return an instant in UTC, with its date if that is not today."""
     there, here = time.gmtime(at), time.gmtime(now)
     return time.strftime("%H:%M UTC" if there[:3] == here[:3] else "%Y-%m-%d %H:%M UTC", there)

@@ -1,4 +1,4 @@
-"""What hosted code prints becomes log events, a line each: raw, it would corrupt a log in JSON."""
+"""Turns each line that hosted code prints into a log event: raw output would corrupt a JSON log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TextIO
 import structlog
 
 STDOUT = 1
-"""Its descriptor."""
+"""The file descriptor of standard output."""
 END_S = 1.0
-"""How long the end of what children print is waited for; a child that lives on keeps the pipe open."""
+"""How long to wait for the rest of child output; a child that still runs keeps the pipe open."""
 MOST = 8 * 1024
-"""Characters of one line; what is longer is told in pieces."""
+"""Characters of one line; a longer line is logged in pieces."""
 
 Whose = Callable[[], str | None]
 Cut = Callable[[str], str]
@@ -26,7 +26,7 @@ log = structlog.get_logger("bot.printed_output")
 
 
 class _Printed(io.TextIOBase):
-    """A stream that logs what is written to it, line by line. Each thread has a line of its own."""
+    """A stream that logs what is written to it, line by line. Each thread has its own unfinished line."""
 
     def __init__(self, name: str, real: TextIO, whose: Whose, cut: Cut) -> None:
         self._name = name
@@ -37,12 +37,12 @@ class _Printed(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # it never changes
-        """As of the stream that it stands for."""
+        """The encoding of the replaced stream."""
         return self._real.encoding
 
     @property
     def buffer(self) -> io.BufferedIOBase:
-        """A stream of bytes, for those who write such."""
+        """A stream for callers that write bytes."""
         return _Bytes(self)
 
     def writable(self) -> bool:
@@ -55,12 +55,10 @@ class _Printed(io.TextIOBase):
         return self._real.fileno()
 
     def write(self, text: str) -> int:
-        """Keep what is begun of a line, and log what is whole."""
+        """Log complete lines, and keep the unfinished one."""
         if not isinstance(text, str):
             raise TypeError(f"write() needs a str, not {type(text).__name__}")
-        if getattr(
-            self._lines, "busy", False
-        ):  # the log itself failed, and says so: it may not go in a circle
+        if getattr(self._lines, "busy", False):  # the log itself failed and reports it: do not loop
             return self._real.write(text)
         *whole, rest = (getattr(self._lines, "begun", "") + text).split("\n")
         while len(rest) > MOST:
@@ -82,11 +80,11 @@ class _Printed(io.TextIOBase):
             self._lines.busy = False
 
     def flush(self) -> None:
-        """Nothing: a line that is begun is told once it is whole."""
+        """Do nothing: an unfinished line is logged when it is complete."""
 
 
 class _Bytes(io.BufferedIOBase):
-    """What is written to `sys.stdout.buffer`."""
+    """The stream behind `sys.stdout.buffer`."""
 
     def __init__(self, text: _Printed) -> None:
         self._text = text
@@ -103,10 +101,10 @@ class _Bytes(io.BufferedIOBase):
 
 @contextmanager
 def printed_to_log(whose: Whose, cut: Cut = str) -> Iterator[None]:
-    """Log what is printed inside, after `cut`. `whose` returns the thread whose code prints.
+    """Log everything printed inside the block, after `cut`. `whose` returns the thread whose code prints.
 
-    Configure logs before. What programs that hosted code starts write to the same stdout is logged too, as it
-    is and without the thread.
+    Configure logs first. Output of child processes on the same stdout is logged too, uncut and without the
+    thread.
     """
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Printed("stdout", out, whose, cut), _Printed("stderr", err, whose, cut)
@@ -119,7 +117,7 @@ def printed_to_log(whose: Whose, cut: Cut = str) -> Iterator[None]:
 
 @contextmanager
 def _children_to_log() -> Iterator[None]:
-    """Put a pipe in the place of the process's stdout, and log what comes out of it."""
+    """Replace the process's stdout by a pipe, and log what comes out of it."""
     try:
         real = os.dup(STDOUT)
     except OSError:  # a service may have none

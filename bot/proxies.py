@@ -1,7 +1,7 @@
-"""Which proxy a request goes through: the environment's, as curl and Python's urllib read it.
+"""The proxy for a request, from the environment, as curl and Python's urllib read it.
 
-slack_sdk takes a proxy from the environment too, but not its exceptions: it sent requests for this machine to
-a company's proxy.
+slack_sdk reads the proxy but not its exceptions, so it would send requests for this machine to a company's
+proxy.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _WITH_PORT = re.compile(r"(\[[^\]]+\]|[^:\[\]]+):(\d+)")
 
 
 def proxy_for(url: str, *, proxies: Mapping[str, str] | None = None) -> str | None:
-    """Return the URL of the proxy for a request, or None where it goes direct.
+    """Return the URL of the proxy for a request, or None for a direct one.
 
-    `HTTPS_PROXY` or `HTTP_PROXY` holds by the URL's scheme (wss counts as https), then `ALL_PROXY`, each in
-    capitals or not. What `NO_PROXY` names goes direct: hosts with all below them, `*`, addresses and networks
-    (10.0.0.0/8), each with a port or for all; and so does this machine, whatever is set. `proxies` are by
-    scheme, `no` for the exceptions; the environment's unless given.
+    The URL's scheme selects `HTTPS_PROXY` or `HTTP_PROXY` (wss counts as https), else `ALL_PROXY`, each in
+    upper or lower case. `NO_PROXY` lists direct hosts: a name with its subdomains, `*`, addresses and
+    networks (10.0.0.0/8), each with or without a port. Requests to this machine are always direct. `proxies`
+    maps schemes to proxies, and `no` to the exceptions; the environment's by default.
     """
     named = getproxies_environment() if proxies is None else dict(proxies)
     parts = urlsplit(url)
@@ -58,7 +58,7 @@ def _goes_direct(parts: SplitResult, scheme: str, exceptions: str) -> bool:
 
 
 def _names(entry: str, host: str) -> bool:
-    """Whether an exception is of this host: by its name, by one above it, by its address or network."""
+    """Whether an exception covers this host: by name, by a parent domain, by address or network."""
     if entry == "*":
         return True
     try:

@@ -1,6 +1,6 @@
-"""The end of the process, also where something does not let go: a tool that hangs, a loop that is held.
+"""The end of the process, even if a tool hangs or the event loop is blocked.
 
-What is in the databases is safe at any moment, so a process that does not end by itself can be ended.
+The databases are safe at any moment, so a process that does not end by itself can be killed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def on_signal(stop: Callable[[], object], *, within_s: float) -> Iterator[None]:
-    """Call `stop` at SIGTERM or SIGINT; a process that has not ended `within_s` seconds later is ended.
+    """Call `stop` at SIGTERM or SIGINT; end the process if it still runs `within_s` seconds later.
 
-    `stop` is called from a signal handler. The handler is Python's own: asyncio's would wait until the loop
-    is free, and the loop may be what hangs.
+    `stop` runs in a signal handler of Python, not of asyncio: that one would wait for the loop, which may be
+    blocked.
     """
     asked = threading.Event()
 
@@ -34,7 +34,7 @@ def on_signal(stop: Callable[[], object], *, within_s: float) -> Iterator[None]:
 
     def watch() -> None:
         asked.wait()
-        end_after(within_s, 1, "the bot does not stop in time; what it had in hand goes on at the next start")
+        end_after(within_s, 1, "the bot does not stop in time; its work continues at the next start")
 
     threading.Thread(target=watch, name="stop", daemon=True).start()
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -46,7 +46,7 @@ def on_signal(stop: Callable[[], object], *, within_s: float) -> Iterator[None]:
 
 
 def end_after(seconds: float, code: int, why: str) -> None:
-    """End the process, unless it has ended by itself by then."""
+    """End the process after some `seconds`, unless it has ended by itself. `why` is logged."""
 
     def end() -> None:
         if threading.Event().wait(seconds):

@@ -1,7 +1,7 @@
-"""Notices that the store cannot be written, says so at once, and says when it can be again.
+"""Detects that the store cannot be written, and tells the admins when that begins and ends.
 
-Reads go on where the disk is full or read-only, and an agent's Tier 0 may even pass, so nothing else would
-tell. What is told here does not go through the store, which takes nothing then.
+Reads still work on a full or read-only disk, and some Tier 0 actions may pass, so nothing else would report
+it. The first notice bypasses the store, which cannot be written then.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
 from bot.errors import StoreError, TooMany
 
 EVERY_S = 2.0
-"""How often a write is tried."""
+"""Interval of test writes."""
 LIMIT_S = 15.0
-"""How long one try may take; a write waits for ten seconds where another process has the lock."""
+"""How long one test may take; a write waits up to 10 s for another process's lock."""
 SLOW_S = 5.0
-"""A write that takes longer is told by `/readyz` while it is under way."""
+"""`/readyz` reports a test write that takes longer, while it runs."""
 QUIET_S = 5.0
-"""How long nothing may fail before it counts as over: a nearly full disk takes small writes."""
+"""How long no write may fail before the trouble is over: a nearly full disk takes small writes."""
 AGAIN_S = 120.0
-"""How soon the admins are told once more, where it comes and goes."""
+"""Minimum delay between two notices to the admins, if the trouble comes and goes."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Written(Protocol):
-    """A database file that this process writes."""
+    """A database file that this process writes to."""
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The path of the file."""
         ...
 
     @property
     def failures(self) -> int:
-        """How many groups of units were lost because the file failed."""
+        """How many groups of writes were lost because the file failed."""
         ...
 
     @property
     def failure(self) -> str:
-        """Why the last of them was, in a sentence."""
+        """The reason of the last failure, in a sentence."""
         ...
 
     async def probe(self) -> None:
-        """Write something, durably. Raises StoreError."""
+        """Make a durable test write. Raises StoreError."""
         ...
 
 
 class StoreMonitor:
-    """Tries to write, and counts what others could not.
+    """Makes test writes, and watches the failures of all others.
 
-    `at_once` posts a notice past the store, `tell` wants one in it. `clock` only goes forward.
+    `at_once` posts a notice without the store, `tell` puts one into it. `clock` only goes forward.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class StoreMonitor:
         self._trying_since: float | None = None
 
     async def ready(self) -> str | None:
-        """Return why the store cannot be written, for `/readyz`; None where it can."""
+        """Return for `/readyz` why the store cannot be written, or None."""
         if self._why is None and self._trying_since is not None:
             for_s = self._clock() - self._trying_since
             if for_s > SLOW_S:
@@ -88,7 +88,7 @@ class StoreMonitor:
         return self._why
 
     async def look(self) -> None:
-        """Try once, and tell what is new."""
+        """Make one test write, and tell the admins about a change."""
         self._trying_since = self._clock()
         try:
             found = await asyncio.gather(*(self._try(file) for file in self._files))
@@ -112,7 +112,7 @@ class StoreMonitor:
         except TimeoutError:
             why = f"{file.path} has not finished a write for {LIMIT_S:.0f} s; look at its disk"
         except TooMany:
-            pass  # it is behind, and writes
+            pass  # the store is busy, but it writes
         except StoreError as error:
             why = str(error)
         failed, self._seen[file.path] = file.failures != self._seen[file.path], file.failures
@@ -131,11 +131,11 @@ class StoreMonitor:
             Subject.STORE_STUCK,
             f"The store cannot be written: {why}. Nothing can be approved or proposed until it can.",
             where=f"the data folder, {self._files[0].path.parent}",
-            todo="Do what the reason says. `/readyz` says whether it is over, and you are told here.",
+            todo="Follow the reason. `/readyz` shows when the trouble is over, and you are told here.",
         )
         try:
             await self._at_once(notice)
-        except Exception as error:  # noqa: BLE001 - Slack may be away too; it is tried again at the next look
+        except Exception as error:  # noqa: BLE001 - Slack may be down too; the next look tries again
             _log.warning("the admins could not be told", why=str(error))
             return
         self._told, self._said_at = True, now
@@ -147,8 +147,8 @@ class StoreMonitor:
         if self._told:
             notice = Notice(
                 Subject.STORE_WRITES,
-                f"The store can be written again. It could not for {_length(for_s)}; what was refused "
-                "meanwhile left nothing behind.",
+                f"The store can be written again, after {_length(for_s)}. Nothing was stored of what was "
+                "refused meanwhile.",
                 where=f"the data folder, {self._files[0].path.parent}",
                 todo=NOTHING_TO_DO,
                 about=f"{self._since}",

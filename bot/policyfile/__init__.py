@@ -1,4 +1,4 @@
-"""Policy files: YAML in, Policy out, with the position of every error."""
+"""Policy files: they turn YAML into a Policy, and report the position of every error."""
 
 from bot.policyfile.in_force import PolicyInForce
 from bot.policyfile.loading import check, load, parse

@@ -1,4 +1,4 @@
-"""What an action of a policy file says of itself: its tier, its cost, and rules that can fire."""
+"""Checks of one action in a policy file: its tier, its cost, and whether its rules can fire."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.policyfile.valid_parts import Parts
 
 
 def check_action(parts: Parts, name: str, action: ActionModel) -> None:
-    """Note every problem of one action with itself and with the lists."""
+    """Report every problem of one action, by itself and with the lists."""
     path: Path = ("actions", name)
     own_tier = _check_tier(parts, path, name, action)
     _check_cost(parts, path, name, action)
@@ -30,13 +30,11 @@ def check_action(parts: Parts, name: str, action: ActionModel) -> None:
         place: Path = (*path, "raise", index)
         if rule.id in RESERVED_IDS:
             parts.say(
-                (*place, "id"), f"`{rule.id}` is what the membrane calls one of its own reasons", "rename it"
+                (*place, "id"), f"`{rule.id}` is the name of one of the membrane's own reasons", "rename it"
             )
         if rule.id in first_of:
             line = parts.document.problem((*path, "raise", first_of[rule.id], "id"), "").line
-            parts.say(
-                (*place, "id"), f"`{rule.id}` is the id of another rule too, in line {line}", "rename one"
-            )
+            parts.say((*place, "id"), f"`{rule.id}` is also the id of the rule in line {line}", "rename one")
         first_of.setdefault(rule.id, index)
         if rule.to <= own_tier:
             what = f"rule `{rule.id}` never changes anything: {name} is of tier {int(own_tier)} without it"
@@ -50,8 +48,10 @@ def _check_tier(parts: Parts, path: Path, name: str, action: ActionModel) -> Tie
     by_risk = risk.key(risk.cost_usd, parts.threshold_usd)
     declared = Tier(action.tier or 0)
     if action.tier is not None and declared < by_risk:
-        what = f"tier {int(declared)} is lower than the tier {int(by_risk)} that the risk of {name} asks for"
-        parts.say((*path, "tier"), what, "delete it; a declared tier only goes up")
+        what = (
+            f"tier {int(declared)} is lower than tier {int(by_risk)}, which follows from the risk of {name}"
+        )
+        parts.say((*path, "tier"), what, "delete it; a declared tier can only raise")
     own = max(by_risk, declared)
     if own < Tier.SYNC_APPROVAL and (*path, "reviewed") not in parts.document.keys:
         what = f"{name} is declared tier {int(own)}, below Tier 3, and has no `reviewed`"
@@ -84,9 +84,7 @@ def _check_cost(parts: Parts, path: Path, name: str, action: ActionModel) -> Non
     elif arg.unit not in (None, "USD"):
         parts.say(place, f"`{cost_arg}` is in {arg.unit}, and costs are in USD", "let the agent send USD")
     elif not arg.required:
-        parts.say(
-            place, f"`{cost_arg}` is not required, and without it the cost is unknown", "make it required"
-        )
+        parts.say(place, f"`{cost_arg}` is optional, and without it the cost is unknown", "make it required")
 
 
 def _check_rule(parts: Parts, path: Path, kind: str, action: ActionModel, rule: RaiseModel) -> None:
@@ -108,18 +106,16 @@ def _check_rule(parts: Parts, path: Path, kind: str, action: ActionModel, rule: 
 
 
 def _check_effort(parts: Parts, path: Path, kind: str) -> None:
-    """Check that all patterns of a kind together can be tried on the longest text in some milliseconds."""
+    """Check that matching all patterns of a kind takes only milliseconds on the longest text."""
     effort = 0
     for index, rule in parts.rules[kind]:
         for place, patterns in _patterns((*path, "raise", index, "when"), rule):
             effort += Patterns(patterns).effort
             if effort > MAX_EFFORT:
-                what = (
-                    f"the patterns of {kind} make {effort} passes over a text; at most {MAX_EFFORT} are made"
-                )
+                what = f"the patterns of {kind} make {effort} passes over a text; the limit is {MAX_EFFORT}"
                 hint = (
-                    "a pattern takes one pass, and a text with ? or [a-z] between two stars as many more as "
-                    "it is long; write fewer or shorter ones"
+                    "a pattern takes one pass, and a part with ? or [a-z] between two stars takes as many "
+                    "more as it has characters; write fewer or shorter ones"
                 )
                 parts.say(place, what, hint)
                 return

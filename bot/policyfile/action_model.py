@@ -24,7 +24,7 @@ class RaiseModel(PolicyModel):
 
 
 class ReviewedModel(PolicyModel):
-    """Who answers for an action that is declared below Tier 3."""
+    """The person who answers for declaring an action below Tier 3."""
 
     by: UserId
     on: Day
@@ -38,7 +38,7 @@ CostOrArgument = Annotated[
 
 
 class RiskModel(PolicyModel):
-    """What the permeability key looks at."""
+    """The input of the permeability key."""
 
     reversible: bool = Field(description="by practice, not by technique: a sent mail has been read")
     blast_radius: Annotated[BlastRadius, Field(strict=False)]
@@ -46,7 +46,7 @@ class RiskModel(PolicyModel):
 
 
 class ActionModel(PolicyModel):
-    """One action kind. Settings hold at its own tier; when it is raised, the higher tier's do."""
+    """One action kind. Its settings hold at its own tier; when raised, the higher tier's settings hold."""
 
     risk: RiskModel
     reviewed: ReviewedModel | None = Field(None, description="needed below Tier 3")
@@ -60,21 +60,19 @@ class ActionModel(PolicyModel):
     more_args: bool = Field(False, description="allow arguments that are not declared")  # noqa: FBT003
     redact: Annotated[list[Argument], NoRepeats] = Field(
         default_factory=list,
-        description="arguments that nobody is shown and that are not kept, as card_number or customer.ssn",
+        description="arguments that are neither shown nor stored, as card_number or customer.ssn",
     )
     raise_: list[RaiseModel] = Field(default_factory=list, alias="raise")
-    tools: Annotated[list[Tool], NoRepeats] = Field(
-        default_factory=list, description="tools that stand for this"
-    )
+    tools: Annotated[list[Tool], NoRepeats] = Field(default_factory=list, description="tools of this kind")
     approvers: Names | None = None
     quorum: Annotated[int, Field(ge=1, le=20)] | None = None
     channel: Channel | None = None
     expires_in: Duration | None = None
     escalation: Name | None = None
     valid_for: Duration | None = Field(
-        None, description="how long an approval is good for; the window if left out"
+        None, description="how long an approval is valid; the window if omitted"
     )
     report_within: Duration | None = Field(
-        None, description=f"after that a started action is unknown; {REPORT_WITHIN_S / 60:g}m if left out"
+        None, description=f"after that a started action is unknown; {REPORT_WITHIN_S / 60:g}m if omitted"
     )
     idempotent: bool = Field(False, description="may be run again with the same key")  # noqa: FBT003

@@ -1,4 +1,4 @@
-"""Conditions of raise rules against the declared arguments and the lists: operators, operands, families."""
+"""Checks of conditions against the declared arguments and the lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.policyfile.valid_parts import Parts
 
 _OF_LISTS = frozenset({Op.IN, Op.NOT_IN}) | DOMAIN_OPS
 _HINT_OF_OPERAND: Mapping[ArgType, str] = {
-    ArgType.STRING: "quote it, if the text is meant",
+    ArgType.STRING: "quote it if you mean the text",
     ArgType.NUMBER: "write a number, without quotes",
     ArgType.INTEGER: "write a whole number, without quotes",
     ArgType.BOOLEAN: "write true or false",
@@ -24,7 +24,7 @@ _HINT_OF_OPERAND: Mapping[ArgType, str] = {
 
 
 class _Entries(NamedTuple):
-    """What an operator takes the entries of a list for."""
+    """How an operator reads the entries of a list."""
 
     name: str
     plural: str
@@ -43,7 +43,7 @@ _ENTRIES_OF: Mapping[Op, _Entries] = {
 
 
 class Subject(NamedTuple):
-    """What a condition judges: where it stands, what it is called, and its declaration if it has one."""
+    """The argument that a condition judges: its path, its name, and its declaration if there is one."""
 
     path: Path
     name: str
@@ -51,7 +51,7 @@ class Subject(NamedTuple):
 
 
 def condition_is_sound(parts: Parts, subject: Subject, condition: ItemConditionModel) -> bool:
-    """Note every operator that cannot judge the argument; returns whether there is none."""
+    """Report every operator that cannot judge the argument. Return whether there is none."""
     sound = [_operator_is_sound(parts, subject, op, operand) for op, operand in _operators(condition)]
     return all(sound) and (subject.arg is not None or _one_family(parts, subject, condition))
 
@@ -81,10 +81,10 @@ def _operator_is_sound(parts: Parts, subject: Subject, op: Op, operand: Any) -> 
 
 def _hint_of_operator(op: Op, kind: ArgType) -> str:
     if kind is ArgType.LIST:
-        return f"say of which items: any: {{{op}: …}} or all: {{{op}: …}}"
+        return f"name the items that it judges: any: {{{op}: …}} or all: {{{op}: …}}"
     if kind is ArgType.STRING and op in PATH_OPS:
         return "declare it {type: path}"
-    return f"it can be asked {', '.join(sorted(OPS_OF[kind]))}"
+    return f"operators for it: {', '.join(sorted(OPS_OF[kind]))}"
 
 
 def _list_is_sound(parts: Parts, subject: Subject, op: Op, list_name: str) -> bool:

@@ -30,20 +30,20 @@ class ArgModel(PolicyModel):
 
     type: Annotated[ArgType, Field(strict=False)] = Field(
         description="email, url, hostname, path, identifier and datetime are texts of one strict form; "
-        "what is not of that form is doubt: Tier 3"
+        "a value of another form is doubt: Tier 3"
     )
     of: ItemType | None = Field(None, description="of a list: the type of its items")
     required: bool = Field(True, description="a required argument that is missing is doubt: Tier 3")  # noqa: FBT003
     unit: Annotated[str, Field(min_length=1, max_length=20)] | None = Field(
         None, description="USD, for a cost"
     )
-    describe: Text | None = Field(None, description="what it is, for whoever reads this file")
+    describe: Text | None = Field(None, description="what it is, for readers of this file")
 
     @model_validator(mode="after")
     def _of_belongs_to_lists(self) -> ArgModel:
         if (self.type is ArgType.LIST) != (self.of is not None):
             raise problem(
-                "a list says what its items are, and only a list does", "write {type: list, of: string}"
+                "a list, and only a list, declares the type of its items", "write {type: list, of: string}"
             )
         return self
 
@@ -77,7 +77,7 @@ Part = Annotated[str, Field(min_length=1)]
 
 
 class ItemConditionModel(PolicyModel):
-    """Operators on one value. All of them must hold."""
+    """Operators on one value. All must hold."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
     eq: Scalar | None = None
@@ -95,7 +95,7 @@ class ItemConditionModel(PolicyModel):
         None, description="*, ? and [a-z] against the whole text, in either case"
     )
     domain_in: DomainList | None = Field(
-        None, description="of an e-mail address, URL or host; *.x is all below x"
+        None, description="the domain of an e-mail address, URL or host; *.x is every subdomain of x"
     )
     domain_not_in: DomainList | None = None
     under: DirectoryList | None = Field(
@@ -111,7 +111,7 @@ class ItemConditionModel(PolicyModel):
 
 
 class ConditionModel(ItemConditionModel):
-    """Operators on one argument. All of them must hold; a missing or ill-typed argument counts as matched."""
+    """Operators on one argument. All must hold; a missing or ill-typed argument counts as matched."""
 
     exists: bool | None = None
     any_: ItemConditionModel | None = Field(

@@ -1,4 +1,4 @@
-"""From the models of a policy file, known to be sound, to the domain's Policy."""
+"""Converts the checked models of a policy file to the domain's Policy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Lists = Mapping[str, list[Scalar]]
 
 
 def build_policy(file: PolicyFile) -> Policy:
-    """Return the policy that a file describes. The file has passed every check."""
+    """Return the policy of a file that has passed every check."""
     chains = {name: build_chain(name, each) for name, each in file.escalations.items()}
     actions = {name: build_kind(name, action, file.lists, chains) for name, action in file.actions.items()}
     return Policy(
@@ -55,13 +55,13 @@ def build_policy(file: PolicyFile) -> Policy:
 
 
 def build_tools(file: PolicyFile) -> dict[str, str]:
-    """Return what tools stand for, from the table and from each action's own list."""
+    """Return the kind of each tool, from the table and from the actions' own lists."""
     of_actions = {tool: kind for kind, action in file.actions.items() for tool in action.tools}
     return {**file.tools, **of_actions}
 
 
 def build_people(entry: PeopleModel | list[str]) -> PeopleSource:
-    """Return where one name of `people` leads."""
+    """Return the people behind one name of `people`."""
     if isinstance(entry, list):
         return Users(tuple(entry))
     if entry.users is not None:

@@ -1,4 +1,4 @@
-"""What the parts of a policy file must be to each other: people who can act, chains that reach them."""
+"""Checks between the parts of a policy file: names exist, quorums can be reached, chains reach approvers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.policyfile.valid_parts import Parts
 
 
 def check_parts(parts: Parts) -> None:
-    """Note every problem between the parts of a file."""
+    """Report every problem between the parts of a file."""
     data = parts.document.data
     admins = data.get("admins") if isinstance(data, dict) else None
     for index, name in enumerate(admins if isinstance(admins, list) else ()):
-        if isinstance(name, str) and NAME.fullmatch(name):  # any other text has its problem already
+        if isinstance(name, str) and NAME.fullmatch(name):  # other values are reported already
             parts.check_name(("admins", index), name, "people", "admin")
     _check_chains(parts)
     tiers = _check_tiers(parts)
@@ -40,7 +40,7 @@ def _check_chains(parts: Parts) -> None:
 
 
 def _check_tiers(parts: Parts) -> dict[Tier, GatedTier]:
-    """Check tiers 2 and 3, and return those that are sound."""
+    """Check tiers 2 and 3, and return the sound ones."""
     sound = {}
     for tier, model in parts.tiers.items():
         path: Path = ("tiers", str(int(tier)))
@@ -70,27 +70,27 @@ def _check_repeat(parts: Parts, chain: Chain, user: str) -> None:
     if chain.repeat is not None and chain.repeat.times is None:
         parts.say(
             ("escalations", chain.name, "repeat"),
-            f"`{chain.name}` repeats without end, and {user} uses it, which is no mandated sign-off",
+            f"`{chain.name}` repeats without end, but {user} uses it and is no mandated sign-off",
             "add times: 3; only a mandated sign-off is re-paged until a person acts",
             at_key=True,
         )
 
 
 def _check_people(parts: Parts, path: Path, gated: GatedTier, what: str, *, mandated: bool) -> None:
-    """Check that the quorum can be reached, and that the chain reaches somebody who may vote."""
+    """Check that the quorum can be reached, and that the chain reaches an approver."""
     votes = votes_possible(gated.approvers, parts.people)
     if votes is not None and votes < gated.quorum:
         parts.say(
             _nearest(parts, path, "quorum", "approvers"),
             f"a quorum of {gated.quorum} cannot be reached: {what} has {votes} who can approve",
-            "name more approvers, or ask for fewer; a rotation counts as one person",
+            "name more approvers, or lower the quorum; a rotation counts as one person",
         )
     elif votes == gated.quorum:
         parts.say(
             _nearest(parts, path, "quorum", "approvers"),
             f"a quorum of {gated.quorum} cannot be reached without the requester: {what} has {votes} who can "
-            "approve, and nobody approves what is done in their own name or by their own agent",
-            "name more approvers, or ask for fewer; a rotation counts as one person",
+            "approve, and nobody approves actions in their own name or of their own agent",
+            "name more approvers, or lower the quorum; a rotation counts as one person",
         )
     window = float("inf") if mandated else gated.window_s
     steps = [step for step in gated.chain.steps if step.after.of(gated.window_s) < window]
@@ -108,12 +108,12 @@ def _check_people(parts: Parts, path: Path, gated: GatedTier, what: str, *, mand
 
 
 def _nearest(parts: Parts, path: Path, *keys: str) -> Path:
-    """Return the path of the first of these keys that the file has there, else of the whole."""
+    """Return the path of the first of these keys that the file has, else the path of their parent."""
     return next(((*path, key) for key in keys if (*path, key) in parts.document.values), path)
 
 
 def _check_settings(parts: Parts, name: str, action: ActionModel, tiers: dict[Tier, GatedTier]) -> None:
-    """Check what an action sets for itself, at its own tier and where it is raised."""
+    """Check the settings of an action, at its own tier and at the tiers it can be raised to."""
     path: Path = ("actions", name)
     _check_approvers(parts, path, action.approvers or [])
     if action.escalation is not None:
@@ -142,11 +142,11 @@ def _check_idle_settings(parts: Parts, path: Path, kind: Kind, own_tier: Tier) -
         return
     for key in ("approvers", "channel", "escalation"):
         if (*path, key) in parts.document.keys:
-            what = f"`{key}` never holds: {kind.name} is of tier {int(own_tier)}; raised it has the tier's"
+            what = f"`{key}` has no effect: {kind.name} is tier {int(own_tier)}; raised it has the tier's"
             parts.say(
                 (*path, key),
                 what,
-                "delete it, or declare the tier where it should hold: tier: 2",
+                "delete it, or declare the tier where it should apply: tier: 2",
                 at_key=True,
             )
 
@@ -168,12 +168,10 @@ def _check_tools(parts: Parts) -> None:
                 _say_shadowed(parts, path, tool, at_key=False)
             if tool in seen:
                 line = parts.document.problem(seen[tool], "").line
-                parts.say(
-                    path, f"tool `{tool}` stands for something already, in line {line}", "keep one of the two"
-                )
+                parts.say(path, f"tool `{tool}` already has a kind, in line {line}", "keep one of the two")
             seen.setdefault(tool, path)
 
 
 def _say_shadowed(parts: Parts, path: Path, tool: str, *, at_key: bool) -> None:
-    hint = "a tool of that name would be ruled as something else; rename the kind or the tool"
-    parts.say(path, f"`{tool}` is an action kind itself", hint, at_key=at_key)
+    hint = "a tool of that name would be ruled as another kind; rename the kind or the tool"
+    parts.say(path, f"`{tool}` is also an action kind", hint, at_key=at_key)

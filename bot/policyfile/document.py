@@ -1,9 +1,8 @@
-"""A policy file's text as data that remembers where everything stood.
+"""The text of a policy file as data, with the position of every value.
 
-YAML is read in a strict form: the events are taken one by one, with a limit on depth, size and count, before
-anything is built; plain words are resolved by YAML 1.2's rules (`NO` is a text); and whatever a person who
-reviews the file could misread is refused: aliases, tags, a second document, a key that comes twice, an empty
-value.
+YAML is read in a strict form. Events are read one by one, with limits on depth, size and count, before data
+is built. Plain words follow YAML 1.2 (`NO` is a text). Everything that a reviewer could misread is refused:
+aliases, tags, a second document, a repeated key, an empty value.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 MAX_NODES = 50_000
 MAX_PROBLEMS = 200
-"""Nobody mends more at once, and a file made to have many must not cost much."""
+"""Nobody corrects more at once, and a hostile file with many problems must stay cheap."""
 MAX_NUMBER = 40
 """Characters of a number."""
 MAX_SOURCE = 160
-"""Characters of a line that an error shows."""
+"""Characters of a source line in an error."""
 
 Path = tuple[str | int, ...]
-"""The way to a value: keys and indexes from the top."""
+"""The path to a value: keys and indexes from the top."""
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -43,28 +42,28 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Mark(NamedTuple):
-    """A place in the text; both count from 0."""
+    """A position in the text; line and column count from 0."""
 
     line: int
     column: int
 
 
 class Broken:
-    """Stands for a value that could not be read. No model takes it, so nothing is made of it."""
+    """Placeholder of a value that could not be read. No model accepts it."""
 
 
 BROKEN = Broken()
 
 
 class _Unreadable(Exception):  # never leaves this module
-    """The text cannot be read any further; the problem has been noted."""
+    """The rest of the text cannot be read; the problem is recorded."""
 
 
 @dataclass(slots=True)
 class Document:
-    """What a file says, where each thing stands, and what is wrong with it as YAML.
+    """The data of a file, the position of each value, and the problems of its YAML.
 
-    `broken` are the paths of values that have a problem already, so that nobody complains of them again.
+    `broken` holds the paths of values with a problem, so that each is reported only once.
     """
 
     file: str
@@ -76,7 +75,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, path: Path, what: str, hint: str = "", *, at_key: bool = False) -> Problem:
-        """Return a problem with the value, or the key, at a path; of an unknown path, the nearest known."""
+        """Return a problem at the value or the key of a path, or at the nearest known parent."""
         marks = self.keys if at_key else self.values
         mark = marks.get(path) or self.values.get(path)
         while mark is None and path:
@@ -85,14 +84,14 @@ class Document:
         return self.problem_at(mark or Mark(0, 0), what, hint)
 
     def problem_at(self, mark: Mark, what: str, hint: str = "") -> Problem:
-        """Return a problem at a place."""
+        """Return a problem at a position."""
         line = self.lines[mark.line] if mark.line < len(self.lines) else ""
         what, hint = _harmless(what), _harmless(hint)
         return Problem(self.file, mark.line + 1, mark.column + 1, what, hint, _shown(line, mark.column))
 
 
 def read_document(text: bytes, file: str) -> Document:
-    """Read a file's bytes. What is wrong with them as YAML is in the document's `problems`."""
+    """Read the bytes of a file. Problems of the YAML are in the document's `problems`."""
     if len(text) > MAX_BYTES:
         document = Document(file, [])
         what = f"the file is larger than {MAX_BYTES} bytes"
@@ -125,7 +124,7 @@ def _harmless(text: str) -> str:
 
 
 def _shown(line: str, column: int) -> str:
-    """Return a line as it can be shown: nothing in it can move the cursor, and it is not endless."""
+    """Return a line that is safe to print: without control characters, and cut."""
     line = _harmless(line)
     if len(line) <= MAX_SOURCE:
         return line
@@ -162,7 +161,7 @@ class _Reader:
         except yaml.reader.ReaderError as error:
             lines = _LINE_BREAK.split(self._text[: error.position])
             mark = Mark(len(lines) - 1, len(lines[-1]))
-            self._fatal(mark, "a character that no text file holds", "delete it")
+            self._fatal(mark, "a character that a text file cannot hold", "delete it")
 
     def _fatal(self, mark: Mark, what: str, hint: str = "") -> Any:
         self._document.problems.append(self._document.problem_at(mark, what, hint))
@@ -170,7 +169,7 @@ class _Reader:
 
     def _complain(self, path: Path, mark: Mark, what: str, hint: str = "") -> None:
         if len(self._document.problems) >= MAX_PROBLEMS:
-            self._fatal(mark, f"more than {MAX_PROBLEMS} problems", "mend the first ones")
+            self._fatal(mark, f"more than {MAX_PROBLEMS} problems", "correct the first ones")
         self._document.problems.append(self._document.problem_at(mark, what, hint))
         self._document.broken.add(path)
 
@@ -178,17 +177,15 @@ class _Reader:
         self._nodes += 1
         mark = _mark(event)
         if self._nodes > MAX_NODES:
-            self._fatal(
-                mark, f"more than {MAX_NODES} values", "split what belongs apart, or shorten the lists"
-            )
+            self._fatal(mark, f"more than {MAX_NODES} values", "split the file, or shorten the lists")
         if len(path) > MAX_DEPTH:
             self._fatal(mark, f"nested deeper than {MAX_DEPTH} levels", "no policy needs that")
         self._document.values[path] = mark
         if isinstance(event, yaml.AliasEvent):
-            self._complain(path, mark, f"an alias, *{event.anchor}", "write out what it stands for")
+            self._complain(path, mark, f"an alias, *{event.anchor}", "write out its value")
             return BROKEN
         if event.tag is not None:
-            self._complain(path, mark, f"a tag, {event.tag}", "leave it out; types follow from the format")
+            self._complain(path, mark, f"a tag, {event.tag}", "delete it; types follow from the format")
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -209,13 +206,13 @@ class _Reader:
             if not key:
                 hint = "keys are words, such as risk"
                 if self._document.lines[mark.line][: mark.column + 1].endswith("{{"):
-                    hint = "{{ }} is of a template: fill it in, or quote it if the text is meant"
+                    hint = "{{ }} belongs to a template: fill it in, or quote it if you mean the text"
                 self._complain(path, mark, "a key that is not a word", hint)
                 self._skip(event)
                 self._skip(self._next())
             elif (place := (*path, key)) in self._document.keys:
                 first = self._document.keys[place].line + 1
-                what = f"`{_cut(key)}` comes twice; it stands in line {first} already"
+                what = f"`{_cut(key)}` occurs twice; the first is in line {first}"
                 self._complain(place, mark, what, "keep one of the two")
                 self._skip(self._next())
             else:
@@ -224,7 +221,7 @@ class _Reader:
         return items
 
     def _skip(self, event: Any) -> None:
-        """Pass over one node, however it is built, without keeping it."""
+        """Skip one node with everything in it."""
         depth = 0
         while True:
             if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):

@@ -1,4 +1,4 @@
-"""A ruling laid out for an admin: every rule, why, who would be asked, by when, and what happens then."""
+"""A ruling explained for an admin: every rule and its reason, who is asked, until when, and what follows."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _AND_THEN = {
 
 
 def explanation(policy: Policy, action: Action, ruling: Ruling, now: float) -> str:
-    """Return the ruling of an action in full, as text. `now` says whose turn a rotation has."""
+    """Return the full ruling of an action as text. `now` selects the person on duty in a rotation."""
     kept = withheld(action, ruling.redact)
     lines = [
         f"{kept.kind} {kept.canonical.decode()}",
         f"is tier {int(ruling.tier)}, {ruling.tier.label}: {ruling.reason}",
         "",
-        "What was looked at",
+        "Checks",
         *_trace(kept, ruling),
         "",
         *(_gated(policy, ruling, now) if ruling.tier.waits else _passing(ruling)),
         "",
-        f"An execution has to be reported within {duration_text(ruling.report_within_s)}; "
-        + ("if it is not, it is run again." if ruling.idempotent else "if it is not, a person is asked."),
+        f"Its receipt is due within {duration_text(ruling.report_within_s)} of the start; "
+        + ("without one, it runs again." if ruling.idempotent else "without one, a person is asked."),
         f"Policy {ruling.policy_version[:19]}",
     ]
     return "\n".join(lines)
@@ -48,11 +48,11 @@ def _trace(action: Action, ruling: Ruling) -> Iterator[str]:
         tier = f"tier {int(step.to)}" if step.to is not None else ""
         yield f"  {mark} {step.name:<{width}}  {tier:<6}  {step.why}"
     yield from _values(action.args, ruling.trace)
-    yield "  (* decided, + holds too, - does not hold)"
+    yield "  (* decided, + also holds, - does not hold)"
 
 
 def _values(args: Mapping[str, Any], trace: tuple[TraceStep, ...]) -> Iterator[str]:
-    """Show the arguments that the steps name, so that one sees what they were compared with."""
+    """Show the arguments that the steps name, to show what was compared."""
     said = " ".join(step.why for step in trace)
     for name, value in args.items():
         if name in said:
@@ -60,7 +60,7 @@ def _values(args: Mapping[str, Any], trace: tuple[TraceStep, ...]) -> Iterator[s
 
 
 def _passing(ruling: Ruling) -> Iterator[str]:
-    yield "It passes: nobody is asked, and nothing waits for anybody."
+    yield "It passes: nobody is asked, and nothing waits."
     if ruling.tier is Tier.ASYNC_REVIEW:
         yield f"It is shown afterwards, in the digest in {ruling.channel}."
     else:
@@ -73,7 +73,7 @@ def _gated(policy: Policy, ruling: Ruling, now: float) -> Iterator[str]:
     for name in ruling.approvers:
         yield f"  {name}: {_people(policy.people[name], now)}"
     keeps = duration_text(ruling.valid_for_s)
-    yield f"By when: within {duration_text(window)}; an approval is good for {keeps}"
+    yield f"Until when: within {duration_text(window)}; an approval is valid for {keeps}"
     if ruling.chain is not None:
         yield from _chain(ruling.chain, window, mandated=ruling.mandated)
     if ruling.default is not None:
@@ -99,14 +99,14 @@ def _people(source: PeopleSource, now: float) -> str:
         case Users(ids):
             return ", ".join(ids)
         case UserGroup(group):
-            return f"whoever is in the user group {group}"
+            return f"the members of the user group {group}"
         case OnCall(rotation):
             turn = f"now {rotation.on_call(now)}"
-            return f"{turn}, by turns of {duration_text(rotation.every_s)} with {', '.join(rotation.users)}"
+            return f"{turn}, in turns of {duration_text(rotation.every_s)} with {', '.join(rotation.users)}"
 
 
 def _clock(seconds: float) -> str:
-    """Return a time after the start, in at most two units: 7m 30s."""
+    """Return a time since the start, in at most two units: 7m 30s."""
     parts = []
     rest = round(seconds)
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):

@@ -1,4 +1,4 @@
-"""The small values of a policy file: durations, numbers, texts, dates. Each says how to correct it."""
+"""The types of single values in a policy file. Each error says how to correct the value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.domain.people import AGENT
 MAX_DURATION_S = 365 * 86400.0
 
 MAX_NUMBER = 2**53
-"""Beyond this, numbers of JSON are not exact."""
+"""The largest exact whole number in JSON."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
@@ -36,18 +36,18 @@ _TEXT_LIMIT = 300
 
 
 def problem(what: str, hint: str = "") -> PydanticCustomError:
-    """Return an error that says what is wrong with a value, and how to mend it."""
+    """Return an error that describes the problem of a value and how to correct it."""
     return PydanticCustomError("policy", "{what}", {"what": what, "hint": hint})
 
 
 def shown(value: Any) -> str:
-    """Return a value as an error shows it, cut where it is long."""
+    """Return a value for an error message, cut if it is long."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def duration(value: Any) -> float:
-    """Read a duration such as `90s`, `30m`, `4h` or `7d` into seconds."""
+    """Convert a duration such as `90s`, `30m`, `4h` or `7d` to seconds."""
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise problem(
@@ -60,7 +60,7 @@ def duration(value: Any) -> float:
 
 
 def delay(value: Any) -> Delay:
-    """Read when a step is due: a duration, or a share of the window such as `25%`."""
+    """Convert the delay of a step: a duration, or a share of the window such as `25%`."""
     share = _SHARE.fullmatch(value) if isinstance(value, str) else None
     if share:
         return Delay(share=int(share[1]) / 100)
@@ -72,11 +72,11 @@ def delay(value: Any) -> Delay:
 
 
 def instant(value: Any) -> float:
-    """Read an instant with its offset, such as `2026-01-05T09:00:00Z`, into seconds since the epoch."""
+    """Convert an instant with its offset, such as `2026-01-05T09:00:00Z`, to epoch seconds."""
     try:
         read = datetime.fromisoformat(value)
         if read.tzinfo is None:
-            raise problem(f"{shown(value)} does not say in which time zone", _INSTANT_HINT)
+            raise problem(f"{shown(value)} has no time zone", _INSTANT_HINT)
         return read.timestamp()
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, PydanticCustomError):
@@ -85,7 +85,7 @@ def instant(value: Any) -> float:
 
 
 def day(value: Any) -> date:
-    """Read a date such as `2026-06-01`."""
+    """Convert a date such as `2026-06-01`."""
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
@@ -93,23 +93,23 @@ def day(value: Any) -> date:
 
 
 def number(value: Any) -> float | int:
-    """Take a finite number; a truth value is none."""
+    """Check a finite number. True and false are not numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise problem(f"{shown(value)} is not a number", "write it plainly, as 500 or 0.5")
     if abs(value) > MAX_NUMBER:
-        raise problem(f"{shown(value)} is more than can be counted exactly", "quote it if it is an id")
+        raise problem(f"{shown(value)} is too large to be exact", "quote it if it is an id")
     return value
 
 
 def scalar(value: Any) -> str | bool | int | float:
-    """Take a text, a truth value or a finite number."""
+    """Check a text, a finite number, true or false."""
     if not isinstance(value, str | bool | int | float):
-        raise problem("this takes one text, number, true or false", "for several values say in: [a, b]")
+        raise problem("this takes one text, number, true or false", "for several values write in: [a, b]")
     return value if isinstance(value, str | bool) else number(value)
 
 
 def of_shape(shape: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
-    """Return what takes a text of a shape, and says what it is not."""
+    """Return a check that a value is a text of this shape; its error says that the value is not `what`."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or not shape.fullmatch(value):
@@ -121,7 +121,7 @@ def of_shape(shape: re.Pattern[str], what: str, hint: str) -> Callable[[Any], st
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise problem("a sentence is wanted here", "write it for the person who reads the card")
+        raise problem("a sentence is needed here", "write it for the person who reads the card")
     if len(value) > _TEXT_LIMIT:
         raise problem(f"{len(value)} characters", f"at most {_TEXT_LIMIT} are shown")
     return " ".join(value.split())
@@ -147,7 +147,7 @@ def _directory(value: Any) -> str:
 
 
 def _bound(value: Any) -> float | int | str:
-    """Take a number, or an instant as text."""
+    """Check a number, or an instant as text."""
     if not isinstance(value, str) or not _BEGINS_WITH_YEAR.match(value):
         return number(value)
     if read_instant(value) is None:
@@ -179,7 +179,7 @@ def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     seen = set()
     for value in values:
         if value in seen:
-            raise problem(f"{shown(value)} comes twice in this list", "keep one of the two")
+            raise problem(f"{shown(value)} occurs twice in this list", "keep one of the two")
         seen.add(value)
     return values
 
@@ -223,18 +223,18 @@ KindName = Annotated[
 Tool = Annotated[
     str,
     PlainValidator(
-        of_shape(_TOOL, "the name of a tool", "write it as the agent's tool is called, delete_file")
+        of_shape(_TOOL, "the name of a tool", "write the name of the agent's tool, as delete_file")
     ),
     string_schema(_TOOL.pattern, "delete_file"),
 ]
 AgentName = Annotated[
     str,
-    PlainValidator(of_shape(AGENT, "the name of an agent", "write it as its token has it, refund-agent")),
+    PlainValidator(of_shape(AGENT, "the name of an agent", "write the name in its token, as refund-agent")),
     string_schema(AGENT.pattern, "refund-agent"),
 ]
 GraphName = Annotated[
     str,
-    PlainValidator(of_shape(_GRAPH, "the name of a graph", "write it as MEMBRANE_GRAPHS has it, refunds")),
+    PlainValidator(of_shape(_GRAPH, "the name of a graph", "write the name in MEMBRANE_GRAPHS, as refunds")),
     string_schema(_GRAPH.pattern, "refunds"),
 ]
 ListRef = Annotated[

@@ -19,7 +19,7 @@ from bot.policyfile.slack_ids import Channel, Name
 
 
 class DigestModel(PolicyModel):
-    """Tier 1: passes, and is looked at afterwards."""
+    """Tier 1: passes, and is reviewed afterwards."""
 
     digest: Channel = Field(description="where the digest is posted")
     every: Duration
@@ -36,7 +36,7 @@ class GatedModel(PolicyModel):
 
 
 class TiersModel(PolicyModel):
-    """What holds at each tier. Tier 0 passes; there is nothing to set."""
+    """The settings of each tier. Tier 0 passes and has no settings."""
 
     one: DigestModel = Field(alias="1")
     two: GatedModel = Field(alias="2")
@@ -44,19 +44,19 @@ class TiersModel(PolicyModel):
 
 
 class LimitsModel(PolicyModel):
-    """What keeps a flood of actions out of people's way."""
+    """Limits against a flood of actions."""
 
     open_per_agent: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        20, description="reviews of one agent that wait at once; those withdrawn within 10 minutes count too"
+        20, description="open reviews of one agent; those withdrawn within 10 minutes count too"
     )
-    remember_rejection_for: Duration | None = Field(None, description="1h if left out")
+    remember_rejection_for: Duration | None = Field(None, description="1h if omitted")
     remember_expiry_for: Duration | None = Field(
         None,
-        description="how long an expiry that people were shown answers the same action, unasked, and pages "
-        "about what was withdrawn are not sent once more; 1h if left out",
+        description="how long an expiry that people were shown answers the same action without asking again, "
+        "and how long pages about a withdrawn action are not repeated; 1h if omitted",
     )
     threads_per_agent: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        1000, description="threads of hosted graphs that one agent may have at once, until they end"
+        1000, description="unfinished threads of hosted graphs that one agent may have"
     )
 
 
@@ -64,42 +64,42 @@ class GraphModel(PolicyModel):
     """One hosted graph."""
 
     agents: Annotated[list[AgentName], NoRepeats] = Field(
-        description="names of the agents whose tokens may start its threads (POST /v1/threads)"
+        description="agents whose tokens may start its threads (POST /v1/threads)"
     )
 
 
 class ChannelModel(PolicyModel):
-    """One Slack channel that the policy names."""
+    """One Slack channel of the policy."""
 
     allow_external: bool = Field(
         default=False,
-        description="post arguments here though the channel is shared with another company (Slack Connect)",
+        description="post arguments here even if the channel is shared with another company (Slack Connect)",
     )
 
 
 class PolicyFile(PolicyModel):
-    """A policy: which actions of agents a person must see, who that is, until when, and what happens then."""
+    """A policy: which actions a person must see, which person, until when, and what happens then."""
 
     version: Literal[1]
     people: Annotated[dict[Name, PeopleEntry], Field(min_length=1)]
     escalations: Annotated[dict[Name, EscalationModel], Field(min_length=1)]
     lists: dict[Name, list[Scalar]] = Field(default_factory=dict)
     admins: Annotated[list[Name], NoRepeats] = Field(default_factory=list)
-    admin_channel: Channel | None = Field(None, description="where admins are told of reloads and errors")
+    admin_channel: Channel | None = Field(None, description="where admins are told about reloads and errors")
     cost_threshold_usd: Money = COST_THRESHOLD_USD
     strict: bool = Field(
         default=False,
-        description="refuse kinds and arguments that do not fit `actions` at the door (422), unasked; "
-        "if left out they are doubt: Tier 3",
+        description="refuse kinds and arguments that do not fit `actions` with 422, without asking anybody; "
+        "if false they are doubt: Tier 3",
     )
     limits: LimitsModel = Field(default_factory=LimitsModel)
     tiers: TiersModel
     tools: dict[Tool, KindName] = Field(default_factory=dict, description="tool name to action kind")
     actions: Annotated[dict[KindName, ActionModel], Field(min_length=1)]
     channels: dict[Channel, ChannelModel] = Field(
-        default_factory=dict, description="what is special about a channel that the policy names elsewhere"
+        default_factory=dict, description="settings of channels that the policy names elsewhere"
     )
     graphs: dict[GraphName, GraphModel] = Field(
         default_factory=dict,
-        description="which agents may start which hosted graph; one that is not named nobody may start",
+        description="which agents may start which hosted graph; nobody may start a graph that is not listed",
     )

@@ -8,7 +8,7 @@ from bot.domain.spelling import nearest
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint with the nearest known word, or with all of them where they are few."""
+    """Return a hint with the most similar known word, or else with the known words."""
     words = sorted(known)
     if (near := nearest(word, words)) is not None:
         return f"did you mean {near}?"

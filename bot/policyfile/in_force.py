@@ -6,19 +6,19 @@ from bot.domain.policy import Policy
 
 
 class PolicyInForce:
-    """Holds the policy that is in force. The one place to ask for it, and to replace it."""
+    """Holds the policy in force. The only place to read or replace it."""
 
     __slots__ = ("_current",)
 
     def __init__(self, policy: Policy) -> None:
-        """Start with a policy that has loaded."""
+        """Start with a loaded policy."""
         self._current = policy
 
     @property
     def current(self) -> Policy:
-        """The policy in force now. Take it once for one decision, so that all of it is of one version."""
+        """The policy in force now. Read it once per decision, so that one decision uses one version."""
         return self._current
 
     def replace(self, policy: Policy) -> None:
-        """Put another policy in force, from the next decision on."""
+        """Put another policy in force for all later decisions."""
         self._current = policy

@@ -1,4 +1,4 @@
-"""From a file to a Policy, or to all that is wrong with it."""
+"""Loads a Policy from a file, or reports all problems of the file."""
 
 from __future__ import annotations
 
@@ -18,25 +18,23 @@ from bot.policyfile.valid_parts import take_apart
 
 
 def load(path: str | Path) -> Policy:
-    """Return the policy that a file holds. Raises PolicyError with everything that is wrong with it."""
+    """Return the policy in a file. Raises PolicyError with all problems."""
     return parse(read(path), str(path))
 
 
 def read(path: str | Path) -> bytes:
-    """Return what is in a policy file. Raises PolicyError where it cannot be read."""
+    """Return the bytes of a policy file. Raises PolicyError if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        problem = Problem(
-            str(path), 1, 1, f"the file cannot be read: {why}", "name a policy file that is there"
-        )
+        problem = Problem(str(path), 1, 1, f"the file cannot be read: {why}", "name an existing policy file")
         raise PolicyError((problem,)) from error
 
 
 def parse(text: bytes | str, file: str = "policy.yaml") -> Policy:
-    """Return the policy that a text holds; `file` is what errors call it. Raises PolicyError."""
+    """Return the policy in a text; `file` names it in errors. Raises PolicyError."""
     document = read_document(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text, file)
     model = _validate(document)
     if () not in document.broken:
@@ -49,7 +47,7 @@ def parse(text: bytes | str, file: str = "policy.yaml") -> Policy:
 
 
 def check(path: str | Path) -> tuple[Problem, ...]:
-    """Return everything that is wrong with a file, in the file's order; nothing if it loads."""
+    """Return all problems of a file, in its order; none if it loads."""
     try:
         load(path)
     except PolicyError as error:

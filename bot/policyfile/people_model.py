@@ -24,13 +24,15 @@ class PeopleModel(PolicyModel):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     users: Annotated[Users, NoRepeats] | None = Field(None, description="Slack user ids")
-    usergroup: UserGroupId | None = Field(None, description="a Slack user group, asked when it matters")
-    rotation: RotationModel | None = Field(None, description="whoever's turn it is: one person at a time")
+    usergroup: UserGroupId | None = Field(
+        None, description="a Slack user group; its members are looked up when needed"
+    )
+    rotation: RotationModel | None = Field(None, description="people in turn: one person at a time")
 
     @model_validator(mode="after")
     def _one_of_three(self) -> PeopleModel:
         if len(self.model_fields_set) != 1:
-            raise problem("people are named in one way", "keep one of users, usergroup and rotation")
+            raise problem("people are given in exactly one way", "keep one of users, usergroup and rotation")
         return self
 
 
@@ -56,16 +58,16 @@ class StepModel(PolicyModel):
 
 
 class RepeatModel(PolicyModel):
-    """What the chain does after its last step: page everybody again."""
+    """After its last step, the chain pages everybody again."""
 
     every: Duration
     times: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        None, description="how often; only a chain of mandated sign-offs may leave it out"
+        None, description="how often; only a chain of mandated sign-offs may omit it"
     )
 
 
 class EscalationModel(PolicyModel):
-    """Whom to tell, in what order, while nobody answers."""
+    """Whom to page, in which order, while nobody answers."""
 
     steps: Annotated[list[StepModel], Field(min_length=1, max_length=20)]
     repeat: RepeatModel | None = None

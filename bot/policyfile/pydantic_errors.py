@@ -1,4 +1,4 @@
-"""What pydantic found, said to an admin: one sentence, the place, and how to mend it."""
+"""Turns pydantic's errors into problems for an admin: one sentence, the position, and how to correct it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ABSENT_DEFAULT_KEYS = frozenset(
     }
 )
 _MISSING_HINTS = {
-    "risk": "as risk: {reversible: true, blast_radius: low}; what is not declared is Tier 3",
+    "risk": "as risk: {reversible: true, blast_radius: low}; an undeclared action is Tier 3",
     "reversible": "true or false, judged by practice",
     "blast_radius": "low, medium or high",
     "approvers": "as approvers: [release-leads], names from people",
-    "expires_in": "as expires_in: 30m; what waits has a window",
+    "expires_in": "as expires_in: 30m; every review has a window",
     "escalation": "as escalation: platform, a name from escalations",
     "channel": 'as channel: "#agent-approvals"',
     "digest": 'as digest: "#agent-digest"',
@@ -39,8 +39,8 @@ _MISSING_HINTS = {
     "id": "a short name, as large-refund; rulings and statistics cite it",
     "version": "as version: 1",
     "1": 'as 1: {digest: "#agent-digest", every: 1h}',
-    "2": "what waits needs a channel, approvers, expires_in and an escalation",
-    "3": "what is not in the policy is Tier 3, so there is always one",
+    "2": "a tier that waits needs a channel, approvers, expires_in and an escalation",
+    "3": "actions that are not in the policy are Tier 3, so it is always needed",
     "tiers": "as tiers: {1: {…}, 2: {…}, 3: {…}}",
     "people": "as people: {release-leads: {users: [U0123456789]}}",
     "escalations": "as escalations: {platform: {steps: [{after: 25%, page: [release-leads]}]}}",
@@ -49,7 +49,7 @@ _MISSING_HINTS = {
     "every": "as every: 1h",
     "steps": "as steps: [{after: 25%, page: [release-leads]}]",
     "reviewed": "as reviewed: {by: U0123456789, on: 2026-06-01, why: …}",
-    "by": "the Slack id of who answers for it",
+    "by": "the Slack id of the person who answers for it",
     "on": "as on: 2026-06-01",
     "why": "a sentence",
     "to": "as to: 3",
@@ -61,7 +61,7 @@ _MISSING_HINTS = {
 
 
 def place_of(loc: tuple[str | int, ...], document: Document) -> Path:
-    """Return the path in the document of a pydantic location, leaving out what only the models know."""
+    """Return the path in the document for a pydantic location, without steps that only the models have."""
     path: Path = ()
     for step in loc:
         if (*path, step) in document.values:
@@ -70,7 +70,7 @@ def place_of(loc: tuple[str | int, ...], document: Document) -> Path:
 
 
 def problem_of(error: ErrorDetails, document: Document, known: dict[str, Any]) -> Problem | None:
-    """Return one of pydantic's errors as a problem; None where the value has been complained of already.
+    """Return a pydantic error as a problem; None if the value already has a problem.
 
     `known` is the schema, for hints.
     """
@@ -95,14 +95,14 @@ def problem_of(error: ErrorDetails, document: Document, known: dict[str, Any]) -
 def _key_hint(path: Path, known: dict[str, Any]) -> str:
     key = str(path[-1])
     if key in _ABSENT_DEFAULT_KEYS:
-        return "what happens when nobody answers belongs to the tier, and no setting changes it"
+        return "the tier decides what happens when nobody answers; no setting changes it"
     return did_you_mean(key, known_keys(path[:-1], known))
 
 
 def _said(kind: str, value: Any, context: Mapping[str, Any], path: Path) -> tuple[str, str]:
     if kind in ("dict_type", "model_type", "model_attributes_type"):
         return (
-            "a mapping is wanted here",
+            "a mapping is needed here",
             "write an operator, as {eq: 500}" if "when" in path else "as {key: value}",
         )
     if kind in ("literal_error", "enum"):
@@ -113,12 +113,12 @@ def _said(kind: str, value: Any, context: Mapping[str, Any], path: Path) -> tupl
 
 def _bool(value: Any, _context: Mapping[str, Any]) -> tuple[str, str]:
     plain = _YAML_1_1_BOOLS.get(str(value).lower())
-    hint = f"write {plain}; to YAML 1.2 {value} is a text" if plain else "write true or false"
+    hint = f"write {plain}; in YAML 1.2 {value} is a text" if plain else "write true or false"
     return f"{_shown(value)} is neither true nor false", hint
 
 
 def _list(_value: Any, _context: Mapping[str, Any]) -> tuple[str, str]:
-    return "a list is wanted here", "write [one] or [one, two]"
+    return "a list is needed here", "write [one] or [one, two]"
 
 
 def _empty(_value: Any, context: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What an action redacts: arguments that there are, and none that people have to see."""
+"""Checks of redacted arguments: they exist, and the cost is not among them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bot.policyfile.valid_parts import Parts
 
 
 def check_redact(parts: Parts, path: Path, kind: str, action: ActionModel) -> None:
-    """Note every redacted path that meets no declared argument, or hides the cost."""
+    """Report every redacted path that matches no declared argument or hides the cost."""
     for index, redacted in enumerate(action.redact):
         place = (*path, "redact", index)
         if redacted == build_risk(action.risk).cost_arg:
-            what = f"`{redacted}` is what {kind} costs, and its card and the digest show the cost"
-            parts.say(place, what, "leave it out of `redact`, or declare the cost as a number")
+            what = f"`{redacted}` is the cost of {kind}, which its card and the digest show"
+            parts.say(place, what, "remove it from `redact`, or declare the cost as a number")
         elif action.args is not None:
             _check_declared(parts, place, kind, redacted, action)
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of a policy file, made from the models, for editors and for the hints of our own errors."""
+"""The JSON Schema of a policy file, made from the models: for editors, and for hints in errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.policyfile.file_model import PolicyFile
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema. An empty value is an error in a policy, so null is nowhere in it."""
+    """Return the JSON Schema. It has no null, since an empty value is an error in a policy."""
     made = _without_null(PolicyFile.model_json_schema(by_alias=True))
     assert isinstance(made, dict)
     made["title"] = "Checkpoint Membrane policy"
@@ -37,7 +37,7 @@ def _without_null(node: Any) -> Any:
 
 
 def known_keys(path: tuple[str | int, ...], schema: dict[str, Any]) -> frozenset[str]:
-    """Return the keys that the schema knows for the mapping at a path."""
+    """Return the known keys of the mapping at a path."""
     nodes = [schema]
     for step in path:
         nodes = [after for node in nodes for each in _spread(node, schema) for after in _enter(each, step)]
@@ -47,7 +47,7 @@ def known_keys(path: tuple[str | int, ...], schema: dict[str, Any]) -> frozenset
 
 
 def _spread(node: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a node and what it refers to and chooses from."""
+    """Return a node with its references and alternatives resolved."""
     if "$ref" in node:
         return _spread(schema["$defs"][node["$ref"].rpartition("/")[2]], schema)
     choices = [*node.get("anyOf", ()), *node.get("oneOf", ())]

@@ -1,4 +1,4 @@
-"""Names of people, Slack ids and channels. Each says what a value is that belongs somewhere else."""
+"""The types of people's names, Slack ids and channels. An error says where a misplaced value belongs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.policyfile.fields import NAME, of_shape, problem, shown, string_schema
 
 _CHANNEL = re.compile(r"#[a-z0-9_\-\u00c0-\uffff]{1,80}|[CG][A-Z0-9]{2,20}")
 _CURLY = frozenset("\u201c\u201d\u201e\u00ab\u2018\u2019")
-"""What some editors and chats write for quotation marks, which YAML takes for letters."""
+"""Typographic quotation marks of editors and chats, which YAML reads as letters."""
 _MENTION = re.compile(r"<?[@!](?:subteam\^)?([USW][A-Z0-9]+)(?:\|[^>]*)?>?|<#([CG][A-Z0-9]+)(?:\|[^>]*)?>")
 
 
 def _id_in(value: Any) -> Any:
-    """Return the Slack id in a mention, as `<@U0123456789>`; what is no mention as it is."""
+    """Return the Slack id in a mention such as `<@U0123456789>`; return any other value unchanged."""
     found = _MENTION.fullmatch(value) if isinstance(value, str) else None
     return (found[1] or found[2]) if found else value
 
@@ -28,9 +28,7 @@ def _name(value: Any) -> str:
     value = _id_in(value)
     for shape, key, many in ((USER_ID, "users", f"[{value}]"), (USERGROUP_ID, "usergroup", value)):
         if isinstance(value, str) and shape.fullmatch(value):
-            where = (
-                f"a Slack id stands under `people` alone: add a name there, as somebody: {{{key}: {many}}}"
-            )
+            where = f"Slack ids belong under `people` only: add a name there, as somebody: {{{key}: {many}}}"
             raise problem(
                 f"{shown(value)} is a Slack id, not a name of `people`", f"{where}, and write it here"
             )
@@ -38,7 +36,7 @@ def _name(value: Any) -> str:
         raise problem(
             f"{shown(value)} is a Slack channel, not a name of `people`", "name people who are in it"
         )
-    hint = "write small letters, digits and dashes, as release-leads"
+    hint = "write lower-case letters, digits and dashes, as release-leads"
     if isinstance(value, str) and value.startswith("@") and NAME.fullmatch(value[1:]):
         hint = f"write {value[1:]}, if that is the name under `people`"
     raise problem(f"{shown(value)} is not a name", hint)
@@ -62,7 +60,7 @@ def _channel(value: Any) -> str:
     if isinstance(value, str) and _CHANNEL.fullmatch(value):
         return value
     if isinstance(value, str) and value[0:1] in _CURLY and _CHANNEL.fullmatch(value[1:-1]):
-        raise problem("these are no plain quotation marks", f'write "{value[1:-1]}"')
+        raise problem("these are not plain quotation marks", f'write "{value[1:-1]}"')
     bare = isinstance(value, str) and _CHANNEL.fullmatch("#" + value.lower())
     hint = (
         f'write "#{str(value).lower()}", quoted'

@@ -14,17 +14,17 @@ from bot.errors import PolicyError
 from bot.policyfile.loading import read
 
 SETTLE_S = 1.0
-"""How long a file stands unchanged before it is read."""
+"""How long a file must stand unchanged before the bot reads it."""
 SETTLE_LOOSER_S = 5.0
-"""How long one that is looser than the policy in force does."""
+"""The same for a file that is looser than the policy in force."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A file as it stands: its text, or why it cannot be read.
+    """The present text of a file, or the error of reading it.
 
-    `state` is a hash of that; `stamp` also changes when the file is written again with the same text.
-    `changed_at` is when it was last written or replaced, by the machine's clock; 0 where it is not there.
+    `state` is a hash of the text; `stamp` also changes when the same text is written again. `changed_at` is
+    when the file was last written or replaced, by the machine's clock; 0 if there is no file.
     """
 
     text: bytes | PolicyError
@@ -34,7 +34,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, path: Path) -> Snapshot:
-        """Read a file and what the file system says of it."""
+        """Read a file and its metadata."""
         try:
             text: bytes | PolicyError = read(path)
             found = path.stat()

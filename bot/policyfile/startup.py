@@ -17,7 +17,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 def loosens(before: Policy, after: Policy) -> bool:
-    """Whether one policy is, or may be, looser than another."""
+    """Whether `after` is, or may be, looser than `before`."""
     return any(change.loosens for change in changes_between(before, after))
 
 
@@ -32,9 +32,9 @@ async def policy_at_start(
 ) -> tuple[Policy, str]:
     """Return the policy to start with, and its text.
 
-    `last` is the text of the one that was in force before. A file that is looser has to have stood unchanged;
-    with `refuse_looser` it has to be the version that was `allowed`, or the last one stays in force. Raises
-    PolicyError where the file does not load, SettingsError where neither may come into force.
+    `last` is the text of the policy in force before. A looser file must have stood unchanged for a while;
+    with `refuse_looser` it must be the `allowed` version, or the last policy stays in force. Raises
+    PolicyError if the file does not load, SettingsError if neither policy may come into force.
     """
     before, first = _last(last), Snapshot.of(path)
     while True:
@@ -53,8 +53,8 @@ async def policy_at_start(
     if before is None:
         raise SettingsError(
             "MEMBRANE_POLICY_REFUSE_LOOSER is set, and the policy that was in force before does not load in "
-            f"this version of the bot, so it cannot be told whether {path} is looser. Look at the file, then "
-            f"say `membrane policy apply {path}`"
+            f"this version of the bot, so the bot cannot tell whether {path} is looser. Check the file, then "
+            f"run `membrane policy apply {path}`"
         )
     return before, last
 

@@ -1,4 +1,4 @@
-"""A document taken apart, so that what is sound can be checked also where something else is not."""
+"""The sound parts of a document, so that they are checked even if other parts are broken."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from bot.policyfile.hints import did_you_mean
 from bot.policyfile.people_model import EscalationModel, PeopleEntry
 
 _DECIDING = frozenset({"risk", "tier", "args", "more_args"})
-"""Keys of an action without which nothing can be said of the others."""
+"""Keys of an action without which its other keys cannot be checked."""
 _TIERS = {"2": Tier.ASYNC_APPROVAL, "3": Tier.SYNC_APPROVAL}
 
 
 @dataclass(slots=True)
 class Parts:
-    """The parts of a file that are sound in themselves, by name, and the problems found between them."""
+    """The parts of a file that are sound by themselves, by name, and the problems between them."""
 
     document: Document
     people: dict[str, PeopleSource] = field(default_factory=dict)
@@ -37,26 +37,26 @@ class Parts:
     lists: dict[str, list[Scalar]] = field(default_factory=dict)
     tiers: dict[Tier, GatedModel] = field(default_factory=dict)
     actions: dict[str, ActionModel] = field(default_factory=dict)
-    """Without their raise rules, and without settings that are not sound in themselves."""
+    """Without their raise rules, and without unsound settings."""
     rules: dict[str, list[tuple[int, RaiseModel]]] = field(default_factory=dict)
-    """The sound raise rules of each action, with their place in the file's list."""
+    """The sound raise rules of each action, with their index in the file."""
     threshold_usd: float = COST_THRESHOLD_USD
     problems: list[Problem] = field(default_factory=list)
 
     def declared(self, section: str) -> frozenset[str]:
-        """Return the names that a section declares, be they sound or not."""
+        """Return the names that a section declares, sound or not."""
         return frozenset(_section(self.document, section))
 
     def say(self, path: Path, what: str, hint: str = "", *, at_key: bool = False) -> None:
-        """Note a problem, unless the value has been complained of already."""
+        """Report a problem, unless the value already has one."""
         known = any(path[: len(broken)] == broken for broken in self.document.broken)
         if not known and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(self.document.problem(path, what, hint, at_key=at_key))
 
     def check_name(self, path: Path, name: str, section: str, what: str) -> bool:
-        """Note a name that its section does not declare. Returns whether it is declared.
+        """Report a name that its section does not declare. Return whether it is declared.
 
-        Where the section itself is broken, as one that comes twice, nothing can be said of its names.
+        Names of a broken section, such as one that occurs twice, are not reported.
         """
         known = self.declared(section)
         if name in known or (section,) in self.document.broken:
@@ -65,7 +65,7 @@ class Parts:
         return False
 
     def sound(self, names: Iterable[str]) -> bool:
-        """Whether all these people are declared and sound, so that one can reason about them."""
+        """Whether all these people are declared and sound, so that checks can use them."""
         return all(name in self.people for name in names)
 
 
@@ -100,7 +100,7 @@ def _sound(document: Document, section: str | None, model: Any) -> dict[str, Any
         try:
             sound[name] = adapter.validate_python(entry)
         except ValidationError:
-            continue  # said already, with its place, when the whole file was validated
+            continue  # reported when the whole file was validated
     return sound
 
 
@@ -115,7 +115,7 @@ def _sound_actions(document: Document) -> dict[str, ActionModel]:
 
 
 def _sound_action(entry: dict[str, Any]) -> ActionModel | None:
-    """Return an action without the settings that are wrong, unless its tier or arguments are among them."""
+    """Return an action without its wrong settings; None if its tier or arguments are wrong."""
     try:
         return ActionModel.model_validate(entry)
     except ValidationError as error:
@@ -132,5 +132,5 @@ def _sound_rules(entry: Any) -> list[tuple[int, RaiseModel]]:
         try:
             sound.append((index, RaiseModel.model_validate(rule)))
         except ValidationError:
-            continue  # said already, as above
+            continue  # reported already, as above
     return sound

@@ -1,8 +1,8 @@
-"""Reloading the policy when its file changes.
+"""Reloads the policy when its file changes.
 
-The folder is watched, not the file, because editors and Kubernetes replace files rather than write into
-them. Every 30 seconds the file is hashed again, as a net under the watching. What is found is put in force
-when it has stood unchanged for a moment (`snapshot`).
+The watcher watches the folder, since editors and Kubernetes replace the file. It also hashes the file every
+30 seconds, in case the watching misses a change. A change comes into force after it has stood for a moment
+(`snapshot.py`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from bot.policyfile.snapshot import SETTLE_LOOSER_S, SETTLE_S, Snapshot
 DEBOUNCE_MS = 50
 REHASH_EVERY_S = 30.0
 SETTLED_AFTER_S = 1.0
-"""By then the folder is being watched; what changed just before it was is found by looking once more."""
+"""The watching has begun by then; a second look finds changes from just before."""
 HELD_S = 2.0
-"""How often it is looked whether somebody has allowed a looser policy."""
+"""How often to check whether somebody has allowed a looser policy."""
 
 OnLoaded = Callable[[Policy, "Reload"], Awaitable[None]]
 OnFailed = Callable[[PolicyError], Awaitable[None]]
@@ -39,11 +39,11 @@ OnHeld = Callable[[Policy, tuple[str, ...]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """What came with a policy that has just come into force.
+    """The circumstances of a policy that has just come into force.
 
-    `changes` has one sentence for each thing that is different, what became looser first and marked so; none
-    where the file was put back as it was. `loosens`: something is, or may be, looser. `repaired`: the file
-    before did not load, or waited.
+    `changes` has one sentence for each change, looser ones first and marked; empty if a broken file was
+    restored unchanged. `loosens`: a change is, or may be, looser. `repaired`: the file before did not load,
+    or waited.
     """
 
     source: str
@@ -54,9 +54,9 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What keeps a looser policy out of force until somebody allows it by name.
+    """Keeps a looser policy out of force until somebody allows this version.
 
-    `allowed` returns the version that was allowed, if any. `on_held` is told once of each version that waits.
+    `allowed` returns the allowed version, if any. `on_held` is called once for each version that waits.
     """
 
     allowed: Callable[[], Awaitable[str | None]]
@@ -65,7 +65,7 @@ class Gate:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A file that has changed, and since when it stands so."""
+    """A changed file, and since when it stands unchanged."""
 
     snapshot: Snapshot
     since: float
@@ -80,11 +80,11 @@ class _Candidate:
 class PolicyWatcher:
     """Keeps the policy in force in step with its file.
 
-    A file that loads is put in force and `on_loaded` is told; one that does not changes nothing and
-    `on_failed` is told, once for each state of the file. What a callback raises is logged, no more.
+    A file that loads comes into force, and `on_loaded` is called. A file that does not load changes nothing,
+    and `on_failed` is called once for each state of the file. Errors of callbacks are only logged.
 
-    A file is read when it has stood unchanged for `settle_s` seconds, or, where it is looser than what is in
-    force, for `settle_looser_s`; with a `gate` somebody has to allow it besides. `clock` only goes forward.
+    The file is read after it has stood unchanged for `settle_s` seconds, or for `settle_looser_s` if it is
+    looser than the policy in force; with a `gate`, somebody must also allow it. `clock` only goes forward.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class PolicyWatcher:
         gate: Gate | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Watch the folder of `path`; `in_force` holds what was loaded from it at the start."""
+        """Watch the folder of `path`; `in_force` holds the policy loaded from it at the start."""
         self._path = Path(path)
         self._in_force = in_force
         self._on_loaded = on_loaded
@@ -128,9 +128,9 @@ class PolicyWatcher:
             tasks.create_task(self._look_once_settled())
 
     async def look(self) -> float | None:
-        """Read the file; if it is not as it was seen last, put it in force or say what is wrong.
+        """Read the file. If it has changed, put it in force or report its problems.
 
-        Returns in how many seconds to look again where it has not settled yet, or is not allowed; else None.
+        Return the seconds until the next look if the file has not settled or is not allowed; else None.
         """
         async with self._looking:
             self._again_in_s = await self._look() or 0.0
@@ -179,7 +179,7 @@ class PolicyWatcher:
         await self._told(self._on_failed(error))
 
     async def _is_held(self, policy: Policy, changes: tuple[Change, ...]) -> bool:
-        """Whether a looser policy waits for somebody to allow it."""
+        """Whether a looser policy still waits for permission."""
         if self._gate is None or await self._gate.allowed() == policy.version:
             return False
         if self._held != policy.version:
@@ -205,18 +205,18 @@ class PolicyWatcher:
         )
 
     async def _log_idle_rules(self, policy: Policy) -> None:
-        """Log each raise rule that never raises anything, and why."""
+        """Log each raise rule that never raises a tier, and why."""
         for note in await asyncio.to_thread(idle_notes, policy):
             self._log.warning("policy.idle_rule", note=note)
 
     async def _told(self, telling: Awaitable[None]) -> None:
         try:
             await telling
-        except Exception:  # noqa: BLE001  # the policy is decided; that nobody could be told must not undo it
+        except Exception:  # noqa: BLE001  # a failed notice must not undo the reload
             self._log.exception("policy.callback_failed")
 
     async def _look_when_told(self) -> None:
-        """Look whenever something in the folder changes."""
+        """Look at the file whenever something in its folder changes."""
         while True:
             try:
                 folder = _identity(self._path.parent)
@@ -230,13 +230,13 @@ class PolicyWatcher:
                 ):
                     await self._look_safely()
                     if _identity(self._path.parent) != folder:
-                        break  # another folder stands there now; the one being watched is gone
+                        break  # the folder was replaced; the watched one is gone
             except (OSError, RuntimeError) as error:  # no folder, or no more inotify watches
                 self._log.warning("policy.not_watched", why=str(error), look_every_s=self._rehash_every_s)
                 await asyncio.sleep(self._rehash_every_s)
 
     async def _look_by_the_clock(self) -> None:
-        """Look at once, shortly after the watching has begun, and then ever again."""
+        """Look at once, again shortly after the watching has begun, and then at intervals."""
         await self._look_safely()
         await asyncio.sleep(min(SETTLED_AFTER_S, self._rehash_every_s))
         while True:
@@ -244,7 +244,7 @@ class PolicyWatcher:
             await asyncio.sleep(self._rehash_every_s)
 
     async def _look_once_settled(self) -> None:
-        """Look again when what was seen last may have settled."""
+        """Look again when the last change may have settled."""
         while True:
             await self._unsettled.wait()
             self._unsettled.clear()
@@ -254,7 +254,7 @@ class PolicyWatcher:
     async def _look_safely(self) -> None:
         try:
             await self.look()
-        except Exception:  # noqa: BLE001  # a watcher that stops would leave an old policy in force unnoticed
+        except Exception:  # noqa: BLE001  # a stopped watcher would leave an old policy in force, unnoticed
             self._log.exception("policy.look_failed")
 
 

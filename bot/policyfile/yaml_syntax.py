@@ -1,7 +1,7 @@
-"""Text that is no YAML: where the slip most likely is, and how to correct it.
+"""Syntax errors in YAML: the likely place of the mistake, and how to correct it.
 
-libyaml names the place where it gave up. After a quotation mark or a bracket that was never closed, or a line
-that is no `key: value`, that is some lines on.
+libyaml reports where it gave up. After an unclosed quotation mark or bracket, or a line that is no
+`key: value`, the mistake is some lines above.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import yaml
 
 MAX_LINE = 400
-"""Characters of a line that are looked at. Nobody writes longer ones by hand."""
+"""Characters of a line that are checked. Nobody writes longer lines by hand."""
 
 _CONFLICT = re.compile(r"(?:<{7}|\|{7}|={7}|>{7})(?: |$)")
 _ODD_SPACE = re.compile("^[ -]*([\u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff])")
@@ -42,7 +42,7 @@ _HINTS = (
 
 
 class _Slip(NamedTuple):
-    """Where libyaml gave up and what it says; `began` is where that began which it was reading."""
+    """The error of libyaml and its position; `began` is the start of the part that it was reading."""
 
     lines: list[str]
     line: int
@@ -57,7 +57,7 @@ class _Slip(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """The character at which libyaml gave up; nothing at the end of a line."""
+        """The character at which libyaml gave up; empty at the end of a line."""
         return self.text[self.column : self.column + 1]
 
     def above(self) -> int | None:
@@ -67,11 +67,11 @@ class _Slip(NamedTuple):
 
 
 _Found = tuple[int, int, str, str]
-"""Line and column, both from 0, what is wrong there, and how to correct it."""
+"""Line and column, both from 0, the problem there, and how to correct it."""
 
 
 def syntax_problem(error: yaml.MarkedYAMLError, lines: list[str]) -> _Found:
-    """Return line and column, both from 0, what is wrong there, and how to correct it."""
+    """Return line and column, both from 0, the problem there, and how to correct it."""
     place = error.problem_mark or error.context_mark
     line, column = (place.line, place.column) if place else (0, 0)
     began = (line, column)
@@ -119,14 +119,14 @@ def _quote_or_comment(slip: _Slip) -> _Found | None:
 
 
 def _open_quote(line: str) -> int | None:
-    """Return where a quotation mark stands that is not closed in its line, or None."""
+    """Return the column of a quotation mark that is not closed in its line, or None."""
     rest = _QUOTED_OR_COMMENT.sub(lambda found: " " * len(found[0]), line)
     found = _OPEN_QUOTE.search(rest)
     return found.start() if found else None
 
 
 def _first_sign(slip: _Slip) -> _Found | None:
-    """Find a sign that has a meaning of its own at the start of a value."""
+    """Find a character with a special meaning at the start of a value."""
     scanned = slip.context.endswith(("an alias", "an anchor", "a tag", "a directive"))
     if not scanned and not any(part in slip.problem for part in ("start any token", "node content")):
         return None
@@ -186,7 +186,7 @@ def _indent(line: str) -> int:
 
 
 def _no_key(slip: _Slip) -> _Found | None:
-    """Find the line, here or above, that is no `key: value`, so that the next one was taken for its end."""
+    """Find the line, here or above, that is no `key: value`."""
     if "could not find expected ':'" in slip.problem:
         number = slip.began[0]
     elif "mapping values are not allowed" in slip.problem and (above := slip.above()) is not None:
@@ -206,7 +206,7 @@ def _stray_bracket(slip: _Slip) -> _Found | None:
 
 
 def _open_bracket(slip: _Slip) -> _Found | None:
-    """Find a bracket that nothing closes, or a comma that is missing inside of one."""
+    """Find an unclosed bracket, or a missing comma inside one."""
     line, column = slip.began
     opening = slip.lines[line][column : column + 1] if line < len(slip.lines) else ""
     closing = {"[": "]", "{": "}"}.get(opening)
@@ -233,4 +233,4 @@ _FINDERS: tuple[Callable[[_Slip], _Found | None], ...] = (
     _stray_bracket,
     _open_bracket,
 )
-"""The first that finds something is right most often."""
+"""In order: the first that finds something is right most often."""

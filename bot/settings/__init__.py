@@ -1,7 +1,7 @@
-"""The settings: from the environment and from `.env`, frozen, checked at start.
+"""The settings: read from the environment and `.env`, checked at the start, then frozen.
 
-Each setting is documented once, in its field's description; `membrane settings` prints them. The
-environment wins over `.env`. An empty variable counts as not set.
+The description of a field documents the setting; `membrane settings` prints it. The environment overrides
+`.env`. An empty variable counts as not set.
 """
 
 from bot.settings.environment import ENV_FILE, SettingRow, load, rows

@@ -1,4 +1,4 @@
-"""Reading the settings, and saying in whole sentences what is wrong with them."""
+"""Reads the settings from the environment and `.env`, and explains wrong ones in sentences."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bot.settings.model import PREFIX, DeliveryMode, Settings
 
 ENV_FILE = Path(".env")
 KUBERNETES = re.compile(r"MEMBRANE_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
-"""What Kubernetes sets by itself for a service named "membrane"."""
+"""Variables that Kubernetes sets for a service named "membrane"."""
 
 
 def load(*, slack: bool = True, env_file: Path | None = ENV_FILE) -> Settings:
-    """Read and check the settings. Raises SettingsError with one line for each that is wrong.
+    """Read and check the settings. Raises SettingsError with one line for each wrong setting.
 
-    `slack` False leaves out the demand for Slack's tokens, for commands that do not talk to Slack.
+    With `slack` False, Slack's tokens may be missing: for commands that do not use Slack.
     """
     try:
         problems = _strangers(_given(env_file))
@@ -43,7 +43,7 @@ def load(*, slack: bool = True, env_file: Path | None = ENV_FILE) -> Settings:
 
 
 def missing(settings: Settings) -> list[str]:
-    """Say what running needs and is not set, one sentence each."""
+    """Return a sentence for each setting that a run needs and that is not set."""
     by_socket = settings.delivery is DeliveryMode.SOCKET
     needed = [("SLACK_BOT_TOKEN", settings.slack_bot_token)]
     if by_socket:
@@ -59,7 +59,7 @@ def missing(settings: Settings) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One line of `membrane settings`. `value` is what was given (masked if secret), from `source`."""
+    """One entry of `membrane settings`. `value` is the given value (masked if secret), from `source`."""
 
     name: str
     value: str | None
@@ -69,7 +69,7 @@ class SettingRow:
 
 
 def rows(env_file: Path | None = ENV_FILE) -> list[SettingRow]:
-    """Return every setting with what is given for it, wrong ones included; secrets are masked."""
+    """Return every setting with its given value, even a wrong one. Secrets are masked."""
     values = _given(env_file)
     return [_row(name, info, *values.get(name, (None, None))) for name, info in _fields().items()]
 
@@ -82,7 +82,7 @@ def _row(name: str, info: FieldInfo, value: str | None, source: str | None) -> S
 
 
 def _given(env_file: Path | None) -> dict[str, tuple[str, str]]:
-    """Return what the environment and `.env` hold for us: name → (value, where from)."""
+    """Return the bot's variables in the environment and `.env`: name → (value, source)."""
     known = _fields()
     sources: tuple[tuple[str, Mapping[str, str | None]], ...] = (
         (str(env_file), DotEnvSettingsSource(Settings, env_file=env_file).env_vars),
@@ -106,16 +106,16 @@ def _is_secret(info: FieldInfo) -> bool:
 
 
 def _strangers(values: Mapping[str, Any]) -> list[str]:
-    """A misspelt name would otherwise be a setting that silently does nothing."""
+    """Report unknown names: a misspelt setting would silently do nothing."""
     known = _fields()
     sentences = []
     for name in values:
         if name in known or KUBERNETES.fullmatch(name):
             continue
-        # Without the prefix, which would make every pair of names look alike.
+        # Compare without the prefix, which makes all names look similar.
         ours = [other.removeprefix(PREFIX) for other in known if other.startswith(PREFIX)]
         close = get_close_matches(name.removeprefix(PREFIX), ours, n=1)
-        hint = f"did you mean {PREFIX}{close[0]}?" if close else "`membrane settings` lists those there are"
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else "`membrane settings` lists all settings"
         sentences.append(f"{name} is no setting; {hint}")
     return sentences
 

@@ -1,6 +1,6 @@
-"""The generated keys of the args digests: one file in the data folder, for the bot's user alone.
+"""The file of the generated keys of args digests, in the data folder. Only the bot's user may read it.
 
-One key a line. The first is in use; the others are older, and are kept while something still needs them.
+One key per line. The first is the current key; the others are older keys that are still needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.settings.value_checks import SECRET_LENGTH
 
 
 def read_or_generate(path: Path) -> tuple[bytes, ...]:
-    """Return the keys in this file, the current one first; generate one the first time.
+    """Return the keys in this file, the current one first. Create the file with a new key if it is missing.
 
     Raises SettingsError if the file cannot be used, has been cut short, or is open to other users.
     """
@@ -41,9 +41,9 @@ def new_key() -> bytes:
 
 
 def write(path: Path, keys: Sequence[bytes]) -> None:
-    """Replace the keys in this file, the current one first: all of them at once, or none.
+    """Replace the keys in this file, the current one first, in one step.
 
-    Raises SettingsError where that cannot be done.
+    Raises SettingsError if the file cannot be written; the old keys stay then.
     """
     try:
         _write(path, keys, replace=True)
@@ -52,7 +52,7 @@ def write(path: Path, keys: Sequence[bytes]) -> None:
 
 
 def _write(path: Path, keys: Sequence[bytes], *, replace: bool) -> None:
-    """Write keys, one a line. The file appears whole, and a new one from one writer only."""
+    """Write keys, one per line. The file appears complete; of two writers that create it, the first wins."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""What an operator can set, and what each setting means."""
+"""The settings, with their defaults and descriptions."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class DeliveryMode(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How a log line is written."""
+    """The format of a log line."""
 
     CONSOLE = "console"
     JSON = "json"
 
 
 class LogLevel(StrEnum):
-    """The least that is logged."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -53,7 +53,7 @@ class LogLevel(StrEnum):
 
 
 class Settings(BaseSettings):
-    """The settings. Use `bot.settings.load`, which says everything that is wrong at once."""
+    """The settings. Read them with `bot.settings.load`, which reports all problems at once."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
@@ -73,14 +73,14 @@ class Settings(BaseSettings):
         description="the app's signing secret, needed for delivery by http",
     )
     slack_api_url: Annotated[str, AfterValidator(slack_url)] = Field(
-        "https://slack.com/api/", description="where Slack's Web API is; a local workspace has its own"
+        "https://slack.com/api/", description="the URL of Slack's Web API; a local workspace prints its own"
     )
     slack_pace: float = Field(
         1.0,
         gt=0,
         le=1000,
-        description="how fast messages go to Slack: 1 is the pace that Slack documents, 0.5 leaves half "
-        "of it to another program of the same app; more than 1 is for a workspace on this machine",
+        description="how fast the bot sends to Slack: 1 is Slack's documented rate, 0.5 leaves half of it to "
+        "another program of the same app; use more than 1 only with a workspace on this machine",
     )
     delivery: Annotated[DeliveryMode, BeforeValidator(lower)] = Field(
         DeliveryMode.SOCKET,
@@ -90,51 +90,51 @@ class Settings(BaseSettings):
     policy: Path = Field(Path("policies/default.yaml"), description="the policy file")
     policy_refuse_looser: bool = Field(
         False,  # noqa: FBT003
-        description="1: a policy that is looser comes into force only after `membrane policy apply`",
+        description="1: a looser policy comes into force only after `membrane policy apply`",
     )
     secret: Annotated[SecretStr, AfterValidator(long_enough)] | None = Field(
         None,
-        description=f"the key of the args digests, at least {SECRET_LENGTH} characters; where it is not set, "
-        "one is generated into the data folder",
+        description=f"the key of the args digests, at least {SECRET_LENGTH} characters; if it is not set, "
+        "the bot generates one in the data folder",
     )
     secret_old: Annotated[
         tuple[SecretStr, ...], NoDecode, BeforeValidator(split), AfterValidator(each_long_enough)
     ] = Field(
         (),
-        description="earlier values of MEMBRANE_SECRET that something still needs, separated by commas; "
-        "`membrane secret status` says which",
+        description="earlier values of MEMBRANE_SECRET that are still needed, separated by commas; "
+        "`membrane secret status` lists them",
     )
     host: str = Field("127.0.0.1", min_length=1, description="the address that the HTTP API listens on")
     port: int = Field(
-        8484, ge=0, le=65535, description="the port of the HTTP API, 1 to 65535; 0 takes a free one"
+        8484, ge=0, le=65535, description="the port of the HTTP API, 1 to 65535; 0 picks a free one"
     )
     rate: float = Field(
-        200.0, ge=0, description="requests a second for one agent's token, on average; 0 is no limit"
+        200.0, ge=0, description="average requests per second for one agent's token; 0 is no limit"
     )
     connections: int = Field(
-        700,  # what the usual limit of 1024 descriptors leaves
+        700,  # fits the usual limit of 1024 descriptors
         ge=16,
-        description="connections to the HTTP API at once; fewer where descriptors are short (ulimit -n)",
+        description="simultaneous connections to the HTTP API; fewer if descriptors are short (ulimit -n)",
     )
     connections_per_peer: int = Field(
         200,
         ge=1,
-        description="connections of one address at once, and requests of one behind a trusted proxy",
+        description="simultaneous connections of one address, or requests of one behind a trusted proxy",
     )
     agent_mb_a_day: float = Field(
         1000.0,
         ge=0,
-        description="megabytes that one agent's actions may take in the store within a day; 0 is no limit",
+        description="megabytes that the actions of one agent may add to the store per day; 0 is no limit",
     )
     disk_floor_mb: float = Field(
         200.0,
         ge=0,
-        description="megabytes of the data folder's disk that agents leave free; votes go on below it",
+        description="megabytes that agents must leave free on the data folder's disk; votes always count",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(networks)] = Field(
         (),
-        description="addresses of proxies before the API whose X-Forwarded-For is believed, as 10.0.0.0/8, "
-        "separated by commas",
+        description="addresses of proxies in front of the API whose X-Forwarded-For is trusted, as "
+        "10.0.0.0/8, separated by commas",
     )
     graphs: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(graph_names)] = Field(
         (), description="graphs to host: name=path/file.py:graph, separated by commas, or a langgraph.json"
@@ -143,55 +143,55 @@ class Settings(BaseSettings):
         16,
         ge=1,
         le=256,
-        description="threads of hosted graphs that run at once; their synchronous code gets twice as many",
+        description="threads of hosted graphs that run at once; their synchronous code may use twice as many",
     )
     retain_days: float = Field(
-        7.0, ge=0, description="days for which a finished thread's saved state is kept; its record stays"
+        7.0, ge=0, description="days to keep the saved state of a finished thread; its record stays"
     )
     retain_tier_0_days: float = Field(
         30.0,
         ge=0,
-        description="days for which passed actions of Tier 0 stay in the database; then in the archive",
+        description="days to keep passed actions of Tier 0 in the database before they move to the archive",
     )
     retain_tier_1_days: float = Field(
         90.0,
         ge=0,
-        description="days for which passed actions of Tier 1 stay in the database; then in the archive",
+        description="days to keep passed actions of Tier 1 in the database before they move to the archive",
     )
     archive: Path | None = Field(
         None,
-        description="the folder of the files that old passed actions go to [archive in MEMBRANE_DATA]",
+        description="the folder for the archive of old passed actions [archive in MEMBRANE_DATA]",
     )
     head_file: Path | None = Field(
         None,
-        description="a second file that notes where the journal ends, on another disk than MEMBRANE_DATA: it "
-        "tells a restored database also where the whole folder was restored",
+        description="a second note of where the journal ends, on another disk than MEMBRANE_DATA: it detects "
+        "a restored database even if the whole folder was restored",
     )
     allow_filesystem: str | None = Field(
         None,
-        description="a type of file system (nfs4, virtiofs, …) on which MEMBRANE_DATA may lie although "
-        "SQLite's log is not safe there in general: only where no other machine uses the folder",
+        description="allow MEMBRANE_DATA on this type of file system (nfs4, virtiofs, …), where SQLite's log "
+        "is not safe in general: only if no other machine uses the folder",
     )
     sweep_s: float = Field(
-        1.0, gt=0, le=60, description="seconds between looks for what is due, so how late an expiry can be"
+        1.0, gt=0, le=60, description="seconds between sweeps for due work, so how late an expiry can be"
     )
     stop_s: float = Field(
         25.0,
         ge=1,
         le=3600,
-        description="seconds that a stop may take in all, fewer than the supervisor waits before it kills "
-        "(Kubernetes 30); what is cut off goes on at the next start",
+        description="seconds that a stop may take in all; set fewer than the supervisor waits before it "
+        "kills (Kubernetes 30); interrupted work continues at the next start",
     )
     heartbeat_url: str | None = Field(
         None,
         pattern=r"^https?://",
-        description="a URL of an outside monitor, called every minute while all sweeps run",
+        description="the URL of an outside monitor, called every minute while all sweeps run",
     )
     log_level: Annotated[LogLevel, BeforeValidator(lower)] = Field(
-        LogLevel.INFO, description="the least that is logged: debug, info, warning or error"
+        LogLevel.INFO, description="the lowest level that is logged: debug, info, warning or error"
     )
     log_format: Annotated[LogFormat, BeforeValidator(lower)] = Field(
-        LogFormat.CONSOLE, description="console (for people) or json (one object a line)"
+        LogFormat.CONSOLE, description="console (for people) or json (one object per line)"
     )
 
     @property
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
 
     @property
     def heads(self) -> tuple[Path, ...]:
-        """The files that note where the journal ends, to tell a restored database."""
+        """The files that note where the journal ends, to detect a restored database."""
         own = self.data / "journal.head"
         return (own,) if self.head_file is None else (own, self.head_file)
 
@@ -212,51 +212,51 @@ class Settings(BaseSettings):
 
     @property
     def retain_s(self) -> float:
-        """For how long a finished thread's saved state is kept, in seconds."""
+        """How long the saved state of a finished thread is kept, in seconds."""
         return self.retain_days * 86400
 
     @property
     def archive_folder(self) -> Path:
-        """The folder of the files that old passed actions go to."""
+        """The folder for the archive of old passed actions."""
         return self.archive or self.data / "archive"
 
     @property
     def keep_s(self) -> dict[Tier, float]:
-        """For how long passed actions stay in the database, in seconds."""
+        """How long passed actions stay in the database, in seconds, by tier."""
         days = {Tier.TRANSPARENT: self.retain_tier_0_days, Tier.ASYNC_REVIEW: self.retain_tier_1_days}
         return {tier: kept * 86400 for tier, kept in days.items()}
 
     @property
     def grace_s(self) -> float:
-        """For how long a stop waits for what is in hand, before it is cut off, in seconds."""
+        """How long a stop waits for running work before it cuts it off, in seconds."""
         return self.stop_s * 0.4
 
     @property
     def exit_s(self) -> float:
-        """For how long the process waits for threads of hosted code, once the bot has stopped, in seconds."""
+        """How long the process waits for threads of hosted code after the bot has stopped, in seconds."""
         return self.stop_s * 0.12
 
     @property
     def secret_file(self) -> Path:
-        """The file of the generated keys, which MEMBRANE_SECRET takes the place of."""
+        """The file of the generated keys. MEMBRANE_SECRET replaces it."""
         return self.data / "secret"
 
     def keyring(self, *, generate: bool = True) -> Keyring:
-        """Return the keys of the args digests; generate one into the data folder where none is set.
+        """Return the keys of the args digests. Generate one in the data folder if none is set.
 
-        Raises SettingsError if their file cannot be used, or is not there and may not be generated.
+        Raises SettingsError if the key file cannot be used, or is missing and `generate` is False.
         """
         if self.secret is not None:
             given = (self.secret, *self.secret_old)
             return Keyring.of(*(each.get_secret_value().encode() for each in given))
         if self.secret_old:
             raise SettingsError(
-                "MEMBRANE_SECRET_OLD is set without MEMBRANE_SECRET; set both, or neither: older keys then "
-                f"stand in {self.secret_file}, below the current one"
+                "MEMBRANE_SECRET_OLD is set without MEMBRANE_SECRET; set both, or neither: older keys are "
+                f"then in {self.secret_file}, below the current one"
             )
         if not generate and not self.secret_file.exists():
             raise SettingsError(
-                f"{self.secret_file} is not there, and the database beside it was written under it: put it "
-                "back, or set MEMBRANE_SECRET. Under a new one, nothing that waits or is sealed could be used"
+                f"{self.secret_file} is missing, and the database beside it was written with it: put it "
+                "back, or set MEMBRANE_SECRET. With a new one, waiting actions and sealed data are unusable"
             )
         return Keyring.of(*keyfile.read_or_generate(self.secret_file))

@@ -1,6 +1,6 @@
-"""What a setting's value must look like. Each check returns the value, mended where that is safe.
+"""Checks of the values of settings. Each check returns the value, corrected if that is safe.
 
-A message goes on from the setting's name ("SLACK_BOT_TOKEN is no token …") and never repeats a secret.
+An error message continues the setting's name ("SLACK_BOT_TOKEN is no token …") and never repeats a secret.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pydantic import AfterValidator, SecretStr
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SECRET_LENGTH = 32
-"""Characters; below this a digest of guessable arguments could be tried out."""
+"""Minimum length in characters. A shorter secret could be guessed, and with it arguments from digests."""
 LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(/|$)")
 
 
 def token(prefix: str, page: str) -> AfterValidator:
-    """Return a check of a Slack token's shape; `page` is where Slack shows it."""
+    """Return a check of a Slack token's form; `page` is the page of Slack that shows the token."""
     shape = re.compile(rf"{prefix}-[0-9A-Za-z-]{{8,}}")
 
     def check(value: SecretStr) -> SecretStr:
@@ -34,7 +34,7 @@ def token(prefix: str, page: str) -> AfterValidator:
 
 
 def long_enough(value: SecretStr) -> SecretStr:
-    """Refuse a secret that could be guessed."""
+    """Refuse a secret that is short enough to guess."""
     text = value.get_secret_value().strip()
     if len(text) < SECRET_LENGTH:
         raise ValueError(f"has {len(text)} characters, and at least {SECRET_LENGTH} are needed")
@@ -42,34 +42,34 @@ def long_enough(value: SecretStr) -> SecretStr:
 
 
 def each_long_enough(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    """Refuse secrets that could be guessed."""
+    """Refuse secrets that are short enough to guess."""
     return tuple(long_enough(value) for value in values)
 
 
 def slack_url(value: str) -> str:
-    """Refuse a URL to which a token may not be sent; end it in a slash, as slack-sdk needs it."""
+    """Refuse a URL that must not receive a token; add the final slash that slack-sdk needs."""
     scheme, _, rest = value.partition("://")
     if scheme not in ("https", "http") or not rest:
         raise ValueError("is no URL that starts with https://")
     if scheme == "http" and not LOOPBACK.match(rest):
-        raise ValueError("is http:// to another machine, so the token would cross the network in clear")
+        raise ValueError("is http:// to another machine, so the token would cross the network unencrypted")
     return value if value.endswith("/") else value + "/"
 
 
 def lower(value: Any) -> Any:
-    """Let INFO mean info."""
+    """Convert to lower case, so that INFO means info."""
     return value.strip().lower() if isinstance(value, str) else value
 
 
 def split(value: Any) -> Any:
-    """Split at the commas."""
+    """Split at commas."""
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def networks(value: Any) -> Any:
-    """Read addresses and networks, separated by commas."""
+    """Parse addresses and networks, separated by commas."""
     found = split(value)
     try:
         return tuple(ipaddress.ip_network(each) for each in found)
@@ -80,7 +80,7 @@ def networks(value: Any) -> Any:
 
 
 def graph_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what names no graph, and two graphs of one name."""
+    """Refuse an entry that names no graph, and a name that occurs twice."""
     names = []
     for spec in value:
         name, equals, source = spec.partition("=")

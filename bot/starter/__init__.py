@@ -1,1 +1,1 @@
-"""What `membrane init` puts into a new folder, beside the policy and the manifest that ship with the bot."""
+"""The files that `membrane init` writes besides the shipped policy and manifest."""

@@ -1,14 +1,14 @@
-r"""A first agent for the bot to host: it wants to do one thing, and the policy says who has to agree.
+r"""A first agent for the bot to host: it proposes one action, and the policy says who has to approve it.
 
-Make a token for the agent that `graphs` names, at the end of the policy, with your own Slack id,
-and start a thread:
+Create a token for the agent that `graphs` names at the end of the policy, with your own Slack id, and start
+a thread:
 
     TOKEN=$(membrane token create --agent example-agent --owner U012ABCDEF)
     curl -s localhost:8484/v1/threads -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
          -d '{"graph": "example", "input": {"kind": "data.delete", "args": {"what": "old logs", "count": 3}}}'
 
-`data.delete` is Tier 3 in the policy, so a card appears in #agent-approvals. Once it is approved, `effect`
-runs, once, with exactly the arguments that the card showed. Put your own work there.
+`data.delete` is Tier 3 in the policy, so a card appears in #agent-approvals. After the approval, `effect`
+runs once, with exactly the arguments that the card showed. Put your own work there.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from bot.graph import Execution, gate_graph
 
 
 def effect(run: Execution) -> dict[str, Any]:
-    """Do what was approved, and return what came of it.
+    """Carry out the approved action and return its result.
 
-    Hand `run.key` on as the idempotency key: it is the same if the effect has to be started again.
+    Pass `run.key` on as the idempotency key: it stays the same if the effect has to be started again.
     """
     return {"done": run.kind, "with": run.args, "idempotency_key": run.key}
 

@@ -110,7 +110,7 @@ async def test_a_full_disk_stops_agents_before_it_stops_votes(stage: Stage, cleo
         assert refused.json()["type"].endswith(":disk-low")
         assert int(refused.headers["Retry-After"]) > 0
         assert "disk" in (await web.get("/readyz")).json()["problems"]
-        await cleo.wait_for_message(ADMIN, "Agents' new actions are refused")
+        await cleo.wait_for_message(ADMIN, "New actions of agents are refused")
         card = await cleo.wait_for_message(APPROVALS, "old logs")
         assert (await cleo.click(APPROVALS, card, "approve")).acked
         async with Agent(bot.api_url, token) as agent:

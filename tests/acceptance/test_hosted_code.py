@@ -61,10 +61,10 @@ async def test_what_holds_the_loop_is_named(stage: Stage) -> None:
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         thread = await agent.start("hold", {"text": "3"})
-        held = await said(process, "something holds the event loop", tool="sleepy")
+        held = await said(process, "something blocks the event loop", tool="sleepy")
         assert held["thread"] == thread["id"]
         assert str(held["at"]).startswith(f"sleepy ({hanging.__file__}:")
-        await said(process, "the event loop goes on")
+        await said(process, "the event loop runs again")
         await agent.thread(thread, "finished")
 
 
@@ -72,7 +72,7 @@ async def test_a_held_loop_is_ended_with_the_process(stage: Stage) -> None:
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         await agent.start("hold", {"text": "600"})
-        await said(process, "something holds the event loop")
+        await said(process, "something blocks the event loop")
         process.signal(signal.SIGTERM)
         assert await process.ended(60) == 1
         assert process.logged("the bot does not stop in time")

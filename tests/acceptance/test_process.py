@@ -55,14 +55,14 @@ async def test_a_database_is_not_opened_under_another_secret(stage: Stage) -> No
     key.unlink()
     async with stage.started() as without:
         assert await without.ended(UP_S) == 2
-    assert "was written under it: put it back" in without.log[-1]["event"]
+    assert "was written with it: put it back" in without.log[-1]["event"]
     assert not key.exists(), "a new one would only hide that it is missing"
 
     key.write_text("f" * 64)
     key.chmod(0o600)
     async with stage.started() as wrong:
         assert await wrong.ended(UP_S) == 2
-    assert f"{key} is not the secret that {stage.database} was written under" in wrong.log[-1]["event"]
+    assert f"{key} is not the secret that {stage.database} was written with" in wrong.log[-1]["event"]
 
     key.write_text(kept)
     async with stage.bot() as again, Agent(again.api_url, await stage.token("other")) as agent:

@@ -99,7 +99,7 @@ def test_a_leap_that_was_followed_and_taken_back_is_told_with_what_to_do() -> No
     machine.wall -= YEAR_S
     machine.passes(1.0)
     assert "365 days ahead" in (clock.astray() or "")
-    assert "start the bot again" in (clock.astray() or "")
+    assert "restart the bot" in (clock.astray() or "")
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(-1e5, 1e5))))

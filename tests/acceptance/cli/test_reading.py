@@ -215,7 +215,8 @@ async def test_another_user_reads_which_folder_is_closed_to_them(shell: Shell, r
         (shell.folder / "policies").mkdir()
         shutil.copy(POLICY, shell.folder / "policies")
         checked = await shell.spawn(*before, PROGRAM, "policy", "check", "policies/default.yaml")
-        assert (checked.code, "open reviews were not checked" in checked.out) == (0, True), "anybody may check a policy"
+        assert checked.code == 0, "anybody may check a policy"
+        assert "open reviews were not checked" in checked.out
         doctor = await shell.spawn(*before, PROGRAM, "doctor", "--no-slack")
         assert "policy" in doctor.out, "it looks at the rest all the same"
     finally:

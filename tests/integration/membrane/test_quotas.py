@@ -89,7 +89,7 @@ async def test_a_disk_near_its_end_stops_agents_and_not_votes(db: Database, tmp_
 
     room[0] = 100 * MB
     clock.forward(2)
-    with pytest.raises(DiskLow, match="has 100 MB left; 200 are kept free"):
+    with pytest.raises(DiskLow, match="has 100 MB left; 200 must stay free"):
         await membrane.proposals.propose(Action.of("db.read", {}, agent="mailer"))
     with pytest.raises(DiskLow):
         await membrane.threads.start("g", {}, graph_version="1", agent="mailer")
@@ -117,5 +117,5 @@ async def test_the_admins_are_told_once_and_when_there_is_room_again(tmp_path: P
         room[0] = left * MB
         clock.forward(2)
         await disk.look(tell)
-    assert ["room again" in words for words in told] == [False, True, False]
+    assert ["space again" in words for words in told] == [False, True, False]
     assert "MEMBRANE_DISK_FLOOR_MB" in told[0]

@@ -103,7 +103,7 @@ def test_explain_lays_out_the_whole_ruling(good: str) -> None:
         'x.y {"amount":900}',
         "is tier 3, sync approval: large refunds need two people",
         "",
-        "What was looked at",
+        "Checks",
         "  + risk       tier 1  it is reversible and small, and costs more than 1 USD",
         "  - arguments          the arguments are as declared",
     ]
@@ -111,7 +111,7 @@ def test_explain_lays_out_the_whole_ruling(good: str) -> None:
     assert "    amount is 900" in text
     assert "Who is asked: 2 of these, in #approvals; one rejection ends it" in text
     assert "  leads: U0CLEO, U0DIA, U0EVE" in text
-    assert "By when: within 30m; an approval is good for 30m" in text
+    assert "Until when: within 30m; an approval is valid for 30m" in text
     assert "  after 7m 30s (25%): page oncall" in text
     assert "  then every 15m, 3 times: everybody again" in text
     assert "If nobody answers: abort: it does not happen, and the agent is told that nobody answered" in text
@@ -170,7 +170,7 @@ def test_diff_says_what_loosens_first(good: str, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "!! looser        x.y: rule large fires when amount > 900; it was when amount > 500",
-        "+  stricter      tier 2: an approval is good for 2h; it was for 4h",
+        "+  stricter      tier 2: an approval is valid for 2h; it was for 4h",
         "   different     tier 2: window 4h is now 2h",
     ]
     assert _run("diff", good, str(looser), "--refuse-looser").exit_code == 1

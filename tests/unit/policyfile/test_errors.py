@@ -33,19 +33,19 @@ CASES = [
     pytest.param(
         BASE.replace("[U0CLEO, U0DIA, U0EVE]", "&a [U0CLEO]") + "more: *a\n",
         [
-            "23:58: a quorum of 2 cannot be reached: tier 3 has 1 who can approve; name more approvers, or ask for fewer; a rotation counts as one person",
-            "28:7: an alias, *a; write out what it stands for",
+            "23:58: a quorum of 2 cannot be reached: tier 3 has 1 who can approve; name more approvers, or lower the quorum; a rotation counts as one person",
+            "28:7: an alias, *a; write out its value",
         ],
         id="an alias",
     ),
     pytest.param(
         BASE + "  db.read: {}\n",
-        ["28:3: `db.read` comes twice; it stands in line 25 already; keep one of the two"],
+        ["28:3: `db.read` occurs twice; the first is in line 25; keep one of the two"],
         id="a key that comes twice",
     ),
     pytest.param(
         BASE.replace("reversible: true", "reversible: NO"),
-        ["26:24: 'NO' is neither true nor false; write false; to YAML 1.2 NO is a text"],
+        ["26:24: 'NO' is neither true nor false; write false; in YAML 1.2 NO is a text"],
         id="NO for false",
     ),
     pytest.param(
@@ -56,7 +56,7 @@ CASES = [
     pytest.param(
         with_action(HIGH + "on_expiry: approve"),
         [
-            "30:5: unknown key `on_expiry`; what happens when nobody answers belongs to the tier, and no setting changes it"
+            "30:5: unknown key `on_expiry`; the tier decides what happens when nobody answers; no setting changes it"
         ],
         id="a setting for when nobody answers",
     ),
@@ -105,12 +105,12 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("expires_in: 30m, ", ""),
-        ["23:3: `expires_in` is missing; as expires_in: 30m; what waits has a window"],
+        ["23:3: `expires_in` is missing; as expires_in: 30m; every review has a window"],
         id="a tier without a window",
     ),
     pytest.param(
         "\n".join(line for line in BASE.split("\n") if not line.startswith("  3:")),
-        ["20:1: `3` is missing; what is not in the policy is Tier 3, so there is always one"],
+        ["20:1: `3` is missing; actions that are not in the policy are Tier 3, so it is always needed"],
         id="no tier 3",
     ),
     pytest.param(
@@ -140,7 +140,7 @@ CASES = [
     pytest.param(
         BASE.replace("quorum: 2", "quorum: 4"),
         [
-            "23:58: a quorum of 4 cannot be reached: tier 3 has 3 who can approve; name more approvers, or ask for fewer; a rotation counts as one person"
+            "23:58: a quorum of 4 cannot be reached: tier 3 has 3 who can approve; name more approvers, or lower the quorum; a rotation counts as one person"
         ],
         id="a quorum that cannot be reached",
     ),
@@ -149,8 +149,8 @@ CASES = [
         [
             (
                 "23:58: a quorum of 3 cannot be reached without the requester: tier 3 has 3 who can approve, and "
-                "nobody approves what is done in their own name or by their own agent; name more approvers, or ask "
-                "for fewer; a rotation counts as one person"
+                "nobody approves actions in their own name or of their own agent; name more approvers, or lower "
+                "the quorum; a rotation counts as one person"
             )
         ],
         id="a quorum that needs the requester",
@@ -158,7 +158,7 @@ CASES = [
     pytest.param(
         BASE.replace("approvers: [leads], quorum: 2", "approvers: [oncall], quorum: 2"),
         [
-            "23:59: a quorum of 2 cannot be reached: tier 3 has 1 who can approve; name more approvers, or ask for fewer; a rotation counts as one person"
+            "23:59: a quorum of 2 cannot be reached: tier 3 has 1 who can approve; name more approvers, or lower the quorum; a rotation counts as one person"
         ],
         id="a quorum of a rotation",
     ),
@@ -174,7 +174,7 @@ CASES = [
     pytest.param(
         BASE.replace("expires_in: 30m, escalation: platform", "expires_in: 30m, escalation: endless"),
         [
-            "15:5: `endless` repeats without end, and tier 3 uses it, which is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts",
+            "15:5: `endless` repeats without end, but tier 3 uses it and is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts",
             "23:90: `endless` pages nobody before the window of tier 3 ends; add a step with page: [a-name] that is due earlier",
         ],
         id="a chain that is due too late",
@@ -184,14 +184,14 @@ CASES = [
             "[finance, oncall]", "[finance, leads]"
         ),
         [
-            "15:5: `endless` repeats without end, and tier 2 uses it, which is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
+            "15:5: `endless` repeats without end, but tier 2 uses it and is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
         ],
         id="an unbounded repeat",
     ),
     pytest.param(
         with_action(HIGH + "escalation: endless\nexpires_in: 4h"),
         [
-            "15:5: `endless` repeats without end, and x.y uses it, which is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
+            "15:5: `endless` repeats without end, but x.y uses it and is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
         ],
         id="an unbounded repeat of one action",
     ),
@@ -203,21 +203,21 @@ CASES = [
     pytest.param(
         with_action(HIGH + "tier: 1"),
         [
-            "30:11: tier 1 is lower than the tier 3 that the risk of x.y asks for; delete it; a declared tier only goes up"
+            "30:11: tier 1 is lower than tier 3, which follows from the risk of x.y; delete it; a declared tier can only raise"
         ],
         id="a declared tier below the risk",
     ),
     pytest.param(
         with_rule("{amount: {prefix: a}}"),
         [
-            "33:41: `prefix` cannot judge amount, which is declared number; it can be asked eq, exists, gt, gte, in, lt, lte, ne, not_in"
+            "33:41: `prefix` cannot judge amount, which is declared number; operators for it: eq, exists, gt, gte, in, lt, lte, ne, not_in"
         ],
         id="an operator for another type",
     ),
     pytest.param(
         with_rule("{many: {domain_in: $partners}}"),
         [
-            "33:39: `domain_in` cannot judge many, which is declared list; say of which items: any: {domain_in: …} or all: {domain_in: …}"
+            "33:39: `domain_in` cannot judge many, which is declared list; name the items that it judges: any: {domain_in: …} or all: {domain_in: …}"
         ],
         id="an operator on a whole list",
     ),
@@ -228,7 +228,7 @@ CASES = [
     ),
     pytest.param(
         with_rule("{to: {in: [a, 5]}}"),
-        ["33:45: to is declared string and is never 5; quote it, if the text is meant"],
+        ["33:45: to is declared string and is never 5; quote it if you mean the text"],
         id="an item of another type",
     ),
     pytest.param(
@@ -255,7 +255,7 @@ CASES = [
     ),
     pytest.param(
         with_rule("{amount: 500}"),
-        ["33:40: a mapping is wanted here; write an operator, as {eq: 500}"],
+        ["33:40: a mapping is needed here; write an operator, as {eq: 500}"],
         id="a condition without operator",
     ),
     pytest.param(
@@ -287,7 +287,7 @@ CASES = [
     ),
     pytest.param(
         with_action("risk: {reversible: true, blast_radius: low, cost_usd: $n}\n" + REVIEWED + ARGS),
-        ["29:59: `n` is not required, and without it the cost is unknown; make it required"],
+        ["29:59: `n` is optional, and without it the cost is unknown; make it required"],
         id="a cost that may be missing",
     ),
     pytest.param(
@@ -319,7 +319,7 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("version: 1", "version: !!int 1"),
-        ["1:10: a tag, tag:yaml.org,2002:int; leave it out; types follow from the format"],
+        ["1:10: a tag, tag:yaml.org,2002:int; delete it; types follow from the format"],
         id="a tag",
     ),
     pytest.param(
@@ -354,21 +354,21 @@ CASES = [
     pytest.param(
         with_action(LOW + "approvers: [leads]\nescalation: platform"),
         [
-            "31:5: `approvers` never holds: x.y is of tier 0; raised it has the tier's; delete it, or declare the tier where it should hold: tier: 2",
-            "32:5: `escalation` never holds: x.y is of tier 0; raised it has the tier's; delete it, or declare the tier where it should hold: tier: 2",
+            "31:5: `approvers` has no effect: x.y is tier 0; raised it has the tier's; delete it, or declare the tier where it should apply: tier: 2",
+            "32:5: `escalation` has no effect: x.y is tier 0; raised it has the tier's; delete it, or declare the tier where it should apply: tier: 2",
         ],
         id="settings that never hold",
     ),
     pytest.param(
         with_action(HIGH + "tools: [db.read, rm, rm]"),
-        ["30:12: 'rm' comes twice in this list; keep one of the two"],
+        ["30:12: 'rm' occurs twice in this list; keep one of the two"],
         id="a tool twice",
     ),
     pytest.param(
         BASE + "tools: {rm: db.reed, db.read: x.y}\n",
         [
             "28:13: `db.reed` is not in `actions`; did you mean db.read?",
-            "28:22: `db.read` is an action kind itself; a tool of that name would be ruled as something else; rename the kind or the tool",
+            "28:22: `db.read` is also an action kind; a tool of that name would be ruled as another kind; rename the kind or the tool",
             "28:31: `x.y` is not in `actions`; known: db.read",
         ],
         id="tools for nothing",
@@ -380,8 +380,8 @@ CASES = [
             + "raise:\n  - {id: a, to: 3, when: {amount: {gt: 5}}, because: so}\n  - {id: a, to: 2, when: {amount: {gt: 7}}, because: so}\n  - {id: risk, to: 2, when: {amount: {gt: 8}}, because: so}"
         ),
         [
-            "34:14: `a` is the id of another rule too, in line 33; rename one",
-            "35:14: `risk` is what the membrane calls one of its own reasons; rename it",
+            "34:14: `a` is also the id of the rule in line 33; rename one",
+            "35:14: `risk` is the name of one of the membrane's own reasons; rename it",
         ],
         id="ids of rules",
     ),
@@ -402,20 +402,20 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("{usergroup: S0FINANCE}", "{usergroup: S0FINANCE, users: [U0ADA]}"),
-        ["5:12: people are named in one way; keep one of users, usergroup and rotation"],
+        ["5:12: people are given in exactly one way; keep one of users, usergroup and rotation"],
         id="people in two ways",
     ),
     pytest.param(
         BASE + "admins: [U0CLEO]\n",
         [
-            "28:10: 'U0CLEO' is a Slack id, not a name of `people`; a Slack id stands under `people` alone: add a name there, as somebody: {users: [U0CLEO]}, and write it here"
+            "28:10: 'U0CLEO' is a Slack id, not a name of `people`; Slack ids belong under `people` only: add a name there, as somebody: {users: [U0CLEO]}, and write it here"
         ],
         id="a Slack id where a name is wanted",
     ),
     pytest.param(
         BASE.replace("approvers: [leads]", "approvers: [S0FINANCE]"),
         [
-            "23:42: 'S0FINANCE' is a Slack id, not a name of `people`; a Slack id stands under `people` alone: add a name there, as somebody: {usergroup: S0FINANCE}, and write it here"
+            "23:42: 'S0FINANCE' is a Slack id, not a name of `people`; Slack ids belong under `people` only: add a name there, as somebody: {usergroup: S0FINANCE}, and write it here"
         ],
         id="a Slack group's id where a name is wanted",
     ),
@@ -465,28 +465,26 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("T09:00:00Z", ""),
-        [
-            "3:63: '2026-01-05' does not say in which time zone; write it with its offset, as 2026-01-05T09:00:00Z"
-        ],
+        ["3:63: '2026-01-05' has no time zone; write it with its offset, as 2026-01-05T09:00:00Z"],
         id="an instant without offset",
     ),
     pytest.param(
         BASE.replace("[leads], quorum", "leads, quorum"),
-        ["23:41: a list is wanted here; write [one] or [one, two]"],
+        ["23:41: a list is needed here; write [one] or [one, two]"],
         id="a name for a list",
     ),
     pytest.param(
         with_action(HIGH + "args: {a: {type: lisst}, b: {type: list}, c: {type: string, of: string}}"),
         [
             "30:22: 'lisst' is not possible here; write string, number, integer, boolean, list, object, email, url, hostname, path, identifier or datetime",
-            "30:33: a list says what its items are, and only a list does; write {type: list, of: string}",
-            "30:50: a list says what its items are, and only a list does; write {type: list, of: string}",
+            "30:33: a list, and only a list, declares the type of its items; write {type: list, of: string}",
+            "30:50: a list, and only a list, declares the type of its items; write {type: list, of: string}",
         ],
         id="types of arguments",
     ),
     pytest.param(
         with_action(HIGH + "idempotent: yes"),
-        ["30:17: 'yes' is neither true nor false; write true; to YAML 1.2 yes is a text"],
+        ["30:17: 'yes' is neither true nor false; write true; in YAML 1.2 yes is a text"],
         id="yes for true",
     ),
     pytest.param(
@@ -508,7 +506,7 @@ CASES = [
     ),
     pytest.param(
         with_action(LOW + ARGS + "raise: {id: a}"),
-        ["32:12: a list is wanted here; write [one] or [one, two]"],
+        ["32:12: a list is needed here; write [one] or [one, two]"],
         id="raise without a list",
     ),
     pytest.param(
@@ -531,9 +529,7 @@ CASES = [
     ),
     pytest.param(
         with_rule("{amount: {gt: 123456789012345678901234567890}}"),
-        [
-            "33:45: 123456789012345678901234567890 is more than can be counted exactly; quote it if it is an id"
-        ],
+        ["33:45: 123456789012345678901234567890 is too large to be exact; quote it if it is an id"],
         id="a number that cannot be counted",
     ),
     pytest.param(
@@ -576,7 +572,7 @@ def test_all_problems_are_told_at_once_and_in_order() -> None:
         "35:9: `blast_radius` is missing",
         "35:28: 'maybe' is neither true nor false",
         "36:17: admin `leadz` is not in `people`",
-        "37:1: `version` comes twice",
+        "37:1: `version` occurs twice",
     ]
 
 
@@ -596,7 +592,7 @@ def test_a_line_that_could_disturb_a_terminal_is_shown_harmless() -> None:
 def test_a_file_that_is_not_text() -> None:
     for text, expected in (
         (b"a: 1\nb: \xff\xfe", "p.yaml:2:4: the file is not UTF-8; save it as UTF-8"),
-        (b"a: 1\nb: \x00", "p.yaml:2:4: a character that no text file holds; delete it"),
+        (b"a: 1\nb: \x00", "p.yaml:2:4: a character that a text file cannot hold; delete it"),
         (b"a" * 300_000, "p.yaml:1:1: the file is larger than 262144 bytes"),
     ):
         with pytest.raises(PolicyError) as caught:
@@ -614,4 +610,4 @@ def test_a_file_that_is_not_text() -> None:
     ],
 )
 def test_a_value_that_cannot_be_read_is_not_taken_for_one_left_out(old: str, new: str, place: str) -> None:
-    assert problems(BASE.replace(old, new)) == [f"{place}: an alias, *x; write out what it stands for"]
+    assert problems(BASE.replace(old, new)) == [f"{place}: an alias, *x; write out its value"]

@@ -45,4 +45,4 @@ def test_a_cost_is_shown() -> None:
         "args: {amount: {type: number}}\nredact: [amount]"
     )
     (found,) = problems(text)
-    assert "`amount` is what x.y costs, and its card and the digest show the cost" in found
+    assert "`amount` is the cost of x.y, which its card and the digest show" in found

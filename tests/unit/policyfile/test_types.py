@@ -59,7 +59,7 @@ def test_every_type_and_operator_loads() -> None:
     [
         (
             "{path: {prefix: /prod/}}",
-            "33:39: `prefix` cannot judge path, which is declared path; it can be asked eq, exists, in, matches, ne, not_in, not_under, under",
+            "33:39: `prefix` cannot judge path, which is declared path; operators for it: eq, exists, in, matches, ne, not_in, not_under, under",
         ),
         (
             "{text: {under: /prod}}",
@@ -123,7 +123,7 @@ def test_patterns_that_take_too_long_are_refused_where_they_stand() -> None:
     assert problems(with_action(LOW + ARGS + rules)) == []
     rules += '  - {id: r2, to: 3, when: {to: {any: {matches: ["*a*", "*b*", "*c*"]}}}, because: so}\n'
     assert problems(with_action(LOW + ARGS + rules)) == [
-        f"34:52: the patterns of x.y make 129 passes over a text; at most {MAX_EFFORT} are made; a pattern takes one pass, and a text with ? or [a-z] between two stars as many more as it is long; write fewer or shorter ones"
+        f"34:52: the patterns of x.y make 129 passes over a text; the limit is {MAX_EFFORT}; a pattern takes one pass, and a part with ? or [a-z] between two stars takes as many more as it has characters; write fewer or shorter ones"
     ]
 
 

@@ -173,18 +173,18 @@ def test_a_slip_is_reported_where_it_is(old: str, new: str, said: str) -> None:
         (
             "usergroup: S0FINANCE",
             "usergroup: {{ finance }}",
-            "5:25: a key that is not a word; {{ }} is of a template: fill it in, or quote it if the text is meant",
+            "5:25: a key that is not a word; {{ }} belongs to a template: fill it in, or quote it if you mean the text",
         ),
-        ('"#digest"', "“#digest”", '21:15: these are no plain quotation marks; write "#digest"'),
+        ('"#digest"', "“#digest”", '21:15: these are not plain quotation marks; write "#digest"'),
         (
             "people:\n",
             "people:\n  x: [U0ADA]\npeople:\n",
-            "4:1: `people` comes twice; it stands in line 2 already; keep one of the two",
+            "4:1: `people` occurs twice; the first is in line 2; keep one of the two",
         ),
         (
             "[leads], quorum",
             '["<@U0CLEO>"], quorum',
-            "23:42: 'U0CLEO' is a Slack id, not a name of `people`; a Slack id stands under `people` alone: add a name there, as somebody: {users: [U0CLEO]}, and write it here",
+            "23:42: 'U0CLEO' is a Slack id, not a name of `people`; Slack ids belong under `people` only: add a name there, as somebody: {users: [U0CLEO]}, and write it here",
         ),
         (
             "[leads], quorum",

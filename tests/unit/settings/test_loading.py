@@ -91,8 +91,8 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ("SLACK_SIGNING_SECRET", "short", "has 5 characters"),
         ("MEMBRANE_SECRET", "x" * 31, "has 31 characters, and at least 32 are needed"),
         ("MEMBRANE_SLACK_API_URL", "slack.com/api", "is no URL"),
-        ("MEMBRANE_SLACK_API_URL", "http://slack.com/api/", "would cross the network in clear"),
-        ("MEMBRANE_SLACK_API_URL", "http://127.0.0.1.evil.example/", "would cross the network in clear"),
+        ("MEMBRANE_SLACK_API_URL", "http://slack.com/api/", "would cross the network unencrypted"),
+        ("MEMBRANE_SLACK_API_URL", "http://127.0.0.1.evil.example/", "would cross the network unencrypted"),
         ("MEMBRANE_DELIVERY", "sockets", "'socket' or 'http'"),
         ("MEMBRANE_PORT", "http", "valid integer"),
         ("MEMBRANE_PORT", "65536", "less than or equal to 65535"),
@@ -136,7 +136,7 @@ def test_a_misspelt_name_is_an_error_with_a_guess(monkeypatch: pytest.MonkeyPatc
     set_all(monkeypatch, MEMBRANE_PROT="1", MEMBRANE_XYZZY="1")
     assert refused().splitlines() == [
         "MEMBRANE_PROT is no setting; did you mean MEMBRANE_PORT?",
-        "MEMBRANE_XYZZY is no setting; `membrane settings` lists those there are",
+        "MEMBRANE_XYZZY is no setting; `membrane settings` lists all settings",
     ]
 
 
