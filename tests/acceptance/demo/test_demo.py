@@ -178,7 +178,7 @@ def test_by_hand_it_names_one_address_and_three_things_to_try(
     by_hand.send_signal(signal.SIGINT)
     _, said = by_hand.communicate(timeout=HANG_S)
     assert by_hand.returncode == 0
-    assert said.strip() == f"Stopped. What was really done stands in {tmp_path / 'northwind.db'}"
+    assert said.strip() == f"Stopped. The executed effects are in {tmp_path / 'northwind.db'}"
 
 
 def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_diff_says_what_loosens_first(good: str, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "!! looser        x.y: rule large fires when amount > 900; it was when amount > 500",
-        "+  stricter      tier 2: an approval is valid for 2h; it was for 4h",
+        "+  stricter      tier 2: an approval is good for 2h; it was for 4h",
         "   different     tier 2: window 4h is now 2h",
     ]
     assert _run("diff", good, str(looser), "--refuse-looser").exit_code == 1
