@@ -1,6 +1,6 @@
-"""A colleague at Northwind: reads cards, clicks, and hears what the bot answers, as in a browser.
+"""A colleague at Northwind, who reads cards, clicks, and reads the bot's answers, as in a browser.
 
-Nothing here waits for a time to pass: each act waits for what it needs to see, and says what it did not see.
+No act waits for a fixed time: each waits for the message that it needs, and reports one that does not appear.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Json = dict[str, Any]
 
 DM = "dm"
 TRIES = 4
-"""A click that was not heard, or took the bot too long, is tried again, as people do."""
+"""How often to click: people click again if the bot does not answer or takes too long."""
 BETWEEN_LOOKS_S = 0.2
-"""Everybody looks at everything that changes: without a pause that would be most of the work."""
+"""Pause between looks: everybody looks at every change, which would be most of the work."""
 PATIENCE_S = 8.0
-"""How long somebody who clicked waits for an answer before they click again."""
+"""How long to wait for an answer before the next click."""
 
 APPROVED, COUNTED = "You approved it", "Your approval counts"
 ALREADY_COUNTED, DECIDED = "already counted", "decided already: approved"
@@ -32,17 +32,17 @@ TOO_SLOW = "That took too long"
 
 
 class NotSeen(Exception):
-    """Something that should have been shown was not. The text says what, and to whom."""
+    """An expected message did not appear. The text says which, and to whom."""
 
 
 class Colleague:
-    """One person. `ends_at` (monotonic seconds) is when the demo's time is up. An async context manager."""
+    """One person. The demo ends at `ends_at` (monotonic seconds). An async context manager."""
 
     def __init__(self, base_url: str, user: str, ends_at: float) -> None:
         self.user = user
         self.name = name_of(user)
         self.modal = asyncio.Lock()
-        """Held while a modal is open: one person looks at one at a time."""
+        """Held while a modal is open: a person has one modal at a time."""
         self._hands = asyncio.Lock()
         self._person = Person(base_url, user)
         self._ends_at = ends_at
@@ -56,10 +56,10 @@ class Colleague:
         await self._person.close()
 
     async def sees(self, *words: str, where: str = APPROVALS, buttons: bool = False) -> Json:
-        """Wait for a message with all of these words in it, and return it. No aside to this person is one.
+        """Wait for a message with all of these words, and return it. Ephemeral messages do not count.
 
-        `buttons`: one to be decided, which is about the first of the words. A card names the other calls of
-        its turn as well.
+        With `buttons`, the message must be a card to decide whose headline has the first word: a card also
+        names the other calls of its turn.
         """
 
         def fits(message: Json) -> bool:
@@ -70,7 +70,7 @@ class Colleague:
         return await self._wait(where, fits, f"a message with {', '.join(words)} in {where}")
 
     async def sees_on(self, message: Json, *words: str, where: str = APPROVALS) -> Json:
-        """Wait until this message has all of these words in it."""
+        """Wait until this message has all of these words."""
 
         def fits(other: Json) -> bool:
             return bool(other["ts"] == message["ts"]) and has(other, words)
@@ -78,7 +78,7 @@ class Colleague:
         return await self._wait(where, fits, f"{', '.join(words)} on the card {headline(message)}")
 
     async def clicks(self, message: Json, action: str, where: str = APPROVALS) -> str:
-        """Click a button, and return what the bot answers to this person alone; nothing if that is lost."""
+        """Click a button. Return the bot's ephemeral answer; empty if it was lost."""
         async with self._hands:
             before = {each["ts"] for each in await self._asides(where)}
             try:
@@ -89,20 +89,20 @@ class Colleague:
             return await self._answer(before, where) if clicked.acked else ""
 
     async def approves(self, message: Json, where: str = APPROVALS) -> None:
-        """Approve, until the bot says that it counts."""
+        """Approve until the bot confirms that the vote counts."""
         answer = ""
         for attempt in range(TRIES):
             answer = await self.clicks(message, "approve", where)
             if APPROVED in answer or COUNTED in answer:
                 return
             if attempt and (ALREADY_COUNTED in answer or DECIDED in answer):
-                return  # the click before had counted, though its answer was lost
+                return  # the previous click counted, but its answer was lost
             if answer and TOO_SLOW not in answer:
                 break
         raise NotSeen(f"{self.name}'s approval of {headline(message)} did not count: {answer or 'no answer'}")
 
     async def opens_note(self, message: Json, where: str = APPROVALS) -> Json:
-        """Open the modal that asks why not, and return it. Hold `modal` meanwhile."""
+        """Open the modal for a rejection note, and return it. Hold `modal` meanwhile."""
         for _ in range(TRIES):
             clicked = await self._person.click(where, message, "reject_with_note")
             views = (await self._person.state())["views"]
@@ -111,7 +111,7 @@ class Colleague:
         raise NotSeen(f"{self.name} was shown no modal for {headline(message)}: {clicked.reason}")
 
     async def submits(self, modal: Json, note: str) -> str:
-        """Press the modal's button, and return what the bot says against it; nothing if it counts."""
+        """Submit the modal. Return the bot's objection; empty if the vote counts."""
         for _ in range(TRIES):
             submitted = await self._person.submit(modal, {"note": note})
             if submitted.errors:
@@ -126,14 +126,14 @@ class Colleague:
         return all_text(left)
 
     async def rejects(self, message: Json, note: str) -> None:
-        """Reject with a note, and see to it that it counts."""
+        """Reject with a note. Raises NotSeen if the vote does not count."""
         async with self.modal:
             answer = await self.submits(await self.opens_note(message), note)
         if answer:
             raise NotSeen(f"{self.name}'s rejection of {headline(message)} did not count: {answer}")
 
     async def counts(self, fits: Callable[[Json], bool], where: str) -> int:
-        """Return how many messages in a conversation are like that."""
+        """Return how many messages in a conversation match."""
         return sum(map(fits, await self._person.messages(where)))
 
     async def _asides(self, where: str) -> list[Json]:
@@ -151,7 +151,7 @@ class Colleague:
             version = (await self._person.state(since=version, wait=left))["version"]
 
     async def _wait(self, where: str, fits: Callable[[Json], bool], what: str) -> Json:
-        """Return the newest message that fits, once there is one; look again when something has changed."""
+        """Wait for a matching message and return the newest. Look again after each change."""
         version = (await self._person.state())["version"]
         while True:
             found = [message for message in await self._person.messages(where) if fits(message)]
@@ -167,7 +167,7 @@ class Colleague:
 async def first_to_see(
     colleagues: Sequence[Colleague], *words: str, where: str = DM
 ) -> tuple[Colleague, Json]:
-    """Return who sees such a message first, and the message. The others stop looking."""
+    """Return the first colleague who sees such a message, and the message. The others stop looking."""
     looking = {asyncio.ensure_future(each.sees(*words, where=where)): each for each in colleagues}
     try:
         done, _ = await asyncio.wait(looking, return_when=asyncio.FIRST_COMPLETED)
@@ -180,23 +180,23 @@ async def first_to_see(
 
 
 def has(message: Json, words: Sequence[str]) -> bool:
-    """Whether all of these words stand in a message, each as a whole."""
+    """Whether a message contains all of these words, each as a whole word."""
     text = " ".join(all_text(message).split())
     return all(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words)
 
 
 def action_of(message: Json, action_id: str) -> Json | None:
-    """Return a message's button of that id, if it has one."""
+    """Return a message's button with this id, or None."""
     elements = (each for block in message.get("blocks") or () for each in block.get("elements", ()))
     return next((each for each in elements if each.get("action_id") == action_id), None)
 
 
 def deadline_of(message: Json) -> float:
-    """Return until when a card waits: the first instant it names. Epoch seconds, 0 if it names none."""
+    """Return the deadline on a card, its first instant, in epoch seconds; 0 if it has none."""
     found = re.search(r"<!date\^(\d+)\^", str(message.get("blocks")))
     return float(found[1]) if found else 0.0
 
 
 def headline(message: Json) -> str:
-    """Return what a card is about, in its own words."""
+    """Return the headline of a card."""
     return str(message.get("text") or "")[:90]

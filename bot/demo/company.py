@@ -1,4 +1,4 @@
-"""Who works at Northwind and where they talk. The ids are those that `policies/demo.yaml` names."""
+"""The people and channels of Northwind. `policies/demo.yaml` uses the same ids."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ PEOPLE = northwind().users
 
 
 def name_of(user: str) -> str:
-    """Return somebody's first name, or the id of a stranger."""
+    """Return the first name of a user; the id of an unknown one."""
     return next((person.name.capitalize() for person in PEOPLE if person.id == user), user)

@@ -1,4 +1,4 @@
-"""What a whole run must have shown. Pure: the result in, what was missed out."""
+"""What a complete run must show. Pure: takes the result, returns what is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REFUND, SIGNED, UNKNOWN = "payment.refund", "deploy.production", "dns.update"
 
 
 def missed(result: Json) -> list[str]:
-    """Return, a sentence each, what a run did not show; nothing if it showed everything."""
+    """Return a phrase for each thing that a run did not show."""
     return [what for what, shown in _wanted(result) if not shown]
 
 
@@ -68,7 +68,7 @@ def _paged(result: Json, action_id: str) -> list[Json]:
 
 
 def _widened(result: Json, action_id: str) -> bool:
-    """Whether somebody was paged more than once, and later pages reached people that the first did not."""
+    """Whether somebody was paged more than once, and later pages reached more people than the first."""
     pages = _paged(result, action_id)
     first = {page["to"] for page in pages if page["step"] == 1}
     people = [page["to"] for page in pages]

@@ -1,6 +1,7 @@
-"""A day at Northwind: what lands on the agents' desks, and what each of them makes of it.
+"""A day at Northwind: the jobs of the agents, and what each agent does.
 
-What the agents do is fixed; what comes of it is up to the people. Left alone, half of it expires.
+The acts of the agents are fixed; the results depend on the people. If nobody answers, half of the reviews
+expire.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ SUPPORT_TICKETS: Mapping[str, Script] = {
         ), then=True),
     ),
 }  # fmt: skip
-"""What the support agent's model does, by ticket."""
+"""The script of the support agent's model, by ticket."""
 
 CRM_TICKETS: Mapping[str, Script] = {
     "T-2001": (
@@ -89,7 +90,7 @@ CRM_TICKETS: Mapping[str, Script] = {
         )),
     ),
 }  # fmt: skip
-"""What the campaign agent's model does, by ticket."""
+"""The script of the campaign agent's model, by ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Step:
 
     @property
     def words(self) -> list[str]:
-        """The texts among its arguments, by which one knows its card."""
+        """The texts among its arguments, which identify its card."""
         lists = (value if isinstance(value, list) else [value] for value in self.args.values())
         return [each for values in lists for each in values if isinstance(each, str)]
 
@@ -135,12 +136,12 @@ RUNBOOKS: Mapping[str, tuple[Step, ...]] = {
         Step("report.generate", {"name": "checkout, before and after", "cost": 8}),
     ),
 }
-"""What the operations agent does, by runbook. It goes on to a step once the one before is carried out."""
+"""The steps of the operations agent, by runbook. Each step starts after the one before was executed."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostedJob:
-    """A thread of a hosted graph. `at_s` is when it lands, in seconds after the day began."""
+    """A thread of a hosted graph. It starts `at_s` seconds after the day."""
 
     agent: str
     graph: str
@@ -151,9 +152,9 @@ class HostedJob:
 
 @dataclass(frozen=True, slots=True)
 class ProposingJob:
-    """What an agent of its own process does: propose over HTTP, wait, claim, act, report; step by step.
+    """The steps of an agent in its own process: it proposes each over HTTP, waits, claims, acts and reports.
 
-    `takes_back` is why it withdraws its first step, once a card of it is shown.
+    `takes_back` is the reason for withdrawing its first step after the card was shown.
     """
 
     agent: str
@@ -230,7 +231,7 @@ PROPOSING: tuple[ProposingJob, ...] = (
         takes_back="the figures were in the report already",
     ),
 )
-"""The jobs of the agents that run their own effects and ask over HTTP."""
+"""The jobs of the agents that run their own effects and propose over HTTP."""
 
 AGENTS: tuple[str, ...] = tuple(
     dict.fromkeys([*(job.agent for job in HOSTED), *(job.agent for job in PROPOSING)])

@@ -1,6 +1,6 @@
-"""What each kind of action does to Northwind's books: a connection and the arguments in, the result out.
+"""The effects of the action kinds on Northwind's books. Each takes a connection and arguments.
 
-They run inside the caller's transaction and raise EffectFailed, which undoes it.
+An effect runs inside the caller's transaction and raises EffectFailed, which rolls it back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_ROWS = 20
 
 
 class EffectFailed(Exception):
-    """The books do not allow it; nothing has changed."""
+    """The books do not allow the effect; nothing has changed."""
 
 
 def _read(db: sqlite3.Connection, args: Args) -> Any:
@@ -45,7 +45,7 @@ def _search(db: sqlite3.Connection, args: Args) -> Any:
 
 
 def _write(db: sqlite3.Connection, args: Args) -> Any:
-    """Run a statement, if it changes as many rows as were announced and approved."""
+    """Run a statement if it changes exactly the approved number of rows."""
     if not WRITABLE.fullmatch(args["statement"]):
         raise EffectFailed("it is not one UPDATE or DELETE FROM of a table that may be changed by hand")
     try:
@@ -148,4 +148,4 @@ EFFECTS: Mapping[str, Effect] = {
     "deploy.production": _deploy("production"),
     "dns.update": _point,
 }
-"""Every kind that can be carried out, the one that the policy does not name included."""
+"""Every kind with an effect, including one that the policy does not name."""

@@ -1,4 +1,4 @@
-"""The fleet: hands the day's jobs to the agents, and waits for the last of them to end."""
+"""The fleet: gives the day's jobs to the agents, and waits until all have ended."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FINAL = {"finished", "failed", "gone"}
 class Fleet:
     """Runs the day's jobs against the bot's API.
 
-    `tokens` are by agent. `shown` is awaited before an action is taken back, so that people see its card turn
-    moot.
+    `tokens` are by agent. `shown` is awaited before an action is withdrawn, so that people first see its
+    card.
     """
 
     url: str
@@ -31,9 +31,9 @@ class Fleet:
     shown: Callable[[day.Step], Awaitable[None]]
 
     async def run(self) -> list[str]:
-        """Do everything. Returns, when all of it has ended, what went wrong; nothing if all was as it should.
+        """Run all jobs. Return a sentence for each job that failed.
 
-        An action that people turned down, or did not answer, is nothing wrong.
+        A rejected or unanswered action is not a failure.
         """
         async with AsyncExitStack() as stack:
             agents = {

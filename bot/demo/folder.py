@@ -1,4 +1,4 @@
-"""The demo's own folder: fresh for every run, and never somebody else's."""
+"""The demo's data folder: emptied for each run, and never one of another program."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from bot.store.sqlite import lock_folder
 DEFAULT = Path(".membrane/demo")
 BOOKS = "northwind.db"
 OURS = ("membrane.db", "threads.db", BOOKS)
-"""Databases of a run; SQLite keeps files of its own beside each."""
+"""The databases of a run. SQLite keeps files of its own beside each."""
 MORE = ("secret", "bot.log")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where a run keeps its things."""
+    """The data folder of a run."""
 
     path: Path
 
     @property
     def books(self) -> Path:
-        """Northwind's books: what was really done."""
+        """Northwind's books: the executed effects."""
         return self.path / BOOKS
 
     @property
     def log(self) -> Path:
-        """What the bot logs."""
+        """The bot's log."""
         return self.path / "bot.log"
 
 
 def prepare(data: Path | None, *, keep: bool = False) -> Folder:
     """Return an empty folder for a run: `data`, or `.membrane/demo`.
 
-    What an earlier run left there is deleted; with `keep` it stays, and the next free name is taken (demo-2).
-    Raises SettingsError where the folder is no demo's, AlreadyRunning where a demo is running on it.
+    Files of an earlier run are deleted; with `keep` they stay, and the next free name is used (demo-2).
+    Raises SettingsError if the folder belongs to another program, AlreadyRunning if a demo runs on it.
     """
     wanted = data or DEFAULT
     path = _free(wanted) if keep else wanted
@@ -58,7 +58,7 @@ def prepare(data: Path | None, *, keep: bool = False) -> Folder:
         raise SettingsError(f"{path} cannot be used ({error.strerror}); name another with --data") from error
     with lock:
         _wipe(path)
-        (path / BOOKS).touch()  # from now on the folder is a demo's, also if this run gets no further
+        (path / BOOKS).touch()  # marks the folder as a demo's, even if this run fails later
     return Folder(path)
 
 
@@ -69,5 +69,5 @@ def _free(path: Path) -> Path:
 
 def _wipe(path: Path) -> None:
     sqlites = [f"{name}{suffix}" for name in OURS for suffix in ("-wal", "-shm", "-journal", "")]
-    for name in (*MORE, *sqlites):  # the books last: without them, what is left would be taken for somebody's
+    for name in (*MORE, *sqlites):  # the books last: without them the rest would count as another program's
         (path / name).unlink(missing_ok=True)

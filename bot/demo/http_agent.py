@@ -1,8 +1,8 @@
-"""An agent of its own process, of whatever framework: it asks over HTTP and runs its own effects.
+"""An agent in its own process, of any framework: it proposes over HTTP and runs its own effects.
 
     propose ─▶ wait ─▶ claim ─▶ act ─▶ report
 
-The bot holds nothing of it but the action's state, so it can wait for minutes, or come back tomorrow.
+The bot keeps only the state of the action, so the agent can wait for minutes or return tomorrow.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import httpx2
 
 Json = dict[str, Any]
 Act = Callable[[Json], Awaitable[Any]]
-"""Carries a claim out: its `key` is the idempotency key, its `args` are exactly what was approved."""
+"""Carries out a claim: its `key` is the idempotency key, its `args` are the approved arguments."""
 
 WAIT_S = 20
-"""One long poll. Nothing ends because nobody polls."""
+"""Seconds of one long poll. Actions do not depend on being polled."""
 TIMEOUT_S = 60.0
 UNDECIDED = {"waiting", "halted"}
-"""States that a person can still change. A halted action was not answered in time, and can be yet."""
+"""States that a person can still change. A halted action was not answered in time, but still can be."""
 
 
 class AgentError(Exception):
@@ -29,7 +29,7 @@ class AgentError(Exception):
 
 
 class HttpAgent:
-    """Asks the membrane at `url`, on this machine, with an agent's token. An async context manager."""
+    """Calls the membrane at `url`, on this machine, with an agent's token. An async context manager."""
 
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -44,12 +44,12 @@ class HttpAgent:
         await self._http.aclose()
 
     async def propose(self, kind: str, args: Mapping[str, Any], description: str | None = None) -> Json:
-        """Propose an action, and return what the policy makes of it."""
+        """Propose an action. Return its state under the policy."""
         body = {"kind": kind, "args": dict(args), "description": description}
         return await self._post("/v1/actions", body)
 
     async def settle(self, action: Json, act: Act) -> Json:
-        """Wait until it is decided, act if it may be done, and return how it ended."""
+        """Wait for the decision, act if the action may start, and return its final state."""
         while action["state"] in UNDECIDED:
             action = await self._get(f"/v1/actions/{action['id']}?wait={WAIT_S}")
         if not action["may_start"]:
@@ -58,12 +58,12 @@ class HttpAgent:
         claim = await self._post(f"{path}/claim", {"args_digest": action["args_digest"]})
         try:
             result = await act(claim)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the membrane is told
+        except Exception as error:  # noqa: BLE001 - report every failure
             return await self._post(f"{path}/report", {"receipt": "failed", "detail": str(error)})
         return await self._post(f"{path}/report", {"receipt": "executed", "result": result})
 
     async def withdraw(self, action_id: str, why: str) -> Json:
-        """Take an action back: it is moot."""
+        """Withdraw an action."""
         return await self._post(f"/v1/actions/{action_id}/withdraw", {"why": why})
 
     async def start_thread(
@@ -74,7 +74,7 @@ class HttpAgent:
         return await self._post("/v1/threads", body)
 
     async def thread(self, thread_id: str) -> Json:
-        """Return where a hosted thread stands."""
+        """Return the state of a hosted thread."""
         return await self._get(f"/v1/threads/{thread_id}")
 
     async def _get(self, path: str) -> Json:
@@ -84,7 +84,7 @@ class HttpAgent:
         return await self._ask("POST", path, json=body)
 
     async def _ask(self, method: str, path: str, **more: Any) -> Json:
-        """Return the answer. Raises AgentError with what the problem says in words."""
+        """Return the answer. Raises AgentError with the text of the problem."""
         try:
             response = await self._http.request(method, path, **more)
             body: Json = response.json()

@@ -1,4 +1,4 @@
-"""What the demo came to, as plain JSON: the actions, the pages, the digests, and what the books say."""
+"""The result of the demo as plain JSON: actions, pages, digests, and the books."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Json = dict[str, Any]
 
 
 async def result(membrane: Membrane, db: Database, world: World, *, began: float, digests: int) -> Json:
-    """Return everything that happened since `began` (epoch seconds), the oldest first.
+    """Return everything that happened since `began` (epoch seconds), oldest first.
 
-    `ledger.executed` is what the books say, not the bot. A stock agent knows its tool call only, so its
-    effects are matched to their actions by the call's id.
+    `ledger.executed` comes from the books, not from the bot. A stock agent knows only its tool call, so its
+    effects are matched to actions by the id of the call.
     """
     records = list(reversed(await membrane.proposals.listed(None, most=MOST)))
     standings = [

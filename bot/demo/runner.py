@@ -1,4 +1,4 @@
-"""`membrane demo`: starts the stage, tells what there is to see, and ends it."""
+"""`membrane demo`: starts the stage, prints the timeline, and stops it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.demo.timeline import GREEN, RED, Follower, Timeline
 from bot.store.database import Database, open_database
 
 LIMIT_S = 52.0
-"""The autopilot gives up after that, so that it ends within a minute whatever happens."""
+"""Time limit of the autopilot, so that it always ends within a minute."""
 FOREVER_S = 1e9
 
 INTERRUPTED = 130
@@ -32,16 +32,16 @@ WELCOME = """
   Northwind's Slack is at  {url}
 
   1. Be Cleo (top left), read the refund of 900 USD in #agent-approvals and approve it. It takes two: be Dia.
-     It waits for 75 seconds. If it is gone, Ctrl-C and another `make demo` begin a new day.
+     It waits for 75 seconds. If it is gone, press Ctrl-C and run `make demo` again for a new day.
   2. Be Gus, who owns the agents, and approve anything. Your click does not count, and you are told why.
-  3. Or do nothing: within two minutes things expire, halt, escalate and page people. Look at #incidents.
+  3. Or do nothing: within two minutes reviews expire, halt, escalate and page people. Look at #incidents.
 
-  What is really done stands in {books}. Ctrl-C ends it.
+  The executed effects are in {books}. Ctrl-C ends the demo.
 """
 
 
 def run(*, autopilot: bool, json: bool, port: int, data: Path | None, keep: bool, started: float) -> int:
-    """Run the demo; see `bot.demo.main`. `started` is when the process did, in monotonic seconds."""
+    """Run the demo; see `bot.demo.main`. `started` is the start of the process, in monotonic seconds."""
     folder = prepare(data, keep=keep)
     with folder.log.open("a", encoding="utf-8") as log:
         logs.configure("info", "console", stream=log)
@@ -51,7 +51,7 @@ def run(*, autopilot: bool, json: bool, port: int, data: Path | None, keep: bool
 
 
 async def _until_stopped(acts: Coroutine[Any, Any, int], folder: Folder, *, stopped: int) -> int:
-    """Await it; Ctrl-C ends it in good order, with the exit code `stopped`."""
+    """Run `acts`; Ctrl-C ends them cleanly, with the exit code `stopped`."""
     task = asyncio.ensure_future(acts)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -59,7 +59,7 @@ async def _until_stopped(acts: Coroutine[Any, Any, int], folder: Folder, *, stop
     try:
         return await task
     except asyncio.CancelledError:
-        print(f"\nStopped. What was really done stands in {folder.books}", file=sys.stderr)
+        print(f"\nStopped. The executed effects are in {folder.books}", file=sys.stderr)
         return stopped
 
 
@@ -81,7 +81,7 @@ async def _by_hand(folder: Folder, port: int) -> int:
 async def _work(stage: Stage, timeline: Timeline) -> None:
     for trouble in await stage.fleet.run():
         timeline.say(trouble, RED)
-    timeline.say("The agents' day is over. Everything is still there to look at; Ctrl-C ends it.")
+    timeline.say("The agents' day is over. Everything stays open to look at; Ctrl-C ends the demo.")
 
 
 async def _autopilot(folder: Folder, port: int, ends_at: float, *, as_json: bool) -> int:
@@ -105,14 +105,14 @@ async def _autopilot(folder: Folder, port: int, ends_at: float, *, as_json: bool
 
 
 async def _play(stage: Stage, ends_at: float) -> list[str]:
-    """Let the agents work and the people play. Returns what did not happen."""
+    """Let the agents work and the people play. Return what did not happen."""
     fleet = asyncio.create_task(stage.fleet.run())
     try:
         missed = await autopilot.play(stage.slack.base_url, ends_at)
         async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
             return missed + await fleet
     except TimeoutError:
-        return [*missed, "the agents did not come to the end of their day"]
+        return [*missed, "the agents did not finish their day"]
     finally:
         fleet.cancel()
         await asyncio.gather(fleet, return_exceptions=True)
@@ -128,7 +128,7 @@ async def _came_to(stage: Stage, db: Database) -> dict[str, Any]:
 async def _followed(
     stage: Stage, folder: Folder, timeline: Timeline, *, quiet: bool = False
 ) -> AsyncIterator[Database]:
-    """Tell on the timeline what the journal says; yield the database, open for reading."""
+    """Print the journal on the timeline; yield the database, open for reading."""
     db = open_database(folder.path / "membrane.db", readonly=True)
     follower = Follower(db, stage.bot.membrane.proposals.standing, timeline, quiet=quiet)
     following = asyncio.create_task(follower.run())

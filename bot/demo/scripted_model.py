@@ -1,7 +1,6 @@
-"""A chat model that needs no network: it plays, for each ticket, the turns that the day's script has.
+"""A chat model that needs no network: it plays the scripted turns of each ticket.
 
-It is a LangChain chat model like any other, so an agent built on it becomes a real one by naming another
-model.
+It is a LangChain chat model like any other. With another model, an agent built on it becomes a real one.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the model says and calls in one turn.
+    """The text and tool calls of the model in one turn.
 
-    `then` is played only if every tool call of the turn before was carried out: nobody writes "your money is
-    on its way" about a refund that was rejected.
+    A turn with `then` is played only if every tool call of the turn before was executed: nobody writes "your
+    money is on its way" about a rejected refund.
     """
 
     text: str
@@ -49,8 +48,8 @@ Script = Sequence[Turn]
 class ScriptedModel(BaseChatModel):
     """Plays the script of the ticket that the thread was started with, one turn per call.
 
-    After the last turn it ends with what the tools said, as a model would sum it up: there one sees that an
-    agent can tell "nobody answered" from "a person said no".
+    After the last turn it sums up what the tools said, as a model would. The summary shows that an agent can
+    tell "nobody answered" from "a person said no".
     """
 
     scripts: Mapping[str, Script]
@@ -66,7 +65,7 @@ class ScriptedModel(BaseChatModel):
         tool_choice: str | None = None,  # noqa: ARG002 - LangChain's signature
         **kwargs: Any,  # noqa: ARG002
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Return the model itself: its script says which tools it calls."""
+        """Return the model itself: the script names the tools to call."""
         return self
 
     def _generate(
@@ -85,7 +84,7 @@ class ScriptedModel(BaseChatModel):
 
 
 def ticket_of(messages: Sequence[BaseMessage]) -> str:
-    """Return the ticket that a conversation is about. Raises ValueError where none is named."""
+    """Return the ticket of a conversation. Raises ValueError if it names none."""
     for message in messages:
         if isinstance(message, HumanMessage) and (found := TICKET.search(message.text)):
             return found[0]

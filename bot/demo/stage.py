@@ -1,7 +1,7 @@
-"""The stage: Northwind's Slack, the bot beside it, and its fleet of agents, all in this process.
+"""The stage: Northwind's Slack, the bot and the fleet of agents, all in this process.
 
-The traffic between bot and workspace is real: Socket Mode over a web socket, the Web API over HTTP, with
-Slack's documented rate limits on.
+The traffic between bot and workspace is real: Socket Mode over a WebSocket, the Web API over HTTP, with
+Slack's documented rate limits.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ HOSTED = (
     f"ops={GRAPHS / 'ops.py'}:graph",
     str(GRAPHS / "langgraph.json"),
 )
-"""The graphs that the bot hosts: two by their path, one as a `langgraph.json` names it."""
+"""The graphs that the bot hosts: two by path, one in a `langgraph.json`."""
 SWEEP_S = 0.25
-"""The demo's windows are seconds long, so the bot looks for what is due four times a second."""
+"""The demo's windows last seconds, so the bot sweeps four times a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that runs. `began` is in seconds since the epoch."""
+    """The running parts. `began` is in epoch seconds."""
 
     slack: LocalSlack
     bot: Bot
@@ -55,7 +55,7 @@ class Stage:
 async def staged(folder: Folder, port: int, *, ends_at: float) -> AsyncIterator[Stage]:
     """Start everything, and stop it at the end. `ends_at` is in monotonic seconds.
 
-    Raises SettingsError where the port is taken, and what the bot raises where it cannot start.
+    Raises SettingsError if the port is taken, and the errors of the bot's start.
     """
     began = time.time()
     world = World(folder.books)
@@ -91,7 +91,7 @@ async def _listening(slack: LocalSlack, port: int) -> AsyncIterator[None]:
 
 
 class _Settings(Settings):
-    """Settings that are given here and nowhere else: the environment is a real bot's."""
+    """Settings without the environment, which may belong to a real bot."""
 
     @classmethod
     def settings_customise_sources(

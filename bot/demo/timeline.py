@@ -1,7 +1,6 @@
-"""The timeline: what happens, as it happens, a line each.
+"""The timeline: one line for each event, as it happens.
 
-What people do is said by whoever plays them; what comes of it is read from the bot's journal, so that a line
-stands here only once it is durable.
+Lines come from the bot's journal, so each event is durable before it is printed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from bot.store.database import Database
 
 LOOK_AGAIN_S = 0.2
 MARGIN = 50
-"""Entries that are read again: they are ordered by time, and a commit may bring an earlier one."""
+"""Entries to read again: entries are ordered by time, and a commit may add an earlier one."""
 TOLD_CHARACTERS = 70
 
 GREY, RED, GREEN, YELLOW, BLUE = 90, 31, 32, 33, 36
@@ -31,7 +30,7 @@ Line = tuple[str, int]
 
 
 class Timeline:
-    """Writes lines to `out`; `colour` is for terminals. `began` is when the demo began, epoch seconds."""
+    """Writes lines to `out`, in colour on a terminal. `began` is the start of the demo, epoch seconds."""
 
     def __init__(self, out: TextIO, began: float) -> None:
         self._out = out
@@ -39,7 +38,7 @@ class Timeline:
         self._colour = out.isatty()
 
     def say(self, text: str, colour: int = PLAIN, at: float | None = None) -> None:
-        """Write a line. `at` is when it happened, if that was not now."""
+        """Write a line. `at` is the time of the event; now by default."""
         since = (time.time() if at is None else at) - self._began
         line = f"{since:6.1f}  {text}"
         if self._colour and colour != PLAIN:
@@ -48,7 +47,7 @@ class Timeline:
 
 
 class Follower:
-    """Reads the journal as it grows and tells it. `quiet` leaves out what nobody needs to look at."""
+    """Reads the growing journal and prints it. `quiet` leaves out actions of Tier 0."""
 
     def __init__(
         self,
@@ -65,13 +64,13 @@ class Follower:
         self._told: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
-        """Tell what is new, until cancelled."""
+        """Print new entries until cancelled."""
         while True:
             await self.catch_up()
             await asyncio.sleep(LOOK_AGAIN_S)
 
     async def catch_up(self) -> None:
-        """Tell what has happened since the last time."""
+        """Print the entries since the last call."""
         for entry in await self._db.read(self._new):
             self._told.add((entry.writer, entry.seq))
             action = (await self._standing(entry.action_id)).action if entry.action_id else None
@@ -90,17 +89,17 @@ class Follower:
 
 
 def line_of(event: str, body: Mapping[str, Any], action: ActionRecord | None) -> Line | None:
-    """Return what a journal entry is on the timeline, or None for what is not worth a line."""
+    """Return the line for a journal entry; None if it needs no line."""
     if event == "digest.made":
         count = body["actions"]
-        what = f"{count} actions to look over" if count else "what is halted and still waits"
+        what = f"{count} actions to look over" if count else "halted actions that still wait"
         return f"{DIGEST} gets a digest: {what}", BLUE
     tell = _TELL.get(event)
     return tell(body, action) if tell is not None and action is not None else None
 
 
 def told(action: ActionRecord) -> str:
-    """Return an action in a few words: its kind and what it is done with."""
+    """Return an action in a few words: its kind and arguments."""
     values = (_plain(value) for value in action.args.values() if value is not None)
     text = f"{action.kind} ({', '.join(values)})"
     return text if len(text) <= TOLD_CHARACTERS else f"{text[: TOLD_CHARACTERS - 2]}…)"

@@ -1,8 +1,8 @@
-"""Northwind's books: the one SQLite file in which the demo's agents do real things.
+"""Northwind's books: one SQLite file with the effects of the demo's agents.
 
-Whatever an agent does is one transaction: the effect on the books and a row in `effects` that says under
-which idempotency key it happened. A key that is there already changes nothing and returns what came of it
-the first time, so an effect that is run again after a crash happens once.
+Each effect is one transaction: the change of the books, and a row in `effects` with its idempotency key. A
+known key changes nothing and returns the first result, so an effect that is run again after a crash happens
+once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from bot.demo.effects import EFFECTS, EffectFailed
 
 VARIABLE = "NORTHWIND_BOOKS"
-"""The environment variable that tells the example agents where the books are."""
+"""The environment variable with the path of the books, for the example agents."""
 BUSY_S = 10.0
 
 SCHEMA = """
@@ -70,23 +70,23 @@ SEED: Mapping[str, tuple[tuple[Any, ...], ...]] = {
 
 
 class World:
-    """The books at a path. Cheap to make: a connection lives for one call only."""
+    """The books at a path. Each call opens its own connection."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def from_environment(cls) -> World:
-        """Return the books that NORTHWIND_BOOKS names, as the example agents find them."""
+        """Return the books at the path in NORTHWIND_BOOKS."""
         path = os.environ.get(VARIABLE)
         if not path:
             raise EffectFailed(
-                f"{VARIABLE} is not set: it names Northwind's books, which `membrane demo` makes"
+                f"{VARIABLE} is not set; it holds the path of the books that `membrane demo` creates"
             )
         return cls(Path(path))
 
     def found(self) -> None:
-        """Make the file, with customers, orders and services in it."""
+        """Create the file, with customers, orders and services."""
         with self._connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(SCHEMA)
@@ -95,9 +95,9 @@ class World:
                 connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - our own names
 
     def perform(self, kind: str, args: Mapping[str, Any], *, key: str, action_id: str | None = None) -> Any:
-        """Do what an action says, once per `key`, and return what came of it.
+        """Carry out an action once per `key`, and return its result.
 
-        Raises EffectFailed where it cannot be done; nothing has changed then.
+        Raises EffectFailed if that is not possible; nothing has changed then.
         """
         effect = EFFECTS.get(kind)
         if effect is None:
@@ -113,11 +113,11 @@ class World:
         return result
 
     def effects(self) -> list[dict[str, Any]]:
-        """Return every effect there was, in order."""
+        """Return every effect, oldest first."""
         return self.rows("SELECT key, action_id, kind, args, result, at FROM effects ORDER BY at, key")
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Return the rows of a query, for looking at the books."""
+        """Return the rows of a query on the books."""
         with self._connection() as connection:
             return [dict(row) for row in connection.execute(query, values)]
 

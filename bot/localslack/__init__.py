@@ -1,4 +1,4 @@
-"""A Slack workspace on this machine: its API, its Socket Mode, its people and a page to be them.
+"""A Slack workspace on this machine: the Web API, Socket Mode, people, and a page to act as them.
 
 It knows nothing of the bot that it serves, and a bot made with slack-bolt cannot tell it from Slack. It
 listens on loopback only and keeps everything in memory.

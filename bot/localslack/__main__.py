@@ -17,10 +17,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=8065, help="0 picks a free one (default: %(default)s)")
     parser.add_argument(
-        "--seed", type=Path, help="people and channels as JSON; the people of the default policy unless given"
+        "--seed", type=Path, help="people and channels as JSON (default: those of the default policy)"
     )
     parser.add_argument("--request-url", help="deliver over HTTP to this URL instead of by Socket Mode")
-    parser.add_argument("--no-rate-limits", action="store_true", help="answer any number of calls")
+    parser.add_argument("--no-rate-limits", action="store_true", help="switch off the rate limits")
     return parser.parse_args()
 
 
@@ -31,12 +31,12 @@ async def _serve(options: argparse.Namespace) -> None:
     slack.deliver_to(target)
     async with slack:
         stop = _stop_asked_for()
-        print(_welcome(slack), flush=True)  # noqa: T201  (a command talks to whoever started it)
+        print(_welcome(slack), flush=True)  # noqa: T201  (a command prints for its user)
         await stop.wait()
 
 
 def _stop_asked_for() -> asyncio.Event:
-    """Return what Ctrl-C and SIGTERM set, also where a shell that started this had it ignored."""
+    """Return an event that Ctrl-C and SIGTERM set, even if the shell ignores Ctrl-C for this process."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -45,7 +45,7 @@ def _stop_asked_for() -> asyncio.Event:
 
 def _welcome(slack: LocalSlack) -> str:
     return f"""\
-The workspace is at {slack.base_url} (Ctrl-C ends it). A bot reaches it with these lines in its .env:
+The workspace is at {slack.base_url} (Ctrl-C ends it). Put these lines into the .env of a bot:
 
 MEMBRANE_SLACK_API_URL={slack.api_url}
 SLACK_BOT_TOKEN={slack.bot_token}

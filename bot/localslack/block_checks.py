@@ -31,7 +31,7 @@ MESSAGE_TOTAL = 11_000
 
 
 def check_blocks(value: Any, surface: Surface, at: str = "/blocks") -> Problems:
-    """Everything that Slack would refuse in these blocks; empty if nothing."""
+    """Return everything that Slack would refuse in these blocks."""
     problems = Problems()
     block_ids: set[str] = set()
     for place, item in enumerate(problems.items(at, value, BLOCKS[surface], least=0)):
@@ -47,7 +47,7 @@ def check_blocks(value: Any, surface: Surface, at: str = "/blocks") -> Problems:
 
 
 def total_text(value: Any) -> int:
-    """How many characters of text a block tree holds."""
+    """Return the number of characters of text in a block tree."""
     if isinstance(value, list):
         return sum(total_text(item) for item in value)
     if isinstance(value, dict):
@@ -131,7 +131,7 @@ def _markdown(problems: Problems, pointer: str, block: Json) -> None:
 
 
 def _divider(problems: Problems, pointer: str, block: Json) -> None:
-    """A divider has nothing to check beyond its fields."""
+    """Check nothing: a divider has no content."""
 
 
 _CHECKS: dict[str, Check] = {

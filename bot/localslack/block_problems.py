@@ -1,4 +1,4 @@
-"""Collects what is wrong with blocks, in the words and with the pointers that Slack uses."""
+"""Collects problems of blocks, in Slack's words and with Slack's pointers."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,14 +7,14 @@ from bot.localslack.workspace import Json
 
 
 class Problems(list[str]):
-    """A list of complaints; each check adds at most a few."""
+    """A list of problems. The checks append to it."""
 
     def say(self, pointer: str, complaint: str) -> None:
-        """Add one complaint about the value at a JSON pointer."""
+        """Add a problem of the value at a JSON pointer."""
         self.append(f"{complaint} [json-pointer:{pointer}]")
 
     def missing(self, pointer: str, name: str) -> None:
-        """A field that must be there is not."""
+        """Add a missing required field."""
         self.say(pointer, f"missing required field: {name}")
 
     def length(self, pointer: str, value: Any, most: int, least: int = 0) -> bool:
@@ -30,7 +30,7 @@ class Problems(list[str]):
         return False
 
     def items(self, pointer: str, value: Any, most: int, least: int = 1) -> list[Any]:
-        """`value` as a list of an allowed size; an empty list after a complaint about its type."""
+        """Return `value` as a list, after a check of its size; an empty list if it is none."""
         if not isinstance(value, list):
             self.say(pointer, "must be an array")
             return []
@@ -41,14 +41,14 @@ class Problems(list[str]):
         return value
 
     def mapping(self, pointer: str, value: Any) -> Json | None:
-        """`value` as an object, or None after a complaint."""
+        """Return `value` as an object; None, with a problem, if it is none."""
         if isinstance(value, dict):
             return value
         self.say(pointer, "must be an object")
         return None
 
     def known(self, pointer: str, value: Json, allowed: Collection[str]) -> None:
-        """Complain of fields that Slack does not know."""
+        """Add a problem for each unknown field."""
         for name in value.keys() - set(allowed):
             self.say(pointer, f"invalid additional property: {name}")
 
@@ -65,7 +65,7 @@ class Problems(list[str]):
         self.length(f"{pointer}/text", text.get("text"), most, 1)
 
     def unique(self, pointer: str, value: Any, seen: set[str], name: str) -> None:
-        """Complain of an id that was used before."""
+        """Add a problem if the id was used before."""
         if isinstance(value, str) and value:
             if value in seen:
                 self.say(pointer, f"`{name}` {value} already exists")

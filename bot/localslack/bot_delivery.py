@@ -1,4 +1,4 @@
-"""Brings interactions and events to the bot, by Socket Mode or by signed HTTP requests."""
+"""Delivers interactions and events to the bot, over Socket Mode or by signed HTTP requests."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ class _Parcel:
 
 
 class BotDelivery:
-    """Where the bot listens, and how often an event is tried.
+    """Delivers to the bot, with retries for events.
 
     Attributes:
         target: ``"socket"``, a request URL for everything, or one each. May change at any time.
@@ -106,7 +106,7 @@ class BotDelivery:
         return reply
 
     async def _next_one(self, seconds: float) -> None:
-        """Wait until another parcel was delivered, but no longer than so many seconds."""
+        """Wait until another parcel was delivered, for at most `seconds`."""
         overtaken = asyncio.Event()
         self._overtaken.append(overtaken)
         try:
@@ -177,7 +177,7 @@ async def _reply(response: aiohttp.ClientResponse) -> Reply:
 
 
 def _retry_reason(reason: str) -> str:
-    """Slack's word for why it tries again."""
+    """Return Slack's word for the reason of a retry."""
     if reason == "timeout":
         return "http_timeout"
     return "http_error" if reason.startswith("http_") else "connection_failed"

@@ -1,11 +1,11 @@
-"""The protocol of the page, of tests and of the autopilot: ``/local/…``, JSON and server-sent events.
+"""The protocol of the page, the tests and the autopilot: ``/local/…``, JSON and server-sent events.
 
-Looking, with ``as`` naming the person (``since`` and ``wait`` hold the answer until something changes):
+Reads; ``as`` names the person (``since`` and ``wait`` delay the answer until something changes):
 
 - ``GET users``, ``GET state?as=``, ``GET messages?as=&channel=&before=&limit=``
-- ``GET events``: ``{"version", "run"}`` whenever something changed
+- ``GET events``: ``{"version", "run"}`` after each change
 
-Acting: JSON with ``as`` and the token of the page in ``X-Localslack-Token``:
+Acts; JSON with ``as``, and the page's token in ``X-Localslack-Token``:
 
 - ``POST click`` {channel, ts or view_id, action_id, block_id?, chosen?, entered?} → {acked, reason}
 - ``POST submit`` {view_id, entered} → {acked, reason, errors}; ``POST close`` {view_id, everything?}
@@ -36,10 +36,10 @@ Act = Callable[[Json], Awaitable[Json]]
 
 
 class Browser:
-    """Routes for people.
+    """The routes of the page.
 
     Args:
-        closing: set once the server stops; ends what is waiting.
+        closing: set when the server stops; ends waiting requests.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Browser:
         self._closing = closing
 
     def routes(self) -> list[web.RouteDef]:
-        """What to add to the server."""
+        """Return the routes to add to the server."""
         posts: dict[str, Act] = {
             "click": self._click,
             "submit": self._submit,
@@ -91,7 +91,7 @@ class Browser:
             raise web.HTTPNotFound
         return web.FileResponse(PAGE / name)
 
-    # Looking
+    # Reads
 
     async def _get_users(self, _request: web.Request) -> web.Response:
         return web.json_response({"users": self._client.users()})
@@ -110,7 +110,7 @@ class Browser:
         return web.json_response({"version": version, "messages": [self._client.message(m) for m in seen]})
 
     async def _wait(self, request: web.Request) -> None:
-        """Hold the answer until something changed after version ``since``, at most ``wait`` seconds."""
+        """Delay the answer until a change after version ``since``, for at most ``wait`` seconds."""
         if "since" in request.query and not self._closing.is_set():
             wait = min(_number(request.query.get("wait"), LONGEST_WAIT), LONGEST_WAIT)
             await self._state.changes.after(int(_number(request.query["since"], 0)), timeout=wait)
@@ -135,7 +135,7 @@ class Browser:
             pass  # the page is gone
         return response
 
-    # Acting
+    # Acts
 
     async def _click(self, body: Json) -> Json:
         user_id, action_id = body["as"], body["action_id"]

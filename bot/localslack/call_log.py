@@ -11,11 +11,11 @@ KEPT = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCall:
-    """One call as it arrived and how it ended.
+    """One call: its arguments and its result.
 
     Attributes:
-        args: without the token.
-        error: Slack's word for it; empty if the call did what it should.
+        args: the arguments, without the token.
+        error: Slack's error word; empty if the call succeeded.
         fault: the kind of the armed fault that hit the call, if any.
         at: unix seconds.
     """
@@ -40,13 +40,13 @@ class CallLog:
         return len(self._log)
 
     def add(self, call: ApiCall) -> None:
-        """Write one down."""
+        """Add a call."""
         self._log.append(call)
 
     def of(self, method: str) -> list[ApiCall]:
-        """The calls of one method."""
+        """Return the calls of one method."""
         return [call for call in self._log if call.method == method]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all calls."""
         self._log.clear()

@@ -1,4 +1,4 @@
-"""What a person sees, as JSON for the page and for tests."""
+"""The view of one person on the workspace, as JSON for the page and for tests."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ from bot.localslack.workspace import Json, User
 
 
 class ClientState:
-    """Reads the state; changes nothing.
+    """Reads the state for one person.
 
     Args:
-        connected: whether the bot can be reached right now.
+        connected: returns whether the bot can be reached now.
     """
 
     def __init__(self, state: State, connected: Callable[[], bool]) -> None:
@@ -21,14 +21,14 @@ class ClientState:
         self._connected = connected
 
     def users(self) -> list[Json]:
-        """Everybody, the bot included."""
+        """Return everybody, including the bot."""
         return [self._user(user) for user in self._state.users.values()]
 
     def state(self, user_id: str) -> Json:
-        """Everything one person sees but the messages.
+        """Return everything that one person sees, except the messages.
 
         Raises:
-            PersonRefusal: there is nobody with that id.
+            PersonRefusal: nobody has that id.
         """
         if user_id not in self._state.users:
             raise PersonRefusal(f"there is nobody with the id {user_id}", 404)
@@ -51,7 +51,7 @@ class ClientState:
         }
 
     def message(self, message: Message) -> Json:
-        """One message."""
+        """Return one message."""
         return {
             "ts": message.ts,
             "user": message.user,

@@ -1,4 +1,4 @@
-"""Channels and direct messages with what was said in them."""
+"""Channels and direct messages, and the messages in them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Message:
 
     @property
     def is_ephemeral(self) -> bool:
-        """Only one person sees it, and no API method finds it again."""
+        """Whether only one person sees it. No API method finds such a message."""
         return self.ephemeral_to is not None
 
 
@@ -55,11 +55,11 @@ class Conversation:
     read_until: dict[str, str] = field(default_factory=dict)
 
     def newest_first(self) -> Iterator[Message]:
-        """All lasting messages, newest first."""
+        """Return all messages except ephemeral ones, newest first."""
         return reversed(self.messages.values())
 
     def unread(self, user_id: str) -> int:
-        """How many messages of others came after the person last looked."""
+        """Return how many messages of others the person has not read."""
         read = self.read_until.get(user_id, "")
         count = 0
         for message in self.newest_first():
@@ -69,7 +69,7 @@ class Conversation:
         return count + sum(m.ephemeral_to == user_id and m.ts > read for m in self.ephemerals.values())
 
     def seen_by(self, user_id: str, *, before: str = "", limit: int = 200) -> list[Message]:
-        """The newest `limit` messages that a person sees, oldest first, ephemerals at their place."""
+        """Return the newest `limit` messages that a person sees, oldest first, including ephemeral ones."""
         lasting: list[Message] = []
         for message in self.newest_first():
             if before and message.ts >= before:

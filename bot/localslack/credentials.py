@@ -10,7 +10,7 @@ def _token(prefix: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """New ones for each run unless given; they open nothing but this workspace."""
+    """Random secrets for each run, unless given. They are valid for this workspace only."""
 
     bot_token: str = field(default_factory=lambda: _token("xoxb"))
     app_token: str = field(default_factory=lambda: _token("xapp"))

@@ -32,7 +32,7 @@ ALT_TEXT = 2000
 
 
 def check_element(problems: Problems, pointer: str, value: Any, allowed: tuple[str, ...]) -> None:
-    """Check one element that stands where only the `allowed` types may."""
+    """Check one element in a place for the `allowed` types."""
     element = problems.mapping(pointer, value)
     if element is None:
         return
@@ -125,7 +125,7 @@ def _initial(problems: Problems, pointer: str, element: Json) -> None:
     chosen = (
         [element["initial_option"]] if "initial_option" in element else element.get("initial_options", [])
     )
-    if problems or not isinstance(chosen, list):  # the options themselves must be sound to be looked into
+    if problems or not isinstance(chosen, list):  # only sound options can be compared
         return
     groups = element.get("option_groups") or [element]
     offered = [option for group in groups for option in group["options"]]
@@ -159,14 +159,14 @@ def _image(problems: Problems, pointer: str, element: Json) -> None:
 
 
 def check_image(problems: Problems, pointer: str, image: Json) -> None:
-    """What an image element and an image block share."""
+    """Check the fields that image elements and image blocks share."""
     if "slack_file" not in image:
         problems.length(f"{pointer}/image_url", image.get("image_url"), IMAGE_URL, 1)
     problems.length(f"{pointer}/alt_text", image.get("alt_text"), ALT_TEXT)
 
 
 def _anything(problems: Problems, pointer: str, element: Json) -> None:
-    """Nothing about the element is limited beyond what all elements share."""
+    """Check nothing more: only the limits of all elements apply."""
 
 
 _PICKERS = (

@@ -1,8 +1,7 @@
-"""A switch for what goes wrong between a bot and Slack, for tests.
+"""Faults between a bot and Slack, armed by tests.
 
-Web API methods are named as they are (``chat.update``, ``chat.*``, ``*``). Beside them there are
-``sockets`` (the WebSocket handshake), ``interactions`` and ``events`` (what is delivered to the bot) and
-``response_url``.
+A fault names a Web API method or a pattern (``chat.update``, ``chat.*``, ``*``), or ``sockets`` (the
+WebSocket handshake), ``interactions`` or ``events`` (deliveries to the bot), or ``response_url``.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ DeliveryKind = Literal["lost", "late", "twice", "at_once", "out_of_order"]
 Kind = ApiKind | DeliveryKind | Literal["refuse"]
 
 HELD = math.inf
-"""As `seconds`: until `Faults.release` is called."""
+"""Value of `seconds`: hold until `Faults.release` is called."""
 
 _KINDS: dict[str, tuple[str, ...]] = {
     "sockets": ("refuse",),
@@ -31,7 +30,7 @@ _API_KINDS = get_args(ApiKind)
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """Something that goes wrong the next `times` times.
+    """A fault that hits the next `times` calls.
 
     Attributes:
         method: a method's name or a pattern.
@@ -44,8 +43,8 @@ class Fault:
         after: for ``http``, ``error``, ``drop`` and ``delay``: the call takes effect before it goes wrong.
         retry_after: seconds.
         seconds: how long it takes; `HELD` lets it take until `Faults.release`.
-        when: looks at the call's arguments; only calls it says True to are hit.
-        hits: how often it has gone wrong so far.
+        when: a condition on the call's arguments; only calls for which it is true are hit.
+        hits: how many calls it has hit.
     """
 
     method: str
@@ -60,13 +59,13 @@ class Fault:
     hits: int = 0
 
     def applies(self, method: str, args: Json) -> bool:
-        """Whether it is still armed for this call."""
+        """Whether it hits this call."""
         armed = self.hits < self.times and (fnmatchcase(method, self.method) or method == self.method)
         return armed and (self.when is None or self.when(args))
 
 
 class Faults:
-    """All faults that tests armed, first armed first hit."""
+    """The armed faults. The first armed hits first."""
 
     def __init__(self) -> None:
         self._armed: list[Fault] = []
@@ -85,7 +84,7 @@ class Faults:
         seconds: float = 0.0,
         when: Callable[[Json], bool] | None = None,
     ) -> Fault:
-        """Let the next `times` calls of `method` go wrong; see `Fault`.
+        """Arm a fault for the next `times` calls of `method`; see `Fault`.
 
         Raises:
             ValueError: the kind cannot happen to what `method` names.
@@ -108,7 +107,7 @@ class Faults:
         return fault
 
     def take(self, method: str, args: Json) -> Fault | None:
-        """The fault that hits this call, counted."""
+        """Return and count the fault that hits this call, or None."""
         for fault in self._armed:
             if fault.applies(method, args) and fault.kind in _KINDS.get(method, _API_KINDS):
                 fault.hits += 1
@@ -116,14 +115,14 @@ class Faults:
         return None
 
     async def last(self, fault: Fault) -> None:
-        """Wait for as long as the fault lasts."""
+        """Wait as long as the fault lasts."""
         if fault.seconds == HELD:
             await self._released.wait()
         else:
             await asyncio.sleep(fault.seconds)
 
     def release(self) -> None:
-        """Let everything go on that is held by now, in the order in which it came."""
+        """Release everything that is held now, in its order of arrival."""
         released, self._released = self._released, asyncio.Event()
         released.set()
 

@@ -1,4 +1,4 @@
-"""What a person typed or chose, in the shapes that Slack's payloads carry."""
+"""Typed and chosen values, in the form of Slack's payloads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ REQUIRED = "Please complete this required field."
 
 
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    """Every element that a person can use, with the block it stands in."""
+    """Yield every element that a person can use, with its block."""
     for block in blocks:
         found = list(block.get("elements", [])) if block["type"] == "actions" else []
         found += [block[name] for name in ("accessory", "element") if isinstance(block.get(name), dict)]
@@ -31,7 +31,7 @@ def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
 
 
 def find(blocks: list[Json], action_id: str, block_id: str = "") -> tuple[Json, Json] | None:
-    """The block and element with that action id; the block id decides if there are several."""
+    """Return the block and element with that action id; the block id decides between several."""
     for block, element in elements(blocks):
         if element["action_id"] == action_id and block_id in ("", block["block_id"]):
             return block, element
@@ -39,7 +39,7 @@ def find(blocks: list[Json], action_id: str, block_id: str = "") -> tuple[Json, 
 
 
 def state_values(blocks: list[Json], given: Json) -> Json:
-    """``state.values``: each input's value, given or initial.
+    """Return ``state.values``: the entered or initial value of each input.
 
     `given` is what the person entered, by action id or block id: text, an option's value, or a list of them.
     """
@@ -53,7 +53,7 @@ def state_values(blocks: list[Json], given: Json) -> Json:
 
 
 def value_of(element: Json, entered: Any) -> Json:
-    """One input's value; `entered` is None if the person left it as it was."""
+    """Return the value of one input; `entered` is None if the person did not change it."""
     kind = element["type"]
     if kind in _TEXTS:
         text = element.get("initial_value") if entered is None else str(entered)
@@ -77,7 +77,7 @@ def _option(element: Json, value: Any) -> Json | None:
 
 
 def entry_errors(blocks: list[Json], values: Json) -> dict[str, str]:
-    """What Slack's client itself refuses to submit, by block id."""
+    """Return the errors that Slack's client itself shows before it submits, by block id."""
     errors = {}
     for block in blocks:
         if block["type"] != "input":

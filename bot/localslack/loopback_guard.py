@@ -1,4 +1,4 @@
-"""Keeps other web pages in the same browser, and other machines, out of the local workspace."""
+"""Refuses requests of other machines, and of other web pages in the same browser."""
 
 import ipaddress
 import re
@@ -15,14 +15,14 @@ CONTENT_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-# A rebound name would stand here; the port may be that of a tunnel.
+# The Host header shows DNS rebinding; the port may be that of a tunnel.
 _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def check_loopback(host: str) -> None:
-    """Refuse to listen where another machine could reach us.
+    """Refuse a host that other machines can reach.
 
     Raises:
         ValueError: `host` is not a loopback address.
@@ -42,11 +42,11 @@ class LoopbackGuard:
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(24)
-        self.run = secrets.token_hex(4)  # tells a page that its server was started anew
+        self.run = secrets.token_hex(4)  # tells a page that the server has restarted
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse what does not come from the page, a bot or a test on this machine."""
+        """Refuse requests that do not come from the page, a bot or a test on this machine."""
         if not _LOOPBACK.fullmatch(request.headers.get("Host", "")):
             return web.json_response({"error": "this workspace is only known as 127.0.0.1"}, status=421)
         if request.path.startswith("/local/"):

@@ -1,4 +1,4 @@
-"""What a message may hold, and how the API shows it."""
+"""The limits of a message, and its form in API responses."""
 
 import json
 from collections.abc import Collection
@@ -13,14 +13,13 @@ from bot.localslack.workspace import Bot, Json
 POST_TEXT = 40_000  # longer text is cut
 UPDATE_TEXT = 4_000  # longer text is refused
 ATTACHMENTS = 100
-METADATA_BYTES = 8_000  # Slack has a limit and does not document it; ids are far below
+METADATA_BYTES = 8_000  # Slack's limit is undocumented; ids are far below it
 
 
 def checked_blocks(value: Any, users: Collection[str] | None = None) -> list[Json] | None:
-    """Blocks that Slack would take, with the ids that Slack makes up where the app gave none.
+    """Return the blocks if Slack would accept them, with ids where the app gave none.
 
-    `users` are the ids of everybody there is: Slack refuses rich text that mentions somebody else. None: not
-    looked at.
+    `users` are all known user ids: Slack refuses rich text that mentions another one. None skips that check.
 
     Raises:
         SlackRefusal: ``invalid_blocks_format``, ``invalid_blocks`` or ``msg_blocks_too_long``.
@@ -40,7 +39,7 @@ def checked_blocks(value: Any, users: Collection[str] | None = None) -> list[Jso
 
 
 def with_ids(blocks: list[Json]) -> list[Json]:
-    """The blocks with a block_id each and an action_id for every element that can be used."""
+    """Return the blocks with a block_id each, and an action_id for every usable element."""
     return [_block_with_ids(block, str(place)) for place, block in enumerate(blocks)]
 
 
@@ -59,7 +58,7 @@ def _with_action_id(element: Json, made_up: str) -> Json:
 
 
 def checked_metadata(value: Any) -> Json | None:
-    """Message metadata that Slack would take; an empty object means none.
+    """Return message metadata if Slack would accept it; an empty object means none.
 
     Raises:
         SlackRefusal: ``invalid_metadata_format`` or ``metadata_too_large``.
@@ -77,7 +76,7 @@ def checked_metadata(value: Any) -> Json | None:
 
 
 def checked_attachments(value: Any) -> list[Json] | None:
-    """Secondary attachments, kept as they are.
+    """Return secondary attachments unchanged.
 
     Raises:
         SlackRefusal: ``invalid_attachments`` or ``too_many_attachments``.
@@ -92,7 +91,7 @@ def checked_attachments(value: Any) -> list[Json] | None:
 
 
 def as_json(message: Message, bot: Bot, team_id: str, *, metadata: bool = False) -> Json:
-    """The message object of API responses and payloads; metadata only where it was asked for."""
+    """Return the message object of API responses and payloads, with metadata only if asked for."""
     shown: Json = {
         "type": "message",
         "user": message.user,

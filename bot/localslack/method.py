@@ -1,4 +1,4 @@
-"""What a Web API method of the local workspace is."""
+"""The types of Web API methods and their calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Tier = Literal["special", 1, 2, 3, 4]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of a method, authorised."""
+    """One authorised call of a method."""
 
     args: Args
     state: State
@@ -23,19 +23,19 @@ class Call:
     socket_url: Callable[[], str]
 
     def require_scope(self, *any_of: str) -> None:
-        """Refuse unless the token has one of these scopes.
+        """Refuse the call unless the token has one of these scopes.
 
         Raises:
-            SlackRefusal: ``missing_scope`` with what is needed and what there is.
+            SlackRefusal: ``missing_scope`` with the needed and the given scopes.
         """
         if any_of and self.scopes.isdisjoint(any_of):
             raise SlackRefusal("missing_scope", needed=any_of[0], provided=",".join(sorted(self.scopes)))
 
     def conversation(self, scope: str = "") -> Conversation:
-        """The conversation that the call names by id, as far as the bot can see it.
+        """Return the conversation that the call names by id, if the bot can see it.
 
         Args:
-            scope: ``history`` or ``read``: the right that is needed for its kind of conversation.
+            scope: ``history`` or ``read``: the needed right for its kind of conversation.
 
         Raises:
             SlackRefusal: ``channel_not_found`` or ``missing_scope``.
@@ -54,7 +54,7 @@ class Call:
 
 
 def scope_noun(conversation: Conversation) -> str:
-    """The part of a scope's name that stands for this kind of conversation."""
+    """Return the part of a scope's name for this kind of conversation."""
     if conversation.kind == "channel":
         return "groups" if conversation.is_private else "channels"
     return conversation.kind
@@ -62,11 +62,11 @@ def scope_noun(conversation: Conversation) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """A method: what it does, how often it may be called, what right and which token it needs.
+    """A method: its function, rate limit tier, scopes and kind of token.
 
     Attributes:
         tier: Slack's rate limit tier; ``special`` is about one a second and channel.
-        scopes: one of these is needed; more may be needed for what the call names.
+        scopes: one of these is needed; the arguments of a call may need more.
     """
 
     run: Callable[[Call], Json]

@@ -1,4 +1,4 @@
-"""The arguments of a Web API call, in whichever of Slack's encodings they came."""
+"""The arguments of a Web API call, in any of Slack's encodings."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from bot.localslack.workspace import Json
 
 
 class Args:
-    """Named arguments; in a form everything is a string, in JSON it is what it is."""
+    """Named arguments: strings from a form, any value from JSON."""
 
     def __init__(self, values: Json) -> None:
         self.values = values
@@ -19,12 +19,12 @@ class Args:
         return self.values.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
-        """A string; numbers and booleans become one."""
+        """Return a string; numbers and booleans are converted."""
         value = self.values.get(name)
         return default if value is None else str(value)
 
     def needed(self, name: str) -> str:
-        """A string that must be there.
+        """Return a required string.
 
         Raises:
             SlackRefusal: ``invalid_arguments`` naming the field.
@@ -35,12 +35,12 @@ class Args:
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A boolean, also as ``1`` or ``true``."""
+        """Return a boolean, also from ``1`` or ``true``."""
         value = self.values.get(name)
         return default if value is None else str(value).lower() in ("1", "true")
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A positive whole number, at most `most`.
+        """Return a positive whole number, at most `most`.
 
         Raises:
             SlackRefusal: ``invalid_limit``.
@@ -54,7 +54,7 @@ class Args:
         return min(value or default, most)
 
     def json(self, name: str, error: str = "invalid_arguments") -> Any:
-        """A JSON value, which forms carry as a string.
+        """Return a JSON value, which forms carry as a string.
 
         Raises:
             SlackRefusal: `error` if the string is not JSON.
@@ -68,7 +68,7 @@ class Args:
             raise SlackRefusal(error) from None
 
     def names(self, name: str, default: str = "") -> list[str]:
-        """A list, also as comma separated values."""
+        """Return a list, also from comma-separated values."""
         value = self.values.get(name)
         if isinstance(value, list):
             return [str(item) for item in value]
@@ -76,7 +76,7 @@ class Args:
 
 
 async def read_args(request: web.Request) -> Args:
-    """The arguments of a request: its query, overlaid with its form or JSON body.
+    """Return the arguments of a request: its query, overridden by its form or JSON body.
 
     Raises:
         SlackRefusal: ``invalid_json``, ``json_not_object`` or ``invalid_post_type``.

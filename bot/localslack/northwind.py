@@ -19,7 +19,7 @@ PEOPLE = (
 
 
 def northwind() -> Workspace:
-    """Return its Slack workspace."""
+    """Return Northwind's Slack workspace."""
     everybody = tuple(person.id for person in PEOPLE)
     return Workspace(
         name="Northwind",

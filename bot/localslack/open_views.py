@@ -1,4 +1,4 @@
-"""Modals and Home tabs: which are open, for whom, and what they show."""
+"""The open modals and Home tabs of each person."""
 
 import hashlib
 import itertools
@@ -16,7 +16,7 @@ STACK = 3  # views on top of each other
 
 @dataclass(slots=True, kw_only=True)
 class View:
-    """A modal or Home tab as the app described it, with what Slack adds."""
+    """A modal or Home tab: the app's description, and the fields that Slack adds."""
 
     id: str
     user_id: str
@@ -45,7 +45,7 @@ class Views:
         self.homes: dict[str, View] = {}
 
     def open(self, user_id: str, body: Json) -> View:
-        """Show a first modal; whatever the person had open goes away."""
+        """Show a first modal. It replaces every open modal of the person."""
         self._refuse_taken_external_id(body)
         view = self._new(user_id, body)
         self.stacks[user_id] = [view]
@@ -53,7 +53,7 @@ class Views:
         return view
 
     def push(self, user_id: str, body: Json) -> View:
-        """Show a modal on top of the present one.
+        """Show a modal on top of the current one.
 
         Raises:
             SlackRefusal: ``not_found`` without a modal below, ``push_limit_reached`` above three.
@@ -70,7 +70,7 @@ class Views:
         return view
 
     def update(self, view: View, body: Json) -> View:
-        """Let a view show something else under the same id."""
+        """Change the content of a view. Its id stays."""
         view.body = body
         view.hash = self._hash(body)
         view.errors = {}
@@ -94,19 +94,19 @@ class Views:
         return self.update(present, body)
 
     def close(self, user_id: str, *, everything: bool) -> list[View]:
-        """Take the top modal away, or all of them; returns what was closed, top first."""
+        """Close the top modal, or all. Return the closed ones, top first."""
         stack = self.stacks.get(user_id, [])
         closed = [stack.pop() for _ in range(len(stack) if everything else min(1, len(stack)))]
         self._changes.note()
         return closed
 
     def top(self, user_id: str) -> View | None:
-        """The modal in front of a person."""
+        """Return the top modal of a person, or None."""
         stack = self.stacks.get(user_id)
         return stack[-1] if stack else None
 
     def find(self, *, view_id: str = "", external_id: str = "") -> View:
-        """An open modal or a Home tab by its id or the app's id.
+        """Return an open modal or a Home tab, by its id or the app's id.
 
         Raises:
             SlackRefusal: ``not_found``.
@@ -123,7 +123,7 @@ class Views:
         self._changes.note()
 
     def as_json(self, view: View, values: Json | None = None) -> Json:
-        """The view object as Slack's payloads and responses carry it."""
+        """Return the view object of Slack's payloads and responses."""
         body = view.body
         shown: Json = {
             "id": view.id,

@@ -13,7 +13,7 @@ VERIFICATION_TOKEN = "local-verification-token"  # noqa: S105  (deprecated by Sl
 
 
 def interaction(state: State, user_id: str, kind: str) -> Json:
-    """What every interaction payload carries."""
+    """Return the common fields of interaction payloads."""
     seed, user = state.seed, state.users[user_id]
     team: Json = {"id": seed.team_id, "domain": seed.domain}
     enterprise = {"id": seed.enterprise_id, "name": seed.name} if seed.enterprise_id else None
@@ -35,7 +35,7 @@ def interaction(state: State, user_id: str, kind: str) -> Json:
 def message_context(
     state: State, user_id: str, conversation: Conversation, message: Message, base: str
 ) -> Json:
-    """Where an interaction on a message happened, and the URL that answers it."""
+    """Return the place of an interaction on a message, and its response URL."""
     names = {"im": "directmessage", "mpim": "mpdm"}
     name = names.get(conversation.kind) or ("privategroup" if conversation.is_private else conversation.name)
     container = {"type": "message", "message_ts": message.ts, "channel_id": conversation.id}
@@ -46,18 +46,18 @@ def message_context(
         "response_url": f"{base}/actions/{state.seed.team_id}/{secret}",
     }
     if not message.is_ephemeral:
-        # Not documented, but public apps read their metadata here.
+        # Undocumented, but public apps read their metadata here.
         context["message"] = as_json(message, state.seed.bot, state.seed.team_id, metadata=True)
     return context
 
 
 def view_context(state: State, view: View, values: Json) -> Json:
-    """Where an interaction on a modal or Home tab happened."""
+    """Return the place of an interaction on a modal or Home tab."""
     return {"container": {"type": "view", "view_id": view.id}, "view": state.views.as_json(view, values)}
 
 
 def action(state: State, block: Json, element: Json, chosen: Any) -> Json:
-    """One entry of ``actions``: which element, and what was chosen in it."""
+    """Return one entry of ``actions``: the element and the chosen value."""
     entry: Json = {
         "type": element["type"],
         "action_id": element["action_id"],
@@ -70,7 +70,7 @@ def action(state: State, block: Json, element: Json, chosen: Any) -> Json:
 
 
 def event(state: State, body: Json) -> Json:
-    """The envelope of an event."""
+    """Return the envelope of an event."""
     seed = state.seed
     who = {
         "team_id": seed.team_id,

@@ -1,4 +1,4 @@
-"""What a person does in their client, and what the bot gets to hear of it."""
+"""The acts of people in their client, and the payloads that the bot gets for them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,19 +22,19 @@ NOT_SENT = Reply(acked=True, reason="not_sent")
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a submission: the bot's answer, and the messages under the inputs."""
+    """The result of a submission: the bot's answer, and the errors under the inputs."""
 
     reply: Reply
     errors: dict[str, str] = field(default_factory=dict)
 
 
 class PeopleActs:
-    """The acts of people. Whoever is named acts: there are no passwords on this machine.
+    """The acts of people. There are no passwords: a request names the person who acts.
 
-    A deactivated person's click is delivered too: it may have been on its way when the account was closed.
+    A click of a deactivated person is delivered too: it may have been under way when the account was closed.
 
     Attributes:
-        subscriptions: event names that the app asked for; others are not delivered.
+        subscriptions: the events that the app subscribes to; others are not delivered.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class PeopleActs:
     # Messages
 
     def conversation(self, user_id: str, channel_id: str) -> Conversation:
-        """A conversation that the person is in.
+        """Return a conversation that the person is in.
 
         Raises:
-            PersonRefusal: they are not, or there is none.
+            PersonRefusal: they are not in it, or there is none.
         """
         self._known(user_id)
         found = self._state.conversations.get(channel_id)
@@ -77,8 +77,8 @@ class PeopleActs:
     ) -> Reply:
         """Use an element of a message.
 
-        `chosen` is the option's value for a select, and nothing for a button; `entered` is what else was
-        entered in the message's inputs, by action id.
+        `chosen` is the option's value for a select, and None for a button; `entered` has the values of the
+        message's other inputs, by action id.
 
         Raises:
             PersonRefusal: the message or element is not there.
@@ -95,10 +95,10 @@ class PeopleActs:
         return await self._delivery.interaction(payload)
 
     def post(self, user_id: str, channel_id: str, text: str) -> Message:
-        """Say something.
+        """Post a message.
 
         Raises:
-            PersonRefusal: nothing to say, or not there.
+            PersonRefusal: the text is empty, or the channel is closed to the person.
         """
         conversation = self.conversation(user_id, channel_id)
         if not text.strip() or conversation.is_archived:
@@ -109,7 +109,7 @@ class PeopleActs:
         return message
 
     def open_dm(self, user_id: str) -> Conversation:
-        """The person's direct message with the bot, opened if need be."""
+        """Return the person's direct message with the bot; open it if needed."""
         self._known(user_id)
         return self._state.open_dm(user_id)
 
@@ -121,7 +121,7 @@ class PeopleActs:
             self._state.changes.note()
 
     def dismiss(self, user_id: str, channel_id: str, ts: str) -> None:
-        """Put an ephemeral message away."""
+        """Dismiss an ephemeral message."""
         conversation = self.conversation(user_id, channel_id)
         message = conversation.ephemerals.get(ts)
         if message is None or message.ephemeral_to != user_id:
@@ -171,7 +171,7 @@ class PeopleActs:
         return self._after_submission(user_id, view, reply)
 
     async def close(self, user_id: str, view_id: str, *, everything: bool = False) -> Reply:
-        """Close a modal (and with it those below, if `everything`); the bot hears of it if it asked to."""
+        """Close a modal, and those below it if `everything`. The bot hears of it if the view asks so."""
         view = self._view(user_id, view_id)
         closed = self._state.views.close(
             user_id, everything=everything or bool(view.body.get("clear_on_close"))
@@ -185,7 +185,7 @@ class PeopleActs:
         return reply
 
     def open_home(self, user_id: str) -> None:
-        """Look at the app's Home tab."""
+        """Open the app's Home tab."""
         self._known(user_id)
         if "app_home_opened" not in self.subscriptions:
             return
@@ -197,7 +197,7 @@ class PeopleActs:
         self._delivery.event(payloads.event(self._state, {**body, "event_ts": self._state.next_ts()}))
 
     def _tell_of(self, conversation: Conversation, message: Message) -> None:
-        """Let the bot hear what was said, if it is there and asked for it."""
+        """Send the message event, if the bot is a member and subscribes to it."""
         noun = scope_noun(conversation)
         if f"message.{noun}" not in self.subscriptions or self._state.bot_user_id not in conversation.members:
             return
@@ -206,7 +206,7 @@ class PeopleActs:
         self._delivery.event(payloads.event(self._state, {**said, **where}))
 
     def _after_submission(self, user_id: str, view: View, reply: Reply) -> Submitted:
-        """Do what the bot answered to a submission; no word from it closes the modal."""
+        """Apply the bot's answer to a submission. Without an answer the modal closes."""
         response = reply.response or {}
         act = response.get("response_action")
         views = self._state.views

@@ -1,4 +1,4 @@
-"""A person in the workspace, for tests and for the demo's autopilot: they look, click and type."""
+"""A client that acts as one person, for tests and for the demo's autopilot."""
 
 import asyncio
 import re
@@ -15,12 +15,12 @@ Wanted = Callable[[Json], bool]
 
 
 class PersonError(Exception):
-    """The workspace refused what the person tried, or what they waited for did not come."""
+    """The workspace refused an act, or an awaited message or view did not appear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clicked:
-    """What the client shows after a click or a submission.
+    """The result that the client shows after a click or a submission.
 
     Attributes:
         acked: the bot acknowledged in time; if not, Slack shows a warning triangle.
@@ -54,23 +54,23 @@ class Person:
         await self.close()
 
     async def close(self) -> None:
-        """Leave."""
+        """Close the session."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    # Looking
+    # Reads
 
     async def state(self, *, since: int | None = None, wait: float = 0) -> Json:
-        """Everything the person sees but the messages; see ``GET /local/state``."""
+        """Return everything the person sees, except the messages; see ``GET /local/state``."""
         later = {} if since is None else {"since": str(since), "wait": str(wait)}
         return await self._get("state", later)
 
     async def channel_id(self, channel: str) -> str:
-        """The id of a conversation that the person is in.
+        """Return the id of a conversation that the person is in.
 
         Raises:
-            PersonError: they are in none of that name.
+            PersonError: they are in no conversation of that name.
         """
         state = await self.state()
         name = channel.removeprefix("#")
@@ -83,7 +83,7 @@ class Person:
         raise PersonError(f"{self.user_id} is in no conversation {channel!r}")
 
     async def messages(self, channel: str, *, limit: int = 200) -> list[Json]:
-        """The messages in a conversation, oldest first."""
+        """Return the messages in a conversation, oldest first."""
         found = await self._get("messages", {"channel": await self.channel_id(channel), "limit": str(limit)})
         return list(found["messages"])
 
@@ -94,7 +94,7 @@ class Person:
         *,
         timeout: float = 30.0,  # noqa: ASYNC109  (a deadline with a message of its own)
     ) -> Json:
-        """The newest message that `wanted` says True to, or that has that text anywhere in it.
+        """Wait for a message that `wanted` accepts or that contains this text; return the newest one.
 
         Raises:
             PersonError: none came within `timeout` seconds.
@@ -109,7 +109,7 @@ class Person:
         return await self._until(look, timeout, f"a message like {wanted!r} in {channel}")
 
     async def wait_for_view(self, wanted: Wanted | str = "", *, timeout: float = 30.0) -> Json:  # noqa: ASYNC109  (as above)
-        """The modal in front of the person, once it fits.
+        """Wait for a top modal that `wanted` accepts, and return it.
 
         Raises:
             PersonError: none came within `timeout` seconds.
@@ -122,7 +122,7 @@ class Person:
 
         return await self._until(look, timeout, f"a modal like {wanted!r}")
 
-    # Acting
+    # Acts
 
     async def click(
         self,
@@ -141,7 +141,7 @@ class Person:
         in the message, by action id.
 
         Raises:
-            PersonError: it is not there.
+            PersonError: the message or the element does not exist.
         """
         ts = message if isinstance(message, str) else message["ts"]
         target = {"channel": await self.channel_id(channel), "ts": ts}
@@ -177,11 +177,11 @@ class Person:
         return _clicked(await self._post("close", {"view_id": view_id, "everything": everything}))
 
     async def open_home(self) -> None:
-        """Look at the app's Home tab."""
+        """Open the app's Home tab."""
         await self._post("home", {})
 
     async def post(self, channel: str, text: str) -> str:
-        """Say something; returns the message's ts."""
+        """Post a message and return its ts."""
         return str(
             (await self._post("post", {"channel": await self.channel_id(channel), "text": text}))["ts"]
         )
@@ -191,10 +191,10 @@ class Person:
         await self._post("read", {"channel": await self.channel_id(channel), "ts": ts})
 
     async def dismiss(self, channel: str, ts: str) -> None:
-        """Put an ephemeral message away."""
+        """Dismiss an ephemeral message."""
         await self._post("dismiss", {"channel": await self.channel_id(channel), "ts": ts})
 
-    # How
+    # Transport
 
     async def _until(self, look: Callable[[], Any], seconds: float, what: str) -> Json:
         loop = asyncio.get_running_loop()
@@ -224,7 +224,7 @@ class Person:
             return await _json(response)
 
     async def _ready(self) -> aiohttp.ClientSession:
-        """The session; the first time, fetch the page for the token in it, as a browser does."""
+        """Return the session. The first call fetches the page for its token, as a browser does."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         if not self._token:
@@ -237,7 +237,7 @@ class Person:
 
 
 def all_text(value: Any) -> str:
-    """Every text in a message or view, one per line."""
+    """Return every text in a message or view, one per line."""
     if isinstance(value, list):
         return "\n".join(filter(None, map(all_text, value)))
     if not isinstance(value, dict):
@@ -247,7 +247,7 @@ def all_text(value: Any) -> str:
 
 
 def elements_of(shown: Json) -> list[Json]:
-    """Every button, select and input of a message or view, top to bottom."""
+    """Return every button, select and input of a message or view, top to bottom."""
     found: list[Json] = []
     for block in shown.get("blocks") or ():
         found += [*block.get("elements", ()), block.get("accessory") or {}, block.get("element") or {}]

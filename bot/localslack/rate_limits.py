@@ -8,11 +8,11 @@ from bot.localslack.method import Tier
 
 PER_MINUTE = {1: 1.0, 2: 20.0, 3: 50.0, 4: 100.0}
 POSTS_PER_MINUTE = 60.0  # per channel, "1 per second"
-POSTS_BURST = 5.0  # Slack speaks of short bursts and gives no figure
+POSTS_BURST = 5.0  # Slack allows short bursts and gives no figure
 WORKSPACE_PER_MINUTE = 300.0  # of chat.postMessage, "several hundred"
 SLOWED = ("conversations.history", "conversations.replies")
 SLOW_PER_MINUTE = 1.0
-"""For apps that a vendor distributes outside the Marketplace:
+"""The limit for apps distributed outside the Marketplace:
 https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps"""
 
 
@@ -35,9 +35,9 @@ class RateLimits:
         self._buckets: dict[str, _Bucket] = {}
 
     def wait_for(self, method: str, tier: Tier, channel: str, *, slow_history: bool = False) -> int:
-        """Count one call; 0 if it may go, else the seconds of ``Retry-After``.
+        """Count one call. Return 0 if it may run, else the seconds of ``Retry-After``.
 
-        With `slow_history` histories are read once a minute, whatever the scale is.
+        With `slow_history`, histories can be read once a minute, whatever the scale.
         """
         if slow_history and method in SLOWED:
             return self._take(f"slow {method}", SLOW_PER_MINUTE, 1.0, 1.0)
@@ -48,7 +48,7 @@ class RateLimits:
             return here or self._take("post", WORKSPACE_PER_MINUTE, WORKSPACE_PER_MINUTE)
         if tier == "special":
             return 0
-        # One call a minute would starve a bot of its spare sockets; Slack lets the first few through.
+        # One call a minute would leave a bot without spare sockets; Slack lets the first few pass.
         burst = max(PER_MINUTE[tier], 10.0)
         return self._take(method, PER_MINUTE[tier], burst)
 

@@ -2,14 +2,14 @@
 
 LocalSlackError
 ├── SlackRefusal      a Web API method answers ``ok: false``
-└── PersonRefusal     a person tried what the client does not offer (HTTP 4xx on ``/local/…``)
+└── PersonRefusal     a person tried something that the client does not offer (HTTP 4xx on ``/local/…``)
 """
 
 from typing import Any
 
 
 class LocalSlackError(Exception):
-    """The base of what the local workspace raises."""
+    """The base of all errors of the local workspace."""
 
 
 class SlackRefusal(LocalSlackError):
@@ -22,13 +22,13 @@ class SlackRefusal(LocalSlackError):
 
     @classmethod
     def with_messages(cls, error: str, problems: list[str]) -> "SlackRefusal":
-        """The form in which Slack explains bad blocks and arguments."""
+        """Return a refusal with messages, as Slack explains bad blocks and arguments."""
         messages = [f"[ERROR] {problem}" for problem in problems]
         return cls(error, errors=problems, response_metadata={"messages": messages})
 
 
 class PersonRefusal(LocalSlackError):
-    """A person tried something that is not there or not theirs."""
+    """A person tried something that does not exist or is not theirs."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)

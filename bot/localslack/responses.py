@@ -1,4 +1,4 @@
-"""Response URLs: an app's answer to one interaction, without a token."""
+"""Handles POSTs to response URLs: an app's answers to one interaction, without a token."""
 
 import json
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from bot.localslack.workspace import Json
 
 
 class Responses:
-    """Serves ``/actions/{team}/{secret}``. Slack answers ``ok`` or a word for what is wrong, as text."""
+    """Serves ``/actions/{team}/{secret}``. Slack answers ``ok`` or an error word, as text."""
 
     def __init__(self, *, state: State, faults: Faults) -> None:
         self._state = state

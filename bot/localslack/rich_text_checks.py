@@ -1,7 +1,7 @@
-"""What Slack refuses in rich text: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
+"""Checks of rich text: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
 
-Most of it is not documented and was read from Slack's answers: an empty text, a leaf or a style that it does
-not know, a style ``code`` on a mention, a mention of a user id that nobody has.
+Most rules are undocumented and come from Slack's answers. Slack refuses an empty text, an unknown leaf or
+style, the style ``code`` on a mention, and a mention of an unknown user id.
 """
 
 from collections.abc import Collection, Iterator
@@ -28,7 +28,7 @@ SLACKBOT = "USLACKBOT"
 
 
 def check_rich(problems: Problems, pointer: str, part: Json) -> None:
-    """Check one part of a rich text block, with the lines of a list."""
+    """Check one part of a rich text block, including the lines of a list."""
     for place, leaf in enumerate(problems.items(f"{pointer}/elements", part.get("elements"), 1000, least=0)):
         at = f"{pointer}/elements/{place}"
         if part.get("type") == "rich_text_list":
@@ -57,7 +57,7 @@ def _leaf(problems: Problems, pointer: str, value: Any) -> None:
 
 
 def unknown_users(value: Any, users: Collection[str], pointer: str = "/blocks") -> Problems:
-    """Return a complaint for each mention in rich text of somebody who is not there."""
+    """Return a problem for each mention of an unknown user in rich text."""
     problems = Problems()
     for at, user_id in _mentions(value, pointer):
         if user_id not in users and user_id != SLACKBOT:

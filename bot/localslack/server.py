@@ -34,13 +34,13 @@ class LocalSlack:
     Args:
         workspace: the people and channels it starts with.
         port: 0 picks a free one.
-        scopes: what the bot token may do; everything that the methods need unless given.
-        rate_scale: 1.0 are Slack's documented limits, 2.0 twice as much, None no limits.
+        scopes: the scopes of the bot token; by default all that the methods need.
+        rate_scale: 1.0 for Slack's documented limits, 2.0 for twice as much, None for no limits.
         retry_scale: a factor on the minutes between retries of an event.
         ack_timeout: seconds in which the bot must acknowledge.
-        subscriptions: the events that the app asked for: ``app_home_opened``, ``message.im``,
+        subscriptions: the events that the app subscribes to: ``app_home_opened``, ``message.im``,
             ``message.channels``, ``message.groups``, ``message.mpim``.
-        clock: unix seconds; what trigger ids, response URLs, rates and timestamps go by.
+        clock: unix seconds, for trigger ids, response URLs, rates and timestamps.
 
     Raises:
         ValueError: `host` is not a loopback address.
@@ -122,7 +122,7 @@ class LocalSlack:
 
     @property
     def api_url(self) -> str:
-        """What to give to ``AsyncWebClient(base_url=…)``."""
+        """The argument for ``AsyncWebClient(base_url=…)``."""
         return f"{self.base_url}/api/"
 
     @property
@@ -137,7 +137,7 @@ class LocalSlack:
 
     @property
     def signing_secret(self) -> str:
-        """With which requests to the bot are signed."""
+        """The secret that signs requests to the bot."""
         return self.credentials.signing_secret
 
     @property
@@ -157,7 +157,7 @@ class LocalSlack:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What the bot token may do; may be set at any time."""
+        """The scopes of the bot token. They can be set at any time."""
         return self._api.scopes
 
     @scopes.setter
@@ -165,15 +165,15 @@ class LocalSlack:
         self._api.scopes = scopes
 
     def deliver_to(self, target: str | RequestUrls) -> None:
-        """Switch to ``"socket"`` or to the bot's request URL(s); from the next delivery on."""
+        """Deliver to ``"socket"`` or to the bot's request URL(s) from now on."""
         self.delivery.target = target
 
     def person(self, user_id: str) -> Person:
-        """Somebody who looks and clicks, over the protocol that the page uses. Close them after use."""
+        """Return a client that acts as this person over the page's protocol. Close it after use."""
         return Person(self.base_url, user_id)
 
     async def start(self) -> None:
-        """Listen.
+        """Start to listen.
 
         Raises:
             OSError: the port is taken.
@@ -189,7 +189,7 @@ class LocalSlack:
         self._port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Stop listening and drop what is under way. The state stays, and `start` goes on with it."""
+        """Stop listening and drop running work. The state stays, and `start` continues with it."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -1,4 +1,4 @@
-"""The Web API: who calls, whether they may, what comes back."""
+"""The Web API: it authorises each call, applies rate limits and faults, and runs the method."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -20,19 +20,19 @@ from bot.localslack.workspace import Json
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a method answers, before it becomes HTTP."""
+    """The answer of a method, before it becomes HTTP."""
 
     body: Json
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
     def response(self) -> web.Response:
-        """The HTTP response."""
+        """Return the HTTP response."""
         return web.json_response(self.body, status=self.status, headers=self.headers)
 
 
 def rate_limited(seconds: int) -> Answer:
-    """Too many requests; `seconds` until the next may come."""
+    """Return the answer to too many requests; the next may come after `seconds`."""
     return Answer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(seconds)})
 
 
@@ -110,7 +110,7 @@ class WebApi:
             return self._refused(refusal, headers)
 
     def _channel(self, name: str) -> str:
-        """One channel has one rate, however it is named."""
+        """Return the id of a channel, since its rate does not depend on how a call names it."""
         found = self._state.named(name) or self._state.find_dm(frozenset({self._state.bot_user_id, name}))
         return found.id if found else name
 

@@ -1,4 +1,4 @@
-"""Socket Mode: WebSockets on which the bot gets what would else be POSTed to it."""
+"""Socket Mode: deliveries to the bot over WebSockets instead of HTTP."""
 
 import asyncio
 import json
@@ -22,13 +22,13 @@ EnvelopeType = Literal["interactive", "events_api"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of something delivered to the bot.
+    """The result of a delivery to the bot.
 
     Attributes:
         acked: the bot answered in time.
         reason: ``ok``, ``timeout``, ``not_connected``, ``connection_failed``, ``lost`` or ``http_404`` and
             the like.
-        response: what the bot put into its acknowledgement.
+        response: the payload of the bot's acknowledgement.
     """
 
     acked: bool
@@ -39,7 +39,7 @@ class Reply:
 class Sockets:
     """The open connections of the bot, used in turn.
 
-    `changed` is called whenever there is one more or one less.
+    `changed` is called when a connection opens or closes.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Sockets:
 
     @property
     def count(self) -> int:
-        """How many connections the bot holds."""
+        """The number of open connections."""
         return len(self._open)
 
     def url(self, base: str) -> str:
-        """A URL for one connection; `base` is the server's ``ws://`` address."""
+        """Return a URL for one connection; `base` is the server's ``ws://`` address."""
         ticket = secrets.token_urlsafe(18)
         self._tickets.add(ticket)
         return f"{base}/link/?ticket={ticket}&app_id={self._app_id}"
@@ -92,7 +92,7 @@ class Sockets:
         return socket
 
     async def deliver(self, kind: EnvelopeType, payload: Json, *, wants_response: bool, extra: Json) -> Reply:
-        """Send one payload down one of the connections and wait for its acknowledgement."""
+        """Send a payload over one connection and wait for its acknowledgement."""
         envelope_id = str(uuid.uuid4())
         envelope = {"envelope_id": envelope_id, "payload": payload, "type": kind, **extra}
         envelope["accepts_response_payload"] = wants_response
@@ -112,10 +112,10 @@ class Sockets:
     async def announce(
         self, reason: Literal["warning", "refresh_requested"], *, most: int | None = None
     ) -> None:
-        """Tell the connections, or the `most` next in turn, that they are about to end.
+        """Announce the end of all connections, or of the `most` next in turn.
 
-        Of ``refresh_requested`` that is at once, of ``warning`` after `WARNED_FOR` seconds. What is warned
-        gets nothing any more that another can take.
+        With ``refresh_requested`` they end at once, with ``warning`` after `WARNED_FOR` seconds. A warned
+        connection gets nothing while another one is open.
         """
         for socket in list(self._open)[:most]:
             await socket.send_json(self._goodbye(reason))
@@ -129,14 +129,14 @@ class Sockets:
         await socket.close()
 
     async def close(self) -> None:
-        """End every connection in an orderly way."""
+        """Close every connection properly."""
         for ending in list(self._warned.values()):
             ending.cancel()
         for socket in list(self._open):
             await socket.close()
 
     def drop(self) -> None:
-        """Break every connection without a word."""
+        """Abort every connection."""
         for socket in list(self._open):
             transport = self._requests[socket].transport
             self._forget(socket)
@@ -147,7 +147,7 @@ class Sockets:
         while self._open:
             socket = next((each for each in self._open if each not in self._warned), self._open[0])
             self._open.remove(socket)
-            self._open.append(socket)  # the next payload goes down the next connection
+            self._open.append(socket)  # the next payload goes over the next connection
             try:
                 await socket.send_json(envelope)
             except ConnectionError:
@@ -163,7 +163,7 @@ class Sockets:
             try:
                 ack = json.loads(message.data)
             except ValueError:
-                continue  # Slack ignores what it cannot read
+                continue  # Slack ignores invalid JSON
             future = self._waiting.get(ack.get("envelope_id", "")) if isinstance(ack, dict) else None
             if future is not None and not future.done():
                 future.set_result(ack)

@@ -1,4 +1,4 @@
-"""What is so in the workspace right now."""
+"""The current state of the workspace."""
 
 import itertools
 import time
@@ -43,20 +43,20 @@ class State:
         return self.seed.bot.user_id
 
     def new_id(self, prefix: str) -> str:
-        """An id that is new in this workspace."""
+        """Return a new id."""
         return f"{prefix}{next(self._numbers):09d}"
 
     def next_ts(self) -> str:
-        """A message timestamp: seconds and microseconds, never the same twice."""
+        """Return a unique message timestamp: seconds and microseconds."""
         self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def team_of(self, user: User) -> str:
-        """The workspace a person belongs to, the first where there are several."""
+        """Return the workspace of a person, the first if there are several."""
         return self.teams_of(user)[0]
 
     def teams_of(self, user: User) -> tuple[str, ...]:
-        """All workspaces a person belongs to."""
+        """Return all workspaces of a person."""
         return user.teams or (STRANGERS_TEAM if user.is_stranger else self.seed.team_id,)
 
     # Conversations
@@ -83,12 +83,12 @@ class State:
         return conversation
 
     def find_dm(self, members: frozenset[str]) -> Conversation | None:
-        """The direct message between exactly these people, if there is one yet."""
+        """Return the direct message between exactly these people, if it exists."""
         dms = (c for c in self.conversations.values() if c.kind != "channel")
         return next((c for c in dms if frozenset(c.members) == members), None)
 
     def open_dm(self, *others: str) -> Conversation:
-        """The direct message between the bot and `others`, opened if need be."""
+        """Return the direct message between the bot and `others`; open it if needed."""
         found = self.find_dm(frozenset({self.bot_user_id, *others}))
         if found is not None:
             return found
@@ -105,33 +105,33 @@ class State:
         return conversation
 
     def channel_named(self, name: str) -> Conversation | None:
-        """The channel of that name, with or without the ``#``."""
+        """Return the channel of that name, with or without the ``#``."""
         plain = name.removeprefix("#")
         channels = (c for c in self.conversations.values() if c.kind == "channel")
         return next((c for c in channels if c.name == plain), None)
 
     def named(self, name: str) -> Conversation | None:
-        """The conversation of that id, or the channel of that name."""
+        """Return the conversation of that id, or the channel of that name."""
         return self.conversations.get(name) or self.channel_named(name)
 
     def add_message(self, conversation: Conversation, message: Message) -> None:
-        """Let a message appear."""
+        """Add a message."""
         shelf = conversation.ephemerals if message.is_ephemeral else conversation.messages
         shelf[message.ts] = message
         self.changes.note()
 
     def changed(self, message: Message) -> None:
-        """A message was edited."""
+        """Record that a message was edited."""
         message.revision += 1
         self.changes.note()
 
     def remove_message(self, conversation: Conversation, ts: str) -> None:
-        """Let a message disappear; nothing happens if it is gone already."""
+        """Remove a message, if it exists."""
         conversation.messages.pop(ts, None)
         conversation.ephemerals.pop(ts, None)
         self.changes.note()
 
-    # What admins and people departments do, for tests
+    # Changes by workspace admins, for tests
 
     def change_user(self, user_id: str, **changes: Any) -> None:
         """Change a person's flags, such as ``deleted=True``."""

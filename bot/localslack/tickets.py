@@ -1,4 +1,4 @@
-"""What Slack hands out with an interaction and takes back for a while: trigger ids and response URLs."""
+"""The short-lived tickets of an interaction: trigger ids and response URLs."""
 
 import secrets
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from bot.localslack.refusals import SlackRefusal
 TRIGGER_LIVES = 3.0  # seconds, and it opens one view
 RESPONSE_URL_LIVES = 30 * 60.0  # seconds
 RESPONSE_URL_USES = 5
-KEPT = 5000  # of each, so that a long-running workspace does not grow without end
+KEPT = 5000  # of each kind, which bounds the memory of a long run
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Triggers:
         self._live: dict[str, _Trigger] = {}
 
     def issue(self, user_id: str) -> str:
-        """A new trigger id for what this person just did."""
+        """Return a new trigger id for an act of this person."""
         trigger_id = (
             f"{secrets.randbelow(10**12):012d}.{secrets.randbelow(10**12):012d}.{secrets.token_hex(16)}"
         )
@@ -37,7 +37,7 @@ class Triggers:
         return trigger_id
 
     def exchange(self, trigger_id: str) -> str:
-        """Use a trigger id up; returns whose it was.
+        """Use up a trigger id. Return its person.
 
         Raises:
             SlackRefusal: ``invalid_trigger_id``, ``exchanged_trigger_id`` or ``expired_trigger_id``.
@@ -72,7 +72,7 @@ class ResponseUrls:
         self._live: dict[str, ResponseUrl] = {}
 
     def issue(self, user_id: str, channel_id: str, message_ts: str | None) -> str:
-        """The secret path of a new response URL."""
+        """Return the secret path of a new response URL."""
         secret = secrets.token_urlsafe(18)
         self._live[secret] = ResponseUrl(user_id, channel_id, message_ts, self._clock())
         if len(self._live) > KEPT:
@@ -80,7 +80,7 @@ class ResponseUrls:
         return secret
 
     def use(self, secret: str) -> ResponseUrl:
-        """Count one use.
+        """Count one use and return the response URL.
 
         Raises:
             SlackRefusal: ``expired_url`` after thirty minutes, ``used_url`` after five uses.

@@ -23,10 +23,10 @@ _FIELDS = (
 
 
 def checked_view(value: Any, kinds: tuple[str, ...], users: Collection[str] | None = None) -> Json:
-    """A view that Slack would take. `users` are the ids of everybody there is; None: not looked at.
+    """Return the view if Slack would accept it. `users` are all known user ids; None skips that check.
 
     Raises:
-        SlackRefusal: ``view_too_large``, or ``invalid_arguments`` with what is wrong.
+        SlackRefusal: ``view_too_large``, or ``invalid_arguments`` with the problems.
     """
     problems = Problems()
     view = problems.mapping("/view", value)

@@ -1,4 +1,4 @@
-"""The seed of a local workspace: who is in it, and where they talk."""
+"""The seed of a local workspace: its people, groups and channels."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,12 +17,11 @@ class User:
         id: ``U…``; fixed ids are fine and make tests readable.
         is_restricted: a guest.
         deleted: a deactivated account.
-        is_stranger: belongs to another company and is here through a shared channel.
-        teams: the workspaces of an organisation that the person is in, the first one before the others; the
-            one of this seed unless given.
-        clicks_as: what payloads give as ``user.team_id``, where that is not the first of the teams: on
+        is_stranger: belongs to another company and is present through a shared channel.
+        teams: the person's workspaces in an organisation, the main one first; by default this seed's.
+        clicks_as: the ``user.team_id`` in payloads, if it is not the first team: on
             Enterprise Grid the organisation, or another of the person's workspaces.
-        enterprise_id: of whose organisation the person is; of the workspace's own unless given.
+        enterprise_id: the person's organisation; by default the workspace's.
     """
 
     id: str
@@ -41,7 +40,7 @@ class User:
 
     @property
     def shown_name(self) -> str:
-        """What others see."""
+        """The name that others see."""
         return self.real_name or self.name
 
 
@@ -49,7 +48,7 @@ class User:
 class Channel:
     """A channel. ``has_bot`` says whether the bot under test is a member; `members` are the people.
 
-    `is_ext_shared`: another company is in it. `pending_connected_team_ids`: others that are invited.
+    `is_ext_shared`: another company is in it. `pending_connected_team_ids`: invited companies.
     """
 
     id: str
@@ -88,7 +87,7 @@ class Bot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUrls:
-    """Where the bot listens when Slack delivers over HTTP."""
+    """The URLs of the bot for deliveries over HTTP."""
 
     interactivity: str
     events: str
@@ -96,16 +95,16 @@ class RequestUrls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """What a `LocalSlack` starts with.
+    """The initial content of a `LocalSlack`.
 
     Attributes:
         delivery: ``"socket"`` for Socket Mode, or the request URL(s) for HTTP delivery.
-        enterprise_id: the organisation that the workspace is of, on Enterprise Grid.
+        enterprise_id: the workspace's organisation, on Enterprise Grid.
         is_enterprise_install: whether the app is installed in the whole organisation.
         paid: user groups need a paid plan; without one their methods answer ``plan_upgrade_required``.
         slow_history: ``conversations.history`` as for an app that a vendor hosts outside the Marketplace: one
             request a minute, with 15 messages at most.
-        sparse_pages: lists come in pages that are shorter than asked for, or empty, and go on all the same.
+        sparse_pages: lists have pages that are shorter than requested, or empty, before their end.
     """
 
     users: tuple[User, ...] = ()

@@ -1,1 +1,1 @@
-"""Example graphs, as authors write them. The host loads them by path."""
+"""Example graphs, as authors would write them. The host loads them by path."""

@@ -1,8 +1,8 @@
-"""A campaign agent as it comes out of the box: LangChain's own human-in-the-loop middleware, batched.
+"""A stock campaign agent: LangChain's own human-in-the-loop middleware, batched.
 
-Nothing here knows the membrane. The host reads the interrupt, rules each call by itself, lets pass what may,
-asks people about the rest and resumes the thread once, when the last is answered. It refuses to host an agent
-of which a tool that the policy could gate is missing in `interrupt_on`, so all of them stand there.
+Nothing here knows the membrane. The host reads the interrupt, rules each call separately, lets some pass,
+asks people about the others, and resumes the thread once, after the last answer. It refuses an agent if a
+tool that the policy could gate is missing in `interrupt_on`, so all tools are listed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A support agent: LangChain's `create_agent`, and one line of middleware.
 
-`MembraneMiddleware` rules every tool call by the policy in force. What passes runs at once; what waits parks
-the thread until a person answers; and the model is told who said no and why, or that nobody answered.
+`MembraneMiddleware` rules every tool call by the policy in force. A passing call runs at once; a gated one
+parks the thread until a person answers. The model is told who said no and why, or that nobody answered.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.graph import MembraneMiddleware, execution
 
 
 def carry_out() -> Any:
-    """Do in the books what was claimed. The key makes a second run of the same effect a no-op."""
+    """Carry out the claimed action in the books. The key makes a second run a no-op."""
     run = execution()
     return World.from_environment().perform(run.kind, run.args, key=run.key, action_id=run.action_id)
 

@@ -19,9 +19,9 @@ _CUT = "Your message was truncated but still posted. The `text` field accepts up
 
 
 def _target(call: Call) -> Conversation:
-    """Where chat.postMessage posts: an id, a channel's name, or a person's id for their DM with the bot.
+    """Return the target of chat.postMessage: an id, a channel's name, or a person's id for their DM.
 
-    A deactivated person's DM takes messages, as in Slack: nobody tells the sender that nobody reads them.
+    As in Slack, the DM of a deactivated person accepts messages.
     """
     name = call.args.text("channel")
     state = call.state
@@ -38,7 +38,7 @@ def _target(call: Call) -> Conversation:
 
 
 def _content(call: Call) -> Json:
-    """The checked parts of a message that the call gives; absent parts are None."""
+    """Return the checked parts of the call's message; absent parts are None."""
     args = call.args
     parts: dict[str, Any] = {
         "blocks": checked_blocks(args.json("blocks", "invalid_blocks_format"), call.state.users),
@@ -121,7 +121,7 @@ def _update(call: Call) -> Json:
 
 
 def _apply(call: Call, message: Message, parts: Json) -> None:
-    """Slack's rule: text alone replaces the blocks and marks the message as edited; blocks do not mark it."""
+    """Apply an update as Slack does: text alone replaces the blocks and marks it as edited; blocks do not."""
     if "text" in call.args:
         message.text = call.args.text("text")
     if parts["blocks"] is not None:

@@ -17,13 +17,13 @@ _HISTORY = tuple(f"{noun}:history" for noun in _NOUNS)
 _TYPES = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 _DM_PEOPLE = 8
 _LATER = 9_999_999_999
-"""Later than every message."""
+"""An instant after every message."""
 SLOW_MOST = 15
-"""Messages of a page for an app that a vendor hosts."""
+"""Messages per page for an app that a vendor hosts."""
 
 
 def shown(call: Call, conversation: Conversation) -> Json:
-    """The conversation object of API responses."""
+    """Return the conversation object of API responses."""
     common = {
         "id": conversation.id,
         "created": conversation.created,
@@ -59,7 +59,7 @@ def shown(call: Call, conversation: Conversation) -> Json:
 
 
 def listed(call: Call, *, member: str | None = None) -> Json:
-    """A page of the conversations of the kinds that the call asks for; `member` keeps one person's."""
+    """Return a page of the requested kinds of conversations; `member` selects one person's."""
     wanted = set()
     for kind in call.args.names("types", "public_channel"):
         if kind not in _TYPES:
@@ -172,7 +172,7 @@ def _history(call: Call) -> Json:
 
 
 def _between(call: Call, conversation: Conversation) -> Iterator[Message]:
-    """The messages from `latest` (and the cursor) back to `oldest`, without replies in threads."""
+    """Yield messages from `latest` (and the cursor) back to `oldest`, without replies in threads."""
     oldest = _time(call, "oldest", "invalid_ts_oldest") or 0.0
     latest = _time(call, "latest", "invalid_ts_latest") or math.inf
     cursor = call.args.text("cursor")

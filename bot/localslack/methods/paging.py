@@ -1,4 +1,4 @@
-"""Cursors, as Slack's lists have them: a page may hold less than was asked for, or nothing, and go on."""
+"""Cursors of lists. As with Slack, a page may be shorter than requested, or empty, before the end."""
 
 import base64
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ Item = TypeVar("Item")
 MOST = 999
 """Slack wants limits "under 1000"."""
 SPARSE = 3
-"""Items of a page where pages are sparse."""
+"""Items per page if pages are sparse."""
 
 
 def page(
     call: Call, items: Sequence[Item], *, default: int = 100, most: int = MOST
 ) -> tuple[list[Item], Json]:
-    """One page of `items`, and the ``response_metadata`` that leads to the next.
+    """Return one page of `items`, and the ``response_metadata`` that leads to the next.
 
     Raises:
         SlackRefusal: ``invalid_cursor`` or ``invalid_limit``.
@@ -38,22 +38,22 @@ def page(
 
 
 def next_page(cursor: str) -> Json:
-    """The part of an answer that leads to the next page."""
+    """Return the part of an answer that leads to the next page."""
     return {"response_metadata": {"next_cursor": cursor}}
 
 
 def is_filled(cursor: str) -> bool:
-    """Whether a page that has something follows, where every other one is empty."""
+    """Whether the next page has items, if every other page is empty."""
     return cursor.startswith(to_cursor("filled", "")[:8])
 
 
 def to_cursor(kind: str, value: str) -> str:
-    """An opaque cursor."""
+    """Return an opaque cursor."""
     return base64.b64encode(f"{kind}:{value}".encode()).decode()
 
 
 def from_cursor(cursor: str, kind: str) -> str:
-    """What the cursor holds.
+    """Return the value in a cursor.
 
     Raises:
         SlackRefusal: ``invalid_cursor``.

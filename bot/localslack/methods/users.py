@@ -11,7 +11,7 @@ from bot.localslack.workspace import Json, User, UserGroup
 
 
 def shown(call: Call, user: User) -> Json:
-    """The user object of API responses; Slack says little of a deactivated account."""
+    """Return the user object of API responses. For a deactivated account it has few fields."""
     profile = {"real_name": user.shown_name, "display_name": user.name, "title": user.title}
     common: Json = {
         "id": user.id,

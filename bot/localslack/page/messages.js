@@ -41,7 +41,7 @@ export function showMessages(conversation, messages, ctx) {
   return { grew, follow };
 }
 
-/** Forgets what was drawn, so that the next drawing starts anew. */
+/** Forgets what was drawn, so that the next call draws everything. */
 export function clearMessages() {
   channel = "";
   drawn.clear();
