@@ -93,12 +93,14 @@ def build_app(
     membrane: Membrane,
     *,
     signing_secret: str | None = None,
+    limit_s: float = LIMIT_S,
     others: Callable[[], int] = lambda: 0,
 ) -> AsyncApp:
     """Return the Bolt app with all listeners. `client` has the bot's token; `identity` is who it is.
 
-    `signing_secret` is what Slack signs its HTTP requests with; Socket Mode needs none. `others` tells how
-    many connections of the app are surely another bot's.
+    `signing_secret` is what Slack signs its HTTP requests with; Socket Mode needs none. A person whose click
+    takes longer than `limit_s` seconds is told so. `others` tells how many connections of the app are surely
+    another bot's.
     """
     result = AuthorizeResult(
         enterprise_id=identity.enterprise_id,
@@ -124,7 +126,7 @@ def build_app(
         await next()
 
     app.middleware(proxied)
-    Listeners(membrane, others=others).register(app)
+    Listeners(membrane, limit_s, others=others).register(app)
     return app
 
 

@@ -18,6 +18,7 @@ from bot.domain.record import Message, Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
 from bot.membrane import Directory, Membrane
 from bot.slack.identity import Identity, identify, web_client
+from bot.slack.inbound import listeners
 from bot.slack.inbound.listeners import build_app
 from bot.slack.outbound.courier import Courier
 from bot.slack.outbound.doubts import Timing
@@ -28,6 +29,7 @@ from bot.store import messages
 from bot.store.database import Database, open_database
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, SECRET, FakeDirectory, policy
 from tests.integration.slack.ways import by_http, by_socket
+from tests.waiting import PATIENCE_S
 
 EVERYBODY = (ADA, BEN, CLEO, DIA, GUS, "U0GST", "U0OLD")
 SEED = Workspace(
@@ -59,14 +61,24 @@ UNPACED = Rates(channel_s=0.0, workspace_s=0.0, update_s=0.0)
 QUICK = Timing(settle_s=0.3, recheck_s=(0.2,))
 
 
+ACK_S = PATIENCE_S
+"""How long the workspace waits for an acknowledgement. Slack waits 3 s, which a busy machine can miss."""
+
+
 class Clock:
-    """The real clock, which tests can push forward."""
+    """The time of day, seconds since the epoch. It stands still unless a test moves it or lets it run."""
 
     def __init__(self) -> None:
+        self._start = time.time()
+        self._runs = False
         self.ahead = 0.0
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return (time.time() if self._runs else self._start) + self.ahead
+
+    def run(self) -> None:
+        """Follow the real clock from now on, for what waits in real time."""
+        self._runs = True
 
 
 @dataclass
@@ -159,7 +171,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def slack(clock: Clock) -> AsyncIterator[LocalSlack]:
     """The workspace without rate limits."""
-    async with LocalSlack(SEED, rate_scale=None, retry_scale=0, clock=clock) as server:
+    async with LocalSlack(SEED, rate_scale=None, retry_scale=0, ack_timeout=ACK_S, clock=clock) as server:
         yield server
 
 
@@ -168,7 +180,7 @@ async def room(tmp_path: Path, slack: LocalSlack, clock: Clock) -> AsyncIterator
     db = open_database(tmp_path / "membrane.db", exclusive=True)
     people, in_force = FakeDirectory(), [policy()]
     membrane = Membrane(db, lambda: in_force[-1], people, secret=SECRET, clock=clock)
-    web = web_client(slack.bot_token, slack.api_url, timeout_s=2)
+    web = web_client(slack.bot_token, slack.api_url, timeout_s=int(PATIENCE_S))
     identity = await identify(web)
     courier = make_courier(membrane, web, identity, people, clock)
     yield Room(membrane, db, people, clock, in_force, slack, web, identity, courier)
@@ -190,11 +202,23 @@ def asks_slack(room: Room, in_force: Policy) -> None:
     room.courier = make_courier(room.membrane, room.web, room.identity, room.membrane.people, room.clock)
 
 
+@pytest.fixture
+def limit_s() -> float:
+    """How long a click may take in the bot before the person is told that it took too long."""
+    return PATIENCE_S
+
+
+@pytest.fixture(autouse=True)
+def no_check_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "CHECK_S", PATIENCE_S)
+
+
 @pytest.fixture(params=["socket", "http"])
-async def live(room: Room, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
-    """The room with listeners and a courier that runs."""
+async def live(room: Room, limit_s: float, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
+    """The room with listeners and a courier that runs, on a clock that runs too."""
+    room.clock.run()
     secret = room.slack.signing_secret
-    app = build_app(room.web, room.identity, room.membrane, signing_secret=secret)
+    app = build_app(room.web, room.identity, room.membrane, signing_secret=secret, limit_s=limit_s)
     way = by_socket if request.param == "socket" else by_http
     async with way(app, room.slack):
         running = asyncio.create_task(room.courier.run())

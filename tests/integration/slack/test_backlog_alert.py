@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from structlog.testing import capture_logs
 
 from bot.slack.outbound.backlog_alert import LATE, Lateness
 from bot.slack.outbound.courier import Courier
 from tests.integration.slack.conftest import Room
+from tests.integration.slack.test_courier_faults import until_quiet
 
 
 def watch(room: Room, courier: Courier) -> Lateness:
     return Lateness(courier.behind_s, room.membrane.admins, room.clock)
-
-
-async def catch_up(room: Room, courier: Courier) -> None:
-    async with asyncio.timeout(60):
-        while await courier.sweep() or await room.waits():
-            await asyncio.sleep(0.03)
 
 
 async def test_it_is_said_loudly_once_a_minute_and_to_the_admins_when_it_is_over(room: Room) -> None:
@@ -35,10 +28,10 @@ async def test_it_is_said_loudly_once_a_minute_and_to_the_admins_when_it_is_over
 
     room.slack.faults.clear()
     room.clock.ahead += 31
-    await catch_up(room, room.courier)
+    await until_quiet(room, room.courier)
     await lateness.look()
     await lateness.look()
-    await catch_up(room, room.courier)
+    await until_quiet(room, room.courier)
     (words,) = room.said("C0ADMIN")
     assert "messages came late, by up to 3 minutes" in words
 
@@ -51,9 +44,9 @@ async def test_a_restart_does_not_forget_since_when(room: Room) -> None:
     lateness = watch(room, courier)
     await lateness.look()
     room.slack.faults.clear()
-    await catch_up(room, courier)
+    await until_quiet(room, courier)
     await lateness.look()
-    await catch_up(room, courier)
+    await until_quiet(room, courier)
     assert "by up to 10 minutes" in room.said("C0ADMIN")[-1]
 
 
@@ -63,7 +56,7 @@ async def test_a_moment_is_nothing_to_speak_of(room: Room) -> None:
     room.clock.ahead += 30
     with capture_logs() as logs:
         await lateness.look()
-    await catch_up(room, room.courier)
+    await until_quiet(room, room.courier)
     await lateness.look()
     assert logs == []
     assert room.said("C0ADMIN") == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,16 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.domain.action import Action
 from bot.localslack import LocalSlack, Person
+from bot.localslack.faults import HELD
 from bot.slack.inbound import sockets as module
 from bot.slack.inbound.listeners import build_app
-from bot.slack.inbound.sockets import SocketDelivery
+from bot.slack.inbound.sockets import CONNECTIONS, REST_S, SOON_S, SocketDelivery
+from tests.fakes import Clock
 from tests.integration.slack.conftest import Room
-from tests.integration.slack.test_delivery import CARD, until
+from tests.integration.slack.test_delivery import CARD
 from tests.integration.slack.test_facade import running, settings
-from tests.integration.slack.ways import by_socket
+from tests.integration.slack.ways import DRAIN_S, by_socket
+from tests.waiting import patience, until
 
 BUTTON = {"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "x"}}
 
@@ -25,6 +27,29 @@ BUTTON = {"type": "button", "action_id": "x", "text": {"type": "plain_text", "te
 @pytest.fixture
 def app(room: Room) -> AsyncApp:
     return build_app(room.web, room.identity, room.membrane)
+
+
+class Watched(Clock):
+    """A clock that knows how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked = 0
+
+    def __call__(self) -> float:
+        self._asked += 1
+        return super().__call__()
+
+    async def looked_at(self) -> None:
+        """Wait until the watch over the connections has gone round several times."""
+        enough = self._asked + 20
+        await until(lambda: self._asked >= enough)
+
+
+@pytest.fixture
+def watched() -> Watched:
+    """The clock of the connections, which stands still unless the test moves it."""
+    return Watched()
 
 
 async def clicks(room: Room, cleo: Person, ts: str, number: int) -> list[asyncio.Task[str]]:
@@ -49,57 +74,66 @@ async def button(room: Room) -> str:
 
 @pytest.mark.parametrize("most", [None, 1])
 async def test_no_click_is_lost_while_slack_warns(
-    app: AsyncApp, room: Room, cleo: Person, most: int | None
+    app: AsyncApp, room: Room, cleo: Person, watched: Watched, most: int | None
 ) -> None:
     ts = await button(room)
-    async with by_socket(app, room.slack):
+    async with by_socket(app, room.slack, watched):
         reasons = []
         for _ in range(3):
-            await asyncio.sleep(1.0)
+            watched.forward(REST_S)
             made = await clicks(room, cleo, ts, 4)
             await room.slack.sockets.announce("warning", most=most)
             made += await clicks(room, cleo, ts, 20)
             reasons += [await each for each in made]
-            await until(lambda: room.slack.sockets.count == 2)
+            await until(lambda: room.slack.sockets.count == CONNECTIONS + (most or CONNECTIONS))
+            watched.forward(DRAIN_S)
+            await until(lambda: room.slack.sockets.count == CONNECTIONS)
+            watched.forward(SOON_S)
         assert set(reasons) == {"ok"}
 
 
-async def test_another_connection_is_up_before_the_warned_one_goes(app: AsyncApp, room: Room) -> None:
-    async with by_socket(app, room.slack) as delivery:
-        await asyncio.sleep(1.0)
-        await room.slack.sockets.announce("warning")
-        least, most = 9, 0
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
-            least = min(least, room.slack.sockets.count)
-            most = max(most, room.slack.sockets.count)
-            assert delivery.healthy()
-            await asyncio.sleep(0.001)
-        assert (least, most) == (2, 4)
-        assert room.slack.sockets.count == 2
+async def test_another_connection_is_up_before_the_warned_one_goes(
+    app: AsyncApp, room: Room, watched: Watched
+) -> None:
+    sockets = room.slack.sockets
+    async with by_socket(app, room.slack, watched) as delivery:
+        watched.forward(REST_S)
+        await sockets.announce("warning")
+        await until(lambda: sockets.count == 2 * CONNECTIONS)
+        assert delivery.healthy()
+        watched.forward(DRAIN_S)
+        await until(lambda: sockets.count == CONNECTIONS)
+        assert delivery.healthy()
 
 
-async def test_connections_that_slack_ends_at_once_are_not_made_in_a_rush(app: AsyncApp, room: Room) -> None:
-    async with by_socket(app, room.slack):
-        began = time.monotonic()
-        before = len(room.slack.calls.of("apps.connections.open"))
-        while time.monotonic() - began < 2.5:
+async def test_connections_that_slack_ends_at_once_are_not_made_in_a_rush(
+    app: AsyncApp, room: Room, watched: Watched
+) -> None:
+    def opened() -> int:
+        return len(room.slack.calls.of("apps.connections.open"))
+
+    async with by_socket(app, room.slack, watched):
+        for rest_s in (REST_S, 2 * REST_S, 4 * REST_S):
+            before = opened()
             await room.slack.sockets.announce("refresh_requested")
-            await asyncio.sleep(0.02)
-        assert 2 <= len(room.slack.calls.of("apps.connections.open")) - before <= 4
-        await until(lambda: room.slack.sockets.count == 2)
+            watched.forward(0.9 * rest_s)
+            await watched.looked_at()
+            assert opened() == before, "not yet"
+            watched.forward(0.1 * rest_s)
+            await until(lambda: room.slack.sockets.count == CONNECTIONS)
+            assert opened() == before + CONNECTIONS
 
 
-async def test_a_stop_closes_what_is_still_listened_to(app: AsyncApp, room: Room) -> None:
-    async with by_socket(app, room.slack):
-        await asyncio.sleep(1.0)
+async def test_a_stop_closes_what_is_still_listened_to(app: AsyncApp, room: Room, watched: Watched) -> None:
+    async with by_socket(app, room.slack, watched):
+        watched.forward(REST_S)
         await room.slack.sockets.announce("warning")
-        await until(lambda: room.slack.sockets.count == 4)
-    await until(lambda: room.slack.sockets.count == 0, 1.0)
+        await until(lambda: room.slack.sockets.count == 2 * CONNECTIONS)
+    await until(lambda: room.slack.sockets.count == 0)
 
 
 @pytest.mark.parametrize(
-    "fault", [{"kind": "rate_limit", "retry_after": 30}, {"kind": "delay", "seconds": 60}]
+    "fault", [{"kind": "rate_limit", "retry_after": 30}, {"kind": "delay", "seconds": HELD}]
 )
 async def test_cards_go_out_while_no_connection_can_be_opened(
     slack: LocalSlack, tmp_path: Path, fault: dict[str, object]
@@ -107,7 +141,7 @@ async def test_cards_go_out_while_no_connection_can_be_opened(
     slack.faults.arm(method="apps.connections.open", times=1000, **fault)  # type: ignore[arg-type]
     async with running(settings(slack), tmp_path) as (side, membrane, _task):
         await membrane.proposals.propose(Action.of("data.delete", {"id": 7}, agent="ops-agent"))
-        await until(lambda: bool(slack.calls.of("chat.postMessage")), 3.0)
+        await until(lambda: slack.calls.of("chat.postMessage"))
         assert await side.trouble() == "no connection to Slack, so clicks do not arrive"
 
 
@@ -117,22 +151,23 @@ async def test_the_start_does_not_wait_for_ever(
     monkeypatch.setattr(module, "FIRST_S", 0.3)
     room.slack.faults.arm(method="apps.connections.open", kind="rate_limit", retry_after=1, times=3)
     delivery = SocketDelivery(app, room.slack.app_token, check_s=0.05, patience_s=0.5)
-    async with asyncio.timeout(60):
+    async with patience():
         await delivery.start()
     assert not delivery.healthy()
     await until(delivery.healthy)
     await delivery.stop()
 
 
-async def test_no_line_asks_for_a_ticket_before_slack_takes_it(app: AsyncApp, room: Room) -> None:
-    delivery = SocketDelivery(app, room.slack.app_token, check_s=0.05, patience_s=0.3, drain_s=0.5)
-    await delivery.start()
-    await until(lambda: room.slack.sockets.count == 2)
-    room.slack.faults.arm(method="apps.connections.open", kind="rate_limit", retry_after=30, times=1000)
-    before = len(room.slack.calls.of("apps.connections.open"))
-    await asyncio.sleep(1.0)
-    await room.slack.sockets.announce("warning")
-    await asyncio.sleep(2.5)
-    assert 1 <= len(room.slack.calls.of("apps.connections.open")) - before <= 2
-    assert delivery.healthy(), "what was warned is listened to"
-    await delivery.stop()
+async def test_no_line_asks_for_a_ticket_before_slack_takes_it(
+    app: AsyncApp, room: Room, watched: Watched
+) -> None:
+    async with by_socket(app, room.slack, watched) as delivery:
+        room.slack.faults.arm(method="apps.connections.open", kind="rate_limit", retry_after=30, times=1000)
+        before = len(room.slack.calls.of("apps.connections.open"))
+        watched.forward(REST_S)
+        await room.slack.sockets.announce("warning")
+        for _ in range(10):
+            await watched.looked_at()
+            watched.forward(2.5)
+        assert 1 <= len(room.slack.calls.of("apps.connections.open")) - before <= 2
+        assert delivery.healthy(), "what was warned is listened to"

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.errors import VoteRefused
+from bot.localslack.faults import HELD
 from bot.membrane import Membrane
 from bot.slack.outbound.courier import Courier
 from bot.slack.outbound.pace import Rates
 from tests.fakes import ADA, BEN, CLEO, DIA, GUS, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
+from tests.waiting import until
 
 
 async def approve(membrane: Membrane, review_id: str, digest: str, voter: str = CLEO) -> None:
@@ -73,10 +75,11 @@ async def test_ten_changes_while_slack_was_slow_become_one_update(room: Room) ->
 async def test_a_change_while_it_is_being_sent_is_sent_as_well(room: Room) -> None:
     standing = await room.propose()
     assert standing.review
-    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=0.2)
+    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
     sweep = asyncio.create_task(room.courier.sweep())
-    await asyncio.sleep(0.1)
+    await until(lambda: room.slack.calls.of("chat.postMessage"))
     await approve(room.membrane, standing.review.id, standing.action.args_digest)
+    room.slack.faults.release()
     await sweep
     assert "✅ Approved" in read(room.blocks("C0APPR"))
     assert len(room.said("C0APPR")) == 1
@@ -219,9 +222,9 @@ async def test_the_most_urgent_goes_first(room: Room) -> None:
     courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
     await room.propose("mail.send", args={"id": "two"})
     await room.propose("data.delete", args={"id": "three"})
-    async with running(courier), asyncio.timeout(60):
-        while len(room.said("C0APPR")) < 2:
-            await asyncio.sleep(0.02)
+    await courier.sweep()
+    room.clock.ahead += 0.3
+    await courier.sweep()
     tiers = [call.args["text"][:24] for call in room.slack.calls.of("chat.postMessage")]
     assert tiers == ["Approval wanted, Tier 3:", "Approval wanted, Tier 2:"]
 
@@ -240,14 +243,13 @@ async def test_a_channel_gets_no_more_than_its_pace(room: Room) -> None:
 
 
 async def test_a_running_courier_answers_a_click_at_once(room: Room) -> None:
-    async with running(room.courier), asyncio.timeout(60):
+    room.clock.run()
+    async with running(room.courier):
         standing = await room.propose()
         assert standing.review
-        while not room.said("C0APPR"):
-            await asyncio.sleep(0.01)
+        await until(lambda: room.said("C0APPR"))
         await approve(room.membrane, standing.review.id, standing.action.args_digest)
-        while "✅ Approved" not in read(room.blocks("C0APPR")):
-            await asyncio.sleep(0.01)
+        await until(lambda: "✅ Approved" in read(room.blocks("C0APPR")))
 
 
 async def test_it_says_how_far_it_is_behind(room: Room) -> None:

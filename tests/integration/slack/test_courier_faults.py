@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.domain.record import Standing
 from bot.localslack.faults import HELD
+from bot.slack.identity import web_client
 from bot.slack.outbound.courier import Courier
 from bot.slack.outbound.doubts import Timing
 from bot.store import doubts
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
+from tests.waiting import patience, until
 
-PATIENCE_S = 60.0
-"""How long anything is waited for: nothing is waited for in vain."""
+STEP_S = 0.05
+"""How far a room's clock moves between two sweeps."""
 SLOW = Timing(settle_s=0.3, recheck_s=(30.0, 60.0))
 """Looks for late copies long after the bot was replaced."""
 
 
-async def until_quiet(room: Room, courier: Courier | None = None, *, for_s: float = PATIENCE_S) -> None:
-    """Sweep, letting time pass, until nothing is due any more."""
+async def until_quiet(room: Room, courier: Courier | None = None) -> None:
+    """Sweep, moving the room's clock on, until nothing is due any more."""
     courier = courier or room.courier
-    async with asyncio.timeout(for_s):
+    async with patience():
         while await courier.sweep() or await room.waits():
-            await asyncio.sleep(0.03)
+            room.clock.ahead += STEP_S
 
 
 async def landed(room: Room, count: int = 2, channel: str = "C0APPR") -> None:
     """Let the posts that are held land, and wait until so many are there."""
     room.slack.faults.release()
-    async with asyncio.timeout(PATIENCE_S):
-        while len(room.said(channel)) < count:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(room.said(channel)) >= count)
 
 
 async def vote(room: Room, standing: Standing) -> None:
@@ -64,10 +64,14 @@ async def test_an_ambiguous_post_makes_exactly_one_message(room: Room, fault: An
 
 
 async def test_a_timeout_is_ambiguous_too(room: Room) -> None:
-    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=2.5, after=True)
+    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD, after=True)
     await room.propose()
-    await until_quiet(room)
+    hasty = replace(room, web=web_client(room.slack.bot_token, room.slack.api_url, timeout_s=1))
+    await hasty.new_courier().sweep()
+    await until_quiet(room, room.new_courier())
+    room.slack.faults.release()
     assert len(room.said("C0APPR")) == 1
+    assert len(room.slack.calls.of("chat.postMessage")) == 1
 
 
 async def test_a_bot_that_died_while_posting_finds_its_message_again(room: Room) -> None:
@@ -242,7 +246,7 @@ async def test_invariant_11_slack_is_a_view_and_its_absence_delays_and_loses_not
     await vote(room, standing)
     await room.courier.sweep()
     await room.slack.start()
-    await until_quiet(room, for_s=8)
+    await until_quiet(room)
     assert len(room.said("C0APPR")) == 1
     assert "✅ Approved" in read(room.blocks("C0APPR"))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -13,12 +12,11 @@ from bot.domain.record import Message
 from bot.localslack import LocalSlack
 from bot.localslack.faults import HELD
 from bot.membrane import CardFacts, Outbox
-from bot.slack.identity import web_client
 from bot.slack.outbound.pace import Rates
 from tests.fakes import ADA, CLEO
 from tests.integration.slack.conftest import SEED, Room
 from tests.integration.slack.test_courier_faults import (
-    PATIENCE_S,
+    STEP_S,
     in_doubt,
     landed,
     paged,
@@ -26,31 +24,38 @@ from tests.integration.slack.test_courier_faults import (
     vote,
 )
 from tests.unit.slack.reading import read
+from tests.waiting import patience, until
 
 
 async def two_copies(room: Room, kind: str = "data.delete") -> tuple[Any, str]:
     """Post a card twice: the first post lands between the look-up and the second one."""
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=0.75)
-    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=0.6)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
+    room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
     standing = await room.propose(kind)
     conversation = room.slack.state.conversations["C0APPR"]
-    async with asyncio.timeout(PATIENCE_S):
-        while len(conversation.messages) < 2:
-            await room.courier.sweep()
-            await asyncio.sleep(0.01)
+    sweeping = asyncio.create_task(sweep_until(room, lambda: len(conversation.messages) == 2))
+    await called(room, "chat.postMessage", 2)
+    room.slack.faults.release()
+    await sweeping
     return standing, min(conversation.messages, key=float)
-
-
-def patient(room: Room) -> Room:
-    """The same room with a client that waits for Slack for as long as a test holds an answer."""
-    return replace(room, web=web_client(room.slack.bot_token, room.slack.api_url, timeout_s=600))
 
 
 async def called(room: Room, method: str, times: int = 1) -> None:
     """Wait until a method was called so often."""
-    async with asyncio.timeout(PATIENCE_S):
-        while len(room.slack.calls.of(method)) < times:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(room.slack.calls.of(method)) >= times)
+
+
+async def sweep_until(room: Room, condition: Callable[[], object]) -> None:
+    """Sweep, moving the room's clock on, until a condition is true."""
+    async with patience():
+        while not condition():
+            await room.courier.sweep()
+            room.clock.ahead += STEP_S
+
+
+def approved(room: Room) -> bool:
+    """Whether the card shows that it was approved."""
+    return "✅ Approved" in read(room.blocks("C0APPR"))
 
 
 async def test_a_page_that_its_outcome_overtook_leaves_nobody_behind(room: Room) -> None:
@@ -116,10 +121,13 @@ async def test_a_kill_while_copies_are_cleared_leaves_one_that_is_kept_up(
 async def test_a_redraw_on_its_way_to_a_copy_that_is_deleted_posts_no_third(room: Room) -> None:
     standing, first = await two_copies(room, "release.sign")
     assert (await room.card(standing)).ts != first
-    room.slack.faults.arm(method="chat.update", kind="delay", seconds=0.8)
+    room.slack.faults.arm(method="chat.update", kind="delay", seconds=HELD)
     await room.membrane.votes.acknowledge(standing.review.id, CLEO)
+    room.clock.run()
     running = asyncio.create_task(room.courier.run())
-    await asyncio.sleep(2.5)
+    await called(room, "chat.update")
+    await called(room, "chat.delete")
+    room.slack.faults.release()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     for _ in range(10):
@@ -131,7 +139,8 @@ async def test_a_redraw_on_its_way_to_a_copy_that_is_deleted_posts_no_third(room
 async def test_a_leap_of_the_clock_sends_nothing_twice(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lease is over by the clock, and the post is still under way."""
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
-    courier = patient(room).new_courier()
+    courier = room.new_courier()
+    room.clock.run()
     running = asyncio.create_task(courier.run())
     await room.propose()
     await called(room, "chat.postMessage")
@@ -213,15 +222,11 @@ async def test_what_is_sent_is_what_was_true_when_it_was_noted(room: Room) -> No
 
 async def test_a_look_is_made_although_the_last_post_was_refused(room: Room) -> None:
     """In doubt, then refused as too fast: the first one has landed meanwhile."""
-    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=1.5)
+    room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     room.slack.faults.arm(method="chat.postMessage", kind="rate_limit", retry_after=2)
     await room.propose()
-    async with asyncio.timeout(PATIENCE_S):
-        while len(room.slack.calls.of("chat.postMessage")) < 2:
-            await room.courier.sweep()
-            await asyncio.sleep(0.03)
-        while not room.said("C0APPR"):
-            await asyncio.sleep(0.03)
+    await sweep_until(room, lambda: len(room.slack.calls.of("chat.postMessage")) == 2)
+    await landed(room, 1)
     room.clock.ahead += 2
     await until_quiet(room)
     assert len(room.slack.calls.of("chat.postMessage")) == 2
@@ -234,13 +239,11 @@ async def test_a_clicked_card_is_redrawn_while_posts_are_slow(room: Room) -> Non
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD, times=1000)
     for number in range(14):
         await room.propose(agent=f"agent-{number}")
-    courier = patient(room).new_courier()
-    running = asyncio.create_task(courier.run())
+    room.clock.run()
+    running = asyncio.create_task(room.new_courier().run())
     await called(room, "chat.postMessage", 13)
     await vote(room, standing)
-    async with asyncio.timeout(PATIENCE_S):
-        while "✅ Approved" not in read(room.blocks("C0APPR")):
-            await asyncio.sleep(0.01)
+    await until(lambda: approved(room))
     assert len(room.said("C0APPR")) == 1, "the others are still on their way"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -254,10 +257,7 @@ async def test_a_redraw_that_lands_late_does_not_stay_over_the_outcome(room: Roo
     room.slack.faults.arm(method="chat.update", kind="lands_late", seconds=HELD)
     await room.courier.sweep()
     await vote(room, standing)
-    async with asyncio.timeout(PATIENCE_S):
-        while "✅ Approved" not in read(room.blocks("C0APPR")):
-            await room.courier.sweep()
-            await asyncio.sleep(0.01)
+    await sweep_until(room, lambda: approved(room))
     room.slack.faults.release()
     await until_quiet(room)
     assert "✅ Approved" in read(room.blocks("C0APPR"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 import aiohttp
@@ -22,6 +20,7 @@ from bot.slack.inbound.sockets import SocketDelivery
 from tests.fakes import CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.ways import by_http, by_socket
+from tests.waiting import until
 
 CARD = "agent-approvals"
 
@@ -29,12 +28,6 @@ CARD = "agent-approvals"
 @pytest.fixture
 def app(room: Room) -> AsyncApp:
     return build_app(room.web, room.identity, room.membrane, signing_secret=room.slack.signing_secret)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def click(room: Room, cleo: Person) -> str:

@@ -15,6 +15,7 @@ from bot.domain.policy import Policy
 from bot.domain.record import Standing
 from bot.errors import MembraneError
 from bot.localslack import LocalSlack
+from bot.localslack.faults import HELD
 from bot.membrane import Membrane, Resolved
 from bot.slack.identity import identify, web_client
 from bot.slack.people import SlackPeople
@@ -22,6 +23,7 @@ from bot.slack.web_api import Calls
 from bot.store.database import open_database
 from tests.fakes import ADA, BEN, CLEO, PEOPLE, SECRET, policy
 from tests.integration.slack.conftest import Clock
+from tests.waiting import PATIENCE_S, until
 
 
 def with_people(**sources: PeopleSource) -> Policy:
@@ -40,7 +42,7 @@ def with_people(**sources: PeopleSource) -> Policy:
 def people(slack: LocalSlack, clock: Clock) -> SlackPeople:
     weekly = OnCall(Rotation((ADA, BEN), 100.0, clock()))
     in_force = with_people(money=UserGroup("S0FIN"), off=UserGroup("S0OFF"), duty=weekly)
-    web = web_client(slack.bot_token, slack.api_url, timeout_s=2)
+    web = web_client(slack.bot_token, slack.api_url, timeout_s=int(PATIENCE_S))
     return SlackPeople(Calls(web, clock), lambda: in_force, lambda: identify(web), clock)
 
 
@@ -158,9 +160,13 @@ async def test_a_click_from_another_workspace_does_not_count(people: SlackPeople
 async def test_one_who_gives_up_waiting_takes_the_answer_from_nobody(
     people: SlackPeople, slack: LocalSlack
 ) -> None:
-    slack.faults.arm(method="users.info", kind="delay", seconds=0.2)
+    slack.faults.arm(method="users.info", kind="delay", seconds=HELD)
     hasty = asyncio.create_task(people.full_member(ADA))
-    await asyncio.sleep(0.05)
+    await until(lambda: slack.calls.of("users.info"))
     patient = asyncio.create_task(people.full_member(ADA))
+    await asyncio.sleep(0)  # it has begun to wait
     hasty.cancel()
+    await asyncio.gather(hasty, return_exceptions=True)
+    slack.faults.release()
     assert await patient
+    assert len(slack.calls.of("users.info")) == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from bot.domain.notices import Notice, Subject
@@ -13,6 +11,7 @@ from bot.slack.outbound.pace import Rates
 from tests.fakes import policy
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier import running
+from tests.waiting import until
 
 CARDS, STEP_S, LOOK_S = 12, 10.0, 7.0
 LONG_S = 20.0
@@ -51,9 +50,9 @@ async def test_a_card_goes_when_its_turn_comes_and_not_at_the_next_look(
     courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
     for number in range(6):
         await room.propose(args={"number": number})
-    async with running(courier), asyncio.timeout(60):
-        while len(room.said("C0APPR")) < 6:
-            await asyncio.sleep(0.02)
+    room.clock.run()
+    async with running(courier):
+        await until(lambda: len(room.said("C0APPR")) == 6)
 
 
 async def test_a_tier_3_card_overtakes_tier_2_cards_that_wait_for_the_pace(room: Room) -> None:

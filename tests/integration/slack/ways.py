@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -15,16 +16,22 @@ from starlette.routing import Route
 from bot.localslack import LocalSlack
 from bot.slack.inbound.signed_requests import HttpDelivery
 from bot.slack.inbound.sockets import SocketDelivery
+from tests.waiting import until
+
+DRAIN_S = 0.5
+"""How long a connection is listened to after another has taken over."""
 
 
 @asynccontextmanager
-async def by_socket(app: AsyncApp, slack: LocalSlack) -> AsyncIterator[SocketDelivery]:
-    delivery = SocketDelivery(app, slack.app_token, check_s=0.05, patience_s=0.5, drain_s=0.5)
+async def by_socket(
+    app: AsyncApp, slack: LocalSlack, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[SocketDelivery]:
+    delivery = SocketDelivery(
+        app, slack.app_token, check_s=0.05, patience_s=0.5, drain_s=DRAIN_S, clock=clock
+    )
     await delivery.start()
     try:
-        async with asyncio.timeout(60):
-            while slack.sockets.count < 2 or not delivery.healthy():
-                await asyncio.sleep(0.01)
+        await until(lambda: slack.sockets.count >= 2 and delivery.healthy())
         yield delivery
     finally:
         await delivery.stop()
@@ -38,8 +45,7 @@ async def by_http(app: AsyncApp, slack: LocalSlack) -> AsyncIterator[HttpDeliver
     door = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(web, log_config=None, lifespan="off"))
     task = asyncio.create_task(server.serve(sockets=[door]))
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await until(lambda: server.started)
     slack.deliver_to(f"http://127.0.0.1:{door.getsockname()[1]}/slack/events")
     try:
         yield delivery
