@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from bot.slack import facade
 from bot.slack.inbound import other_bots
 from bot.slack.inbound.listeners import build_app
 from bot.slack.inbound.other_bots import Others, Waits
-from bot.slack.inbound.sockets import SocketDelivery
+from bot.slack.inbound.sockets import SOON_S, SocketDelivery
 from bot.store.database import open_database
 from tests.fakes import SECRET, Clock, FakeDirectory, policy
 from tests.integration.slack.conftest import Room
@@ -44,12 +45,14 @@ async def another(room: Room, folder: Path) -> AsyncIterator[SocketDelivery]:
 
 
 @asynccontextmanager
-async def connected(room: Room, membrane: Membrane, waits: Waits = QUICK) -> AsyncIterator[SocketDelivery]:
+async def connected(
+    room: Room, membrane: Membrane, waits: Waits = QUICK, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[SocketDelivery]:
     """The listeners of a bot, which waits for no minutes."""
     made: list[SocketDelivery] = []
     app = build_app(room.web, room.identity, membrane, others=lambda: sum(each.others() for each in made))
     delivery = SocketDelivery(
-        app, room.slack.app_token, check_s=0.05, patience_s=0.5, drain_s=0.3, waits=waits
+        app, room.slack.app_token, check_s=0.05, patience_s=0.5, drain_s=0.3, waits=waits, clock=clock
     )
     made.append(delivery)
     before = room.slack.sockets.count
@@ -83,11 +86,14 @@ async def test_own_connections_that_overlap_are_no_other_bot(room: Room) -> None
         return sockets.count == 2 and old.isdisjoint(sockets._open)
 
     reasons: tuple[Literal["warning", "refresh_requested"], ...] = ("warning", "refresh_requested", "warning")
-    async with connected(room, room.membrane, UNFORGETTING) as ours:
+    room.clock.run()
+    async with connected(room, room.membrane, UNFORGETTING, room.clock) as ours:
         for reason in reasons:
+            room.clock.ahead += SOON_S  # an early end makes the next connection wait longer
             old = set(sockets._open)
             await sockets.announce(reason)
             await until(replaced)
+        room.clock.ahead += SOON_S
         old = set(sockets._open)
         sockets.drop()
         await until(replaced)
