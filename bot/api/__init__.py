@@ -1,4 +1,4 @@
-"""The HTTP API for agents and for whoever runs the bot."""
+"""The HTTP API for agents, operators and monitoring."""
 
 from bot.api.assembly import build_api
 from bot.api.health import Check, Health

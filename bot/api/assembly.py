@@ -92,7 +92,7 @@ def _translate_errors(api: FastAPI) -> None:
         assert isinstance(error, MembraneError)
         problem = problems.of_error(error)
         if problem.status == 500:
-            log.error("an agent was told of an error with no meaning of its own", error=str(error))
+            log.error("an error has no problem type, so the agent got status 500", error=str(error))
         return problem.response()
 
     async def api_error(_: Request, error: Exception) -> Response:
@@ -116,7 +116,7 @@ def _translate_errors(api: FastAPI) -> None:
 
     async def unexpected(_: Request, __: Exception) -> Response:
         # The server logs the traceback; the client gets no internal detail.
-        return ApiError(500, "internal", "something broke here; the bot's log has it").response()
+        return ApiError(500, "internal", "the bot failed; its log has the error").response()
 
     api.add_exception_handler(MembraneError, membrane_error)
     api.add_exception_handler(ApiError, api_error)

@@ -1,6 +1,6 @@
-"""Who may come in: every request below `/v1/` carries an agent's token.
+"""Authentication: every request below `/v1/` needs the token of an agent or an operator.
 
-Pure ASGI, because each layer of Starlette's own middleware costs a task and two queues per request.
+It is pure ASGI, because each layer of Starlette's own middleware costs a task and two queues per request.
 """
 
 from __future__ import annotations
@@ -19,68 +19,68 @@ from bot.errors import MembraneError, TooMany
 
 GUARDED = "/v1/"
 OPERATORS = "/v1/operator/"
-"""Where operators' tokens open, and no agent's."""
+"""Routes for operators' tokens only; agents' tokens work on all others."""
 MAX_TOKEN = 200
 _WRONG_ROLE = {
     True: "this is an operator's token; agents propose with their own (`membrane token create --agent NAME`)",
     False: "this is an agent's token; operators have their own (`membrane token create --operator NAME`)",
 }
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
-"""Requests that begin when their body has arrived."""
+"""Methods whose requests take their turn only when their body has arrived."""
 
 
 class Tokens(Protocol):
-    """Who a token belongs to."""
+    """Finds the record of a token."""
 
     async def authenticate(self, token: str) -> TokenRecord | None:
-        """Return the live token's record, or None."""
+        """Return the record of a token that is not revoked, or None."""
         ...
 
 
 class Visit:
-    """One request's way through the API: its turn among the others, and what its body counts for."""
+    """One request's turn in the queue, and its cost against the rate limit."""
 
-    def __init__(self, token_id: str, turns: FairQueue, buckets: Buckets) -> None:
+    def __init__(self, token_id: str, queue: FairQueue, buckets: Buckets) -> None:
         self._token_id = token_id
-        self._turns = turns
+        self._queue = queue
         self._buckets = buckets
         self._end: Callable[[], None] | None = None
 
     async def begin(self, size: int = 0, values: int = 0) -> None:
-        """Wait for the turn of a request with a body of so many bytes and values, once that has arrived.
+        """Charge for a body of `size` bytes that has arrived, and wait for the request's turn.
 
-        Raises TooMany.
+        `values` is how many JSON values the body holds at most. Raises TooMany.
         """
         self._buckets.charge(self._token_id, size)
-        self._end = await self._turns.take(self._token_id, size, values)
+        self._end = await self._queue.take(self._token_id, size, values)
 
     def count(self, more: int) -> None:
-        """Count so many requests more: what one request asks for together."""
+        """Charge for `more` further requests, which one request combines."""
         self._buckets.charge(self._token_id, more * BYTES_A_REQUEST)
 
     def end(self) -> None:
-        """Let others go on: the answer is made, or waits for people."""
+        """End the turn: the answer is ready, or waits for people."""
         if self._end is not None:
             self._end()
 
 
 class Authentication:
-    """Authenticates, limits the rate, and puts the token's record where the routes find it."""
+    """ASGI middleware that authenticates, limits the rate, and keeps the token's record for the routes."""
 
     def __init__(self, app: ASGIApp, *, tokens: Tokens, buckets: Buckets) -> None:
         self._app = app
-        self._turns = FairQueue()
+        self._queue = FairQueue()
         self._tokens = tokens
         self._buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer it here."""
+        """Pass a request on, or answer it with a problem."""
         if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
             await self._app(scope, receive, send)
             return
         try:
             caller = await self._admit(scope)
-            visit = Visit(caller.id, self._turns, self._buckets)
+            visit = Visit(caller.id, self._queue, self._buckets)
             state = scope.setdefault("state", {})
             state["caller"], state["visit"] = caller, visit
             if scope["method"] not in WITH_BODY:
@@ -93,7 +93,7 @@ class Authentication:
             return
 
         async def answer(message: Message) -> None:
-            visit.end()  # what is left is the client's own pace
+            visit.end()  # from here on only the client's pace counts
             await send(message)
 
         try:

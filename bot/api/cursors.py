@@ -15,6 +15,7 @@ from bot.api.problems import ApiError
 
 _CHECK = 8
 """Length of the hash of a list's filters, in characters."""
+_NOT_ONE = "it is no cursor; send `next_cursor` of an answer unchanged"
 
 
 def cursor(last_id: str, *filters: object) -> str:
@@ -28,12 +29,12 @@ def read(given: str, prefix: str, *filters: object) -> str:
     try:
         text = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:
-        raise _bad("it is no cursor; take `next_cursor` of an answer as it is") from error
+        raise _bad(_NOT_ONE) from error
     check, last_id = text[:_CHECK], text[_CHECK:]
     if not re.fullmatch(rf"{prefix}_[0-9a-f]{{1,40}}", last_id) or cursor(last_id, *filters) != given:
         if re.fullmatch(r"[0-9a-f]{8}[a-z]{3}_[0-9a-f]{1,40}", text) and check != _hash(filters):
-            raise _bad("it is of another list; ask with the filters that its answer was asked with")
-        raise _bad("it is no cursor; take `next_cursor` of an answer as it is")
+            raise _bad("it is of another list; send the same filters as for the page before")
+        raise _bad(_NOT_ONE)
     return last_id
 
 

@@ -16,7 +16,7 @@ from bot.api.suggestions import fields_at, unknown
 MAX_BODY = 256 * 1024
 """Bytes: the largest arguments (64 KiB), escaped and indented, with room for the rest."""
 PATIENCE_S = 15.0
-"""How long a client may take to send its body."""
+"""Seconds that a client may take to send its body."""
 MAX_LENGTH_DIGITS = 20
 
 M = TypeVar("M", bound=BaseModel)

@@ -15,7 +15,7 @@ from bot.domain.record import TokenRecord
 
 
 def caller(request: Request) -> TokenRecord:
-    """Return the record of the request's token, which the door found."""
+    """Return the record of the request's token, which `bot.api.authentication` found."""
     record: TokenRecord = request.scope["state"]["caller"]
     return record
 

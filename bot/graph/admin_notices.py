@@ -1,15 +1,15 @@
-"""What the admins are told of hosted graphs and their threads."""
+"""Notices to the admins about hosted graphs and their threads."""
 
 from __future__ import annotations
 
 from bot.domain.notices import Notice, Subject
 
 MOST = 1000
-"""Characters of an error that are told; the bot's log has all of it."""
+"""Characters of an error that a notice quotes; the bot's log has all of it."""
 
 
 def refused(name: str, why: str) -> Notice:
-    """Say that a graph is refused, so that none of its threads runs."""
+    """Return the notice that a graph is refused and none of its threads runs."""
     return Notice(
         Subject.GRAPH_REFUSED,
         f"The graph {name} is refused: none of its threads starts or goes on. Other graphs run.",
@@ -21,7 +21,7 @@ def refused(name: str, why: str) -> Notice:
 
 
 def unusable(graph: str, thread: str, why: str) -> Notice:
-    """Say that parked threads cannot go on, because their graph is refused or not loaded."""
+    """Return the notice that threads cannot go on because their graph is refused or not loaded."""
     return Notice(
         Subject.GRAPH_UNUSABLE,
         f"Threads of the graph {graph} cannot go on. They keep their state.",
@@ -33,7 +33,7 @@ def unusable(graph: str, thread: str, why: str) -> Notice:
 
 
 def not_taken(graph: str, thread: str, interrupt: str, why: str) -> Notice:
-    """Say that a thread still waits for an answer that it was given."""
+    """Return the notice that a thread did not take its answer."""
     return Notice(
         Subject.ANSWER_NOT_TAKEN,
         f"{why}. It is tried again.",
@@ -44,7 +44,7 @@ def not_taken(graph: str, thread: str, interrupt: str, why: str) -> Notice:
 
 
 def changed(graph: str, version: str, thread: str) -> Notice:
-    """Say that the node that asked is gone from the graph of a parked thread."""
+    """Return the notice that the node that asked is gone from the graph of a parked thread."""
     return Notice(
         Subject.GRAPH_CHANGED,
         f"The graph {graph} changed while {thread} was parked: the node that asked is not there any more, "
@@ -57,7 +57,7 @@ def changed(graph: str, version: str, thread: str) -> Notice:
 
 
 def stalled(graph: str, thread: str, cause: str, why: str, *, verb: str, about: str) -> Notice:
-    """Say that a thread stands still until an operator does something; `verb` is the command for it."""
+    """Return the notice that a thread needs an operator; `verb` is the command for it."""
     return Notice(
         Subject.THREAD_STALLED,
         f"The thread {thread} of the graph {graph} is stalled ({cause}): {why[:MOST]}. Its state is kept, "
@@ -70,7 +70,7 @@ def stalled(graph: str, thread: str, cause: str, why: str, *, verb: str, about: 
 
 
 def failed(graph: str, thread: str, why: str, *, about: str) -> Notice:
-    """Say that a thread failed, so that nothing more of it runs. `about` is the same for the same cause."""
+    """Return the notice that a thread failed and runs no more. `about` is equal for equal causes."""
     return Notice(
         Subject.THREAD_FAILED,
         f"A thread of the graph {graph} failed ({thread}): {why[:MOST]}",

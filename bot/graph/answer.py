@@ -1,7 +1,7 @@
-"""What a parked thread is told: an outcome, who made it, and a sentence that a model can read.
+"""The answer that resumes a parked thread: an outcome, who made it, and a sentence that a model can read.
 
-An expiry is an answer like the others (invariant 4): it resumes the thread in the same way, and
-whoever reads it can tell "nobody answered" from "a person said no".
+An expiry is an answer like the others (invariant 4): it resumes the thread in the same way, and its reader
+can tell "nobody answered" from "a person said no".
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from bot.domain.states import ActionState, ReviewState
 Reason = Annotated[
     ExpiryReason, WithJsonSchema({"type": "string", "enum": [each.value for each in ExpiryReason]})
 ]
-"""Why it expired. Its schema refers to nothing, because the answer keeps its own schema once it is made."""
+"""Why it expired. The schema is inline, because the answer caches its own schema without definitions."""
 
 
 class Answer(BaseModel):
     """The answer to the membrane's own interrupt.
 
-    `reason` is why it expired, as `bot.domain.expiry` has it; `default` is what that leads to.
-    `decided_by` are Slack user ids, empty where nobody was asked or it expired. `at` is in seconds since the
-    epoch, UTC. `text` says it all in one sentence.
+    `reason` is why it expired (`bot.domain.expiry`), `default` the consequence. `decided_by` are Slack user
+    ids, empty if nobody was asked or it expired. `at` is in seconds since the epoch, UTC. `text` is the whole
+    answer in one sentence.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,7 +48,7 @@ class Answer(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Return its schema, worked out once: LangGraph asks for it at every interrupt."""
+        """Return the schema, which is computed once: LangGraph asks for it at every interrupt."""
         if cls._schema is None:
             cls._schema = handler(core_schema)
         return dict(cls._schema)
@@ -60,7 +60,7 @@ class Answer(BaseModel):
 
 
 def verdict(standing: Standing, review: Review | None) -> str:
-    """Return in one sentence how an action stands. `review` is the closed one it rests on, if any."""
+    """Return where an action stands, in one sentence. `review` is the closed one that decided it, if any."""
     action = standing.action
     if review is None:
         if _turned_down(standing):
@@ -74,15 +74,15 @@ def verdict(standing: Standing, review: Review | None) -> str:
 
 
 def _turned_down(standing: Standing) -> bool:
-    """Whether an action that nobody was asked about may not run: the same was rejected a moment ago."""
+    """Whether an action may not run although nobody was asked: an equal one was rejected a moment ago."""
     return standing.action.state in {ActionState.ABORTED, ActionState.REJECTED, ActionState.WITHDRAWN}
 
 
 def answer_to(standing: Standing, review: Review | None) -> Answer:
     """Return the answer to a gate's interrupt.
 
-    `review` is the closed review that answers it. It is None where nobody was asked: the policy lets the
-    action pass by now, or the same action was rejected, or expired, a moment ago.
+    `review` is the closed review that answers it. It is None if nobody was asked: the policy now lets the
+    action pass, or an equal action was rejected, or expired, a moment ago.
     """
     action = standing.action
     if review is None:

@@ -1,8 +1,8 @@
-"""A tool's arguments as its schema reads them, defaults included: what is ruled, shown and compared.
+"""A tool's arguments as its schema reads them, with defaults: this form is ruled, shown and compared.
 
 A model's `{"amount": "9e2"}` runs as `amount=900.0, currency="USD"`. Both the gate and the guard read a call
-through `read_args`, so what a person saw and what starts are compared in one form. What LangGraph injects
-(state, store, run time, call id) is no argument of the call and is left out.
+with `read_args`, so the call that a person saw and the call that starts are compared in one form. Values that
+LangGraph injects (state, store, runtime, call id) are left out, because they are no arguments of the call.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from bot.errors import BadAction
 
 MAX_DEPTH = 64
-"""Nesting of values that are read; an action's own limit is lower and says it better."""
+"""Nesting levels that are read. An action's own limit is lower and has the better error."""
 _VARIADIC = {"args", "kwargs"}
-"""Fields that stand for *args and **kwargs in a schema made of a function; LangChain never passes them."""
+"""Fields for *args and **kwargs in a schema made from a function; LangChain never passes them."""
 
 
 class Unfit(BadAction):
-    """Arguments that the tool's schema refuses. The text is what a ToolNode tells the model."""
+    """The tool's schema refuses the arguments. The text is the one that a ToolNode gives the model."""
 
 
 def read_args(tool: BaseTool, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that a tool would run with, as plain JSON.
 
-    Raises Unfit where the schema refuses them, and BadAction where they cannot be told exactly: a value of a
-    type that JSON cannot hold, or one that reads differently each time.
+    Raises Unfit if the schema refuses them, and BadAction if they have no exact form: a value of a type that
+    JSON cannot hold, or one that reads differently each time.
     """
     first = _read(tool, given)
     if first != _read(tool, given):
@@ -69,7 +69,7 @@ def _read(tool: BaseTool, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _validated(tool: BaseTool, schema: type[Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that LangChain would pass on, with the values that the schema makes of them."""
+    """Return the fields that LangChain would pass on, with the values that the schema makes."""
     try:
         read = schema.model_validate(given) if issubclass(schema, BaseModel) else schema.parse_obj(given)
     except ValidationError as error:
@@ -101,9 +101,9 @@ def _fields(schema: type) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def _without(schema: type[Any], injected: frozenset[str]) -> type[Any]:
-    """Return a schema that does without what is injected, its validators kept. Raises BadAction."""
+    """Return the schema with the injected fields optional and its validators kept. Raises BadAction."""
     if not issubclass(schema, (BaseModel, BaseModelV1)) or (injected and not issubclass(schema, BaseModel)):
-        raise BadAction(f"the arguments' schema {schema.__name__} is none that can be read here")
+        raise BadAction(f"the arguments' schema {schema.__name__} is of a kind that cannot be read here")
     if not injected:
         return schema
     optional: dict[str, Any] = dict.fromkeys(injected, (Any, None))
@@ -111,7 +111,7 @@ def _without(schema: type[Any], injected: frozenset[str]) -> type[Any]:
 
 
 def plain_value(value: Any, path: str, depth: int = 1) -> Any:  # noqa: PLR0911 - one for each type
-    """Return a value as plain JSON that no other value has. Raises BadAction where there is none."""
+    """Return the plain JSON form of a value, which no other value has. Raises BadAction if there is none."""
     if depth > MAX_DEPTH:
         raise BadAction(f"{path[:200]} is nested deeper than {MAX_DEPTH} levels")
     match value:
@@ -146,15 +146,13 @@ def _leaf(value: Any, path: str) -> Any:  # noqa: PLR0911 - as above
             return value.hex()
         case SecretBytes():
             return value.get_secret_value().hex()
-    if type(value).__module__.startswith(
-        "pydantic"
-    ):  # addresses: AnyUrl and its kin, which print as they are
+    if type(value).__module__.startswith("pydantic"):  # AnyUrl and similar types, whose text is exact
         return str(value)
     raise BadAction(f"{path} is a {type(value).__name__}, which cannot be shown and compared exactly")
 
 
 def _fields_in(value: Any) -> dict[str, Any] | None:
-    """Return the fields of a model or a dataclass; None for anything else."""
+    """Return the fields of a model or a dataclass; None for other values."""
     if isinstance(value, BaseModel):
         names = [*type(value).model_fields, *(value.model_extra or {})]
     elif isinstance(value, BaseModelV1):
@@ -167,7 +165,7 @@ def _fields_in(value: Any) -> dict[str, Any] | None:
 
 
 def _builtin(value: Any) -> Any:
-    """Return a value as JSON's own type: a subclass can print as something else."""
+    """Return a value as the builtin type, because a subclass may print as something else."""
     if type(value) in (bool, int, float, str, type(None)):
         return value
     if isinstance(value, str):

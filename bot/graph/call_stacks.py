@@ -1,4 +1,4 @@
-"""Where hosted code stands right now: the line, and which tool of which thread, as far as the stack tells."""
+"""The current place of hosted code, from its call stack: the line, the tool and the hosted thread."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from langchain_core.tools import BaseTool
 
 
 def stack_of(ident: int | None) -> FrameType | None:
-    """Return the innermost frame of a thread of this process, or None where it has ended."""
-    return sys._current_frames().get(ident or 0)  # noqa: SLF001 - documented, for just this
+    """Return the innermost frame of an OS thread of this process, or None if the thread has ended."""
+    return sys._current_frames().get(ident or 0)  # noqa: SLF001 - documented for this purpose
 
 
 def place_in(frame: FrameType | None, folders: Collection[Path]) -> dict[str, str]:
-    """Return where a stack stands: `at`, and `tool` and `thread` where they can be told.
+    """Return the place of a stack: `at`, and `tool` and `thread` if the stack shows them.
 
-    `at` is the innermost line of the code in `folders`; where there is none, the innermost line of all.
+    `at` is the innermost line of code in `folders`, or the innermost line of all if there is none.
     """
     found: dict[str, str] = {}
     for each in _outwards(frame):
         if "at" not in found and _is_own(each, folders):
             found["at"] = _line(each)
-        # A local variable is looked up by name, and never printed: it may hold arguments.
+        # Local variables are looked up by name and never printed, because they may hold arguments.
         tool, config = each.f_locals.get("self"), each.f_locals.get("config")
         if isinstance(tool, BaseTool):
             found.setdefault("tool", tool.name)

@@ -1,4 +1,4 @@
-"""What an earlier run of a thread left claimed: started, cut off, or not begun."""
+"""Calls that an earlier run of a thread claimed: some started, some were cut off, some never began."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bot.membrane import Membrane
 
 
 async def hold_up(membrane: Membrane, thread: ThreadRecord, actions: Iterable[ActionRecord]) -> None:
-    """Keep a thread where it is while a freeze holds it, or one of these actions. Raises Later.
+    """Raise Later while a freeze holds the thread or one of these actions.
 
-    A freeze stops nothing that was claimed in a run which goes on. What a run that was broken off had
-    claimed, or was about to claim, would start in a new one, and that waits for the thaw.
+    A freeze does not stop calls that a live run has claimed. Calls that an interrupted run claimed, or was
+    about to claim, would start in a new run, and that run waits for the thaw.
     """
     kinds = {action.kind for action in actions}
     if freeze := await membrane.freeze_effects.find({thread.agent, thread.graph, *kinds}):
@@ -32,11 +32,11 @@ async def allow_again(
     *,
     cut_off: bool,
 ) -> None:
-    """Permit the calls that were claimed before, and may start in this run.
+    """Permit the calls that were claimed earlier and may start in this run.
 
-    Where a crash left a step unfinished (`cut_off`), its tools start again: those of idempotent kinds are
-    claimed again, the others are barred. Where it did not, a claimed call starts here for the first time,
-    unless this run brings answers: then only an idempotent one may start again.
+    If a crash left a step unfinished (`cut_off`), its tools start again: calls of idempotent kinds are
+    claimed again, others are barred. If not, a claimed call starts in this run for the first time, unless the
+    run brings answers: then only an idempotent call may start again.
     """
     for action in calls:
         if action.state not in STARTED or action.interrupt_id in answers:

@@ -1,4 +1,4 @@
-"""Running an effect once: claimed in the store before it, reported after it, never guessed about."""
+"""Runs an effect once: the store has a claim before it and a report after it, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from bot.graph.run_context import RunContext
 from bot.graph.tool_permits import Permit
 
 MAX_RESULT = 16 * 1024
-"""Bytes of a result's JSON that are kept; what is longer is kept as cut text."""
+"""Bytes of a result's JSON that are kept. A longer result is kept as cut text."""
 
 NOT_KNOWN = (
     "an earlier attempt started and never reported, so whether it happened is not known; it was not run again"
 )
-"""What is said of an action that may have happened."""
+"""The text about an action that may have happened."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One claimed run of an effect. The arguments are the ones that were approved: their digest was compared.
+    """One claimed run of an effect. Its arguments are the approved ones: their digest was compared.
 
-    `key` is the idempotency key to hand on to whatever the effect calls: it is the same on every attempt.
+    `key` is the idempotency key for the systems that the effect calls. It is the same on every attempt.
     """
 
     kind: str
@@ -49,7 +49,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of running an effect. `output` is what the caller hands on, `result` what is reported."""
+    """The result of running an effect. The caller passes `output` on; `result` is reported."""
 
     executed: bool
     result: Any = None
@@ -59,7 +59,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended. `receipt` is None where the action has to be asked (again)."""
+    """How an attempt ended. `receipt` is None if people have to be asked (again)."""
 
     receipt: Receipt | None
     text: str
@@ -71,7 +71,7 @@ _EXECUTION: ContextVar[Execution] = ContextVar("membrane_execution")
 
 
 def execution() -> Execution:
-    """Return the execution that this effect is: its idempotency key, attempt and arguments.
+    """Return the current execution: the idempotency key, attempt and arguments of this effect.
 
     Raises MembraneError outside of an effect that the membrane runs.
     """
@@ -92,7 +92,7 @@ def _running(claim: Claim, action: Action) -> Iterator[Execution]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as plain JSON, so that it can be stored and read back without its types."""
+    """Return a value as plain JSON, which can be stored and read back without the value's types."""
     try:
         text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError):
@@ -111,14 +111,14 @@ async def carry_out(
 ) -> Ending:
     """Claim an action, run its effect and report it. Never raises what the effect raises.
 
-    The arguments come from the thread, since the store does not keep what the policy redacts; the claim holds
-    them to what was approved. What the effect says is kept and logged without copies of redacted values.
+    The arguments come from the thread, since the store does not keep redacted values; the claim checks that
+    they are the approved ones. Results and errors are kept and logged without copies of redacted values.
 
-    A claim that is refused starts nothing: the ending says why. After a crash between the effect and the
-    report, an idempotent kind runs again under the same key; of any other, what happened stays unknown.
+    A refused claim starts nothing, and the ending says why. After a crash between the effect and the report,
+    an idempotent kind runs again under the same key; the receipt of any other kind is unknown.
 
-    `call` is the tool call that the effect is: the tool may start once, for that call alone. Without one, a
-    tool of the action's kind may.
+    `call` is the tool call that carries out the effect: the tool may start once, for that call alone. Without
+    it, any tool of the action's kind may start once.
     """
     try:
         claim = await context.reach(context.membrane.claims.start(action_id, action, rerun=True))
@@ -139,14 +139,14 @@ async def _run(claim: Claim, run: Execution, effect: Callable[[Execution], Await
     except GraphBubbleUp:
         if claim.action.ruling.idempotent:
             raise
-        # Its node will run again from the top, and the claim has been used: it could never finish.
+        # Its node will run again from the top, but the claim is used up: it could never finish.
         return Ran(
             executed=False,
             detail=f"the effect of {run.kind} asked a question of its own (interrupt) after it had started; "
             "move the question out of it, or declare the kind `idempotent: true`",
         )
     except Exception as error:
-        # Its message and its causes can hold what is redacted.
+        # The message and the causes may hold redacted values.
         trace = None if claim.action.ruling.redact else error
         name = type(error).__name__
         log.warning("an effect raised", kind=run.kind, action=run.action_id, error=name, exc_info=trace)
@@ -161,7 +161,7 @@ async def _report(context: RunContext, record: ActionRecord, ran: Ran, args: Map
             context.membrane.reports.record(record.id, executed=ran.executed, detail=detail, result=result)
         )
     except ReportRefused as refused:
-        # It took longer than the kind's report_within: what the store said meanwhile stands.
+        # It took longer than the kind's report_within. The receipt in the store stands.
         log.warning("a report came too late", action=record.id, why=str(refused))
 
 
@@ -179,7 +179,7 @@ async def _refused(context: RunContext, action_id: str, refused: ClaimRefused) -
 
 
 def _earlier(standing: Standing) -> Ending:
-    """Return how an earlier attempt ended, as far as it is known."""
+    """Return how an earlier attempt ended, as far as is known."""
     action = standing.action
     if action.state is ActionState.EXECUTED:
         return Ending(Receipt.EXECUTED, "executed", action.result)

@@ -1,15 +1,15 @@
-"""The gate: the nodes that put one action before the membrane, and run it if it may.
+"""The gate: the nodes that propose one action to the membrane and run it if it is approved.
 
-    rule ──▶ gate ──▶ execute ──▶ settle          rule       is pure: what does the policy say of it
+    rule ──▶ gate ──▶ execute ──▶ settle          rule       is pure: asks the policy for its ruling
       │       │ ▲        │          ▲             gate       waits for the answer, and does nothing else
       │       │ └────────┤ lapsed   │             safe_halt  waits again: nobody answered, it stays answerable
       │       ├──▶ safe_halt ───────┤             execute    claims, runs the effect, reports
       │       └──▶ abort ───────────┤             abort      ends without the effect
       └─ passes ──▶ execute         │
 
-LangGraph runs a node again from its top when it resumes, so each interrupt has a node of its own with nothing
-above it, and what `rule` said is saved before: a policy that changes meanwhile cannot skip an interrupt whose
-answer is on its way. Interrupt ids hang on node names, so the names are frozen.
+LangGraph runs a node again from its top when it resumes. So each interrupt has its own node with nothing
+above it, and the ruling is saved before: a policy that changes meanwhile cannot skip an interrupt whose
+answer is on its way. Interrupt ids depend on node names, so the names must not change.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from bot.graph.gate_payload import Proposal, action_of, gate_payload, proposal_o
 from bot.graph.run_context import RunContext, require_context
 
 Effect = Callable[[Execution], Any]
-"""What carries an action out; may be async. What it returns is the result, what it raises the failure."""
+"""Carries an action out; may be async. Its return value is the result, its exception the failure."""
 
 
 class Settled(TypedDict):
-    """What became of an action. `outcome` is None where nobody had to be asked."""
+    """How an action ended. `outcome` is None if nobody had to be asked."""
 
     receipt: Literal["executed", "failed", "denied", "unknown"]
     outcome: Literal["approved", "rejected", "expired"] | None
@@ -46,7 +46,7 @@ class Settled(TypedDict):
 
 
 class Gate(NamedTuple):
-    """Where a gate begins and ends: the names of its first and last node."""
+    """The names of a gate's first and last node."""
 
     entry: str
     exit: str
@@ -58,7 +58,7 @@ def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
 
 class _Channels(TypedDict, total=False):
     membrane: Annotated[dict[str, Any], _merge]
-    """What each gate of the graph is at, by the gate's name; plain JSON."""
+    """The current step of each gate of the graph, by the gate's name; plain JSON."""
     settled: Settled
 
 
@@ -71,7 +71,7 @@ class _Out(TypedDict):
 
 
 def gate_graph(effect: Effect) -> StateGraph[Any, Any, Any, Any]:
-    """Return a graph of one gated action: started with a Proposal, it ends with `settled`."""
+    """Return a graph of one gated action. Its input is a Proposal, its output `settled`."""
     builder = StateGraph(_OneAction, input_schema=Proposal, output_schema=_Out)
     gate = add_gate(builder, effect=effect, propose=lambda state: cast("Proposal", state))
     builder.add_edge(START, gate.entry)
@@ -86,12 +86,12 @@ def add_gate(
     settle: Callable[[Settled], dict[str, Any]] | None = None,
     name: str = "",
 ) -> Gate:
-    """Add a gate to a graph: connect to `entry`, go on from `exit`.
+    """Add a gate to a graph. Connect an edge to `entry`, and continue from `exit`.
 
-    `propose` makes the proposal from the graph's state and must be pure. `settle` makes a state update of
-    what became of it; without one, it is written to the channel `settled`. A graph with several gates gives
-    each a `name`, which must not change while threads are parked. One gate handles one action at a time: to
-    fan out, send each action to a sub-graph of its own.
+    `propose` makes the proposal from the graph's state and must be pure. `settle` turns the Settled into a
+    state update; without it, the Settled is written to the channel `settled`. In a graph with several gates
+    each needs its own `name`, which must not change while threads are parked. A gate handles one action at a
+    time: to fan out, send each action to its own sub-graph.
     """
     nodes = _Nodes(name, effect, propose, settle or (lambda settled: {"settled": settled}))
     names = nodes.names
@@ -154,7 +154,7 @@ class _Nodes:
         return self._go(self.names.settle, step, settled=settled)
 
     async def rule(self, state: Any) -> Command[Any]:
-        """Ask the policy, purely, and keep what it said."""
+        """Ask the policy, without effects, and keep its ruling."""
         context = require_context()
         try:
             proposal = proposal_of(self._propose(state))
@@ -171,7 +171,7 @@ class _Nodes:
         return self._go(self.names.execute, step)
 
     async def ask(self, state: _Channels) -> Command[Any]:
-        """Wait for the answer. Nothing stands above the interrupt, and the way on depends on it alone."""
+        """Wait for the answer. Nothing comes before the interrupt; the answer alone decides the next node."""
         step = state["membrane"][self._name]
         payload = gate_payload(step["proposal"], action_id=step.get("action_id"), follows=step.get("follows"))
         answer = interrupt(payload, response_schema=Answer)
@@ -185,7 +185,7 @@ class _Nodes:
         return self._go(self.names.safe_halt if answer.halts else self.names.abort, step, **changes)
 
     async def execute(self, state: _Channels) -> Command[Any]:
-        """Claim the action, run the effect, report it. What lapsed, or waits by now, is asked (again)."""
+        """Claim the action, run the effect, report it. Return to the gate if it lapsed or now has to wait."""
         context, step = require_context(), state["membrane"][self._name]
         action_id = step.get("action_id") or await self._record(context, step)
         if action_id is None:
@@ -197,7 +197,7 @@ class _Nodes:
         return self._end({**step, "action_id": action_id}, ending)
 
     async def _record(self, context: RunContext, step: dict[str, Any]) -> str | None:
-        """Record an action that passes. None: the policy holds it by now, and the agent is at its cap."""
+        """Record an action that passes. Returns None if it now has to wait and the agent is at its cap."""
         action = action_of(step["proposal"], context.thread)
         try:
             standing = await context.reach(
@@ -219,10 +219,10 @@ class _Nodes:
         return Ran(executed=True, result=plain(result))
 
     async def abort(self, state: _Channels) -> Command[Any]:
-        """End without the effect: a person said no, or nobody answered in time."""
+        """End without the effect, because a person said no or nobody answered in time."""
         step = state["membrane"][self._name]
         return self._end(step, Ending(Receipt.DENIED, step["answer"]["text"]))
 
     async def settle(self, state: _Channels) -> dict[str, Any]:
-        """Hand on what became of it."""
+        """Pass the Settled on to the graph."""
         return self._settle(state["membrane"][self._name]["settled"])

@@ -1,4 +1,4 @@
-"""What the membrane's own interrupt says, and how it becomes an action."""
+"""The payload of the membrane's own interrupt, and the action that it proposes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GATE = "membrane_gate"
 
 
 class Hint(TypedDict):
-    """The agent's own view of the risk; it can only raise."""
+    """The agent's own view of the risk. It can only raise the tier."""
 
     reversible: bool
     blast_radius: Literal["low", "medium", "high"]
@@ -24,7 +24,7 @@ class Hint(TypedDict):
 
 
 class Proposal(TypedDict):
-    """What a graph wants to do. `on_behalf_of` is a Slack user; without it, the thread's own holds."""
+    """An action that a graph wants to do. `on_behalf_of` is a Slack user; by default, the thread's."""
 
     kind: str
     args: dict[str, Any]
@@ -34,12 +34,12 @@ class Proposal(TypedDict):
 
 
 def proposal_of(given: Mapping[str, Any]) -> Proposal:
-    """Return the proposal in what an author's function made, without what else is in it."""
+    """Return the proposal in the value of an author's function, without other keys."""
     return cast("Proposal", {key: given[key] for key in Proposal.__annotations__ if key in given})
 
 
 def action_of(proposal: Mapping[str, Any], thread: ThreadRecord) -> Action:
-    """Return the action that a thread proposes. Raises BadAction with what is wrong."""
+    """Return the action that a thread proposes. Raises BadAction with the fault."""
     missing = [key for key in ("kind", "args") if key not in proposal]
     if missing:
         raise BadAction(f"a proposal needs kind and args; {' and '.join(missing)} missing")
@@ -82,9 +82,9 @@ def gate_payload(
     follows: str | None = None,
     call_id: str | None = None,
 ) -> dict[str, Any]:
-    """Return what the gate interrupts with.
+    """Return the payload of a gate's interrupt.
 
-    `action_id` names an action that is asked about again, `follows` the review whose expiry led here.
+    `action_id` names an action that is asked about again, `follows` the expired review before this question.
     """
     return {
         "type": GATE,

@@ -1,27 +1,26 @@
 """The guard: no tool that the policy can gate starts without a claim for exactly its arguments.
 
-LangChain calls the handlers of every tool that starts. This one is registered for the whole process, so it
-is asked whatever config, callbacks, thread, executor or context a tool is called with, and it raises where
-the tool may not run:
+LangChain calls its callback handlers at every start of a tool. This handler is registered for the whole
+process, so it is asked whatever config, callbacks, OS thread, executor or context a tool is called with. It
+raises if the tool may not run:
 
     a tool starts ──▶ can the policy rule its kind Tier 2 or 3? ── no ──▶ it runs
                             │ yes
                             ▼
                       a hosted run, and a permit in it for this tool, this call, these arguments?
-                            │ yes: one start                   │ no: refused, journalled, told
+                            │ yes: one start                   │ no: refused, journalled, admins told
                             ▼                                  ▼
                       it runs; a stock agent's call        ToolStopped: a ToolNode tells the model,
                       is reported when it ends             anything else sees it raised
 
-A tool that nothing gates is stopped too while a freeze holds its kind, its agent or its graph.
+An ungated tool is stopped too while a freeze holds its kind, its agent or its graph.
 
-`tool.func()` and plain functions are no tool that starts: nothing here sees them.
+The guard cannot see `tool.func()` and plain functions, because they are no start of a tool.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from collections.abc import Coroutine
 from contextvars import ContextVar
@@ -32,37 +31,30 @@ from uuid import UUID
 import structlog
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool
 from langchain_core.tracers.context import register_configure_hook
 from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt.tool_node import ToolInvocationError
 
-from bot.domain.action import Action
-from bot.domain.digest import is_version_1
 from bot.domain.risk import Tier
-from bot.errors import BadAction, MembraneError
-from bot.graph.arguments import read_args, read_text
+from bot.errors import MembraneError
 from bot.graph.execution import plain
 from bot.graph.run_context import RunContext, find_context
 from bot.graph.stop_reasons import (
-    ARGS_CHANGED,
     NO_RUN,
-    READ_OTHERWISE,
     Stop,
-    already_used,
-    not_asked,
 )
 from bot.graph.tool_permits import Permit
+from bot.graph.tool_start import ToolStart
 from bot.membrane import Membrane
 
 SETTLE_S = 5.0
-"""How long a host that stops waits for the store."""
+"""Seconds that a stopping host waits for the store."""
 
 log = structlog.get_logger(__name__)
 
 
 class ToolStopped(ToolInvocationError):
-    """A tool is kept from running. A ToolNode tells the model the message, as it does of bad arguments."""
+    """The tool may not run. A ToolNode gives the model the message, as it does for bad arguments."""
 
     def __init__(self, why: str) -> None:
         Exception.__init__(self, why)
@@ -71,21 +63,21 @@ class ToolStopped(ToolInvocationError):
 
 @dataclass(slots=True, eq=False)
 class GuardedHost:
-    """A host that the guard works for, from its start to its stop."""
+    """A host whose tools the guard protects, from its start to its stop."""
 
     membrane: Membrane
     loop: asyncio.AbstractEventLoop
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, call: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a call of the membrane on its own loop, where this is called."""
+        """Run a call of the membrane as a task. Called on the membrane's loop."""
         task = self.loop.create_task(call)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
 
     async def settled(self) -> None:
-        """Wait until everything that was stopped or has ended is written, for SETTLE_S seconds at most."""
+        """Wait until all stops and reports are written, for SETTLE_S seconds at most."""
         try:
             async with asyncio.timeout(SETTLE_S):
                 while self.tasks:
@@ -93,12 +85,12 @@ class GuardedHost:
         except TimeoutError:
             for task in self.tasks:
                 task.cancel()
-            log.warning("the store takes no reports; the receipts of what ran become unknown in time")
+            log.warning("the store cannot be written, so the receipts of tools that ran will become unknown")
             await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 class ToolGuard(BaseCallbackHandler):
-    """Asked at every start of a tool in this process. It lets everything pass until a host arms it."""
+    """Callback handler for every start of a tool in this process. Until a host arms it, it allows all."""
 
     raise_error = True
     run_inline = True
@@ -115,7 +107,7 @@ class ToolGuard(BaseCallbackHandler):
         self._runs: dict[UUID, tuple[RunContext, Permit]] = {}
 
     def arm(self, membrane: Membrane) -> GuardedHost:
-        """Guard the tools of this process by a membrane's policy. Call it on the membrane's own loop."""
+        """Guard the tools of this process by a membrane's policy. Call it on the membrane's loop."""
         armed = GuardedHost(membrane, asyncio.get_running_loop())
         with self._lock:
             self._armed = [*self._armed, armed]
@@ -137,7 +129,7 @@ class ToolGuard(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,  # noqa: ARG002 - LangChain's signature
     ) -> None:
-        """Raise ToolStopped unless this tool may start; LangChain then does not run it."""
+        """Raise ToolStopped unless this tool may start. LangChain then does not run it."""
         armed = self._armed
         if not armed:
             return
@@ -153,7 +145,7 @@ class ToolGuard(BaseCallbackHandler):
             if frozen is not None:
                 self._stop(frozen, membranes[0], None, tool_call_id)
         elif gating is not None or frozen is not None or context.permits.reporting:
-            call = _Start(context, name, tool_call_id, inputs if inputs is not None else input_str)
+            call = ToolStart(context, name, tool_call_id, inputs if inputs is not None else input_str)
             permit = call.permit()
             if permit is None and gating is not None:
                 stop, stopped = call.why_stopped()
@@ -174,9 +166,9 @@ class ToolGuard(BaseCallbackHandler):
         raise ToolStopped(f"{stop.tool} was not run: {stop.why}")
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
-        """Report what a stock agent's call returned: a message whose status says error is a failure.
+        """Report the result of a stock agent's call. A message with the status error is a failure.
 
-        No coroutine: LangChain would start an event loop for it at the end of every synchronous tool.
+        This is no coroutine: LangChain would start an event loop for it at the end of every synchronous tool.
         """
         run = self._runs.pop(run_id, None)
         if run is None:
@@ -194,7 +186,7 @@ class ToolGuard(BaseCallbackHandler):
         run_id: UUID,
         **kwargs: Any,  # noqa: ARG002 - as above
     ) -> None:
-        """Report that a stock agent's call failed, unless it asks a question of its own and goes on later."""
+        """Report that a stock agent's call failed, unless it asks its own question and continues later."""
         run = self._runs.pop(run_id, None)
         if run is not None and not isinstance(error, GraphBubbleUp):
             self._report(*run, executed=False, detail=f"{type(error).__name__}: {error}")
@@ -210,7 +202,7 @@ async def _written(membrane: Membrane, **what: Any) -> None:
     try:
         await membrane.guard_log.record_stopped_tool(**what)
     except MembraneError:
-        log.exception("a stopped tool could not be written down", **what)
+        log.exception("a stopped tool could not be journalled", **what)
 
 
 def _gated(membrane: Membrane, name: str) -> bool:
@@ -219,89 +211,15 @@ def _gated(membrane: Membrane, name: str) -> bool:
 
 
 def _frozen(membrane: Membrane, tool: str, context: RunContext | None) -> Stop | None:
-    """Return why a tool that nothing gates may not start under a freeze. One that was claimed still may."""
+    """Return why a freeze stops an ungated tool, if one does. A claimed call may still start."""
     kind = membrane.policy.kind_of_tool(tool)
     borne = (kind,) if context is None else (kind, context.thread.agent, context.thread.graph)
     found = membrane.freeze_effects.find_cached(*borne)
     return None if found is None else Stop(tool, kind, f"{found}. It may start after the thaw", "frozen")
 
 
-class _Start:
-    """One start of a tool in a hosted run, its arguments as the tool reads them."""
-
-    def __init__(
-        self, context: RunContext, tool: str, call_id: str | None, given: dict[str, Any] | str
-    ) -> None:
-        self._context, self._tool, self._call_id = context, tool, call_id
-        self._kind, self._given = context.kind_of_tool(tool), given
-        self._unread: str | None = None
-        self._args: dict[str, Any] = {}
-        try:
-            found = _starting_tool(tool)
-            self._args = read_text(found, given) if isinstance(given, str) else read_args(found, given)
-        except BadAction as bad:
-            self._unread = str(bad)
-
-    def permit(self) -> Permit | None:
-        """Return the permit that this start uses; None where there is none."""
-        return self._context.permits.take(self._tool, self._kind, self._call_id, self._same)
-
-    def why_stopped(self) -> tuple[Stop, Permit | None]:
-        """Return why there is none, and the permit of this very call where it starts as another."""
-        alike = self._context.permits.like(self._tool, self._kind, self._call_id)
-        if self._unread is not None:
-            return self._stop(self._unread, "arguments unread"), None
-        if used := next((each for each in alike if self._same(each)), None):
-            return self._stop(already_used(used), "claim used"), None
-        if sent := next((each for each in alike if each.open and self._as_sent(each)), None):
-            return self._stop(READ_OTHERWISE, "arguments read otherwise"), sent
-        if own := next((each for each in alike if self._call_id and each.call_id == self._call_id), None):
-            return self._stop(ARGS_CHANGED, "arguments changed"), own
-        tier = self._context.membrane.policy.strictest(self._kind)
-        return self._stop(not_asked(self._kind, tier), "no claim"), None
-
-    def _stop(self, why: str, code: str) -> Stop:
-        return Stop(self._tool, self._kind, why, code)
-
-    def _same(self, permit: Permit) -> bool:
-        """Whether this starts with exactly the arguments that a permit is for."""
-        if self._unread is not None:
-            return False
-        # An earlier release asked about what the call was sent with.
-        return self._fits(permit, self._args) or (
-            is_version_1(permit.action.args_digest) and self._as_sent(permit)
-        )
-
-    def _as_sent(self, permit: Permit) -> bool:
-        return isinstance(self._given, dict) and self._fits(permit, self._given)
-
-    def _fits(self, permit: Permit, args: dict[str, Any]) -> bool:
-        try:
-            action = Action.of(permit.action.kind, args, agent=permit.action.agent)
-        except BadAction:
-            return False
-        return self._context.membrane.digest_fits(permit.action.args_digest, action)
-
-
-_STARTS = {BaseTool.run.__code__, BaseTool.arun.__code__}
-
-
-def _starting_tool(name: str) -> BaseTool:
-    """Return the tool whose start this is: LangChain tells callbacks its name alone, so the caller is read.
-
-    Raises BadAction where nothing of LangChain's own starts it.
-    """
-    frame = sys._getframe()  # noqa: SLF001 - the tool is nowhere else
-    while frame is not None and frame.f_code not in _STARTS:
-        frame = frame.f_back  # type: ignore[assignment]
-    tool = frame.f_locals.get("self") if frame is not None else None
-    if not isinstance(tool, BaseTool) or tool.name != name:
-        raise BadAction("it is not started by LangChain's own BaseTool.run, so its arguments cannot be read")
-    return tool
-
-
 GUARD = ToolGuard()
-"""The one guard of this process. Importing this module registers it; a host arms it."""
+"""The only guard of this process. To import this module registers it; a host arms it."""
 
 register_configure_hook(
     ContextVar("membrane_tool_guard", default=GUARD),  # a default holds in every context, fresh ones too

@@ -1,17 +1,17 @@
-"""Answering LangChain's human in the loop, which knows only approve and reject.
+"""Decisions for LangChain's human in the loop, which knows only approve and reject.
 
-Where nobody answered, the host enacts the absent default: Tier 3 is rejected in words that say it was no
-refusal; a Tier 2 call is halted and its interrupt stays open, so it does not come here. The host claims each
-approved call just before the thread resumes, and reports it from what the tool said.
+If nobody answered, the host applies the absent default. Tier 3 is rejected with a text that says no person
+refused it. A Tier 2 call is halted and its interrupt stays open, so it does not come here. The host claims
+each approved call just before the thread resumes, and reports the result of the tool.
 
-A batched answer that does not fit the interrupt is saved before it raises, and poisons the thread: every
-later right answer would fail too. So answers are checked first.
+LangGraph saves a batched answer that does not fit the interrupt before it raises, and then every later answer
+fails too. So answers are checked first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.domain.action import Action
@@ -30,7 +30,7 @@ Decision = dict[str, Any]
 
 
 class Lapsed(Exception):
-    """A call cannot start now: it is asked (again), or frozen. The thread waits on."""
+    """A call cannot start now: people are asked (again), or it is frozen. The thread keeps waiting."""
 
 
 def approve() -> Decision:
@@ -44,7 +44,7 @@ def reject(why: str) -> Decision:
 
 
 def check(payload: dict[str, Any], decisions: Sequence[Decision]) -> None:
-    """Raise GraphRefused unless the decisions fit a batched interrupt: as many, and of allowed types."""
+    """Raise GraphRefused unless the decisions fit a batched interrupt in number and in type."""
     requests, configs = payload["action_requests"], payload["review_configs"]
     if len(decisions) != len(requests):
         raise GraphRefused(f"{len(decisions)} decisions were made for {len(requests)} calls")
@@ -61,9 +61,8 @@ def check(payload: dict[str, Any], decisions: Sequence[Decision]) -> None:
 class Decider:
     """Makes the decisions of an answered interrupt, and claims what they approve."""
 
-    def __init__(self, membrane: Membrane, clock: Callable[[], float]) -> None:
+    def __init__(self, membrane: Membrane) -> None:
         self._membrane = membrane
-        self._clock = clock
 
     async def answer(
         self,
@@ -74,11 +73,11 @@ class Decider:
         *,
         unstarted: bool,
     ) -> dict[str, Any]:
-        """Return what the thread is resumed with. Raises Lapsed, or GraphRefused if it would not fit.
+        """Return the answer that resumes the thread. Raises Lapsed, or GraphRefused if it would not fit.
 
-        `calls` are what it asked for, by place, or why one could not be put before a person. What is approved
-        gets a permit. `unstarted` says that nothing which was claimed before can have started, because the
-        question still waits.
+        `calls` are the requested calls by place, or the reason why one was not put before a person. Approved
+        calls get a permit. `unstarted` says that no call which was claimed earlier can have started, because
+        the interrupt still waits.
         """
         by_place = {standing.action.place or 0: standing for standing in standings}
         decisions = {place: reject(why) for place, why in calls.items() if isinstance(why, str)}
@@ -88,7 +87,7 @@ class Decider:
             likely = {place: approve() for place, each in by_place.items() if each.action.state in RUNNABLE}
             check(record.payload, [likely.get(place, reject("")) for place in range(count)])
         await self._hold_back(by_place, calls)
-        # The approval that lapses first is claimed first: if that one is still good, all of them are.
+        # The approval that lapses first is claimed first: if it is still valid, all are.
         for place in sorted(by_place, key=lambda each: by_place[each].valid_until or math.inf):
             call, standing = calls.get(place), by_place[place]
             args = call.args if isinstance(call, Action) else None
@@ -109,7 +108,7 @@ class Decider:
         return decisions[0]
 
     async def _hold_back(self, by_place: Mapping[int, Standing], calls: Mapping[int, Action | str]) -> None:
-        """Ask about every call that the policy says more of than when it was let through. Raises Lapsed."""
+        """Ask about every call for which the policy has become stricter since it passed. Raises Lapsed."""
         held = []
         for place, standing in by_place.items():
             call = calls.get(place)
@@ -127,7 +126,7 @@ class Decider:
         if action.state is ActionState.UNKNOWN and await self._membrane.unknowns.may_have_run(action.id):
             return reject(NOT_KNOWN)
         if action.state not in CLAIMED and (kind := self._membrane.policy.kind_of_tool(tool)) != action.kind:
-            why = f"the policy maps the tool {tool} to {kind} by now, and this was ruled as {action.kind}"
+            why = f"the policy now maps the tool {tool} to {kind}, but this was ruled as {action.kind}"
             await self._membrane.interrupts.withdraw_call(action.id, why)
             return reject(f"{why}; propose it again")
         if unstarted and action.state in CLAIMED:
@@ -141,10 +140,10 @@ class Decider:
         return approve()
 
     async def _claimed_before(self, standing: Standing, args: Mapping[str, Any] | None) -> Decision:
-        """Decide on a call that was claimed for a resume that never came.
+        """Decide on a call that was claimed for a resume that never happened.
 
-        It cannot have started: its batch still waits, and a batch's tools start in a later step. What would
-        keep it from being claimed now keeps it from starting.
+        It cannot have started: its batch still waits, and a batch's tools start in a later step. It may start
+        only if it could be claimed now.
         """
         try:
             spoiled = self._membrane.claims.why_not_start(standing, args)

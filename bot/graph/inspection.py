@@ -1,6 +1,6 @@
-"""What a graph's shape says about it: would a tool run ungated, could an answer be lost, did it change.
+"""Inspects a graph's structure: would a tool run ungated, could an answer be lost, did the graph change.
 
-Hosted graphs are trusted code, so this finds mistakes, not malice: effects outside of tools cannot be seen.
+Hosted graphs are trusted code, so this finds mistakes, not malice. It cannot see effects outside of tools.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from bot.graph.wrapped_graphs import graphs_held_by
 
 
 def levels(graph: AnyGraph, *, held: bool = False) -> Iterator[tuple[str, AnyGraph]]:
-    """Yield a graph and every graph in it, with where each is ("" for the graph itself).
+    """Yield a graph and every graph in it, each with its path ("" for the graph itself).
 
-    LangGraph's own `get_subgraphs` leaves out those without a checkpointer and those that a tool runs. `held`
-    also looks into what functions name: an agent in a dict, behind a partial, a method or `with_retry`.
+    LangGraph's own `get_subgraphs` omits graphs without a checkpointer and graphs that a tool runs. `held`
+    also searches the values that functions name: an agent in a dict, behind a partial, a method or
+    `with_retry`.
     """
     seen: set[int] = set()
     todo: list[tuple[str, AnyGraph]] = [("", graph)]
@@ -51,7 +52,7 @@ def _inside(level: AnyGraph, *, held: bool) -> Iterator[tuple[str, AnyGraph]]:
 
 
 def _graphs_in(runnable: Any, *, held: bool) -> Iterator[AnyGraph]:
-    """Yield the graphs that a node or a tool is, is made of, or names in its function."""
+    """Yield the graphs that a node or a tool is, contains, or names in its function."""
     if isinstance(runnable, Pregel):
         yield runnable
         return
@@ -75,7 +76,7 @@ def functions_of(runnable: Any) -> list[Any]:
 
 
 def names_in(function: Any) -> Iterable[Any]:
-    """Return the values that the names in a function's body stand for, as far as they can be seen."""
+    """Return the values of the names in a function's body, as far as they can be seen."""
     try:
         found = inspect.getclosurevars(function)
     except (TypeError, ValueError):  # not a Python function, or one whose cells are not filled yet
@@ -88,7 +89,7 @@ def names_in(function: Any) -> Iterable[Any]:
 
 
 def version_of(graph: AnyGraph) -> str:
-    """Return a short hash of a graph's node names: what the ids of its interrupts hang on."""
+    """Return a short hash of a graph's node names, on which the ids of its interrupts depend."""
     names = [f"{where}/{node}" for where, level in levels(graph) for node in sorted(level.nodes)]
     return sha256("\n".join(names).encode()).hexdigest()[:12]
 
@@ -108,7 +109,7 @@ def toolbox_of(graph: AnyGraph) -> Toolbox:
 
 
 def _may_add_tools(middleware: AgentMiddleware[Any, Any, Any]) -> bool:
-    """Whether a middleware could run tools that its agent was not given, by handling their calls itself."""
+    """Whether a middleware handles tool calls itself, and so could run tools that its agent was not given."""
     if isinstance(middleware, (MembraneMiddleware, HumanInTheLoopMiddleware)):
         return False
     own = type(middleware)
@@ -119,14 +120,14 @@ def _may_add_tools(middleware: AgentMiddleware[Any, Any, Any]) -> bool:
 
 
 def problems_of(graph: AnyGraph, policy: Policy) -> list[str]:
-    """Return why the host may not run a graph under a policy, each with what to change."""
+    """Return the reasons why the host may not run a graph under a policy, each with what to change."""
     found: list[str] = []
     for where, level in levels(graph, held=True):
         place = f" in {where}" if where else ""
         if where and level.checkpointer is False:
             found.append(
                 f"the graph in {where} is compiled with checkpointer=False, so an answer given in it would "
-                "be lost; leave checkpointer out"
+                "be lost; omit checkpointer"
             )
         if level.interrupt_before_nodes or level.interrupt_after_nodes:
             found.append(
@@ -161,20 +162,20 @@ def _unseen(node: ToolNode, policy: Policy) -> Iterator[str]:
         if method is not None and policy.strictest(policy.kind_of_tool(name)) >= Tier.ASYNC_APPROVAL:
             yield (
                 f"the tool {name} has {method} of its own ({type(tool).__name__}.{method}), which starts it "
-                "past LangChain's callbacks, so nothing holds it to what was approved; write _run or _arun "
-                f"instead, or call super().{method}()"
+                "past LangChain's callbacks, so nothing holds it to the approved arguments; write _run or "
+                f"_arun instead, or call super().{method}()"
             )
 
 
 def _gates(level: AnyGraph) -> tuple[bool, list[HumanInTheLoopMiddleware[Any, Any, Any]]]:
-    """Return whether an agent has the membrane's middleware, and LangChain's."""
+    """Return whether an agent has the membrane's middleware, and its middleware of LangChain."""
     middleware = list(_middleware(level))
     own = any(isinstance(each, MembraneMiddleware) for each in middleware)
     return own, [each for each in middleware if isinstance(each, HumanInTheLoopMiddleware)]
 
 
 def gating_of(graph: AnyGraph, policy: Policy) -> list[str]:
-    """Return a line for each tool that can be seen in a graph: its kind, its tiers, and what gates it."""
+    """Return a line for each visible tool of a graph: its kind, its tiers, and what gates it."""
     lines: list[str] = []
     for where, level in levels(graph, held=True):
         own, stock = _gates(level)
@@ -245,6 +246,6 @@ def _middleware(level: AnyGraph) -> Iterator[AgentMiddleware[Any, Any, Any]]:
 
 
 def _gates_itself(node: ToolNode) -> bool:
-    """Whether a ToolNode of an author's own graph has the membrane's wrapper."""
+    """Whether a ToolNode in an author's own graph has the membrane's wrapper."""
     owner = getattr(node._awrap_tool_call, "__self__", None)  # noqa: SLF001 - it is kept nowhere else
     return isinstance(owner, MembraneMiddleware)

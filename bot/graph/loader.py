@@ -1,7 +1,7 @@
-"""Loading graphs the way LangGraph's own CLI names them: `name=path/file.py:graph`, or a `langgraph.json`.
+"""Loads graphs by the names that LangGraph's own CLI uses: `name=path/file.py:graph`, or a `langgraph.json`.
 
-What a name stands for may be a compiled graph, a builder, or a factory of either: without an argument or with
-the config, sync, async, or a context manager that stays open while the bot runs.
+The object may be a compiled graph, a builder, or a factory of either. A factory takes no argument or the
+config; it may be sync, async, or a context manager that stays open while the bot runs.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class GraphSpec:
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """A graph that runs under the host's saver.
+    """A graph that runs with the host's saver.
 
-    `problems` say why none of its threads runs now. `folder` is where its own code is. `toolbox` has the
-    tools that can be seen in it.
+    `problems` are the reasons why none of its threads may run now. `folder` contains its own code. `toolbox`
+    has the tools that are visible in it.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Hosted:
 
 
 def read_specs(named: Iterable[str], base: Path | None = None) -> tuple[GraphSpec, ...]:
-    """Return where the named graphs are. Each is `name=path/file.py:graph` or the path of a `langgraph.json`.
+    """Return the places of graphs that are named as `name=path/file.py:graph` or by a `langgraph.json`.
 
-    A `langgraph.json` is acted on here: its `env` is set where it is not set yet, its local `dependencies`
-    become importable. Raises GraphRefused with what is wrong with which name.
+    A `langgraph.json` takes effect here: variables of its `env` are set unless they are set already, and its
+    local `dependencies` become importable. Raises GraphRefused with the name and its fault.
     """
     base = base or Path.cwd()
     specs: list[GraphSpec] = []
@@ -131,9 +131,9 @@ def _make_importable(folder: Path) -> None:
 
 
 async def load_graph(spec: GraphSpec, stack: AsyncExitStack) -> AnyGraph:
-    """Import a graph and compile it if need be; context managers stay open until `stack` closes.
+    """Import a graph and compile it if needed. Context managers stay open until `stack` closes.
 
-    Raises GraphRefused with what is wrong and where.
+    Raises GraphRefused with the fault and its place.
     """
     try:
         found = _import(spec)
@@ -150,7 +150,7 @@ async def load_graph(spec: GraphSpec, stack: AsyncExitStack) -> AnyGraph:
 
 
 def _told(error: BaseException, folder: Path) -> str:
-    """Return what an import raised, where in the folder's own code, and how a missing neighbour is found."""
+    """Return an import's error, its place in the folder's code, and how to find a missing neighbour."""
     told = f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_own(Path(frame.filename), folder)]
@@ -165,12 +165,12 @@ def _told(error: BaseException, folder: Path) -> str:
 
 
 def _is_own(file: Path, folder: Path) -> bool:
-    """Whether a file is of the folder's own code, and not installed somewhere below it."""
+    """Whether a file belongs to the folder's own code and is not installed somewhere below it."""
     return file.is_relative_to(folder) and "site-packages" not in file.relative_to(folder).parts
 
 
 def _import(spec: GraphSpec) -> Any:
-    # A name of its own, so that two files called agent.py do not meet; registered, so that types resolve.
+    # The name is unique, so that two files called agent.py do not collide; registered, so that types resolve.
     name = f"membrane_graph_{sha256(str(spec.path).encode()).hexdigest()[:12]}"
     module = sys.modules.get(name)
     if module is None:
@@ -191,8 +191,8 @@ def _import(spec: GraphSpec) -> Any:
 
 
 async def _resolve(found: Any, spec: GraphSpec, stack: AsyncExitStack) -> AnyGraph:
-    """Unwrap factories, coroutines and context managers until a graph is there."""
-    for _ in range(4):  # a factory that is async, whose result is a context manager of a builder
+    """Unwrap factories, coroutines and context managers down to a graph."""
+    for _ in range(4):  # at most an async factory of a context manager of a builder
         if isinstance(found, Pregel):
             return found
         if isinstance(found, StateGraph):

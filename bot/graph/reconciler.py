@@ -1,4 +1,4 @@
-"""Bringing the store and LangGraph's saved state to agree about what a thread waits for."""
+"""Reconciles the store with LangGraph's saved state: where a thread stands and what it waits for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from bot.errors import BadAction, GraphRefused
 from bot.graph import admin_notices
 from bot.graph.execution import plain
 from bot.graph.loader import Hosted
-from bot.graph.questions import asked_again, calls_behind, ended, is_known, live_interrupts, orphans, read
+from bot.graph.questions import asked_again, is_known, read
+from bot.graph.snapshots import calls_behind, ended, live_interrupts, orphans
 from bot.graph.stock_agents import stock_calls
 from bot.graph.thread_results import result_of, without_redacted
 from bot.graph.tool_permits import Permits
@@ -26,19 +27,19 @@ from bot.membrane import Membrane
 log = structlog.get_logger(__name__)
 
 NUMBERS = re.compile(r"\d+")
-"""What tells two errors of one cause apart: ids, ports, times."""
+"""The parts that differ between two errors of one cause: ids, ports, times."""
 PASSING = {408, 409, 425, 429}
-"""HTTP statuses that pass, beside all from 500 on."""
+"""HTTP statuses of transient errors, beside all from 500 on."""
 PASSING_NAMES = {"TransportError", "APIConnectionError", "ServiceUnavailableError"}
-"""Errors of clients whose libraries the bot does not know."""
+"""Names of transient errors in client libraries that the bot does not import."""
 RETRY_S = 5.0
-"""How long a thread that could not go on just now is left alone."""
+"""Seconds until the next try after a temporary obstacle."""
 STALLED_S = 60.0
-"""How long a thread that cannot go on is left alone."""
+"""Seconds until a thread that cannot go on is looked at again."""
 
 
 class Later(Exception):
-    """The thread cannot go on now and is looked at again. The text says why; `after_s` is in seconds."""
+    """The thread cannot go on now. The text says why; it is looked at again after `after_s` seconds."""
 
     def __init__(self, why: str, after_s: float) -> None:
         self.after_s = after_s
@@ -46,7 +47,7 @@ class Later(Exception):
 
 
 class Reconciler:
-    """What follows from where a thread stands: reviews opened, withdrawn, delivered; its own state."""
+    """Updates the store from a thread's saved state: opens, withdraws and delivers reviews."""
 
     def __init__(self, membrane: Membrane) -> None:
         self._membrane = membrane
@@ -59,14 +60,14 @@ class Reconciler:
         permits: Permits | None = None,
         taken: Collection[str] = (),
     ) -> None:
-        """Write where a thread stands after a run, or after a look at it.
+        """Write where a thread stands, after a run or after a look at its saved state.
 
-        `taken` are the interrupts whose answers it has just taken. Interrupts without a review get one;
-        those that the thread no longer waits at are closed. Raises Later where the graph changed under it.
+        `taken` are the interrupts whose answers it has just taken. New interrupts get reviews; interrupts at
+        which the thread no longer waits are closed. Raises Later if the graph changed while it was parked.
         """
         same_graph = thread.graph_version == hosted.version
-        plain = same_graph and ended(snapshot) and not (permits and permits.reporting)
-        if plain and await self._membrane.threads.finish(
+        finished = same_graph and ended(snapshot) and not (permits and permits.reporting)
+        if finished and await self._membrane.threads.finish(
             thread.id, taken, result=await self._result(hosted, snapshot)
         ):
             return
@@ -124,7 +125,7 @@ class Reconciler:
     async def _park(
         self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot, interrupts: list[Interrupt]
     ) -> dict[str, Any]:
-        """Open reviews of what can be put before people; return what cannot, by the interrupts' ids."""
+        """Open reviews for the questions that people can judge. Return the others, by interrupt id."""
         questions: dict[str, Any] = {}
         for interrupt in interrupts:
             if not is_known(interrupt.value):
@@ -139,9 +140,9 @@ class Reconciler:
     async def _let_go(
         self, thread: ThreadRecord, missing: list[InterruptRecord], again: Collection[str]
     ) -> None:
-        """Close the interrupts that a thread no longer waits at: the answer was taken, or it moved on.
+        """Close the interrupts at which a thread no longer waits: it took the answer, or moved on.
 
-        `again` are the actions that it asks about once more.
+        `again` are the actions that it asks about again.
         """
         vanished: list[str] = []
         for record in missing:
@@ -155,20 +156,20 @@ class Reconciler:
             await self._membrane.interrupts.withdraw_vanished(thread.id, tuple(vanished), why)
 
     async def _taken(self, record: InterruptRecord, again: Collection[str]) -> bool:
-        """Whether an answer reached the thread: what was approved in it was claimed, or is asked `again`.
+        """Whether the thread took an answer: its approved actions were claimed, or are asked `again`.
 
-        A claim that a freeze refused leaves the approval as it was, so the action's state does not tell.
+        After a claim that a freeze refused, the action's state alone does not show it.
         """
         asked = await self._membrane.interrupts.answer_to(record)
         standings = asked.standings
         if review := asked.review:
-            # An approval that came later, of a successor, is not what this interrupt was answered with.
+            # A later approval, of a successor, is not the answer to this interrupt.
             standings = tuple(each for each in standings if each.review and each.review.id == review.id)
         known = [each.action for each in standings if each.action.id not in again]
         return not any(action.state in LET_THROUGH for action in known)
 
     async def _stall(self, thread: ThreadRecord, hosted: Hosted, lost: Collection[str]) -> None:
-        """Leave a thread whose graph changed under it as it is, and say so: an undone change mends it."""
+        """Stall a thread whose graph changed while it was parked. It goes on if the change is undone."""
         notice = admin_notices.changed(hosted.name, hosted.version, thread.id)
         why = f"{notice.what[:1].lower()}{notice.what[1:]} {notice.todo}"
         log.error(
@@ -179,9 +180,9 @@ class Reconciler:
         raise Later(why, STALLED_S)
 
     async def _await_operator(self, thread: ThreadRecord, questions: dict[str, Any]) -> None:
-        """Leave a thread that asks something which is no approval, until an operator answers it.
+        """Stall a thread that asks something other than an approval, until an operator answers it.
 
-        What it asks is not said, as it may hold what the policy redacts: the operator's command shows it.
+        The notice omits the question, which may hold redacted values: the operator's command shows it.
         """
         why = "it asks something that is no approval, so an operator has to answer it"
         stall = await self._membrane.stalls.stall(thread.id, Cause.QUESTION, why, questions=questions)
@@ -196,9 +197,9 @@ class Reconciler:
         *,
         again: bool = False,
     ) -> None:
-        """Leave a thread as it is whose run raised; one that has done and asked nothing yet fails instead.
+        """Stall a thread whose run raised. A thread that has neither done nor asked anything fails instead.
 
-        With `again` the host may run it on by itself, unless something that it claimed is not reported.
+        With `again` the host may retry it by itself, unless a call that it claimed is not reported.
         """
         actions, shapes = await self._membrane.interrupts.actions_and_shapes(thread.id)
         if not (actions or shapes or is_passing(error)):
@@ -213,7 +214,7 @@ class Reconciler:
             await self._tell_stalled(thread, stall, about=why)
 
     async def _tell_stalled(self, thread: ThreadRecord, stall: Stall, *, about: str) -> None:
-        """Tell the admins of a thread that needs an operator, with the commands, and its requesters."""
+        """Tell the admins, with the commands, and the requesters that a thread needs an operator."""
         verb = "answer" if stall.cause is Cause.QUESTION else "retry"
         await self._membrane.admins.tell(
             admin_notices.stalled(thread.graph, thread.id, stall.cause, stall.why, verb=verb, about=about)
@@ -229,9 +230,9 @@ class Reconciler:
         error: BaseException,
         permits: Permits | None = None,
     ) -> None:
-        """End a thread with an error: withdraw what it waits for, and tell by cause.
+        """End a thread with an error: withdraw its open reviews, and tell the admins once per cause.
 
-        What it had claimed and is not known to have run is asked about: it may have happened.
+        For calls that it claimed and never reported, people are asked what happened.
         """
         why = await self._membrane.scrubber.scrub_for_thread(thread.id, _what(error))
         name = type(error).__name__
@@ -248,9 +249,9 @@ class Reconciler:
         await self._membrane.stalls.tell_requesters(thread, words, about=about)
 
     async def _not_known(self, thread: ThreadRecord, permits: Permits | None) -> None:
-        """Ask people what became of the calls that were claimed and that no tool was seen to start.
+        """Ask people what happened to claimed calls for which no tool was seen to start.
 
-        A node can act on an approval by itself, without a tool: that nothing was seen proves nothing.
+        A node can act on an approval without a tool, so that no start was seen proves nothing.
         """
         if permits is None or not permits.reporting:
             return
@@ -264,7 +265,7 @@ class Reconciler:
         return {"result": clean, "cut": cut}
 
     async def calls(self, thread_id: str) -> list[ActionRecord]:
-        """Return the actions that a thread asked about as a stock agent does, oldest first."""
+        """Return the actions of a thread's stock agents, oldest first."""
         return stock_calls(*await self._membrane.interrupts.actions_and_shapes(thread_id))
 
 
@@ -273,7 +274,7 @@ def _what(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether an error is of the kind that passes: a service that is down, slow, or asks to come later."""
+    """Whether an error is transient: a service is down, is slow, or asks to try again later."""
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
     if isinstance(status, int):

@@ -1,4 +1,4 @@
-"""The graphs that a host serves, and those that it refuses: a refused one keeps no other from running."""
+"""The graphs that a host serves, and those that it refuses. A refused graph does not affect the others."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = structlog.get_logger(__name__)
 
 
 def under(graph: AnyGraph, saver: BaseCheckpointSaver[str]) -> AnyGraph:
-    """Return a graph that saves its threads with a saver, which reads back the types that the graph declares.
+    """Return a copy of a graph that saves its threads with `saver`, which reads the types the graph declares.
 
-    A plain copy: LangGraph's own (`Pregel.copy`) makes a new graph, and drops what it does not know.
+    It is a plain copy, because LangGraph's own (`Pregel.copy`) drops attributes that it does not know.
     """
     placed = copy.copy(graph)
     placed.checkpointer = saver.with_allowlist(declared_types(graph))
@@ -33,7 +33,7 @@ def under(graph: AnyGraph, saver: BaseCheckpointSaver[str]) -> AnyGraph:
 
 
 class GraphRegistry:
-    """The graphs by name. `hosted` are loaded, `refused` could not be: by name, why."""
+    """The graphs by name. `hosted` has the loaded ones, `refused` says why others could not be loaded."""
 
     def __init__(self) -> None:
         self.hosted: dict[str, Hosted] = {}
@@ -42,7 +42,7 @@ class GraphRegistry:
     async def load(
         self, named: Sequence[str], saver: BaseCheckpointSaver[str], stack: AsyncExitStack, policy: Policy
     ) -> None:
-        """Load the graphs of MEMBRANE_GRAPHS. What is wrong with one is kept, and logged as an error."""
+        """Load the graphs of MEMBRANE_GRAPHS. Faults are kept by graph, and logged as errors."""
         for spec in self._specs(named):
             try:
                 with code_from(spec.name):
@@ -53,8 +53,8 @@ class GraphRegistry:
                 )
             except GraphRefused as refused:
                 self._refuse(spec.name, str(refused))
-            except Exception as error:  # noqa: BLE001 - hosted code is looked into, and can break that
-                self._refuse(spec.name, f"{spec}: looking into it raised {type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001 - the inspection reads hosted code, which can make it fail
+                self._refuse(spec.name, f"{spec}: inspecting it raised {type(error).__name__}: {error}")
         self.recheck(policy)
         for name, why in self.problems().items():
             log.error("a graph is refused; its threads wait, and the others run", graph=name, why=why)
@@ -75,9 +75,9 @@ class GraphRegistry:
         self.refused[name] = f"{self.refused[name]}; {why}" if name in self.refused else why
 
     def recheck(self, policy: Policy) -> list[str]:
-        """Check every loaded graph under a policy; return what is wrong, each with what to change.
+        """Check every loaded graph under a policy. Return the problems, each with what to change.
 
-        A graph that something is wrong with starts and resumes no thread until another check finds it well.
+        A graph with a problem starts and resumes no thread until another check finds none.
         """
         found: list[str] = []
         for name, hosted in self.hosted.items():
@@ -98,11 +98,11 @@ class GraphRegistry:
 
     @property
     def folders(self) -> set[Path]:
-        """The folders that the graphs' own code is in."""
+        """The folders that contain the graphs' own code."""
         return {hosted.folder for hosted in self.hosted.values() if hosted.folder is not None}
 
     def usable(self, name: str) -> Hosted:
-        """Return a graph whose threads may run. Raises NotFound, or GraphRefused with why."""
+        """Return a graph whose threads may run. Raises NotFound, or GraphRefused with the reason."""
         hosted = self.hosted.get(name)
         if hosted is not None and not hosted.problems:
             return hosted

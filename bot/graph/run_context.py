@@ -1,7 +1,7 @@
-"""How a node reaches the membrane: through the run it is part of, never through what LangGraph saves.
+"""The context of a run, through which nodes and tools reach the membrane. LangGraph never saves it.
 
-The host seats itself in a context variable of the run's own task. LangGraph copies the context into every
-node, tool and sub-graph it calls, and nothing of it is written to a checkpoint.
+The host sets a context variable in the run's own task. LangGraph copies the context into every node, tool and
+sub-graph that it calls, and writes none of it to a checkpoint.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a run knows of its host. `loop` is the one that the membrane lives on.
+    """The membrane, the thread and the bookkeeping of one run. `loop` is the membrane's event loop.
 
-    `permits` are what the run may start. `paused` are the call ids and kinds of the questions that it raised:
-    one that its thread is not parked at afterwards was swallowed on its way. `starts` are the tools that
-    started in it, `reports` what is to be written of stock agents' calls that have ended.
+    `permits` say what the run may start. `paused` has the call id and kind of each question that the run
+    raised: if its thread is not parked at one afterwards, something swallowed it. `starts` are the tools that
+    started in the run, `reports` the results of stock agents' calls that are still to be written.
     """
 
     membrane: Membrane
@@ -46,10 +46,10 @@ class RunContext:
         return self.membrane.policy.kind_of_tool(name)
 
     async def reach(self, call: Coroutine[Any, Any, T]) -> T:
-        """Await a call of the membrane, from whichever loop this runs on.
+        """Await a call of the membrane, from any event loop.
 
-        A tool that runs a sub-agent synchronously does so on a thread with a loop of its own. What the
-        membrane does on the way is the bot's own, and waits for no tool.
+        A tool that runs a sub-agent synchronously does so on an OS thread with its own loop. The membrane's
+        work counts as the bot's own code, so it waits for no tool thread.
         """
         with code_from(None):
             if asyncio.get_running_loop() is self.loop:
@@ -81,7 +81,7 @@ def require_context() -> RunContext:
     if context is None:
         raise GraphRefused(
             "This gate runs outside of the membrane's host, so nobody could be asked. Name the graph in "
-            "MEMBRANE_GRAPHS and start its threads through the bot; if it does run there, something in it "
-            "started a thread of its own without copying the context (contextvars.copy_context)."
+            "MEMBRANE_GRAPHS and start its threads through the bot. If it does run there, its code started "
+            "an OS thread without copying the context (contextvars.copy_context)."
         )
     return context

@@ -1,14 +1,13 @@
-"""One hosted thread at a time: started, resumed, continued after a crash.
+"""Runs one hosted thread: starts it, resumes it, continues it after a crash.
 
-The store is the authority and LangGraph's saved state is only how to go on: a thread resumes after the store
-has an outcome, and the resume is checked afterwards. Nothing here keeps what a crash could lose.
+The store is the authority, and LangGraph's saved state only says how to go on: a thread resumes after the
+store has an outcome, and the resume is checked afterwards. A crash loses no state of this module.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import closing
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Any
 
 import structlog
@@ -21,22 +20,15 @@ from bot.domain.states import CLAIMED, RUNNABLE, STARTED, InterruptShape, Thread
 from bot.errors import GraphRefused, NotFound, StoreError
 from bot.graph import admin_notices
 from bot.graph.answer import answer_to
-from bot.graph.code_origin import code_from
 from bot.graph.earlier_claims import allow_again, hold_up
 from bot.graph.hitl_decisions import Decider, Lapsed
+from bot.graph.invocation import invoke, saved_state
 from bot.graph.loader import Hosted
-from bot.graph.questions import (
-    asked_by_stock,
-    broken_off,
-    calls_of,
-    failed_tasks,
-    is_known,
-    live_interrupts,
-    unfinished,
-)
+from bot.graph.questions import calls_of, is_known
 from bot.graph.reconciler import RETRY_S, STALLED_S, Later, Reconciler
 from bot.graph.registry import GraphRegistry
-from bot.graph.run_context import RunContext, entered
+from bot.graph.run_context import RunContext
+from bot.graph.snapshots import asked_by_stock, broken_off, failed_tasks, live_interrupts, unfinished
 from bot.graph.started_tools import StartedTools
 from bot.graph.stock_agents import stock_calls
 from bot.graph.tool_permits import Permits
@@ -46,30 +38,24 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Runs threads. Its caller sees to it that a thread is in one task at a time."""
+    """Runs threads. The caller makes sure that a thread is in one task at a time."""
 
-    def __init__(
-        self,
-        membrane: Membrane,
-        graphs: GraphRegistry,
-        reconciler: Reconciler,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, membrane: Membrane, graphs: GraphRegistry, reconciler: Reconciler) -> None:
         self._membrane = membrane
         self._graphs = graphs
         self._reconciler = reconciler
-        self._decider = Decider(membrane, clock)
+        self._decider = Decider(membrane)
 
     async def start(self, thread: ThreadRecord) -> None:
-        """Run a thread that is wanted. Raises Later where its graph cannot run it now."""
+        """Start a wanted thread. Raises Later if its graph cannot run now."""
         hosted = await self._usable(thread)
         await self._membrane.threads.set_state(thread.id, ThreadState.RUNNING)
         await self._run(thread, hosted, thread.input, Permits())
 
     async def go_on(self, thread_id: str) -> None:
-        """Look at a thread and do what is owed: continue a run that was cut off, park, close, deliver.
+        """Look at a thread and bring it up to date: continue an interrupted run, or park, close, deliver.
 
-        Effects are claimed, so continuing never runs one twice. Raises Later.
+        Effects are claimed, so none runs twice. Raises Later.
         """
         thread = await self._membrane.threads.get(thread_id)
         if (
@@ -79,7 +65,7 @@ class Runner:
         ):
             return
         hosted = await self._usable(thread)
-        await self._continue(thread, hosted, await _state(hosted, thread))
+        await self._continue(thread, hosted, await saved_state(hosted, thread))
 
     async def _continue(self, thread: ThreadRecord, hosted: Hosted, snapshot: StateSnapshot) -> None:
         if snapshot.created_at is None and await self._never_ran(thread):
@@ -96,22 +82,22 @@ class Runner:
     async def resume(
         self, thread_id: str, answered: Collection[InterruptRecord], *, look: bool = False
     ) -> None:
-        """Deliver the answers that a thread is owed, and check that it took them. Raises Later.
+        """Deliver a thread's answers, and check that it took them. Raises Later.
 
-        Its saved state is not read before if it was parked in order, by this version of its graph: it waits
-        where it was parked, and LangGraph refuses an answer to anything else. `look` reads it all the same.
+        The saved state is read first only if the thread was not parked by this version of its graph, or with
+        `look`. Otherwise it waits where it was parked, and LangGraph refuses an answer to anything else.
         """
-        owed = await self._membrane.threads.take_up(thread_id, answered, self._graphs.hosted)
-        thread = owed.thread
+        taken_up = await self._membrane.threads.take_up(thread_id, answered, self._graphs.hosted)
+        thread = taken_up.thread
         if thread.settled_at is not None:
             return
         hosted = await self._usable(thread)
-        snapshot, asked = None, owed.answered
+        snapshot, asked = None, taken_up.answered
         if look or thread.state is not ThreadState.PARKED or thread.graph_version != hosted.version:
-            snapshot = await _state(hosted, thread)
+            snapshot = await saved_state(hosted, thread)
             live = live_interrupts(snapshot, deep=thread.graph_version != hosted.version)
             asked = tuple(each for each in asked if each.record.id in live)
-        calls, permits = stock_calls(owed.actions, owed.shapes), Permits()
+        calls, permits = stock_calls(taken_up.actions, taken_up.shapes), Permits()
         if left := [call for call in calls if call.state in CLAIMED]:
             await hold_up(self._membrane, thread, left)
         try:
@@ -121,7 +107,7 @@ class Runner:
             await self._reconciler.broke(thread, hosted, refused)
             return
         if not answers:
-            await self._continue(thread, hosted, snapshot or await _state(hosted, thread))
+            await self._continue(thread, hosted, snapshot or await saved_state(hosted, thread))
             return
         if thread.state is ThreadState.STALLED:
             await self._membrane.threads.set_state(thread.id, ThreadState.RUNNING)
@@ -133,7 +119,7 @@ class Runner:
         await self._run(thread, hosted, Command(resume=answers), permits, answers)
 
     async def again(self, thread_id: str, request: ThreadRequest | None = None) -> None:
-        """Run a stalled thread on from its saved state: by itself, or as an operator asked. Raises Later."""
+        """Continue a stalled thread from its saved state, for a retry or an operator. Raises Later."""
         thread = await self._membrane.threads.get(thread_id)
         try:
             hosted = await self._usable(thread)
@@ -141,7 +127,7 @@ class Runner:
             if request is not None:
                 await self._membrane.stalls.close_request(request, f"refused: {later}")
             raise
-        snapshot = await _state(hosted, thread)
+        snapshot = await saved_state(hosted, thread)
         answers = self._answers_in(request)
         if request is not None and (why := await self._not_now(thread, snapshot, answers)):
             await self._membrane.stalls.close_request(request, f"refused: {why}")
@@ -161,7 +147,7 @@ class Runner:
     async def _not_now(
         self, thread: ThreadRecord, snapshot: StateSnapshot, answers: Collection[str]
     ) -> str | None:
-        """Return why a thread does not go on as an operator asks; None where it does."""
+        """Return why a thread cannot do what an operator asks; None if it can."""
         if why := _not_asked(snapshot, answers):
             return why
         try:
@@ -171,7 +157,7 @@ class Runner:
         return None
 
     async def _hold_up(self, thread: ThreadRecord) -> None:
-        """Keep a thread where it is while a freeze holds it, or what it would start. Raises Later."""
+        """Raise Later while a freeze holds the thread or an action that it would start."""
         actions = await self._membrane.interrupts.actions_of(thread.id)
         await hold_up(self._membrane, thread, [each for each in actions if each.state in RUNNABLE])
 
@@ -180,24 +166,24 @@ class Runner:
         return self._membrane.stalls.answers_in(request) if request is not None and wanted else {}
 
     async def _stands_still(self, thread: ThreadRecord) -> bool:
-        """Whether only an operator, or a retry that comes due, sets a thread going again."""
+        """Whether only an operator or a due retry lets a thread go on."""
         if thread.state is not ThreadState.STALLED:
             return False
         stall = await self._membrane.stalls.of_thread(thread.id)
         return stall is not None and stall.cause in {Cause.ERROR, Cause.QUESTION}
 
     async def _may_run_again(self, hosted: Hosted, thread: ThreadRecord, starts: StartedTools) -> bool:
-        """Whether what failed started no tool, so that it can run again without doing something twice."""
-        return not starts.in_any(failed_tasks(await _state(hosted, thread)))
+        """Whether the failed tasks started no tool, so that to run them again does nothing twice."""
+        return not starts.in_any(failed_tasks(await saved_state(hosted, thread)))
 
     async def _never_ran(self, thread: ThreadRecord) -> bool:
-        """Whether a thread without saved state has to start, and not lost what it had."""
+        """Whether a thread without saved state has never run, rather than lost its state."""
         return thread.state is ThreadState.RUNNING or not await self._membrane.interrupts.actions_of(
             thread.id
         )
 
     async def _usable(self, thread: ThreadRecord) -> Hosted:
-        """Return a thread's graph. Raises Later where it is not loaded or is refused: the thread waits."""
+        """Return a thread's graph. Raises Later if it is not loaded or is refused: the thread waits."""
         try:
             return self._graphs.usable(thread.graph)
         except NotFound:
@@ -228,7 +214,7 @@ class Runner:
                 yield each, answer_to(each.standings[0], each.review).model_dump(mode="json")
                 continue
             calls = calls_of(each.record, thread, self._membrane.policy.kind_of_tool, hosted.toolbox)
-            # After a crash, a node that is not LangChain's own may have acted on an answer that is not saved.
+            # After a crash, a node other than LangChain's may have acted on an answer that is not saved.
             unstarted = snapshot is None or asked_by_stock(snapshot, each.record.id)
             try:
                 answer = await self._decider.answer(
@@ -236,7 +222,7 @@ class Runner:
                 )
                 yield each, answer
             except Lapsed as lapsed:
-                log.info("a thread waits on", thread=thread.id, why=str(lapsed))
+                log.info("a thread keeps waiting", thread=thread.id, why=str(lapsed))
 
     async def _run(
         self,
@@ -248,7 +234,7 @@ class Runner:
         *,
         operator: bool = False,
     ) -> None:
-        """Invoke the graph, then settle where the thread stands. What the graph raises fails the thread.
+        """Invoke the graph, then settle where the thread stands. An error stalls or fails the thread.
 
         `permits` are the claimed calls of stock agents that may start.
         """
@@ -257,7 +243,7 @@ class Runner:
         if answers:
             config["configurable"]["__pregel_strict_resume"] = True
         try:
-            await _invoke(hosted, given, config, context)
+            await invoke(hosted, given, config, context)
         except UnknownInterruptError as error:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
             answers = ()  # raised before anything was taken
@@ -269,7 +255,7 @@ class Runner:
                 await self._reconciler.broke(thread, hosted, error, permits, again=again)
                 return
             log.exception("a thread did not take its answer", thread=thread.id)
-        snapshot = await _state(hosted, thread)
+        snapshot = await saved_state(hosted, thread)
         live = live_interrupts(snapshot, deep=False)
         await self._tell_swallowed(context, live.values())
         taken = [interrupt_id for interrupt_id in answers if interrupt_id not in live]
@@ -278,7 +264,7 @@ class Runner:
             await self._not_taken(thread, hosted, left[0])
 
     async def _tell_swallowed(self, context: RunContext, live: Iterable[Interrupt]) -> None:
-        """Tell of each question that the middleware raised and that the thread is not parked at."""
+        """Report each question that the middleware raised and at which the thread is not parked."""
         if not context.paused:
             return
         asked = [each.value for each in live if isinstance(each.value, dict)]
@@ -290,7 +276,7 @@ class Runner:
                 )
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
-        """Say that a thread still waits for an answer that it was given, and leave it for a while."""
+        """Stall a thread that did not take its answer, tell the admins, and raise Later."""
         why = (
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
@@ -300,32 +286,10 @@ class Runner:
 
 
 def _not_asked(snapshot: StateSnapshot, answers: Collection[str]) -> str | None:
-    """Return why an operator cannot answer this; None where that is what the thread asks."""
+    """Return why an operator cannot give these answers; None if the thread asks for them."""
     live = live_interrupts(snapshot, deep=False)
     if gone := [each for each in answers if each not in live]:
         return f"it does not ask {gone[0]} any more"
     if any(is_known(live[each].value) for each in answers):
         return "this is an approval, which people give in Slack"
     return None
-
-
-async def _invoke(hosted: Hosted, given: Any, config: RunnableConfig, context: RunContext) -> None:
-    """Run a graph on. Afterwards nothing of it starts, and what its tools did is written.
-
-    A run that is broken off does not wait for that, and saves nothing more: the host waits as it stops.
-    """
-    cut = await context.membrane.scrubber.text_scrubber(context.thread.id)
-    try:
-        with entered(context), code_from(context.thread.id, cut), closing(context.permits):
-            await hosted.graph.ainvoke(given, config, durability="sync")
-    except Exception:
-        await context.reports.written()
-        raise
-    except asyncio.CancelledError:
-        context.reports.abandon()
-        raise
-    await context.reports.written()
-
-
-async def _state(hosted: Hosted, thread: ThreadRecord) -> StateSnapshot:
-    return await hosted.graph.aget_state({"configurable": {"thread_id": thread.id}}, subgraphs=True)

@@ -1,8 +1,8 @@
-"""How saved state is serialised: strictly, and sealed.
+"""The serializer of saved state: it reads strictly and seals.
 
-Saved state holds every argument and message of a thread, what the policy redacts included, so it is sealed:
-with LangGraph's EncryptedSerializer, which keeps the strict reading of msgpack under it, and the membrane's
-own vault as its cipher. State that is not sealed, or was changed, is not read at all.
+Saved state holds every argument and message of a thread, including values that the policy redacts. So it is
+sealed with LangGraph's EncryptedSerializer, which keeps the strict reading of msgpack, and with the
+membrane's vault as its cipher. State that is not sealed, or was changed, is never read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.errors import SettingsError, StoreError
 from bot.membrane import Vault
 
 CIPHER = "membrane"
-"""What a sealed value's type says after the +."""
+"""The suffix of a sealed value's type, after the +."""
 
 
 class _Cipher:
@@ -37,10 +37,10 @@ class _Cipher:
 
 
 class SealedSerializer(EncryptedSerializer):
-    """Seals what is saved, and reads nothing else. LangGraph's own would read what is not sealed, too."""
+    """Seals values, and reads only sealed ones, where LangGraph's own class would read others too."""
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """Open and read what was saved. Raises StoreError where it was not saved by this bot."""
+        """Open and read a saved value. Raises StoreError if this bot did not save it."""
         if "+" not in data[0]:
             raise StoreError(
                 "a thread's saved state is not sealed, so the bot did not write it; end the thread"
@@ -49,13 +49,13 @@ class SealedSerializer(EncryptedSerializer):
 
 
 def sealed(vault: Vault) -> SealedSerializer:
-    """Return a serializer that seals with this vault. Raises SettingsError unless it would read strictly."""
+    """Return a serializer that seals with the vault. Raises SettingsError unless LangGraph reads strictly."""
     check_strict()
     return SealedSerializer(_Cipher(vault), JsonPlusSerializer())
 
 
 def sealed_alike(serde: SerializerProtocol) -> SealedSerializer:
-    """Return a serializer that LangGraph derived from a sealed one, as one that reads nothing else."""
+    """Return a sealing serializer for one that LangGraph derived from a sealing one."""
     assert isinstance(serde, EncryptedSerializer), "LangGraph keeps the cipher"
     return SealedSerializer(serde.cipher, serde.serde)
 

@@ -1,4 +1,4 @@
-"""How a tool's class starts it: through LangChain's own code, which tells callbacks, or past it."""
+"""Finds tool classes that override how LangChain starts a tool, and so bypass its callbacks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from types import FunctionType
 from langchain_core.tools import BaseTool
 
 STARTS = ("invoke", "ainvoke", "run", "arun", "__call__")
-"""The methods that start a tool. `_run` and `_arun` are what LangChain starts."""
+"""The methods that start a tool. LangChain's versions call `_run` or `_arun`."""
 _LANGCHAIN = "langchain_core."
 
 
 def own_start(tool: type[BaseTool]) -> str | None:
-    """Return the method by which a class starts its tool without LangChain's own; None where it does not.
+    """Return the method with which a class starts its tool past LangChain's own; None if there is none.
 
-    One that calls `super()` comes to LangChain's in the end, as far as can be seen.
+    A method that calls `super()` is assumed to reach LangChain's in the end.
     """
     for name in STARTS:
         for owner in tool.__mro__:

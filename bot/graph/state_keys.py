@@ -1,4 +1,4 @@
-"""Which keys of the bot's secret the saved state of threads is sealed under."""
+"""The keys of the bot's secret under which the saved state of threads is sealed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SELECT head, count(DISTINCT thread_id) FROM (
 
 
 def keys_of_saved_state(path: Path) -> Counter[str]:
-    """Return how many threads have saved state under which key, by its id; "" where it does not say.
+    """Return the number of threads with saved state under each key, by key id; "" if the state names no key.
 
-    Reads `threads.db` through, beside a running bot. Raises StoreError where that cannot be done.
+    Reads all of `threads.db`, also while a bot runs. Raises StoreError if the file cannot be read.
     """
     if not path.exists():
         return Counter()

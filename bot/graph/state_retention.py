@@ -1,4 +1,4 @@
-"""Deleting the saved state of threads that ended. Their record in the store, and the journal, stay."""
+"""Deletes the saved state of threads that ended. Their records in the store and the journal stay."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from bot.graph.saver import GroupedSaver
 from bot.membrane import Membrane
 
 EVERY_S = 60.0
+"""Seconds between two passes."""
 AT_ONCE = 200
-"""Threads looked at in one pass; the next pass goes on from there."""
+"""Threads that one pass looks at; the next pass continues there."""
 
 
 class StateRetention:
-    """Walks `threads.db` in the order of ids, a little at a time, and around again."""
+    """Walks through `threads.db` in the order of ids, a part in each pass, then starts again."""
 
     def __init__(
         self, membrane: Membrane, saver: GroupedSaver, retain_s: float, clock: Callable[[], float]
@@ -27,7 +28,7 @@ class StateRetention:
         self._next_at = 0.0
 
     async def sweep(self) -> int:
-        """Delete what has been kept long enough. Returns how many threads' state was deleted."""
+        """Delete state that has been kept long enough. Returns for how many threads."""
         now = self._clock()
         if now < self._next_at:
             return 0
@@ -48,5 +49,5 @@ class StateRetention:
         try:
             thread = await self._membrane.threads.get(thread_id)
         except NotFound:
-            return False  # somebody else's, or of a store that is not this one
+            return False  # not this bot's thread, or of another store
         return thread.settled_at is not None and now >= thread.settled_at + self._retain_s

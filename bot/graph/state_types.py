@@ -1,9 +1,9 @@
-"""Which types a graph declares in its state: the ones that its saved state may be read back as.
+"""The types that a graph declares in its state: saved state may be read back as these types.
 
 Saved state is read strictly: a type that is not on the reader's list comes back as plain data. LangGraph
 makes the list when it compiles a graph, and loses it when the compiled graph is copied (`with_config`, which
-create_agent and deepagents use). So the host makes the list itself, from what a graph and its sub-graphs
-declare.
+create_agent and deepagents use). So the host makes the list itself, from the declarations of a graph and its
+sub-graphs.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def declared_types(graph: AnyGraph) -> frozenset[Named]:
     """Return the dataclasses, models, enums and named tuples that a graph and its sub-graphs declare."""
     walk = _Walk()
     for _, level in levels(graph):
-        walk.found.update(level._serde_allowlist or ())  # noqa: SLF001 - LangGraph's own list, where it is left
+        walk.found.update(level._serde_allowlist or ())  # noqa: SLF001 - LangGraph's own list, if it is still there
         for declared in _declared(level):
             walk.into(declared)
     return frozenset(walk.found)
 
 
 def _declared(level: AnyGraph) -> Iterator[Any]:
-    """Yield the types of a graph's schemas and channels, and what its tasks return."""
+    """Yield the types of a graph's schemas and channels, and the return types of its tasks."""
     builder = getattr(level, "builder", None)
     yield from getattr(builder, "schemas", ())
     yield getattr(builder, "context_schema", None)
@@ -60,12 +60,12 @@ def _hints(typ: Any) -> dict[str, Any]:
     module = vars(sys.modules.get(getattr(typ, "__module__", ""), object))
     try:
         return get_type_hints(typ, dict(module), dict(vars(typ)), include_extras=True)
-    except Exception:  # noqa: BLE001 - hosted code's annotations: names that exist for type checkers alone, and worse
+    except Exception:  # noqa: BLE001 - annotations of hosted code may name what only type checkers know
         return dict(getattr(typ, "__annotations__", {}))
 
 
 class _Walk:
-    """Follows annotations, each once."""
+    """Follows annotations and visits each once."""
 
     def __init__(self) -> None:
         self.found: set[Named] = set()
@@ -73,7 +73,7 @@ class _Walk:
         self._known: set[Any] = set()
 
     def into(self, typ: Any) -> None:
-        """Note a type, and go on into what it is made of."""
+        """Note a type, and follow its parts."""
         if typ is None or typ is Any or isinstance(typ, str) or self._again(typ):
             return
         if isinstance(typ, type) and get_origin(typ) is None:
@@ -100,7 +100,7 @@ class _Walk:
 
 
 def _parts(typ: Any) -> Iterable[Any]:
-    """Return what a generic, a union, an alias, a new type or a type variable stands for."""
+    """Return the parts of a generic, a union, an alias, a new type or a type variable."""
     if isinstance(typ, TypeVar):
         return (typ.__bound__, *typ.__constraints__)
     origin = get_origin(typ)
@@ -118,7 +118,7 @@ def _fields(typ: type[Any]) -> Iterable[Any]:
 
 
 def _is_revived(typ: type[Any]) -> bool:
-    """Whether LangGraph's serializer writes a type by its name, and would call it when it is read."""
+    """Whether LangGraph's serializer writes a type by its name and calls it when it reads."""
     return (
         dataclasses.is_dataclass(typ)
         or issubclass(typ, BaseModel | BaseModelV1 | Enum)

@@ -1,4 +1,4 @@
-"""Why the guard stopped a tool, in words that say how to gate it."""
+"""The reasons why the guard stops a tool, in words that say how to gate it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ HOW_TO_GATE = (
     "of a gate (bot.graph.add_gate)"
 )
 NO_RUN = (
-    "no hosted run is known here, so nobody could be asked. Start the graph's threads through the bot, and "
-    "run threads, pools and executors of your own with contextvars.copy_context()"
+    "it runs outside of a hosted run, so nobody could be asked. Start the graph's threads through the bot, "
+    "and run your own threads, pools and executors with contextvars.copy_context()"
 )
 
 
 ARGS_CHANGED = (
-    "its arguments are not the ones that its claim is for: something changed them after they were ruled. "
-    "List what changes arguments before MembraneMiddleware()"
+    "its arguments are not the ones that its claim is for: something changed them after the ruling. "
+    "List middleware that changes arguments before MembraneMiddleware()"
 )
 READ_OTHERWISE = (
-    "it was approved as the model sent it, and the tool reads that otherwise: a default is added, or a value "
-    "is converted. The host could not see the agent that has this tool. Let the function that calls it name "
-    "it (`agent.ainvoke(...)`, a variable of a module), or send every argument as the tool reads it"
+    "it was approved as the model sent it, but the tool reads it differently: a default is added, or a value "
+    "is converted. The host could not see the agent that has this tool. Name the agent in the function that "
+    "calls it (`agent.ainvoke(...)`, a variable of a module), or send every argument as the tool reads it"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A start that was refused. `why` is for the model and the admins, `code` for the journal."""
+    """A refused start. `why` is for the model and the admins, `code` for the journal."""
 
     tool: str
     kind: str
@@ -43,22 +43,22 @@ class Stop:
 
 
 def not_asked(kind: str, tier: Tier) -> str:
-    """Return what is said where no claim was made for a call."""
+    """Return the reason for a call without a claim."""
     return f"the policy can rule {kind} tier {int(tier)}, and nobody was asked. {HOW_TO_GATE}"
 
 
 def already_used(permit: Permit) -> str:
-    """Return what is said where a call's claim has had its start."""
+    """Return the reason for a call whose claim has been used."""
     if permit.action.state is not ActionState.RUNNING or not permit.starts:
         return what_became(permit.action)
     return (
-        "it has started already, and one claim admits one start; take the retry away, or declare the kind "
+        "it has started already, and one claim admits one start; remove the retry, or declare the kind "
         f"{permit.action.kind} `idempotent: true`"
     )
 
 
 def what_became(action: ActionRecord) -> str:
-    """Return the answer to a model about a call that an earlier attempt started."""
+    """Return the text for a model about a call that an earlier attempt started."""
     if action.state is ActionState.EXECUTED:
         return f"this was executed already, by an earlier attempt, with the result: {action.result}"
     if action.state is ActionState.FAILED:

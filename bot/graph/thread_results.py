@@ -1,4 +1,4 @@
-"""What a finished thread ended with, as plain JSON: what its graph gives out, not all of its state."""
+"""The result of a finished thread as plain JSON: the output of its graph, not all of its state."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _OF_MESSAGE = ("type", "content", "name", "tool_calls", "tool_call_id", "status"
 
 
 def result_of(graph: AnyGraph, snapshot: StateSnapshot) -> tuple[Any, bool]:
-    """Return a thread's output as plain JSON of at most MAX_BYTES, and whether something was cut for that.
+    """Return a thread's output as plain JSON of at most MAX_BYTES, and whether something was cut.
 
-    Of a long list, such as a chat's messages, the end stays.
+    A long list, such as a chat's messages, keeps its end.
     """
     values, names = snapshot.values, graph.output_channels
     if isinstance(values, dict) and not isinstance(names, str):
@@ -36,10 +36,10 @@ def result_of(graph: AnyGraph, snapshot: StateSnapshot) -> tuple[Any, bool]:
 
 
 def without_redacted(result: Any, snapshot: StateSnapshot, policy: Policy) -> Any:
-    """Return a thread's result without what the policy redacts of its tool calls.
+    """Return a thread's result without the arguments of its tool calls that the policy redacts.
 
-    A call that was refused, as one that does not fit a strict policy, is no action: the store keeps nothing
-    of it to know copies by, and the calls themselves are looked at.
+    The calls in the messages are searched, because the store does not know all of them: a call that a strict
+    policy refused, for example, is no action.
     """
     args: dict[str, Any] = {}
     paths: list[str] = []
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def _cut(value: Any) -> Any:
-    """Return what fits of a value: of each part of an object its share."""
+    """Return a value cut to MAX_BYTES. Each part of an object gets an equal share."""
     if not isinstance(value, dict) or not value:
         return _cut_one(value, MAX_BYTES)
     share = MAX_BYTES // len(value)

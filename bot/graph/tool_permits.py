@@ -1,8 +1,8 @@
-"""What a hosted run may start: one permit for each claim, made before the tool and used by its start.
+"""Permits for the tools of a hosted run: each claim gives one permit, which the tool's start uses.
 
-The gate and the host issue permits; the guard takes them where tools start, on whichever thread that is. A
-permit is for one tool, exactly its arguments and, where the call has an id, that call. It admits one start
-unless its kind is idempotent.
+The gate and the host issue permits; the guard takes them where tools start, on any OS thread. A permit is for
+one tool, exactly its arguments and, if the call has an id, that call. It admits one start unless its kind is
+idempotent.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from bot.domain.record import ActionRecord
 
 @dataclass(slots=True, eq=False)
 class Permit:
-    """A claim that a start may use. `tool` is None where any tool of the action's kind may use it.
+    """A claim that a start may use. If `tool` is None, any tool of the action's kind may use it.
 
-    `reports` says that the host, and not the gate, reports what becomes of it: a stock agent's call.
+    `reports` says that the host, not the gate, reports the result, as for a stock agent's call.
     """
 
     action: ActionRecord
@@ -29,7 +29,7 @@ class Permit:
     starts: int = field(default=0, init=False)
 
     def fits(self, tool: str, kind: str, call_id: str | None) -> bool:
-        """Whether this is of such a call, whatever its arguments."""
+        """Whether this permit is for such a call, whatever its arguments."""
         named = self.tool == tool if self.tool is not None else self.action.kind == kind
         return named and (self.call_id is None or self.call_id == call_id)
 
@@ -66,14 +66,14 @@ class Permits:
                 self._barred.append(permit)
 
     def bar(self, actions: Iterable[ActionRecord]) -> None:
-        """Note calls that an earlier run may have started, so that their refusal says so."""
+        """Note calls that an earlier run may have started, so that their refusals can say so."""
         with self._lock:
             self._barred += [Permit(action, call_id=action.call_id) for action in actions]
 
     def take(
         self, tool: str, kind: str, call_id: str | None, same: Callable[[Permit], bool]
     ) -> Permit | None:
-        """Use the permit of a call whose arguments are the `same`. None: there is none, or it was used."""
+        """Use the permit of a call whose arguments are the `same`. Returns None if there is no unused one."""
         with self._lock:
             for permit in self._issued:
                 if not self._closed and permit.open and permit.fits(tool, kind, call_id) and same(permit):
@@ -82,7 +82,7 @@ class Permits:
         return None
 
     def spend(self, permit: Permit) -> bool:
-        """Use a permit up without a start, as its call was stopped. False where it may have started."""
+        """Use up a permit whose call was stopped. Returns False if the call may have started."""
         with self._lock:
             if permit.starts or permit.action.ruling.idempotent or permit not in self._issued:
                 return False
@@ -90,13 +90,13 @@ class Permits:
             return True
 
     def like(self, tool: str, kind: str, call_id: str | None) -> list[Permit]:
-        """Return the permits, used ones and barred ones too, of such a call, whatever its arguments."""
+        """Return all permits for such a call, whatever its arguments, including used and barred ones."""
         with self._lock:
             return [each for each in [*self._issued, *self._barred] if each.fits(tool, kind, call_id)]
 
     @property
     def reporting(self) -> bool:
-        """Whether a stock agent's call was claimed for this run, or may have started before."""
+        """Whether a stock agent's call was claimed for this run, or may have started in an earlier one."""
         with self._lock:
             return any(each.reports for each in [*self._issued, *self._barred])
 
@@ -108,5 +108,5 @@ class Permits:
             return begun | {each.action.id for each in self._barred}
 
     def close(self) -> None:
-        """End the run: what it left behind on other threads starts nothing more."""
+        """End the run: code that it left behind on other OS threads starts nothing more."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""What the tools of a run did, from where they end to the store."""
+"""Reports of what a run's tools did, on their way to the store."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = structlog.get_logger(__name__)
 
 
 class ToolReports:
-    """The reports of one run: written one after another, in the order in which the tools ended.
+    """The reports of one run, written one after another in the order in which the tools ended.
 
-    LangChain tells of a tool's end in a plain call, on whichever thread the tool was called from. So a report
-    is noted there and written on the membrane's loop. Before the thread saves a step, and before its run is
-    settled, what was noted is written: no saved state knows more of a tool than the store.
+    LangChain announces the end of a tool in a plain call, on the OS thread that called the tool. So a report
+    is noted there and written on the membrane's loop. Noted reports are written before the thread saves a
+    step and before its run is settled: saved state never knows more about a tool than the store.
     """
 
     def __init__(self) -> None:
@@ -28,24 +28,26 @@ class ToolReports:
         self._waiting: set[asyncio.Task[Any]] = set()
 
     def note(self, report: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Note a report. Safe to use from any thread."""
+        """Note a report. Safe to call from any OS thread."""
         self._noted.append(report)
 
     async def write(self) -> None:
-        """Write what was noted, on the membrane's loop. Who is cancelled leaves the rest to another."""
+        """Write the noted reports, on the membrane's loop. After a cancel, another call writes the rest."""
         async with self._lock:
             while self._noted:
                 report = self._noted.popleft()
                 try:
                     await report()
                 except MembraneError:
-                    log.exception("what became of a call could not be reported; it is unknown in time")
+                    log.exception(
+                        "the result of a call could not be reported; its receipt will become unknown"
+                    )
                 except asyncio.CancelledError:
-                    self._noted.appendleft(report)  # made twice, it changes nothing
+                    self._noted.appendleft(report)  # to report twice changes nothing
                     raise
 
     async def written(self) -> None:
-        """Write what was noted before going on, as part of the run."""
+        """Write the noted reports as part of the run, before it goes on."""
         if not self._noted and not self._lock.locked():
             return
         task = asyncio.current_task()
@@ -57,6 +59,6 @@ class ToolReports:
             self._waiting.discard(task)
 
     def abandon(self) -> None:
-        """Cancel what waits in a run that is broken off: saves that may not come before the reports."""
+        """Cancel the waiting saves of a run that is broken off: they may not come before the reports."""
         for task in self._waiting:
             task.cancel()

@@ -1,7 +1,7 @@
-"""The threads that synchronous hosted code runs on: nodes and tools have their own, apart from the bot's.
+"""The OS threads for synchronous hosted code: nodes and tools have their own, apart from the bot's.
 
 LangChain and LangGraph run synchronous code in the event loop's default executor, which asyncio also uses to
-resolve names. Six tools that hung would end all cards. So the default executor looks whose code asks.
+resolve names. Six hanging tools would then stop all cards. So the default executor chooses by code origin.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bot.graph.code_origin import code_origin
 T = TypeVar("T")
 
 BOT_THREADS = 8
-"""For the bot's own: resolving names, opening and closing files."""
+"""OS threads for the bot itself: it resolves names, opens and closes files."""
 LONG_S = 60.0
-"""When all threads have been taken for so long, the bot says that it is not ready."""
+"""Seconds for which all threads may be taken before the bot says that it is not ready."""
 
 
 @dataclass(eq=False)
 class _Job:
-    """A call that waits for a thread, or runs on one."""
+    """A call that waits for an OS thread, or runs on one. `thread` is the hosted thread that made it."""
 
     call: Callable[[], Any]
     future: Future[Any]
@@ -37,7 +37,7 @@ class _Job:
 
 
 class _Worker(threading.Thread):
-    """A thread of the pool. It is a daemon: one that hangs keeps no process from ending."""
+    """An OS thread of the pool. It is a daemon, so that one that hangs does not keep the process alive."""
 
     def __init__(self, pool: ToolThreads, number: int) -> None:
         super().__init__(name=f"tools-{number}", daemon=True)
@@ -55,14 +55,14 @@ class _Worker(threading.Thread):
 def _carry_out(job: _Job) -> None:
     try:
         result = job.call()
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+    except BaseException as error:  # noqa: BLE001 - the waiter of the future gets it
         job.future.set_exception(error)
     else:
         job.future.set_result(result)
 
 
 class ToolThreads:
-    """At most `size` threads for hosted code. What they do not get to waits."""
+    """At most `size` OS threads for hosted code. Further calls wait."""
 
     def __init__(self, size: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._size = size
@@ -74,7 +74,7 @@ class ToolThreads:
         self._closed = False
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Run a call on a thread of the pool, as soon as one is free."""
+        """Run a call on an OS thread of the pool as soon as one is free."""
         job = _Job(call, Future(), code_origin())
         with self._lock:
             if self._closed:
@@ -89,7 +89,7 @@ class ToolThreads:
         return job.future
 
     def next_for(self, worker: _Worker) -> _Job | None:
-        """Return the next call for a worker; None ends it."""
+        """Return the next call for a worker, or None to end it."""
         job = self._waiting.get()
         if job is not None:
             job.began = self._clock()
@@ -97,14 +97,14 @@ class ToolThreads:
         return job
 
     def give_up(self, thread: str) -> None:
-        """Count the calls of a thread that has ended no more: one that hangs leaves its place to another."""
+        """Give up the calls of a hosted thread that has ended: a hanging one leaves its place to others."""
         with self._lock:
             for worker in [each for each in self._workers if each.job and each.job.thread == thread]:
                 worker.given_up = True
                 self._workers.discard(worker)
 
     def trouble(self, folders: Collection[Path]) -> str | None:
-        """Return in words that all threads have been taken for long, and by what; else None."""
+        """Return a sentence if all threads have been taken for LONG_S, with the longest call; else None."""
         with self._lock:
             jobs = [(worker, worker.job) for worker in self._workers if worker.job is not None]
         if len(jobs) < self._size:
@@ -117,7 +117,7 @@ class ToolThreads:
         return f"all {self._size} tool threads have been taken for {for_s:.0f} s; {job.thread} is at {at}"
 
     def close(self) -> None:
-        """Take nothing more, and end the threads that are idle. Those that hang are left behind."""
+        """Accept no more calls, and end the idle threads. Hanging threads are left behind."""
         with self._lock:
             self._closed = True
             for _ in self._workers:
@@ -125,14 +125,14 @@ class ToolThreads:
 
 
 class DividedExecutor(ThreadPoolExecutor):
-    """The event loop's default executor: hosted code runs on the tools' threads, all else on the bot's."""
+    """The event loop's default executor: hosted code runs on the tools' threads, other code on the bot's."""
 
     def __init__(self, tools: ToolThreads) -> None:
         super().__init__(BOT_THREADS, thread_name_prefix="bot")
         self._tools = tools
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run a call where it belongs."""
+        """Run a call on the threads that its origin belongs to."""
         if code_origin() is None:
             return super().submit(fn, *args, **kwargs)
         return self._tools.submit(lambda: fn(*args, **kwargs))

@@ -1,4 +1,4 @@
-"""The tools of a hosted graph by name, through which the host reads what stock agents ask about."""
+"""The tools of a hosted graph by name. With them the host reads the calls of stock agents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAME_ID = (
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """The tools that can be seen in a graph. `complete` says that its agents can have no others by name."""
+    """The visible tools of a graph. `complete` says that its agents can have no other tools."""
 
     tools: Mapping[str, Sequence[BaseTool]] = field(default_factory=dict)
     complete: bool = False
@@ -31,16 +31,16 @@ class Toolbox:
     def action(
         self, request: Mapping[str, Any], thread: ThreadRecord, kind_of_tool: KindOfTool, *, own: bool
     ) -> Action:
-        """Return the action that a tool call is, its arguments as its tool reads them.
+        """Return the action of a tool call, with its arguments as the tool reads them.
 
-        `own` says that an agent in the graph made the call, and not one that a tool hides: a tool that is
-        not there does not exist. Raises Unfit with what the model is told as a ToolNode would tell it, or
-        BadAction where it cannot be put before a person.
+        `own` says that a visible agent of the graph made the call, so that a tool which is not here does not
+        exist. Raises Unfit with the text that a ToolNode would give the model, or BadAction if the call
+        cannot be put before a person.
         """
         name = str(request.get("name"))
         description = str(request.get("description") or "")
         if description.endswith(f"Tool: {name}\nArgs: {request.get('args')}"):
-            description = ""  # LangChain's default text only repeats the arguments, which the card shows
+            description = ""  # LangChain's default text only repeats the arguments, and the card shows them
         proposal = {
             "kind": kind_of_tool(name),
             "args": self._args(name, request.get("args"), own=own),

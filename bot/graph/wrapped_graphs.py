@@ -14,15 +14,15 @@ from langgraph.pregel import Pregel
 from bot.graph.loader import AnyGraph
 
 _DEEP = 3
-"""How many wrappers and containers are looked through."""
+"""Levels of wrappers and containers that are searched."""
 _MANY = 200
-"""How many values of a container are looked at."""
+"""Values of a container that are searched."""
 _WRAPPED = ("bound", "steps", "steps__", "runnable", "fallbacks", "func", "afunc", "coroutine")
-"""Where LangChain's runnables keep what they wrap."""
+"""Attributes in which LangChain's runnables keep the runnables that they wrap."""
 
 
 def graphs_held_by(value: Any, depth: int = _DEEP) -> Iterator[AnyGraph]:
-    """Yield the graphs that a value is, wraps or holds, as far as `depth` goes."""
+    """Yield the graphs that a value is, wraps or holds, down to `depth` levels."""
     if isinstance(value, Pregel):
         yield value
         return

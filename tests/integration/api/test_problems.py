@@ -90,5 +90,5 @@ async def test_what_nobody_expected_tells_nothing_of_our_insides(
     monkeypatch.setattr(bot.membrane.proposals, "lines", fail)
     async with bot.client(raises=False) as agent:
         answer = await agent.get("/v1/actions")
-    assert check(answer, 500, "internal").detail == "something broke here; the bot's log has it"
+    assert check(answer, 500, "internal").detail == "the bot failed; its log has the error"
     assert "insides" not in answer.text

@@ -61,7 +61,10 @@ async def test_arguments_that_change_after_the_approval_do_not_run(house: House)
     assert ran == []
     assert [stop["why"] for stop in await stops(house)] == ["arguments changed"]
     assert await house.states(thread) == ["failed"]
-    assert "List what changes arguments before MembraneMiddleware()" in (await house.said(thread))[0][1]
+    assert (
+        "List middleware that changes arguments before MembraneMiddleware()"
+        in (await house.said(thread))[0][1]
+    )
 
 
 async def test_another_tool_under_the_same_call_does_not_run(house: House) -> None:

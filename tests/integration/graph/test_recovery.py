@@ -191,7 +191,7 @@ async def test_a_locked_file_delays_a_thread_and_loses_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else holds the write lock of threads.db for longer than the bot waits."""
-    monkeypatch.setattr("bot.graph.saver.BUSY_S", 0.05)
+    monkeypatch.setattr("bot.graph.threads_file.BUSY_S", 0.05)
     await house.open(*GRAPHS)
     thread = await house.run("one", DELETE)
     await house.vote(thread)

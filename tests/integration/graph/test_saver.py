@@ -17,10 +17,10 @@ from langgraph.graph import START, StateGraph
 
 from bot.domain.digest import Keyring
 from bot.errors import SettingsError, StoreError
-from bot.graph import saver as saver_module
-from bot.graph import serializer
-from bot.graph.saver import GroupedSaver, _Step, open_saver
+from bot.graph import serializer, threads_file
+from bot.graph.saver import GroupedSaver, open_saver
 from bot.graph.serializer import check_strict
+from bot.graph.threads_file import Step
 from bot.membrane import Vault
 
 VAULT = Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")
@@ -47,7 +47,7 @@ class Held:
     def __init__(self, saver: GroupedSaver) -> None:
         self._file = saver._file
         self._free = threading.Event()
-        self._file.put(_Step(None, lambda _: self._free.wait(10), writes=False))
+        self._file.put(Step(None, lambda _: self._free.wait(10), writes=False))
         while self._file.waiting:
             time.sleep(0.001)
 
@@ -63,7 +63,7 @@ async def test_a_lock_timeout_leaves_no_open_transaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LangGraph's own saver would fail with "database is locked" from here on."""
-    monkeypatch.setattr(saver_module, "BUSY_S", 0.05)
+    monkeypatch.setattr(threads_file, "BUSY_S", 0.05)
     config: Any = {"configurable": {"thread_id": "t"}}
     async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         compiled = graph().compile(checkpointer=saver)
