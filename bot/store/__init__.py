@@ -1,1 +1,1 @@
-"""Tables, queries and the journal. The only place that writes SQL; only the membrane owns transactions."""
+"""Tables, queries and the journal: the only place with SQL. The membrane owns the transactions."""

@@ -89,7 +89,7 @@ _BY_IDS = ACTIONS.where(actions.c.id.in_(bindparam("ids", expanding=True)))
 def row_of(
     record: ActionRecord, action: Action, brief: Brief | None, *, idempotency_key: str | None = None
 ) -> tuple[Any, ...]:
-    """Return a new action's row, for `ROWS`. `brief` is the ruling it shares; without, it has its own."""
+    """Return a new action's row for `ROWS`. `brief` is its shared ruling. Without it the row has its own."""
     hint = action.hint
     return (
         record.id,
@@ -123,7 +123,7 @@ def row_of(
 
 
 def record_of(row: Row[Any]) -> ActionRecord:
-    """Read a row back. What was redacted before it was kept is marked as such."""
+    """Return the action in a row. Arguments that were redacted before they were stored are marked."""
     ruling = rulings.read(row.ruling, row.shared, row.cost_usd)
     return ActionRecord(
         id=row.id,
@@ -170,7 +170,7 @@ def get(connection: Connection, action_id: str) -> ActionRecord | None:
 
 
 def by_key(connection: Connection, agent: str, key: str) -> ActionRecord | None:
-    """Return what the agent proposed under an idempotency key, or None."""
+    """Return the agent's action with an idempotency key, or None."""
     return _one(_BY_KEY.first(connection, {"agent": agent, "key": key}))
 
 
@@ -181,7 +181,7 @@ def of_interrupt(connection: Connection, interrupt_id: str) -> list[ActionRecord
 
 
 def of_turn(connection: Connection, turn_id: str) -> list[ActionRecord]:
-    """Return the actions that one request proposed together, in its order."""
+    """Return the actions of one request, in its order."""
     return [record_of(row) for row in _OF_TURN.all(connection, {"turn_id": turn_id})]
 
 
@@ -193,7 +193,7 @@ def of_thread(connection: Connection, thread_id: str) -> list[ActionRecord]:
 def of_agent(
     connection: Connection, agent: str | None, *, most: int, before: str | None = None
 ) -> list[ActionRecord]:
-    """Return the newest actions of an agent (of all, if None), older than the id `before`."""
+    """Return the newest actions of an agent (None: of every agent) that are older than the id `before`."""
     query = ACTIONS.order_by(actions.c.id.desc()).limit(most)
     if agent is not None:
         query = query.where(actions.c.agent == agent)
@@ -211,7 +211,7 @@ def move(
     detail: str | None = None,
     result: Any = None,
 ) -> bool:
-    """Change an action's state if it is still what `action` says. False: somebody was first."""
+    """Change an action's state if it is still that of `action`. False: another change came first."""
     values = {
         "action_id": action.id,
         "was": action.state.value,
@@ -224,12 +224,12 @@ def move(
 
 
 def link(connection: Connection, action_id: str, interrupt_id: str) -> None:
-    """Say which interrupt the action waits in now."""
+    """Set the interrupt that the action waits in."""
     _LINK.changed(connection, {"action_id": action_id, "to": interrupt_id})
 
 
 def rerule(connection: Connection, action_id: str, ruling: Ruling) -> None:
-    """Write what an action is ruled now."""
+    """Replace an action's ruling."""
     values = {
         "action_id": action_id,
         "becomes": int(ruling.tier),
@@ -240,21 +240,21 @@ def rerule(connection: Connection, action_id: str, ruling: Ruling) -> None:
 
 
 def kept_beside(connection: Connection, action_id: str) -> list[str]:
-    """Return arguments with something redacted, as they are kept, of an action and all in its thread."""
+    """Return the stored arguments with redactions of an action and of all actions in its thread."""
     return [row.args.decode() for row in _KEPT_BESIDE.all(connection, {"action_id": action_id})]
 
 
 def kept_in_thread(connection: Connection, thread_id: str) -> list[str]:
-    """Return arguments with something redacted, as they are kept, of the actions in a thread."""
+    """Return the stored arguments with redactions of the actions in a thread."""
     return [row.args.decode() for row in _KEPT_IN_THREAD.all(connection, {"thread_id": thread_id})]
 
 
 def records_of(connection: Connection, ids: Sequence[str]) -> list[ActionRecord]:
-    """Return the actions of these ids, in no order."""
+    """Return the actions with these ids, in no order."""
     return [record_of(row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})]
 
 
 def stored(connection: Connection, agent: str, since: float, step_s: float) -> list[tuple[int, int, int]]:
-    """Return what an agent has stored since an instant: for each step of time the bytes and the actions."""
+    """Count the bytes and actions that an agent stored since an instant, for each `step_s` seconds."""
     rows = connection.execute(_STORED, {"agent": agent, "since": since, "step": step_s})
     return [(int(step), int(size), count) for step, size, count in rows]

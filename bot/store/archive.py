@@ -1,4 +1,4 @@
-"""Actions that passed long ago: written to a file, then deleted."""
+"""Old actions that passed: written to a file, then deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.store.tables import actions, executions, messages, rulings, threads, un
 KIND = "checkpoint-membrane actions"
 FORMAT = 1
 CHUNK = 500
-"""Ids in one statement: under SQLite's oldest limit of 999 values."""
+"""Ids in one statement. SQLite's oldest limit is 999 values."""
 
 _THREAD_RUNS = exists().where(and_(threads.c.id == actions.c.thread_id, threads.c.settled_at.is_(None)))
 _ASKED_ABOUT = exists().where(and_(unknowns.c.action_id == actions.c.id, unknowns.c.closed_at.is_(None)))
@@ -58,11 +58,11 @@ _DELETES = (
 def old(
     connection: Connection, tier: Tier, *, before: float, bound: str, now: float, most: int
 ) -> list[Mapping[str, Any]]:
-    """Return actions of a passing tier that were proposed before an instant, and that nothing waits for.
+    """Return actions of a passing tier that were proposed before an instant and may be archived.
 
-    One that may still be claimed stays, or that no digest has named, or that belongs to a thread that is not
-    final, or whose unknown receipt people are still asked about. `bound` is an id above all of that age: ids
-    are by time, so younger ones are not looked at.
+    An action stays while it may be claimed, while no digest names it, while its thread runs, and while
+    people are asked about its unknown receipt. `bound` is an id above all ids of that age. Ids grow with
+    time, so the query skips younger actions.
     """
     values = {"of": int(tier), "before": before, "bound": bound, "most": most}
     found = (
@@ -80,7 +80,7 @@ def _claimable(row: Mapping[str, Any], now: float) -> bool:
 
 
 def write(rows: Iterable[Mapping[str, Any]], out: IO[bytes], at: float) -> None:
-    """Write actions as lines of JSON, after one that says what they are."""
+    """Write a header line, then one line of JSON for each action."""
     out.write(orjson.dumps({"export": KIND, "format": FORMAT, "at": at}) + b"\n")
     for row in rows:
         whole = {**row, "args": orjson.Fragment(row["args"]), "ruling": orjson.Fragment(row["ruling"])}
@@ -88,14 +88,14 @@ def write(rows: Iterable[Mapping[str, Any]], out: IO[bytes], at: float) -> None:
 
 
 def ids_in(path: Path) -> list[str]:
-    """Return the ids of the actions in a file. Raises StoreError where it cannot be read."""
+    """Return the ids of the actions in a file. Raises StoreError if it cannot be read."""
     with files.opened(path) as lines:
         next(lines, None)
         return [str(orjson.loads(line)["id"]) for line in lines]
 
 
 def delete(connection: Connection, ids: Sequence[str]) -> None:
-    """Delete actions, the ledger of their effects, and what was shown of the receipts."""
+    """Delete actions with their executions, unknown receipts and messages."""
     for start in range(0, len(ids), CHUNK):
         chunk = {"ids": list(ids[start : start + CHUNK])}
         for delete in _DELETES:

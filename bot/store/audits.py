@@ -1,4 +1,4 @@
-"""Queries that look for what should have happened and did not."""
+"""Queries that find overdue work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.domain.states import ActionState, InterruptState, ReviewState
 from bot.store.tables import actions, interrupts, literally, messages, reviews
 
 MOST_ORPHANS = 50
-"""Told of at once; the rest follows when these are dealt with."""
+"""Orphans reported at once. The rest follows when these are resolved."""
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _LATE_EXPIRY = select(func.count(), func.min(reviews.c.expiry_due_at)).where(
@@ -65,7 +65,7 @@ _RESUME_CHAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """How many rows of one sort are late, and since when the oldest is due."""
+    """Late rows of one kind: their number, and when the oldest was due."""
 
     what: str
     count: int
@@ -73,7 +73,7 @@ class Late:
 
 
 def late(connection: Connection, *, before: float, unsent_before: float) -> list[Late]:
-    """Return what was due before an instant and is still undone, by sort; of messages, what was wanted."""
+    """Return the work that was due before an instant, by kind. Messages have their own instant."""
     found = []
     for what, query, instant in (
         ("reviews whose window has passed are not closed", _LATE_EXPIRY, before),
@@ -88,20 +88,20 @@ def late(connection: Connection, *, before: float, unsent_before: float) -> list
 
 
 def halted_without_successor(connection: Connection) -> list[str]:
-    """Return the ids of halted actions that nobody can answer any more."""
+    """Return the ids of halted actions without a pending review: nobody can answer them."""
     return list(connection.execute(_ORPHANS).scalars())
 
 
 def pending_after(connection: Connection, after: str, most: int) -> list[str]:
-    """Return the ids of the pending reviews that follow an id, in their order."""
+    """Return the ids of the next pending reviews after an id, in order."""
     return list(connection.execute(_NEXT_PENDING, {"after": after, "most": most}).scalars())
 
 
 def without_card(connection: Connection, after: str, upto: str) -> list[str]:
-    """Return the ids of pending reviews between two ids that no card was wanted for."""
+    """Return the ids of pending reviews between two ids that have no card."""
     return list(connection.execute(_CARDLESS, {"after": after, "upto": upto}).scalars())
 
 
 def resume_chain(connection: Connection, review_id: str, at: float) -> bool:
-    """Schedule the next page of a review whose chain has none. False: it is closed, or has one."""
+    """Schedule the next page of a review whose chain has none. False: the review is closed or has one."""
     return connection.execute(_RESUME_CHAIN, {"of": review_id, "at": at}).rowcount == 1

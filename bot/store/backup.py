@@ -1,4 +1,4 @@
-"""One file that holds both databases, taken beside a running bot, and verified after it was written."""
+"""One file with both databases, made beside a running bot and verified after writing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What was written. `members` are its files with their SHA-256; `journal` is what verifying said."""
+    """A finished backup. `members` maps its files to their SHA-256; `journal` is the result of verifying."""
 
     path: Path
     at: float
@@ -37,14 +37,14 @@ class Backup:
 
 
 def make(folder: Path, target: Path, at: float, *, extra: Sequence[str] = ()) -> Backup:
-    """Copy the databases of a data folder into one tar file. Raises StoreError; nothing is left behind then.
+    """Copy a data folder's databases into one tar file. Raises StoreError, and then leaves nothing behind.
 
-    Each database is copied as it is at one instant, `threads.db` first. So the membrane's copy, the truth,
-    is never behind the threads': every interrupt in the older copy has its row, a thread that went on between
-    the two is resumed again from rows, and an effect that was claimed meanwhile is in the ledger and does not
-    run twice. The other way round a thread could be past an effect that the ledger knows nothing of.
+    Each database is copied as it is at one instant, `threads.db` first. So the copy of `membrane.db` is never
+    older. Every interrupt in the copy of `threads.db` has its row, and a thread that ran between the two
+    copies resumes from rows. An effect that was claimed between them is in the ledger and does not run twice.
+    In the other order, a thread could have passed an effect that is missing in the ledger.
 
-    `extra` are further files of the folder that go in where they exist.
+    `extra` names further files of the folder, which are added if they exist.
     """
     if not (folder / "membrane.db").exists():
         raise StoreError(f"there is no database at {folder / 'membrane.db'}; set MEMBRANE_DATA")
@@ -63,7 +63,7 @@ def _make(folder: Path, aside: Path, target: Path, at: float, extra: Sequence[st
     for name in extra:
         if (folder / name).exists():
             (aside / name).write_bytes((folder / name).read_bytes())
-    # In the copy itself: the bot that starts on it knows that it was restored.
+    # The copy itself says that it is one, so the bot that starts on it knows about the restore.
     note_fact(aside / "membrane.db", restores.BACKUP, restores.backup_of(at))
     members = {path.name: files.sha256_of(path) for path in sorted(aside.iterdir())}
     revision, verified, ends = _look_into(aside / "membrane.db")
@@ -119,7 +119,7 @@ def _add(tar: tarfile.TarFile, name: str, file: IO[bytes], at: float) -> None:
 
 
 def _verify(backup: Backup) -> None:
-    """Read the file again. One that does not read as it was written does not stay."""
+    """Read the file again. Delete it if its contents differ."""
     try:
         if _members_in(backup.path) == backup.members:
             return

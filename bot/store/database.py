@@ -1,4 +1,4 @@
-"""The database: one thread that writes in groups, and a few that read."""
+"""The database: one thread writes in groups, a few threads read."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ READERS = 2
 
 
 class Database:
-    """`membrane.db`, open. `write` and `append` return when what they did is durable.
+    """An open `membrane.db`. `write` and `append` return when their unit is durable.
 
-    Both raise StoreError where the database cannot be written now (nothing of the unit is kept then), and
-    TooMany where so much waits already that more would only grow memory.
+    Both raise StoreError if the database cannot be written now; then nothing of the unit is kept. Both raise
+    TooMany if the queue is full.
     """
 
     def __init__(self, engine: Engine, path: Path, writer: str, lock: FileLock | None) -> None:
@@ -45,20 +45,20 @@ class Database:
 
     @property
     def failures(self) -> int:
-        """How many groups of writes were lost because the file failed."""
+        """Number of groups of writes that were lost because the file failed."""
         return self._writer.failures
 
     @property
     def failure(self) -> str:
-        """Why the last of them was, in a sentence."""
+        """Why the last group was lost, in a sentence."""
         return self._writer.failure
 
     async def probe(self) -> None:
-        """Write something, durably. Raises StoreError where the database cannot be written now."""
+        """Write a fact durably. Raises StoreError if the database cannot be written now."""
         await self.write(lambda tx: set_fact(tx.connection, WRITTEN_AT, str(time.time())))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a query in a reader's thread and return what it returns."""
+        """Run a query in a reader's thread and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
@@ -73,18 +73,18 @@ class Database:
     async def write(self, work: Work[T]) -> T:
         """Run a unit of work and return its result once it is durable.
 
-        Units share a commit with others that wait; one that raises is undone alone and its error raised
-        here. It may be run a second time, after nothing of the first was kept. A caller that is cancelled
-        does not undo the work.
+        Waiting units share a commit. A unit that raises is rolled back alone, and its error is raised here. A
+        unit may run a second time after its first run was rolled back. Cancelling the caller does not undo
+        the work.
         """
         return await self._writer.submit(work, alone=True)  # type: ignore[no-any-return]
 
     async def append(self, work: Work[T]) -> T:
-        """Run a unit that only appends and cannot conflict; cheaper than `write`, as safe."""
+        """Run a unit that only appends and cannot conflict. Cheaper than `write`, and as safe."""
         return await self._writer.submit(work, alone=False)  # type: ignore[no-any-return]
 
     async def close(self) -> None:
-        """Finish what is queued, then close. Safe to call twice."""
+        """Finish the queued units, then close. Safe to call twice."""
         await asyncio.to_thread(self._writer.close)
         self._readers.shutdown()
         self._engine.dispose()
@@ -100,12 +100,11 @@ def open_database(
     exclusive: bool = False,
     backend: Backend = SQLITE,
 ) -> Database:
-    """Open `membrane.db`, making it if it is new.
+    """Open `membrane.db`. Create it if it is new.
 
-    `exclusive` takes the folder for this process (the bot), looks the file through if it is small, and
-    migrates an older one after copying it; without it the database is opened beside a running bot (the
-    CLI), and an older one is refused. `writer` names this process's chains of the journal. Raises
-    AlreadyRunning, WrongVersion or StoreError.
+    The bot opens it `exclusive`: that locks the folder, checks a small file for damage, and migrates an
+    older database after copying it. The CLI opens it beside a running bot; an older database is then refused.
+    `writer` names this process's chains of the journal. Raises AlreadyRunning, WrongVersion or StoreError.
     """
     with ExitStack() as undo:
         lock = undo.enter_context(backend.lock(path.parent)) if exclusive else None

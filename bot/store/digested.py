@@ -1,6 +1,6 @@
-"""Queries on what a digest names: counted as it is read, and kept only where it is shown.
+"""Queries on the actions that a digest names.
 
-A digest may name a million actions. In memory are the counts, and the few actions that are examples.
+A digest may name a million actions. Only the counts and a few examples are in memory.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bot.store.statements import Prepared
 from bot.store.tables import actions, literally
 
 MOST_GROUPS = 15
-"""Groups that a digest shows, those that cost most."""
+"""Groups that a digest shows: the most expensive ones."""
 EXAMPLES = 3
-"""Actions that it shows of each."""
+"""Example actions of each group."""
 
 AT_ONCE = 2_000
-"""Rows that are in memory while they are counted."""
+"""Rows in memory at once while counting."""
 
 _NAMED = actions.c.digest_id == bindparam("digest")
 _WRONG = actions.c.state.in_([ActionState.FAILED.value, ActionState.UNKNOWN.value])
@@ -53,7 +53,7 @@ _IN_DIGEST = select(func.count()).select_from(actions).where(actions.c.digest_id
 
 @dataclass(slots=True)
 class _Counted:
-    """What one agent's actions of one kind come to."""
+    """Sums over one agent's actions of one kind."""
 
     count: int = 0
     cost_usd: float = 0.0
@@ -62,7 +62,7 @@ class _Counted:
 
 
 def of_digest(connection: Connection, digest_id: str) -> Digested:
-    """Return what a digest names: the costliest groups with examples, and how much more."""
+    """Return a digest's most expensive groups with examples, and the number of groups and actions."""
     counted = _counted(connection, digest_id)
     costliest = sorted(counted, key=lambda each: (-counted[each].cost_usd, -counted[each].count, *each[::-1]))
     groups = tuple(_group(connection, digest_id, *each, counted[each]) for each in costliest[:MOST_GROUPS])
@@ -70,7 +70,7 @@ def of_digest(connection: Connection, digest_id: str) -> Digested:
 
 
 def _counted(connection: Connection, digest_id: str) -> dict[tuple[str, str], _Counted]:
-    """Count by agent and kind, row by row: the database would sort all rows first, in memory."""
+    """Count by agent and kind, row by row. The database would first sort all rows in memory."""
     found: dict[tuple[str, str], _Counted] = {}
     rows = connection.execute(_ROWS, {"digest": digest_id}, execution_options={"yield_per": AT_ONCE})
     for agent, kind, cost_usd, state in rows:
@@ -93,16 +93,16 @@ def _group(connection: Connection, digest_id: str, agent: str, kind: str, sums: 
 
 
 def oldest_undigested(connection: Connection) -> float | None:
-    """Return since when a Tier 1 action waits for a digest, or None."""
+    """Return when the oldest Tier 1 action without a digest was proposed, or None."""
     at: float | None = _OLDEST_UNDIGESTED.scalar(connection)
     return at
 
 
 def put_in_digest(connection: Connection, digest_id: str, most: int) -> int:
-    """Put the oldest Tier 1 actions that no digest has named into this one. Returns how many."""
+    """Put the oldest Tier 1 actions without a digest into this one. Return their number."""
     return _TO_DIGEST.changed(connection, {"digest": digest_id, "most": most})
 
 
 def count_in_digest(connection: Connection, digest_id: str) -> int:
-    """Return how many actions a digest names."""
+    """Return the number of actions in a digest."""
     return connection.execute(_IN_DIGEST, {"digest": digest_id}).scalar_one()

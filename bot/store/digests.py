@@ -18,11 +18,11 @@ _INSERT_POLICY = InsertNew(policies)
 _POLICY = select(policies.c.source).where(policies.c.version == bindparam("of"))
 _LATEST_POLICY = select(policies.c.source).order_by(policies.c.loaded_at.desc()).limit(1)
 IN_FORCE = "policy_in_force"
-"""The fact that says which version of the policy came into force last."""
+"""Fact: the version of the policy that came into force last."""
 ALLOWED = "policy_allowed"
-"""The fact that says which version somebody allowed though it is looser."""
+"""Fact: the version of the policy that an operator allowed although it is looser."""
 UNDER_WAY = "digest_under_way"
-"""The fact that says which digest is being made."""
+"""Fact: the digest that is being made."""
 
 
 def insert(connection: Connection, digest_id: str, channel: str, made_at: float) -> None:
@@ -43,18 +43,18 @@ def made_before(connection: Connection, digest_id: str) -> float | None:
 
 
 def count(connection: Connection) -> int:
-    """Return how many digests there were."""
+    """Return the number of digests."""
     return connection.execute(_COUNT).scalar_one()
 
 
 def keep_policy(connection: Connection, version: str, source: str, loaded_at: float) -> bool:
-    """Keep the text of a policy that came into force. False: it is kept already."""
+    """Store the text of a policy that came into force. False: it is stored already."""
     row = {"version": version, "source": source, "loaded_at": loaded_at}
     return connection.execute(_INSERT_POLICY, row).rowcount == 1
 
 
 def policy_in_force(connection: Connection) -> str | None:
-    """Return the text of the policy that came into force last, or None where none ever did."""
+    """Return the text of the policy that came into force last, or None."""
     version = fact(connection, IN_FORCE)
     found = _POLICY if version is not None else _LATEST_POLICY
     text: str | None = connection.execute(found, {"of": version} if version is not None else {}).scalar()
@@ -62,16 +62,16 @@ def policy_in_force(connection: Connection) -> str | None:
 
 
 def policy_allowed(connection: Connection) -> str | None:
-    """Return the version of the policy that somebody allowed though it is looser, or None."""
+    """Return the version of the policy that an operator allowed although it is looser, or None."""
     return fact(connection, ALLOWED)
 
 
 def allow_policy(connection: Connection, version: str) -> None:
-    """Let a policy come into force though it is looser."""
+    """Allow a policy although it is looser."""
     set_fact(connection, ALLOWED, version)
 
 
 def use_allowance(connection: Connection, version: str) -> None:
-    """Forget that a version was allowed once it is in force: it does not come back unasked."""
+    """Drop the allowance of a version that is in force, so that it cannot return without a new one."""
     if policy_allowed(connection) == version:
         set_fact(connection, ALLOWED, None)

@@ -1,4 +1,4 @@
-"""Queries on actions that are the same: of one agent, with one of several digests of kind and arguments."""
+"""Queries on equal actions: of one agent, with one of several args digests."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ _REMEMBER = Prepared(
     )
 )
 MOST_OVER = 20
-"""How many earlier ones are looked at."""
+"""Earlier actions that are compared at most."""
 
 
 def open_ones(
     connection: Connection, agent: str, digests: Iterable[str], on_behalf_of: str | None
 ) -> list[ActionRecord]:
-    """Return what people are asked about, equal and in the same name, oldest first.
+    """Return the equal actions that wait for people and act on behalf of the same person, oldest first.
 
-    Left out is what was proposed with an idempotency key, in a turn with others or by a hosted thread.
+    Actions with an idempotency key, in a turn with others or of a hosted thread are left out.
     """
     name, states = on_behalf_of or "", (ActionState.WAITING, ActionState.HALTED)
     asked = [
@@ -88,9 +88,9 @@ def open_ones(
 def over(
     connection: Connection, agent: str, digests: Iterable[str], since: float, until: float
 ) -> list[ActionRecord]:
-    """Return what ended unanswered or was withdrawn between two instants, the latest first.
+    """Return the equal actions that ended unanswered or withdrawn between two instants, latest first.
 
-    Left out is what was itself answered with an earlier one.
+    Actions that took over the end of an earlier one are left out.
     """
     found = [
         row.id
@@ -107,10 +107,10 @@ def over(
 def rejected_since(
     connection: Connection, agent: str, digests: Iterable[str], since: float, until: float
 ) -> ActionRecord | None:
-    """Return a rejection by a person of the same action of the same agent, or None.
+    """Return an equal action that a person rejected, or None.
 
-    `digests` are all that the action may be stored under; of each, the latest rejection counts. One that is
-    said to be later than `until` was made while the clock was ahead, and is not remembered.
+    `digests` are all args digests that the action may be stored under. The latest rejection of each counts. A
+    rejection after `until` was made while the clock was ahead, and does not count.
     """
     for digest in digests:
         values = {"agent": agent, "digest": digest, "since": since, "until": until}
@@ -123,6 +123,6 @@ def rejected_since(
 def remember(
     connection: Connection, action_id: str, earlier: str, state: ActionState, *, at: float, detail: str
 ) -> None:
-    """Answer an action with how an earlier one of the same ended: rejected, or aborted as nobody answered."""
+    """End an action as an earlier equal one ended: rejected, or aborted unanswered."""
     values = {"action_id": action_id, "earlier": earlier, "becomes": state.value, "at": at, "why": detail}
     _REMEMBER.changed(connection, values)

@@ -1,4 +1,4 @@
-"""Queries on executions: the ledger that an effect is claimed in before it runs."""
+"""Queries on executions: the ledger in which an effect is claimed before it runs."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ _AWAIT_NONE = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One claimed effect. `report_by` is None once it was reported, or is known to be unknown.
+    """One claimed effect. `report_by` is None once the effect is reported or known to be unknown.
 
-    `claimed_by` is the token that claimed it over HTTP, and `claimant` what that process calls itself.
+    `claimed_by` is the id of the token that claimed it over HTTP. `claimant` is that process's own name.
     """
 
     key: str
@@ -93,7 +93,7 @@ def claim(
     claimed_by: str | None = None,
     claimant: str | None = None,
 ) -> bool:
-    """Claim an effect. False: it is claimed already."""
+    """Claim an effect. False: it is already claimed."""
     row = {
         "key": key,
         "action_id": action_id,
@@ -116,7 +116,7 @@ def claim_again(
     claimed_by: str | None = None,
     claimant: str | None = None,
 ) -> bool:
-    """Claim an unreported effect once more under the same key. False: it was reported, or taken."""
+    """Claim an unreported effect again under the same key. False: it was reported, or claimed by another."""
     values = {
         "of": earlier.key,
         "was": earlier.attempt,
@@ -140,7 +140,7 @@ def of_action(connection: Connection, action_id: str) -> list[Execution]:
 
 
 def reported(connection: Connection, action_id: str, now: float) -> bool:
-    """Note that an action's effect was reported. False: there is none that waits for a report."""
+    """Note that an action's effect was reported. False: no effect of it waits for a report."""
     return _REPORTED.changed(connection, {"action": action_id, "now": now}) > 0
 
 
@@ -150,10 +150,10 @@ def unreported(connection: Connection, now: float, most: int) -> list[Execution]
 
 
 def give_up(connection: Connection, key: str, now: float) -> bool:
-    """Wait no longer for a report. False: it came, or the effect was claimed again meanwhile."""
+    """Stop waiting for a report. False: it came, or the effect was claimed again."""
     return _UNKNOWN.changed(connection, {"of": key, "now": now}) == 1
 
 
 def await_none(connection: Connection, action_id: str) -> None:
-    """Wait for no report of an action any more: people are asked about it."""
+    """Stop waiting for an action's reports: people are asked about it."""
     _AWAIT_NONE.changed(connection, {"action": action_id})

@@ -1,4 +1,4 @@
-"""Facts about the database itself, by name: which policy is in force, what a backup is of, and the like."""
+"""Facts about the database itself, by name, such as the policy in force and the time of a backup."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fact(connection: Connection, name: str) -> str | None:
 
 
 def set_fact(connection: Connection, name: str, value: str | None) -> None:
-    """Write a fact about the database, in place of what was known before; None takes it away."""
+    """Set a fact about the database. None deletes it."""
     connection.execute(_DROP, {"of": name})
     if value is not None:
         connection.execute(_INSERT, {"name": name, "value": value})

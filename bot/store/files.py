@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from bot.errors import NoFolder, StoreError, TargetExists
 
 @contextmanager
 def written(path: Path, *, replace: bool = False, parents: bool = False) -> Iterator[IO[bytes]]:
-    """Yield what becomes the file at the end: 0600, on disk, under its name only once it is complete.
+    """Yield a file to write. It gets its name only once it is complete and on disk. Its mode is 0600.
 
-    A name that ends in `.gz` is compressed. Raises StoreError where it cannot be written, TargetExists where
-    it is there already and may not be replaced, NoFolder where its folder is not there; with `parents` it
-    is made.
+    A file named `.gz` is compressed. `parents` creates the folder. Raises StoreError if the file cannot be
+    written, TargetExists if it exists and may not be replaced, and NoFolder if its folder is missing.
     """
     check_free(path, replace=replace, parents=parents)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -48,7 +47,7 @@ def written(path: Path, *, replace: bool = False, parents: bool = False) -> Iter
 def check_free(path: Path, *, replace: bool = False, parents: bool = False) -> None:
     """Raise TargetExists or NoFolder unless a file can get this name.
 
-    A missing folder is more often a typing error, or a disk that is not mounted, than a wish for a new one.
+    A missing folder is more often a typing error or an unmounted disk than a wish for a new folder.
     """
     if not replace and path.exists():
         raise TargetExists(f"{path} is there already; give another name, or move it away")
@@ -68,7 +67,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex. Raises StoreError where it cannot be read."""
+    """Return the SHA-256 of a file's bytes, in hex. Raises StoreError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -78,7 +77,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file's bytes, uncompressed where its name ends in `.gz`. Raises StoreError."""
+    """Yield a file's bytes; a name that ends in `.gz` is decompressed. Raises StoreError."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             yield file  # type: ignore[misc]  # both read bytes by line

@@ -1,4 +1,4 @@
-"""Queries on freezes, and on what they hold up."""
+"""Queries on freezes, and on the actions that they hold."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _AGENTS = Prepared(select(tokens.c.agent).distinct())
 _GRAPHS = Prepared(select(threads.c.graph).distinct())
 FROZEN = "frozen"
 THAWED = "thawed"
-"""What the bot still has to tell of a freeze."""
+"""News of a freeze that the bot still has to tell."""
 
 
 class Borne(NamedTuple):
@@ -54,7 +54,7 @@ class Borne(NamedTuple):
 
 
 def insert(connection: Connection, freeze: Freeze) -> None:
-    """Write a new freeze, which is to be told."""
+    """Write a new freeze, which the bot still has to tell."""
     row = {
         "id": freeze.id,
         "name": freeze.name,
@@ -72,17 +72,17 @@ def _read(row: Row[Any]) -> Freeze:
 
 
 def unthawed(connection: Connection) -> tuple[Freeze, ...]:
-    """Return the freezes that nobody has thawed; one whose time is over may be among them for a moment."""
+    """Return the freezes that nobody has thawed. A freeze that just expired may be among them."""
     return tuple(_read(row) for row in _UNTHAWED.all(connection))
 
 
 def listed(connection: Connection) -> list[Freeze]:
-    """Return all freezes, thawed ones too, the oldest first."""
+    """Return all freezes, also thawed ones, oldest first."""
     return [_read(row) for row in _ALL.all(connection)]
 
 
 def thaw(connection: Connection, freeze: Freeze, by: str, now: float) -> bool:
-    """End a freeze, which is to be told. False: somebody was first."""
+    """End a freeze, which the bot still has to tell. False: it was thawed already."""
     if not _THAW.changed(connection, {"freeze": freeze.id, "by": by, "now": now}):
         return False
     _SAY.changed(connection, {"freeze": freeze.id, "what": THAWED})
@@ -90,22 +90,22 @@ def thaw(connection: Connection, freeze: Freeze, by: str, now: float) -> bool:
 
 
 def untold(connection: Connection) -> list[tuple[Freeze, str]]:
-    """Return the freezes that something is still to be told of, and what: FROZEN or THAWED."""
+    """Return the freezes with news to tell, each with its news: FROZEN or THAWED."""
     return [(_read(row), row.untold) for row in _UNTOLD.all(connection)]
 
 
 def told(connection: Connection, freeze: Freeze, what: str) -> bool:
-    """Note that it was told. False: something else is to be told by now."""
+    """Note that the news was told. False: there is newer news."""
     return _TOLD.changed(connection, {"freeze": freeze.id, "what": what}) == 1
 
 
 def held(connection: Connection) -> list[Borne]:
-    """Return the actions that would have passed, and wait for a thaw; the oldest first."""
+    """Return the actions that pass once they are thawed, oldest first."""
     return [Borne(*row) for row in _HELD.all(connection)]
 
 
 def shown(connection: Connection) -> list[Borne]:
-    """Return the actions whose cards say whether they may start: those that wait, and the approved ones."""
+    """Return the actions whose cards show whether they may start: waiting and approved ones."""
     return [Borne(*row) for row in (*_PENDING.all(connection), *_APPROVED.all(connection))]
 
 

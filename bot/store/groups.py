@@ -1,4 +1,4 @@
-"""A thread that works off units in groups: what waits while one group is committed shares the next commit."""
+"""A thread that runs units of work in groups. Units that wait during a commit share the next one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.errors import StoreError
 from bot.store.backend import Backend
 
 GROUP = 256
-"""At most so many units share one commit."""
+"""Units that share one commit at most."""
 
 
 class Unit:
     """Work that waits for its group, and the future that its caller waits for.
 
-    `loop` is the caller's; without one the caller's thread waits.
+    `loop` is the caller's event loop. Without one the caller's thread waits.
     """
 
     __slots__ = ("error", "future", "loop", "result")
@@ -35,7 +35,7 @@ class Unit:
         self.error: BaseException | None = None
 
     def settle(self) -> None:
-        """Tell the caller; it may have gone."""
+        """Settle the caller's future. The caller may be gone."""
         if self.future.done():
             return
         if isinstance(self.error, StopIteration):  # a future cannot carry it
@@ -50,19 +50,19 @@ U = TypeVar("U", bound=Unit)
 
 
 class Groups(ABC, Generic[U]):
-    """Works off units on a SQLite file in a thread of that `name`, which is the only one that writes to it.
+    """Runs units on a database in a thread of that `name`, the only one that writes to it.
 
-    A unit that spoils its group is told so alone: the others run again without it. Where the file itself
-    fails, every unit of the group hears a StoreError, and nothing of the group is kept.
+    If a unit spoils its group, only that unit fails and the others run again. If the database itself fails,
+    every unit of the group fails with a StoreError and nothing of the group is kept.
     """
 
     def __init__(self, path: Path, name: str, backend: Backend) -> None:
         self.path = path
         self.backend = backend
         self.failures = 0
-        """How many groups were lost because the file failed."""
+        """Number of groups that were lost because the database failed."""
         self.failure = ""
-        """Why the last of them was."""
+        """Why the last group was lost."""
         self._units: queue.SimpleQueue[U | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -71,30 +71,30 @@ class Groups(ABC, Generic[U]):
 
     @abstractmethod
     def _run(self, group: list[U]) -> None:
-        """Run a group in one transaction and commit it; set what came of each unit."""
+        """Run a group in one transaction, commit it, and set each unit's result."""
 
     @abstractmethod
     def _undo(self) -> None:
-        """Forget a group that raised."""
+        """Roll back a group that raised."""
 
     @abstractmethod
     def _end(self) -> None:
-        """Close what the thread used."""
+        """Close the thread's connection."""
 
     @property
     def waiting(self) -> int:
-        """How many units wait."""
+        """Number of waiting units."""
         return self._units.qsize()
 
     def put(self, unit: U) -> None:
-        """Take a unit; its future is done when its commit is durable. Raises StoreError once closed."""
-        with self._closing:  # a unit behind the end of the queue would wait for ever
+        """Queue a unit. Its future is done when its commit is durable. Raises StoreError once closed."""
+        with self._closing:  # a unit behind the end of the queue would wait forever
             if self._closed:
                 raise StoreError(f"the database {self.path.name} is closed; the bot is stopping")
             self._units.put(unit)
 
     def close(self) -> None:
-        """Finish what waits and end the thread. Safe to call twice."""
+        """Finish the waiting units and end the thread. Safe to call twice."""
         with self._closing:
             if not self._closed:
                 self._closed = True
@@ -113,7 +113,7 @@ class Groups(ABC, Generic[U]):
         self._end()
 
     def _take(self) -> list[U]:
-        """Wait for a unit and take what else waits; nothing once the queue is closed and empty."""
+        """Wait for a unit, and take the others that wait. Empty: the queue is closed and empty."""
         first = self._units.get()
         if first is None:
             return []
@@ -128,7 +128,7 @@ class Groups(ABC, Generic[U]):
         return group
 
     def _commit(self, group: list[U]) -> None:
-        """Run a group in one transaction; where a unit spoils it for the others, each in one of its own."""
+        """Run a group in one transaction. If a unit spoils it, run each unit in a transaction of its own."""
         try:
             self._run(group)
         except BaseException as error:
@@ -158,7 +158,7 @@ def _settle(group: list[U]) -> None:
         else:
             by_loop.setdefault(unit.loop, []).append(unit)
     for loop, units in by_loop.items():
-        with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
+        with suppress(RuntimeError):  # the loop is gone, and its callers with it
             loop.call_soon_threadsafe(_wake, units)
 
 

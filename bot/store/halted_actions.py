@@ -21,15 +21,15 @@ _HALTED = Prepared(
 
 
 def listed(connection: Connection, most: int = 50) -> list[ActionRecord]:
-    """Return the actions that are parked after a safe-halt, the longest first."""
+    """Return the halted actions, the longest halted first."""
     return [record_of(row) for row in _HALTED.all(connection, {"most": most})]
 
 
 def ids(connection: Connection, most: int) -> list[str]:
-    """Return the ids of the actions that are parked after a safe-halt, the longest first."""
+    """Return the ids of the halted actions, the longest halted first."""
     return list(connection.execute(_HALTED_IDS, {"most": most}).scalars())
 
 
 def count(connection: Connection) -> int:
-    """Return how many actions are parked after a safe-halt."""
+    """Return the number of halted actions."""
     return connection.execute(_HALTED_COUNT).scalar_one()

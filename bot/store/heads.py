@@ -1,7 +1,7 @@
-"""Where the journal ends, noted outside the database: a database that is behind its note was restored.
+"""A note outside the database of where the journal ends. A database that is behind its note was restored.
 
-The note may lag: a database ahead of it is one that went on after it. It is never ahead of the database, as
-only what is committed is noted. `epoch` counts the bot's starts on a database, `instance` names the database.
+The note may lag behind the database. It is never ahead, because only committed entries are noted. `epoch`
+counts the bot's starts on a database. `instance` names the database.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.store.journal.chain import end_of
 from bot.store.tables import journal
 
 KIND = "checkpoint-membrane head"
-"""The value of `head` in a note, so that a file says what it is."""
+"""The value of `head` in a note. It tells the file's kind."""
 
 _AT = select(journal.c.hash).where(
     and_(journal.c.writer == bindparam("of"), journal.c.seq == bindparam("place"))
@@ -30,7 +30,7 @@ _AT = select(journal.c.hash).where(
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One note. `at` is what the clock said, in seconds since the epoch. Epoch 0: no bot has started yet."""
+    """One note. `at` is the clock's time, in seconds since the epoch. Epoch 0: no bot has started yet."""
 
     instance: str
     epoch: int
@@ -39,7 +39,7 @@ class Head:
 
 
 def read(path: Path) -> Head | None:
-    """Return the note, or None where there is none. Raises StoreError where it cannot be read."""
+    """Return the note, or None. Raises StoreError if it cannot be read."""
     try:
         data = orjson.loads(path.read_bytes())
         return _head_of(data)
@@ -61,7 +61,7 @@ def _head_of(data: Any) -> Head:
 
 
 def write(path: Path, head: Head) -> None:
-    """Write the note; it is on disk, whole, when this returns. Raises StoreError."""
+    """Write the note. It is complete and on disk when this returns. Raises StoreError."""
     data = {
         "head": KIND,
         "instance": head.instance,
@@ -74,7 +74,7 @@ def write(path: Path, head: Head) -> None:
 
 
 def behind(connection: Connection, head: Head) -> str | None:
-    """Return of what chain the database lacks entries that the note names, or has others; None if of none."""
+    """Return how a chain in the database differs from the note, as a sentence, or None."""
     for writer, noted in head.ends.items():
         end = end_of(connection, writer)
         if end.seq < noted.seq:

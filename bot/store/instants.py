@@ -1,4 +1,4 @@
-"""Queries on instants that a clock which was ahead put into the future, and that something waits on."""
+"""Queries on instants in the future that were written while the clock was ahead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.store.expressions import earlier
 from bot.store.tables import actions, digests, executions, leftovers, literally, messages, reviews, threads
 
 SOON_S = 86_400.0
-"""What is due within a day is left to the audit, which looks at every pending review in turn."""
+"""Rows that are due within a day, in seconds, are left to the audit of pending reviews."""
 
 _PENDING = literally(reviews.c.state, ReviewState.PENDING)
 _SUSPECTS = (
@@ -68,13 +68,13 @@ _REPORT = (
 
 
 def suspects(connection: Connection, *, after: str, far: float, now: float, most: int) -> list[str]:
-    """Return the ids of pending reviews that may be due impossibly late, in their order, after an id."""
+    """Return the ids of pending reviews after an id that may be due impossibly late, in order."""
     values = {"after": after, "far": far, "soon": now + SOON_S, "most": most}
     return list(connection.execute(_SUSPECTS, values).scalars())
 
 
 def repair(connection: Connection, review: Review) -> bool:
-    """Write the instants of a review as they are here, if it is still pending."""
+    """Write the instants of a review if it is still pending."""
     values = {
         "of": review.id,
         "opened": review.opened_at,
@@ -91,7 +91,7 @@ def repair(connection: Connection, review: Review) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Unreported:
-    """A claim whose report is awaited until far from now."""
+    """A claim whose report is due in the far future."""
 
     key: str
     action_id: str
@@ -106,7 +106,7 @@ def unreported(connection: Connection, far: float, most: int) -> list[Unreported
 
 
 def await_report(connection: Connection, key: str, *, claimed_at: float, report_by: float) -> bool:
-    """Await a report until then."""
+    """Set when a claim was made and when its report is due. False: it is reported."""
     values = {"of": key, "claimed": claimed_at, "by": report_by}
     return connection.execute(_REPORT, values).rowcount == 1
 
@@ -156,10 +156,10 @@ _UNINDEXED = (
 
 
 def pull_back(connection: Connection, *, now: float, far: float, thorough: bool) -> dict[str, int]:
-    """Pull everything but reviews and claims that is in the future to now; return how many, by what it is.
+    """Set future instants to now, except those of reviews and claims. Return the number by kind of row.
 
-    `thorough` also looks through what has no index: approvals, which would not lapse, and ended threads,
-    whose saved state would be kept longer.
+    `thorough` also reads rows without an index: approvals, which would not lapse, and ended threads, whose
+    saved state would be kept longer.
     """
     pulled = {}
     for what, statement in (*_BY_INDEX, *(_UNINDEXED if thorough else ())):

@@ -1,4 +1,4 @@
-"""Queries on interrupts: what hosted threads are parked at, and whether they took their answer."""
+"""Queries on the interrupts that hosted threads are parked at, and on their answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOTHING_FROZEN_IN = ~exists().where(
         ),
     )
 )
-"""A thread whose answer would start something frozen stays parked, and is not looked at before the thaw."""
+"""Skips a thread whose answer would start a frozen action. It stays parked until the thaw."""
 _INSERT = Prepared(interrupts.insert())
 _BY_ID = Prepared(select(interrupts).where(interrupts.c.id == bindparam("interrupt")))
 _OF_THREAD = Prepared(select(interrupts).where(interrupts.c.thread_id == bindparam("thread")))
@@ -47,7 +47,7 @@ _HELD = exists().where(
         literally(stalls.c.cause, Cause.ERROR.value),
     )
 )
-"""A thread whose graph raised takes answers once it runs again: they would start what failed, too."""
+"""A thread whose graph raised takes answers once it runs again. Now they would start the failed step, too."""
 _ANSWERED = Prepared(
     select(interrupts)
     .join(threads, threads.c.id == interrupts.c.thread_id)
@@ -96,14 +96,14 @@ def get(connection: Connection, interrupt_id: str) -> InterruptRecord | None:
 
 
 def of_thread(connection: Connection, thread_id: str) -> list[InterruptRecord]:
-    """Return every interrupt a thread has had."""
+    """Return all interrupts of a thread."""
     return [_record_of(row) for row in _OF_THREAD.all(connection, {"thread": thread_id})]
 
 
 def move(
     connection: Connection, interrupt_id: str, was: InterruptState, becomes: InterruptState, now: float
 ) -> bool:
-    """Change an interrupt's state if it is still `was`. False: somebody was first."""
+    """Change an interrupt's state if it is still `was`. False: another change came first."""
     values = {
         "interrupt": interrupt_id,
         "was": was.value,
@@ -117,7 +117,7 @@ def move(
 def lease_answered(
     connection: Connection, *, by: str, now: float, until: float, most: int
 ) -> list[InterruptRecord]:
-    """Take answered interrupts, and their threads, for one worker: a thread is owed a resume."""
+    """Lease answered interrupts with their threads to one worker, which resumes them."""
     due = _ANSWERED.all(connection, {"now": now, "most": most})
     taken: dict[str, bool] = {}
     for row in due:

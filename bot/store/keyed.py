@@ -1,4 +1,4 @@
-"""Which keys of the bot's secret the database still needs, by their ids."""
+"""The keys of the bot's secret that the database still needs, by id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.store.statements import Prepared
 from bot.store.tables import UNANSWERED, actions, interrupts, literally, reviews, threads
 
 UNNAMED = ""
-"""The key of what was written before keys had ids."""
+"""The key of rows from before keys had ids."""
 _PENDING = Prepared(
     select(actions.c.args_digest)
     .join(reviews, reviews.c.action_id == actions.c.id)
@@ -56,7 +56,7 @@ _REJECTED = and_(
 )
 _UNANSWERED = and_(
     text(UNANSWERED),
-    # The pages of what was withdrawn are found by the current key alone.
+    # A withdrawn action's pages are found by the current key alone.
     literally(actions.c.state, ActionState.ABORTED),
     actions.c.settled_at >= bindparam("since_unanswered"),
 )
@@ -67,19 +67,19 @@ SEALED = {
     "results": (_RESULTS, _SEAL_RESULT),
     "interrupts": (_INTERRUPTS, _SEAL_INTERRUPT),
 }
-"""The sealed columns: what reads it, row by row in the order of ids, and what writes it."""
+"""The sealed columns: the statement that reads each in the order of ids, and the one that writes it."""
 
 
 def of_open_actions(connection: Connection) -> Counter[str]:
-    """Return how many actions that wait or were approved have their args digest under which key."""
+    """Count the args digests of waiting and approved actions by key."""
     found = (row[0] for query in (_PENDING, *_HELD) for row in query.all(connection))
     return Counter(key_of_digest(digest) for digest in found)
 
 
 def of_remembered(connection: Connection, since: float, since_unanswered: float) -> Counter[str]:
-    """Return how many rejections, and expiries, are found again under which key.
+    """Count the remembered rejections and expiries by key, each since an instant.
 
-    Each counts from an instant of its own on. Reads all: not for the bot.
+    Reads every action: only for commands.
     """
     values = {"since": since, "since_unanswered": since_unanswered}
     found = connection.execute(_REMEMBERED, values).scalars()
@@ -87,7 +87,7 @@ def of_remembered(connection: Connection, since: float, since_unanswered: float)
 
 
 def last_key(connection: Connection) -> str | None:
-    """Return the id of the current key of the bot's last start; None before a start noted it."""
+    """Return the id of the key that was current at the bot's last start, or None."""
     return facts.fact(connection, _LAST)
 
 
@@ -97,13 +97,13 @@ def set_last_key(connection: Connection, key: str) -> None:
 
 
 def key_of_digest(digest: str) -> str:
-    """Return the id of the key that an args digest is made with; UNNAMED where it does not say."""
+    """Return the id of an args digest's key, or UNNAMED."""
     version, _, rest = digest.partition(".")
     return rest.partition(".")[0] if version == "2" else UNNAMED
 
 
 def sealed_rows(connection: Connection, table: str, *, after: str, most: int) -> list[tuple[str, str]]:
-    """Return sealed columns of a table of SEALED as they are, with their rows' ids, above an id."""
+    """Return the sealed columns of a table in SEALED, with their rows' ids, after an id."""
     found = SEALED[table][0].all(connection, {"after": after, "most": most})
     return [(row.id, row.sealed) for row in found]
 

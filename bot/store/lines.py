@@ -1,4 +1,4 @@
-"""Queries on actions in short: what a list shows of each, which is never the arguments."""
+"""Queries on lines of a list of actions. A line never shows the arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.store.tables import OF_ONE_AGENT, actions, literally, messages, reviews
 from bot.store.tables import rulings as shared
 
 MOST_OF_THREAD = 1000
-"""Actions of one thread in a list, the newest."""
+"""Lines in a list of one thread's actions: the newest."""
 
 _LATEST = (
     select(func.max(reviews.c.id))
@@ -50,13 +50,13 @@ _LINES: Select[Any] = (
         actions.c.proposed_at,
         actions.c.settled_at,
         threads.c.graph,
-        # Only of what passed is the ruling needed: it says how long it may start.
+        # The ruling of a passed action says how long it may start. Others are not needed.
         case((literally(actions.c.state, ActionState.PASSED), actions.c.ruling)).label("own"),
         case((literally(actions.c.state, ActionState.PASSED), shared.c.body)).label("shared"),
         case((literally(actions.c.state, ActionState.UNKNOWN), _ASKED_ABOUT), else_=False).label("asked"),
         reviews.c.state.label("review"),
         reviews.c.expires_at,
-        # Only of what is still to be shown is the review's ruling needed: it says how long its window is.
+        # The ruling of a review that is not shown yet says how long its window is. Others are not needed.
         case((_TO_BE_SHOWN, reviews.c.ruling)).label("to_be_shown"),
         messages.c.channel_id,
         messages.c.ts,
@@ -77,9 +77,9 @@ _OF_THREAD = (
 def of_agent(
     connection: Connection, agent: str, *, most: int, now: float, wanted: Listing = ALL
 ) -> list[ActionLine]:
-    """Return the newest actions of an agent that a list wants, the newest first.
+    """Return an agent's actions that a list asks for, newest first.
 
-    Each state is read by the index, so that none is searched for among all that ended long ago.
+    Each state is read by the index, so that no query searches among all actions that ended long ago.
     """
     query = _OF_AGENT.limit(most)
     if wanted.before is not None:
@@ -89,7 +89,7 @@ def of_agent(
     if not wanted.states:
         queries = [query]
     elif wanted.reference is not None:
-        # Behind a function, the state is no reason to take its index, which knows no references.
+        # The function keeps SQLite from the index on states, which has no references.
         queries = [query.where(func.coalesce(actions.c.state, "").in_(wanted.states))]
     else:
         queries = [
@@ -102,7 +102,7 @@ def of_agent(
 
 
 def of_thread(connection: Connection, thread_id: str, *, now: float) -> list[ActionLine]:
-    """Return the newest actions of a thread, in the order in which they were proposed."""
+    """Return the newest actions of a thread, in the order of proposal."""
     live = freezes.unthawed(connection)
     found = connection.execute(_OF_THREAD, {"thread": thread_id})
     return [_line(row, live, now) for row in found][::-1]
@@ -131,7 +131,7 @@ def _line(row: Any, live: Sequence[Freeze], now: float) -> ActionLine:
 
 
 def _expires_by(row: Any) -> float | None:
-    """Return what `Review.expires_by` is of the whole review."""
+    """Return the value that the whole review has as `Review.expires_by`."""
     if row.to_be_shown is None:
         return None if row.expires_at is None else float(row.expires_at)
     return float(row.expires_at + (rulings.parsed(row.to_be_shown).window_s or 0.0))

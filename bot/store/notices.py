@@ -1,4 +1,4 @@
-"""Queries on notices to the admins: how many of one subject there were, and which are folded into another.
+"""Queries on notices to the admins: their number by subject, and those folded into another message.
 
 Their ids begin with their subject, so each query is a short range of the primary key.
 """
@@ -13,7 +13,7 @@ from bot.store import messages
 from bot.store.tables import messages as table
 
 FOLDED = "it is counted and listed in"
-"""What the row of a folded notice says, before the id of the message that lists it."""
+"""The error in a folded notice's row, before the id of the message that lists it."""
 
 
 def _of_subject(lead: str) -> ColumnElement[bool]:
@@ -21,7 +21,7 @@ def _of_subject(lead: str) -> ColumnElement[bool]:
 
 
 def count(connection: Connection, lead: str, recipient: str, since: float) -> int:
-    """Return how many notices somebody got one by one since an instant. `lead` is how their ids begin."""
+    """Return the number of notices sent one by one since an instant. `lead` is the beginning of their ids."""
     got = and_(table.c.recipient == recipient, table.c.created_at >= since)
     one_by_one = or_(table.c.error.is_(None), table.c.error.not_like(f"{FOLDED}%"))
     return connection.scalar(select(func.count()).where(_of_subject(lead), got, one_by_one)) or 0
@@ -30,7 +30,7 @@ def count(connection: Connection, lead: str, recipient: str, since: float) -> in
 def fold(
     connection: Connection, message_id: str, recipient: str, body: str, *, into: str, now: float
 ) -> bool:
-    """Keep a notice that another message lists. False: it was told of, or folded, already."""
+    """Store a notice that another message lists. False: it exists already."""
     new = messages.want(
         connection, message_id, "notice", recipient, now=now, priority=messages.REST, body=body
     )
@@ -40,7 +40,7 @@ def fold(
 
 
 def folded(connection: Connection, lead: str, into: str, most: int) -> tuple[int, Sequence[str]]:
-    """Return how many notices a message lists, and the texts of the latest."""
+    """Return the number of notices that a message lists, and the latest texts."""
     listed = and_(_of_subject(lead), table.c.error == f"{FOLDED} {into}")
     total = connection.scalar(select(func.count()).where(listed)) or 0
     latest = select(table.c.body).where(listed).order_by(table.c.created_at.desc()).limit(most)
@@ -48,7 +48,7 @@ def folded(connection: Connection, lead: str, into: str, most: int) -> tuple[int
 
 
 def rewrite(connection: Connection, message_id: str, body: str, now: float) -> None:
-    """Want a notice drawn again with another text, in its turn."""
+    """Change a notice's text and redraw it in its turn."""
     connection.execute(
         update(table)
         .where(table.c.id == message_id, table.c.given_up_at.is_(None))

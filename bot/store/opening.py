@@ -1,4 +1,4 @@
-"""What is seen to before a database is used: that it is whole, and of the version that this bot knows."""
+"""Checks before a database is used: it is whole, and this bot knows its version."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bot.store.journal.chain import ROWS, Ends
 from bot.store.tables import REVISION, alembic_version, metadata
 
 FIRST = "0001"
-"""The revision of databases from before migrations, which say no revision."""
+"""The revision of databases from before migrations. They name none."""
 
 
 def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusive: bool) -> None:
-    """Make a new database, or see to an existing one. Raises WrongVersion or StoreError."""
+    """Create a new database, or check and migrate an existing one. Raises WrongVersion or StoreError."""
     backend = backend_of(engine)
     if exclusive and (sign := backend.lost(path)):
         raise StoreError(
@@ -54,7 +54,7 @@ def prepare(engine: Engine, path: Path, writer: str, *, readonly: bool, exclusiv
 
 
 def revision_of(connection: Connection) -> str:
-    """Return the revision of a database; empty where it is none of ours."""
+    """Return the revision of a database. Empty: it is not a database of this bot."""
     tables = inspect(connection).get_table_names()
     if alembic_version.name in tables:
         return str(connection.execute(select(alembic_version.c.version_num)).scalar() or "")
@@ -62,7 +62,7 @@ def revision_of(connection: Connection) -> str:
 
 
 def is_known(revision: str) -> bool:
-    """Whether this bot can read a database of that revision as it is."""
+    """Whether this bot reads that revision without migrating."""
     return revision == REVISION
 
 
@@ -71,7 +71,7 @@ def _older(found: str) -> bool:
 
 
 def _make(connection: Connection) -> None:
-    """Make everything in a file that is empty, also where two processes open it at once."""
+    """Create everything in an empty database, also if two processes open it at once."""
     if inspect(connection).get_table_names():
         return
     backend = backend_of(connection)
@@ -89,7 +89,7 @@ def _make(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, path: Path, found: str, writer: str) -> None:
-    """Copy the file, then bring it up to date in one transaction: a crash leaves the old one whole."""
+    """Copy the database, then migrate it in one transaction: a crash leaves the old one whole."""
     now, backend = time.time(), backend_of(connection)
     failures: tuple[type[Exception], ...] = (StoreError, *backend.errors)
     kept = path.with_name(f"{path.name}.{found}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")

@@ -23,12 +23,12 @@ _QUEUED_COUNT = Prepared(select(func.count()).where(_QUEUED))
 
 
 def of_agent(connection: Connection, agent: str, most: int) -> list[ActionRecord]:
-    """Return the actions of an agent that wait for a place among its open reviews, the oldest first."""
+    """Return the queued actions of an agent, oldest first."""
     return [record_of(row) for row in _NEXT_QUEUED.all(connection, {"agent": agent, "most": most})]
 
 
 def agents(connection: Connection) -> list[str]:
-    """Return the agents with actions that wait for a place: one look in the index for each of them."""
+    """Return the agents with queued actions, by one look in the index for each."""
     found: list[str] = []
     while (agent := _NEXT_AGENT_QUEUED.scalar(connection, {"after": found[-1] if found else ""})) is not None:
         found.append(agent)
@@ -36,5 +36,5 @@ def agents(connection: Connection) -> list[str]:
 
 
 def count(connection: Connection) -> int:
-    """Return how many actions wait for a place among the open reviews of their agent."""
+    """Return the number of queued actions."""
     return int(_QUEUED_COUNT.scalar(connection))

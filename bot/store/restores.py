@@ -1,4 +1,4 @@
-"""Queries on what is not certain since the database was restored from a backup.
+"""Queries on actions, threads and tokens that are uncertain since a restore from a backup.
 
 A subject is an action that may have run since the backup, or a thread that may have gone on.
 """
@@ -20,10 +20,10 @@ from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import actions, interrupts, journal, restored, threads, tokens
 
 BACKUP = "backup"
-"""The fact that says of a copy that it is one, and of when."""
+"""Fact of a copy: it is a backup, and when it was made."""
 INSTANCE, EPOCH, RESTORED = "instance", "epoch", "restored"
 WRITTEN_AT = "written_at"
-"""The fact that says when a bot last tried to write, in seconds since the epoch."""
+"""Fact: when a bot last tried to write, in seconds since the epoch."""
 
 STARTABLE = frozenset({ActionState.PASSED, ActionState.APPROVED})
 """States of an action that may start now."""
@@ -62,7 +62,7 @@ _UNCONFIRMED = and_(tokens.c.unconfirmed_since.is_not(None), tokens.c.revoked_at
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """That a database was restored: at which start, from a backup of when (`since`), and how it is told."""
+    """A restore: when a start noticed it, the time of the backup (`since`), and the sign of it (`why`)."""
 
     at: float
     since: float
@@ -70,13 +70,13 @@ class Restore:
 
 
 def restore(connection: Connection) -> Restore | None:
-    """Return the restore that is not confirmed yet, or None."""
+    """Return the unconfirmed restore, or None."""
     value = fact(connection, RESTORED)
     return Restore(**orjson.loads(value)) if value is not None else None
 
 
 def keep(connection: Connection, found: Restore | None) -> None:
-    """Write that the database was restored, or that everything about that is confirmed."""
+    """Set the unconfirmed restore. None: everything about it is confirmed."""
     value = None
     if found is not None:
         value = orjson.dumps({"at": found.at, "since": found.since, "why": found.why}).decode()
@@ -84,7 +84,7 @@ def keep(connection: Connection, found: Restore | None) -> None:
 
 
 def last_entry_at(connection: Connection) -> float | None:
-    """Return when the last entry of the journal was written; None where there is none."""
+    """Return the time of the journal's last entry, or None."""
     found = []
     for writer in writers(connection):
         query = select(journal.c.at).where(journal.c.writer == writer).order_by(journal.c.seq.desc()).limit(1)
@@ -93,36 +93,36 @@ def last_entry_at(connection: Connection) -> float | None:
 
 
 def since(connection: Connection, subject: str) -> float | None:
-    """Return of when the backup is, where this may have run or gone on since; None where that is certain."""
+    """Return the time of the backup since which a subject is uncertain, or None if it is certain."""
     at: float | None = _SINCE.scalar(connection, {"of": subject})
     return at
 
 
 def doubt(connection: Connection, subject: str, at: float) -> None:
-    """Note that an action may have run, or a thread gone on, since a backup of then."""
+    """Note that a subject is uncertain since a backup of that time."""
     connection.execute(delete(restored).where(and_(restored.c.subject == subject, ~_OPEN)))
     _DOUBT.changed(connection, {"subject": subject, "since": at})
 
 
 def close(connection: Connection, subject: str, now: float) -> None:
-    """Note that it is certain by now."""
+    """Note that a subject is certain."""
     _CLOSE.changed(connection, {"of": subject, "now": now})
 
 
 def unsettled(connection: Connection) -> list[ActionRecord]:
-    """Return every action that may run, or runs. Reads all actions: for a restore alone."""
+    """Return every action that may run or runs. Reads all actions: only for a restore."""
     query = select(actions.c.id).where(actions.c.state.in_(_values(UNSETTLED - {ActionState.UNKNOWN})))
     ids = list(connection.execute(query).scalars())
     return [found for each in ids if (found := acts.get(connection, each)) is not None]
 
 
 def unsettled_threads(connection: Connection) -> list[str]:
-    """Return the ids of the threads that are not final."""
+    """Return the ids of the unsettled threads."""
     return list(connection.execute(select(threads.c.id).where(threads.c.settled_at.is_(None))).scalars())
 
 
 def hold_answers(connection: Connection, of: Iterable[str]) -> None:
-    """Take back the answers that threads have not taken, so that nothing starts before people have looked."""
+    """Take back the undelivered answers, so that nothing starts before people have looked."""
     for interrupt_id in of:
         query = update(interrupts).where(
             and_(interrupts.c.id == interrupt_id, interrupts.c.state == InterruptState.ANSWERED.value)
@@ -131,25 +131,25 @@ def hold_answers(connection: Connection, of: Iterable[str]) -> None:
 
 
 def askable(connection: Connection, most: int) -> list[str]:
-    """Return the ids of actions that may start by all that is known, and may have run already."""
+    """Return the ids of actions that could start and may already have run."""
     return list(connection.execute(_ASKABLE, {"most": most}).scalars())
 
 
 def left(connection: Connection) -> tuple[int, int, int]:
-    """Return how many tokens, actions and threads are not certain yet."""
+    """Return the numbers of uncertain tokens, actions and threads."""
     of_tokens = connection.execute(select(func.count()).where(_UNCONFIRMED)).scalar_one()
     of_actions = connection.execute(_LEFT_ACTIONS).scalar_one()
     return of_tokens, of_actions, connection.execute(_LEFT_THREADS).scalar_one()
 
 
 def unconfirm_tokens(connection: Connection, now: float) -> int:
-    """Refuse every live token until it is confirmed; return how many."""
+    """Refuse every live token until it is confirmed. Return their number."""
     query = update(tokens).where(tokens.c.revoked_at.is_(None)).values(unconfirmed_since=now)
     return connection.execute(query).rowcount
 
 
 def confirm_tokens(connection: Connection, token_id: str | None) -> list[str]:
-    """Believe a token again, or all of them; return the ids of those that were not confirmed before."""
+    """Confirm a token, or all of them. Return the ids of the tokens that were unconfirmed."""
     one = _UNCONFIRMED if token_id is None else and_(_UNCONFIRMED, tokens.c.id == token_id)
     ids = list(connection.execute(select(tokens.c.id).where(one).order_by(tokens.c.id)).scalars())
     connection.execute(update(tokens).where(one).values(unconfirmed_since=None))
@@ -157,12 +157,12 @@ def confirm_tokens(connection: Connection, token_id: str | None) -> list[str]:
 
 
 def backup_of(at: float) -> str:
-    """Return the value of the fact that a copy of then is one."""
+    """Return the value of BACKUP for a copy of that time."""
     return orjson.dumps({"at": at}).decode()
 
 
 def is_used(connection: Connection) -> bool:
-    """Whether the database holds anything that happened."""
+    """Whether the database holds any action or journal entry."""
     return bool(
         connection.execute(select(journal.c.id).limit(1)).first()
         or connection.execute(select(actions.c.id).limit(1)).first()

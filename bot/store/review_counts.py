@@ -1,4 +1,4 @@
-"""How many reviews an agent has open, or took back: its cap is compared with these."""
+"""Counts of pending and withdrawn reviews, for the caps of agents."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TAKEN_BACK = Prepared(
 
 
 def pending(connection: Connection, agent: str | None = None) -> int:
-    """Return how many reviews are pending, of one agent or of all."""
+    """Return the number of pending reviews, of one agent or of all."""
     if agent is None:
         return int(_OPEN.scalar(connection))
     return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))
 
 
 def taken_back(connection: Connection, agent: str, since: float, until: float) -> int:
-    """Return how many reviews of an agent were withdrawn between two instants, also those of threads."""
+    """Return the number of an agent's reviews that were withdrawn between two instants, also by threads."""
     return int(_TAKEN_BACK.scalar(connection, {"who": agent, "since": since, "until": until}))

@@ -188,7 +188,7 @@ def listed(
     kind: str | None = None,
     most: int = 100,
 ) -> list[Review]:
-    """Return the newest reviews, in one state, of one agent and of one kind if those are given."""
+    """Return the newest reviews, filtered by state, agent and kind."""
     query = select(reviews).order_by(reviews.c.id.desc()).limit(most)
     if state is not None:
         query = query.where(literally(reviews.c.state, state))
@@ -200,7 +200,7 @@ def listed(
 
 
 def record_vote(connection: Connection, review_id: str, vote: Vote) -> None:
-    """Keep a vote; it takes the place of an earlier one of the same voter."""
+    """Store a vote. It replaces an earlier vote of the same voter."""
     _DROP_VOTE.changed(connection, {"on": review_id, "by": vote.voter})
     row = {
         "review_id": review_id,
@@ -214,12 +214,12 @@ def record_vote(connection: Connection, review_id: str, vote: Vote) -> None:
 
 
 def fell_out(connection: Connection, review_id: str, voter: str, why: Refusal) -> None:
-    """Keep that a vote does not count any more, and why."""
+    """Record why a vote no longer counts."""
     _FELL_OUT.changed(connection, {"on": review_id, "by": voter, "why": why.value})
 
 
 def close(connection: Connection, review: Review) -> bool:
-    """Write a review's end if it is still pending. False: somebody, or the window, was first."""
+    """Close a review if it is still pending. False: another outcome came first."""
     values = {
         "review_id": review.id,
         "becomes": review.state.value,
@@ -230,12 +230,12 @@ def close(connection: Connection, review: Review) -> bool:
 
 
 def mark_overdue(connection: Connection, review: Review) -> bool:
-    """Write that a mandated sign-off's window has passed. False: it was, or it is decided."""
+    """Mark a mandated sign-off as overdue. False: it is overdue already, or decided."""
     return _OVERDUE.changed(connection, {"review_id": review.id, "at": review.overdue_at}) == 1
 
 
 def show(connection: Connection, review: Review) -> bool:
-    """Write when a review was first shown, and what follows from it. False: it was before, or is closed."""
+    """Set when a review was first shown, and so its window. False: it was shown before, or is closed."""
     values = {
         "review_id": review.id,
         "at": review.shown_at,
@@ -246,23 +246,23 @@ def show(connection: Connection, review: Review) -> bool:
 
 
 def postpone_expiry(connection: Connection, review_id: str, then: float) -> None:
-    """Look again then whether the review has expired: whether it was shown is not certain now."""
+    """Check the review's expiry again at `then`: it is not certain yet whether it was shown."""
     _POSTPONE.changed(connection, {"review_id": review_id, "then": then})
 
 
 def link(connection: Connection, review_id: str, interrupt_id: str) -> None:
-    """Say which interrupt the review's outcome answers."""
+    """Set the interrupt that the review's outcome answers."""
     _LINK.changed(connection, {"review_id": review_id, "to": interrupt_id})
 
 
 def add_requester(connection: Connection, review: Review, user: str) -> None:
-    """Say of one more person that the review's action is done for them, so that they cannot decide it."""
+    """Add a person on whose behalf the action is done. They cannot vote on it."""
     who = orjson.dumps(sorted(review.requesters | {user})).decode()
     _REQUESTERS.changed(connection, {"review_id": review.id, "who": who})
 
 
 def advance(connection: Connection, review: Review, position: int, then: float | None) -> bool:
-    """Move a chain on, if the review still waits and the chain is still where `review` says."""
+    """Advance a chain if the review is pending and the chain is still at the position of `review`."""
     values = {
         "review_id": review.id,
         "was": review.position,
@@ -280,10 +280,10 @@ def acknowledge(connection: Connection, review_id: str, by: str, until: float, t
 
 
 def due_to_expire(connection: Connection, now: float, most: int) -> list[Review]:
-    """Return pending reviews whose window has passed, the longest ago first."""
+    """Return pending reviews whose window has passed, the longest overdue first."""
     return _all(connection, _DUE_EXPIRY.all(connection, {"now": now, "most": most}))
 
 
 def due_to_page(connection: Connection, now: float, most: int) -> list[Review]:
-    """Return pending reviews whose chain has come due, the longest ago first."""
+    """Return pending reviews whose chain is due, the longest overdue first."""
     return _all(connection, _DUE_PAGES.all(connection, {"now": now, "most": most}))

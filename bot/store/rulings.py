@@ -1,4 +1,4 @@
-"""Rulings of actions that pass: alike for millions of them, so serialised once and kept once."""
+"""Rulings of actions that pass. Millions of actions share one, so it is serialised and stored once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import rulings
 
 MOST = 4096
-"""Briefs that are remembered: a policy has about one for each kind that passes."""
+"""Briefs in memory at most. A policy has about one for each kind that passes."""
 
 _INSERT = Prepared(InsertNew(rulings))
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """A ruling without its trace and its cost, which differ from action to action, and its key and JSON."""
+    """A ruling without its trace and cost, which differ between actions, with its key and JSON."""
 
     ruling: Ruling
     id: str
@@ -29,13 +29,13 @@ class Brief:
 
 
 class Briefs:
-    """The briefs of the rulings seen lately. Lives in the thread that writes."""
+    """The briefs of recent rulings. Lives in the writing thread."""
 
     def __init__(self) -> None:
         self._briefs: dict[tuple[str, str, int, str, str], Brief] = {}
 
     def of(self, ruling: Ruling) -> Brief:
-        """Return a ruling's brief. What a policy says of a kind at a tier, by a rule, is always the same."""
+        """Return a ruling's brief. One policy always rules a kind at one tier by one rule alike."""
         key = (ruling.policy_version, ruling.kind, ruling.tier, ruling.rule, ruling.reason)
         brief = self._briefs.get(key)
         if brief is None:
@@ -52,18 +52,18 @@ def _brief(ruling: Ruling) -> Brief:
 
 
 def keep(connection: Connection, brief: Brief) -> None:
-    """Write a brief; it may be there already."""
+    """Store a brief unless it exists."""
     _INSERT.changed(connection, {"id": brief.id, "body": brief.body})
 
 
 @lru_cache(MOST)
 def parsed(body: str) -> Ruling:
-    """Return the ruling whose JSON this is. It is read several times for each thing that happens to it."""
+    """Return the ruling in this JSON. The cache serves rulings that are read several times in a row."""
     return Ruling.from_dict(orjson.loads(body))
 
 
 def read(own: str | None, shared: str | None, cost_usd: float | None) -> Ruling:
-    """Read an action's ruling back: its own, or the one it shares with its own cost."""
+    """Return an action's ruling: its own, or the shared one with the action's cost."""
     if own is not None:
         return parsed(own)
     if shared is None:

@@ -8,7 +8,7 @@ from bot.store.statements import Prepared
 from bot.store.tables import literally, sightings
 
 ACKNOWLEDGED = "acknowledged"
-"""What is kept of somebody who said that they are on it."""
+"""The sighting of a person who acknowledged a review."""
 
 _INSERT = Prepared(sightings.insert())
 _ACKNOWLEDGED = Prepared(
@@ -23,10 +23,10 @@ _ACKNOWLEDGED = Prepared(
 
 
 def record(connection: Connection, review_id: str, viewer: str, what: str, at: float) -> None:
-    """Keep when somebody opened, acknowledged or answered a review."""
+    """Record when a person opened, acknowledged or answered a review."""
     _INSERT.changed(connection, {"review_id": review_id, "viewer": viewer, "what": what, "at": at})
 
 
 def acknowledged(connection: Connection, review_id: str, user: str) -> bool:
-    """Whether somebody has said of this review that they are on it."""
+    """Whether a person has acknowledged this review."""
     return int(_ACKNOWLEDGED.scalar(connection, {"on": review_id, "by": user})) > 0

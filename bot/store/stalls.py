@@ -1,4 +1,4 @@
-"""Queries on stalled threads: why each stands still, and what an operator asked of it."""
+"""Queries on stalled threads: the reasons, and the operators' requests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _WAITING = Prepared(
     .where(and_(_OPEN, or_(literally(thread_requests.c.wanted, Wanted.WITHDRAW.value), NOT_FROZEN)))
     .order_by(thread_requests.c.at)
 )
-"""A frozen thread can be withdrawn; anything else that is asked of it waits for the thaw."""
+"""A frozen thread can be withdrawn. Other requests wait for the thaw."""
 _OF_THREAD = Prepared(
     select(thread_requests)
     .where(thread_requests.c.thread_id == bindparam("thread"))
@@ -55,7 +55,7 @@ _DONE = Prepared(
 
 
 def put(connection: Connection, stall: Stall, sealed: dict[str, Any] | None) -> None:
-    """Write why a thread stands still, in place of what was written before. `sealed` are its questions."""
+    """Set why a thread is stalled. `sealed` are its sealed questions."""
     _FORGET.changed(connection, {"thread": stall.thread_id})
     row = {
         "thread_id": stall.thread_id,
@@ -75,28 +75,28 @@ def _stall(row: Row[Any]) -> Stall:
 
 
 def get(connection: Connection, thread_id: str) -> Stall | None:
-    """Return why a thread stands still, or stood when it was last run; its questions are sealed."""
+    """Return why a thread is stalled, or was before its last run. Its questions are sealed."""
     row = _GET.first(connection, {"thread": thread_id})
     return _stall(row) if row is not None else None
 
 
 def forget(connection: Connection, thread_id: str) -> None:
-    """Delete it: the thread goes on, and its retries count from the beginning."""
+    """Delete a thread's stall: it continues, and its retries count from zero."""
     _FORGET.changed(connection, {"thread": thread_id})
 
 
 def due(connection: Connection, now: float, most: int) -> list[str]:
-    """Return the threads that are to be retried by themselves now."""
+    """Return the threads whose automatic retry is due."""
     return [row.thread_id for row in _DUE.all(connection, {"now": now, "most": most})]
 
 
 def retried(connection: Connection, thread_id: str) -> bool:
-    """Count a retry that was due. False: somebody else made it."""
+    """Count a due retry. False: another worker made it."""
     return _RETRIED.changed(connection, {"thread": thread_id}) == 1
 
 
 def ask(connection: Connection, request: ThreadRequest, sealed: dict[str, Any] | None) -> None:
-    """Write what an operator asks of a thread. `sealed` is the answer to its question."""
+    """Write an operator's request. `sealed` is the sealed answer to the thread's question."""
     row = {
         "id": request.id,
         "thread_id": request.thread_id,
@@ -124,15 +124,15 @@ def _request(row: Row[Any]) -> ThreadRequest:
 
 
 def requests(connection: Connection, now: float) -> list[ThreadRequest]:
-    """Return what operators ask and the host can do now, the oldest first."""
+    """Return the open requests that the host can carry out now, oldest first."""
     return [_request(row) for row in _WAITING.all(connection, {"now": now})]
 
 
 def requests_of(connection: Connection, thread_id: str) -> list[ThreadRequest]:
-    """Return what operators have asked of a thread, the oldest first."""
+    """Return all requests about a thread, oldest first."""
     return [_request(row) for row in _OF_THREAD.all(connection, {"thread": thread_id})]
 
 
 def done(connection: Connection, request_id: str, outcome: str, now: float) -> bool:
-    """Note what came of a request. False: it was done already."""
+    """Set the outcome of a request. False: it was done already."""
     return _DONE.changed(connection, {"request": request_id, "now": now, "said": outcome}) == 1

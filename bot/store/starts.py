@@ -1,4 +1,4 @@
-"""Which of the threads that are wanted start next: agents take turns, however many one of them wants."""
+"""The choice of wanted threads to start next. Agents take turns, however many threads one of them wants."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _RUNNING = Prepared(
     _COUNT.where(and_(threads.c.settled_at.is_(None), literally(threads.c.state, ThreadState.RUNNING)))
 )
 _TAKEN = Prepared(_COUNT.where(and_(_WANTED, threads.c.leased_until > bindparam("now"))))
-"""Those whose start is in hand."""
+"""Threads that are leased to be started."""
 
 
 def lease_wanted(
     connection: Connection, *, by: str, now: float, until: float, most: int, share: int | None = None
 ) -> list[ThreadRecord]:
-    """Take threads that are to be started for one worker.
+    """Lease wanted threads to one worker, which starts them.
 
-    The next is always of the agent with the fewest that run, and of these the one that has waited longest. An
-    agent with `share` threads running gets none.
+    The next thread is the longest waiting one of the agent with the fewest running threads. An agent with
+    `share` running threads gets none.
     """
     if most < 1:
         return []
@@ -66,7 +66,7 @@ def lease_wanted(
 
 
 def _agents(connection: Connection) -> list[str]:
-    """Return the agents that want threads started: one look in the index for each of them."""
+    """Return the agents with wanted threads, by one look in the index for each."""
     found: list[str] = []
     while (agent := _NEXT_AGENT.scalar(connection, {"after": found[-1] if found else ""})) is not None:
         found.append(agent)

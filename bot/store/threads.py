@@ -1,4 +1,4 @@
-"""Queries on hosted threads and the interrupts they are parked at."""
+"""Queries on hosted threads."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ _OPEN_OF_AGENT = Prepared(
 
 
 def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str | None = None) -> None:
-    """Write a thread that is to be started."""
+    """Write a wanted thread."""
     row = {
         "id": record.id,
         "graph": record.graph,
@@ -104,7 +104,7 @@ def insert(connection: Connection, record: ThreadRecord, *, idempotency_key: str
 
 
 def record_of(row: Any) -> ThreadRecord:
-    """Read a thread's row back."""
+    """Return the thread in a row."""
     return ThreadRecord(
         id=row.id,
         graph=row.graph,
@@ -128,15 +128,15 @@ def get(connection: Connection, thread_id: str) -> ThreadRecord | None:
 
 
 def by_key(connection: Connection, agent: str, key: str) -> ThreadRecord | None:
-    """Return what the agent started under an idempotency key, or None."""
+    """Return the agent's thread with an idempotency key, or None."""
     row = _BY_KEY.first(connection, {"agent": agent, "key": key})
     return record_of(row) if row is not None else None
 
 
 def unsettled(connection: Connection) -> list[ThreadRecord]:
-    """Return every thread that is not final, each without its input."""
+    """Return every unsettled thread, without its input."""
     found = [record_of(row) for row in _UNSETTLED.all(connection)]
-    return sorted(found, key=lambda thread: thread.id)  # in SQL, it would walk every thread there ever was
+    return sorted(found, key=lambda thread: thread.id)  # sorting in SQL would walk through all threads
 
 
 def listed(
@@ -147,7 +147,7 @@ def listed(
     agent: str | None = None,
     most: int,
 ) -> list[ThreadRecord]:
-    """Return the threads in these states, the newest first."""
+    """Return the threads in these states, newest first."""
     wanted = select(threads).where(threads.c.state.in_(states))
     if set(states) <= set(OPEN_THREADS):
         wanted = wanted.where(threads.c.settled_at.is_(None))
@@ -159,16 +159,16 @@ def listed(
 
 
 def keep_result(connection: Connection, thread_id: str, result: Any) -> None:
-    """Write what a thread finished with."""
+    """Store a thread's result."""
     _KEEP.changed(connection, {"thread": thread_id, "sealed": orjson.dumps(result).decode()})
 
 
 def of_agent(connection: Connection, agent: str, *, most: int, wanted: Listing = ALL) -> list[ThreadRecord]:
-    """Return the newest threads of an agent that a list wants, without their input and their result."""
+    """Return an agent's threads that a list asks for, newest first, without input and result."""
     query = _OF_AGENT.limit(most)
     if wanted.before is not None:
         query = query.where(threads.c.id < wanted.before)
-    states = wanted.states or ThreadState  # each by the index: none is searched for among the others
+    states = wanted.states or ThreadState  # each by the index
     found = [connection.execute(query.where(threads.c.state == each), {"agent_": agent}) for each in states]
     rows = sorted((row for rows in found for row in rows), key=lambda row: row.id, reverse=True)
     return [record_of(row) for row in rows[:most]]
@@ -177,27 +177,27 @@ def of_agent(connection: Connection, agent: str, *, most: int, wanted: Listing =
 def set_state(
     connection: Connection, thread_id: str, state: ThreadState, error: str | None, settled_at: float | None
 ) -> bool:
-    """Write where a thread stands, and let go of it unless it runs."""
+    """Set a thread's state, and release it unless it runs. False: there is no such thread."""
     values = {"thread": thread_id, "becomes": state.value, "why": error, "at": settled_at}
     return _SET.changed(connection, values) == 1
 
 
 def open_count(connection: Connection, agent: str) -> int:
-    """Return how many threads of an agent have not ended."""
+    """Return the number of unsettled threads of an agent."""
     return int(_OPEN_OF_AGENT.scalar(connection, {"agent": agent}))
 
 
 def take(connection: Connection, thread_id: str, by: str, now: float, until: float) -> bool:
-    """Take a thread for one worker. False: it belongs to another."""
+    """Lease a thread to one worker. False: another worker holds it."""
     values = {"thread": thread_id, "by": by, "now": now, "until": until}
     return _LEASE.changed(connection, values) == 1
 
 
 def release(connection: Connection, thread_id: str) -> None:
-    """Let go of a thread without changing where it stands."""
+    """Release a thread without changing its state."""
     _RELEASE.changed(connection, {"thread": thread_id})
 
 
 def free_all(connection: Connection) -> None:
-    """Let go of every thread that is leased, to whomever."""
+    """Release every leased thread."""
     _FREE_ALL.changed(connection)

@@ -1,4 +1,4 @@
-"""Queries on agents' tokens. Only a token's hash is kept."""
+"""Queries on agents' tokens. Only a token's hash is stored."""
 
 from __future__ import annotations
 
@@ -79,17 +79,17 @@ def by_hash(connection: Connection, digest: str) -> TokenRecord | None:
 
 
 def listed(connection: Connection) -> list[TokenRecord]:
-    """Return all tokens, revoked ones too."""
+    """Return all tokens, also revoked ones."""
     return [_read(row) for row in _ALL.all(connection)]
 
 
 def owners(connection: Connection, agent: str) -> frozenset[str]:
-    """Return everybody who owns a live token of an agent."""
+    """Return the owners of an agent's live tokens."""
     return frozenset(row.owner for row in _OWNERS.all(connection, {"who": agent}))
 
 
 def acted_for(connection: Connection, agent: str) -> frozenset[str]:
-    """Return whom the live tokens of an agent name as people it acts for."""
+    """Return the people that an agent's live tokens let it act for."""
     rows = _ACTED_FOR.all(connection, {"who": agent})
     return frozenset(user for row in rows for user in _users(row.acts_for))
 

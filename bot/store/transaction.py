@@ -17,7 +17,7 @@ from bot.store.statements import Bulk
 
 
 class Transaction:
-    """What a unit of work writes through: a connection, and the writer's ends of the journal."""
+    """A transaction of the writer: a connection, and the ends of the writer's chains."""
 
     def __init__(self, connection: Connection, ends: Ends, known: set[str]) -> None:
         self.connection = connection
@@ -29,13 +29,13 @@ class Transaction:
         self._freezes: tuple[Freeze, ...] | None = None
 
     def freezes(self) -> tuple[Freeze, ...]:
-        """Return the freezes that nobody has thawed: read once for all units that share this commit."""
+        """Return the freezes that nobody has thawed. Units that share this commit read them once."""
         if self._freezes is None:
             self._freezes = freezes.unthawed(self.connection)
         return self._freezes
 
     def freezes_changed(self) -> None:
-        """Read the freezes again: this transaction has changed them."""
+        """Forget the freezes that were read: this transaction has changed them."""
         self._freezes = None
 
     def journal(
@@ -48,26 +48,26 @@ class Transaction:
         review_id: str | None = None,
         tier: Tier | None = None,
     ) -> None:
-        """Append to the journal: part of the same transaction as everything else here.
+        """Append to the journal, in the same transaction as everything else here.
 
-        `tier` is of the action that the entry is about: what passes has a chain of its own.
+        `tier` is the tier of the entry's action. Tiers that pass have chains of their own.
         """
         link = self._ends.link
         entry = link(self.connection, at, event, body, action_id=action_id, review_id=review_id, tier=tier)
         self._entries.append(entry)
 
     def append(self, bulk: Bulk, row: tuple[Any, ...]) -> None:
-        """Insert a row together with others of its group. Not for a row that may conflict."""
+        """Insert a row together with the others of its group. The row may not conflict."""
         self._rows.setdefault(bulk, []).append(row)
 
     def keep_ruling(self, brief: Brief) -> None:
-        """Make sure that a ruling which many actions share is in the database."""
+        """Store a shared ruling unless it exists."""
         if brief.id not in self._known:
             rulings.keep(self.connection, brief)
             self._known.add(brief.id)
 
     def flush(self) -> None:
-        """Send what was collected to the database."""
+        """Write the collected rows and entries."""
         for bulk, rows in self._rows.items():
             bulk.insert(self.connection, rows)
         if self._entries:

@@ -1,4 +1,4 @@
-"""Queries on unknown receipts: claims that were never reported, and what a person said of each."""
+"""Queries on unknown receipts: claims without a report, and people's verdicts on them."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def note(
     asked: bool,
     restored_from: float | None = None,
 ) -> Unknown:
-    """Keep that a claim was never reported, as the action's next unknown receipt.
+    """Record an unreported claim as the action's next unknown receipt.
 
-    One that nobody is `asked` about is not open. `restored_from` is of when the backup is since which it may
-    have run, where that is why.
+    The receipt is open if people are `asked` about it. `restored_from` is the time of the backup, if the
+    action may have run since a backup.
     """
     before = latest(connection, action_id)
     number = before.number + 1 if before is not None else 1
@@ -83,7 +83,7 @@ def latest(connection: Connection, action_id: str) -> Unknown | None:
 def say(
     connection: Connection, action_id: str, number: int, verdict: Verdict, *, by: str, now: float
 ) -> bool:
-    """Write what somebody said of a receipt, if it is still open. False: somebody, or a report, was first."""
+    """Set a person's verdict on an open receipt. False: it was closed before."""
     values = {"of": action_id, "place": number, "said": verdict.value, "who": by, "now": now}
     return _SAY.changed(connection, values) == 1
 
@@ -94,5 +94,5 @@ def close(connection: Connection, action_id: str, now: float) -> None:
 
 
 def open_count(connection: Connection, agent: str) -> int:
-    """Return how many unknown receipts of an agent are open."""
+    """Return the number of an agent's open unknown receipts."""
     return int(_OPEN_OF_AGENT.scalar(connection, {"who": agent}))

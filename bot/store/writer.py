@@ -1,4 +1,4 @@
-"""The one thread that writes the store: units of work in groups, each group one commit."""
+"""The only thread that writes the store. It commits units of work in groups."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ T = TypeVar("T")
 Work = Callable[[Transaction], T]
 
 MOST_APPENDS = 4096
-"""Units that may wait when another append is refused: some tenths of a second of work. What waits is held in
-memory, up to 64 KiB of arguments each."""
+"""Waiting units above which appends are refused: some tenths of a second of work. Waiting units are in
+memory, with up to 64 KiB of arguments each."""
 MOST_UNITS = 2 * MOST_APPENDS
-"""Units that may wait when anything is refused: what machines append at full speed leaves room for people."""
+"""Waiting units above which every unit is refused. Appends of machines leave room for people."""
 RETRY_S = 1.0
 
 
 class WorkUnit(Unit):
-    """A unit of work. One that is not `alone` only appends and cannot conflict; it costs no savepoint."""
+    """A unit of work. Without `alone` it only appends, cannot conflict, and costs no savepoint."""
 
     __slots__ = ("alone", "work")
 
@@ -39,7 +39,7 @@ class WorkUnit(Unit):
 
 
 class Writer(Groups[WorkUnit]):
-    """Runs units in its thread. `sole`: nobody else writes this process's chains of the journal."""
+    """Runs units in its thread. `sole`: no other process writes this process's chains of the journal."""
 
     def __init__(self, engine: Engine, path: Path, name: str, *, sole: bool) -> None:
         self._engine = engine
@@ -51,7 +51,7 @@ class Writer(Groups[WorkUnit]):
         super().__init__(path, "store-write", backend_of(engine))
 
     def submit(self, work: Work[Any], *, alone: bool) -> asyncio.Future[Any]:
-        """Take a unit; its future is done when its commit is durable. Raises TooMany or StoreError."""
+        """Queue a unit. Its future is done when its commit is durable. Raises TooMany or StoreError."""
         if self.waiting >= (MOST_UNITS if alone else MOST_APPENDS):
             raise TooMany("the store is behind with writing; ask again in a moment", retry_after=RETRY_S)
         unit = WorkUnit(work, alone=alone)

@@ -1,22 +1,22 @@
 """The journal: append-only, hash-chained, verifiable offline.
 
-An entry's hash is SHA-256 over the hash before it and the entry's own canonical JSON, so a changed, dropped
-or reordered entry breaks the chain where it stood. What was cut off the end leaves no trace in a chain;
-an anchor that was noted elsewhere tells (`anchors`).
+An entry's hash is SHA-256 over the hash before it and the entry's own canonical JSON. So a changed, dropped
+or reordered entry breaks the chain at its place. Entries cut off the end leave no trace in the chain; an
+anchor that is kept elsewhere shows that they are missing (`anchors`).
 
-**Chains.** Each process writes chains of its own: `bot` is what people, policies and the clock decided;
-`bot.tier0` and `bot.tier1` are what passed. They are apart because they are kept for different times. At
-full speed Tier 0 writes gigabytes a day and must be prunable; what people decided must never be. In one chain
-nothing could go without keeping the hash of everything that went; in a chain of its own a whole range can
-go and leaves one hash, with which the rest verifies.
+**Chains.** Each process writes chains of its own. `bot` holds the decisions of people, policies and the
+clock; `bot.tier0` and `bot.tier1` hold the actions that passed. The chains are separate because they are kept
+for different times. At full speed Tier 0 writes gigabytes a day and must be prunable; decisions are never
+pruned. Pruning a whole range of a chain leaves one hash, with which the rest verifies. In one shared chain,
+pruning would leave one hash for every entry.
 
-**Segments.** A range of a passing chain that was written to a file is a segment. Its end hash is kept in a
-row, and an entry of the deciding chain vouches for that row and for the file, so neither can be put in later.
-Only then may the range be deleted; the triggers of the database see to it (`sqlite/triggers.py`). The row is
-never changed: where its file is lost before the range is gone, a further entry vouches for a further file.
+**Segments.** A segment is a range of a passing chain that was written to a file. A row keeps its end hash. An
+entry of the deciding chain vouches for the row and for the file, so neither can be added later. Only then may
+the range be deleted, which the database's triggers enforce (`sqlite/triggers.py`). The row never changes. If
+the file is lost before the range is deleted, another entry vouches for another file.
 
-**Order.** Within a chain it is `seq`, over all of them the row's `id`: both are the order of writing. `at` is
-what the clock said, and a clock may be set back.
+**Order.** Entries are in the order of writing: by `seq` within a chain, by the row's `id` over all chains.
+`at` is the clock's time, and a clock may be set back.
 """
 
 from bot.store.journal.anchors import ANCHORED, Anchor, ends, plain, read_anchors, writers

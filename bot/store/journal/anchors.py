@@ -1,7 +1,7 @@
-"""Anchors: where every chain ended at an instant, in one line that is kept elsewhere.
+"""Anchors: the end of every chain at an instant, in one line that is kept elsewhere.
 
-A chain whose end was cut off, or that was written anew from some entry on, verifies by itself. It does not
-hold against an anchor from before that, if whoever did it could not also change where the anchor is kept.
+A chain that was cut off, or rewritten from some entry on, still verifies by itself. It fails against an older
+anchor, if the attacker could not change the anchor, too.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from bot.store.journal.chain import End, end_of
 from bot.store.tables import journal
 
 KIND = "checkpoint-membrane journal"
-"""The value of `anchor` in its line, so that a file says what it is."""
+"""The value of `anchor` in its line. It tells the file's kind."""
 
 
 _NEXT = (
     select(journal.c.writer).where(journal.c.writer > bindparam("after")).order_by(journal.c.writer).limit(1)
 )
 ANCHORED = "journal.anchored"
-"""The event with which a deciding chain says where the passing chains end, and so ties them to itself."""
+"""The event in a deciding chain that records the ends of the passing chains, and so ties them to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where chains ended. `at` is what the clock said, in seconds since the epoch."""
+    """The ends of chains. `at` is the clock's time, in seconds since the epoch."""
 
     at: float
     ends: dict[str, End]
 
     def to_line(self) -> str:
-        """Return its JSON, one line without its end."""
+        """Return the anchor as one line of JSON, without the newline."""
         return orjson.dumps({"anchor": KIND, "at": self.at, "chains": plain(self.ends)}).decode()
 
 
 def plain(ends: Mapping[str, End]) -> dict[str, Any]:
-    """Return what `ends_of` reads."""
+    """Return ends in the form that `ends_of` reads."""
     return {writer: {"seq": end.seq, "hash": end.hash} for writer, end in sorted(ends.items())}
 
 
 def ends(connection: Connection) -> dict[str, End]:
-    """Return where every chain of the database ends."""
+    """Return the end of every chain in the database."""
     return {writer: end_of(connection, writer) for writer in writers(connection)}
 
 
 def writers(connection: Connection) -> list[str]:
-    """Return the names of all chains. Asked one by one: `DISTINCT` would read the index from end to end."""
+    """Return the names of all chains, by one query each: `DISTINCT` would read the whole index."""
     found: list[str] = []
     while (name := connection.execute(_NEXT, {"after": found[-1] if found else ""}).scalar()) is not None:
         found.append(name)
@@ -59,7 +59,7 @@ def writers(connection: Connection) -> list[str]:
 
 
 def read_anchors(text: str, source: str) -> list[Anchor]:
-    """Read a file of anchors, one a line. Raises StoreError with the line that is none."""
+    """Read a file of anchors, one a line. Raises StoreError with the number of a line that is no anchor."""
     anchors = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():

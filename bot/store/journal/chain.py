@@ -18,7 +18,7 @@ GENESIS = "0" * 64
 """The hash before a chain's first entry."""
 
 PASSING = {f".tier{int(tier)}": tier for tier in Tier if not tier.waits}
-"""How the names of passing chains end, and of which tier each is. Only they may be pruned."""
+"""The tiers of passing chains, by the ends of their names. Only these chains may be pruned."""
 
 ROWS = Bulk(journal)
 _LAST = Prepared(
@@ -33,7 +33,7 @@ Row = tuple[str, int, float, str, str | None, str | None, bytes, str]
 
 
 class End(NamedTuple):
-    """Where a chain ends: the number and the hash of its last entry; 0 and GENESIS where it has none."""
+    """The end of a chain: number and hash of its last entry; 0 and GENESIS if it has none."""
 
     seq: int
     hash: str
@@ -50,10 +50,10 @@ def _hash(named: list[Any], body: bytes) -> str:
 
 
 class Ends:
-    """The ends of one process's chains: one of what was decided, one for each tier that passes.
+    """The ends of one process's chains: one for decisions, one for each tier that passes.
 
-    Lives in the thread that writes, within one transaction or, where nobody else writes these chains, over
-    many. `mark` and `back` undo what a unit linked.
+    Lives in the writing thread, for one transaction, or for many if no other process writes these chains.
+    `mark` and `back` undo a unit's entries.
     """
 
     def __init__(self, writer: str) -> None:
@@ -61,11 +61,11 @@ class Ends:
         self._ends: dict[Tier | None, tuple[str, End]] = {}
 
     def mark(self) -> dict[Tier | None, tuple[str, End]]:
-        """Return where the chains are, for `back`."""
+        """Return the current ends, for `back`."""
         return dict(self._ends)
 
     def back(self, mark: dict[Tier | None, tuple[str, End]]) -> None:
-        """Forget what was linked since `mark`."""
+        """Forget the entries since `mark`."""
         self._ends = mark
 
     def link(
@@ -79,7 +79,7 @@ class Ends:
         review_id: str | None = None,
         tier: Tier | None = None,
     ) -> Row:
-        """Return the next entry of a chain, linked to the one before: of the tier's own where it passes."""
+        """Return the next entry, linked to the one before. A tier that passes has a chain of its own."""
         if tier is not None and tier.waits:
             tier = None
         writer, (seq, before) = self._ends.get(tier) or self._resume(connection, tier)
@@ -94,6 +94,6 @@ class Ends:
 
 
 def end_of(connection: Connection, writer: str) -> End:
-    """Return where a chain ends in the database."""
+    """Return the end of a chain in the database."""
     row = _LAST.first(connection, {"of": writer})
     return End(row.seq, row.hash) if row is not None else End(0, GENESIS)

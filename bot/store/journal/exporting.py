@@ -1,4 +1,4 @@
-"""Entries as lines of JSON that say what they are and verify offline, with nothing but a hash function."""
+"""Exports: entries as lines of JSON that verify offline with only a hash function."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ HOW = (
     "line feed, and body; numbers are written as Python's json module writes them. This first line says for "
     "each chain after which entry it begins here, and at which entry it ends."
 )
-"""What the first line of an export says of itself."""
+"""How to verify an export, in its first line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What an export holds of each chain: everything after one entry, up to and with another.
+    """The range of each chain in an export: after one entry, up to and including another.
 
-    `whole` if that is all that there was at the time.
+    `whole` if the export holds every entry of its time.
     """
 
     at: float
@@ -54,7 +54,7 @@ class Range:
 
     @property
     def entries(self) -> int:
-        """How many entries it holds."""
+        """Number of entries."""
         return sum(end.seq - self.after[writer].seq for writer, end in self.until.items())
 
     def to_line(self) -> bytes:
@@ -68,7 +68,7 @@ class Range:
 
     @classmethod
     def of_line(cls, line: bytes) -> Range:
-        """Read it back. Raises ValueError, KeyError, TypeError or AttributeError where it is none."""
+        """Read a first line. Raises ValueError, KeyError, TypeError or AttributeError if it is none."""
         data = orjson.loads(line)
         if (data["export"], data["format"]) != (KIND, FORMAT):
             raise ValueError(data["format"])
@@ -78,7 +78,7 @@ class Range:
 
 
 def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[str] = ()) -> Range:
-    """Write everything there is, or only some writers' chains. Returns what that was."""
+    """Write all chains, or only those of some writers. Return the range."""
     with backend_of(connection).snapshot(connection):
         until = {writer: end for writer, end in ends(connection).items() if not writers or writer in writers}
         if strangers := set(writers) - until.keys():
@@ -98,9 +98,9 @@ def export(connection: Connection, out: IO[bytes], at: float, writers: Sequence[
 def export_range(
     connection: Connection, out: IO[bytes], at: float, *, writer: str, after: End, last: int
 ) -> End:
-    """Write one chain's entries after one, up to the one numbered `last`, and return the end.
+    """Write one chain's entries after `after` up to number `last`, and return the end.
 
-    Raises StoreError where there is no such entry.
+    Raises StoreError if there is no such entry.
     """
     here = and_(journal.c.writer == writer, journal.c.seq > after.seq, journal.c.seq <= last)
     digest = select(journal.c.hash).where(and_(journal.c.writer == writer, journal.c.seq == last))
@@ -134,7 +134,7 @@ def _line_of(entry: JournalEntry) -> bytes:
 
 
 def beginning(connection: Connection, writer: str, exported: list[segments.Segment]) -> End:
-    """Return after which entry a chain begins in the database; its hash is UNKNOWN within a segment."""
+    """Return the entry before the first one in the database. Its hash is UNKNOWN within a segment."""
     first = select(journal.c.seq).where(journal.c.writer == writer).order_by(journal.c.seq).limit(1)
     before = connection.execute(first).scalar_one() - 1
     known = {(each.writer, each.last_seq): each.end_hash for each in exported}
@@ -142,7 +142,7 @@ def beginning(connection: Connection, writer: str, exported: list[segments.Segme
 
 
 def verify_export(path: Path, anchors: Sequence[Anchor] = ()) -> VerifiedExport:
-    """Verify an exported file by itself, and against anchors. Raises StoreError where it is no export."""
+    """Verify an exported file by itself and against anchors. Raises StoreError if it is no export."""
     with files.opened(path) as file:
         covered = _first_line(path, file.readline())
         anchored = _within(covered, anchors)
@@ -175,7 +175,7 @@ def _known(covered: Range) -> list[Known]:
 
 
 def _within(covered: Range, anchors: Sequence[Anchor]) -> list[Known]:
-    """What anchors know of entries that the file should have."""
+    """Return the anchors' hashes of entries that the file should have."""
     known = []
     for anchor in anchors:
         must = covered.whole and anchor.at <= covered.at
@@ -188,7 +188,7 @@ def _within(covered: Range, anchors: Sequence[Anchor]) -> list[Known]:
 
 
 def _unchecked(covered: Range, anchored: list[Known]) -> Iterator[Unchecked]:
-    """Yield what a chain's beginning here leaves open: its first entry, and what anchors know before it."""
+    """Yield the entries that a chain's beginning leaves unverified: its first one, and anchors before it."""
     for writer, after in covered.after.items():
         unknown = after.seq > 0 and after.hash == UNKNOWN
         first = after.seq + 1
@@ -202,7 +202,7 @@ def _unchecked(covered: Range, anchored: list[Known]) -> Iterator[Unchecked]:
 
 
 def _entries(file: IO[bytes]) -> Iterator[tuple[int, JournalEntry | None]]:
-    """Yield what stands in each line; None where that is not what the bot would write."""
+    """Yield the entry in each line, or None if the bot would not write it so."""
     for number, line in enumerate(file, 2):
         try:
             data = orjson.loads(line)
@@ -213,7 +213,7 @@ def _entries(file: IO[bytes]) -> Iterator[tuple[int, JournalEntry | None]]:
 
 
 def _is_typed(entry: JournalEntry) -> bool:
-    """Whether each field is of its type: JSON may hold anything there."""
+    """Whether each field has its type. JSON may hold anything there."""
     texts = (entry.writer, entry.event, entry.hash)
     ids = (entry.action_id, entry.review_id)
     return (

@@ -41,7 +41,7 @@ def entries(
     event: str | None = None,
     last: int | None = None,
 ) -> Iterator[JournalEntry]:
-    """Yield entries in the order they were written, the `last` so many of them if that is given."""
+    """Yield entries in the order of writing. `last` limits them to the last ones."""
     query = ENTRIES
     for column, value in (
         (journal.c.action_id, action_id),
@@ -60,25 +60,25 @@ def entries(
 
 
 def since(connection: Connection, after: int, most: int) -> list[tuple[int, JournalEntry]]:
-    """Return the entries written after a position, of all chains, each with its own position.
+    """Return the entries of all chains after a position, each with its own position.
 
-    A reader that goes on from the last position it saw gets every entry once. 0 is before the first.
+    A reader that continues from its last position gets every entry once. 0 is before the first entry.
     """
     rows = connection.execute(_SINCE, {"after": after, "most": most})
     return [(row[0], JournalEntry(*row[1:])) for row in rows]
 
 
 def has(connection: Connection, digest: str) -> bool:
-    """Whether an entry has this hash. Reads them all."""
+    """Whether an entry has this hash. Reads all entries."""
     return connection.execute(_HAS, {"digest": digest}).first() is not None
 
 
 def last_before(connection: Connection, at: float) -> int:
-    """Return the position of the last entry that was written before an instant; 0 if there is none."""
+    """Return the position of the last entry before an instant, or 0."""
     found: int | None = connection.execute(_LAST_BEFORE, {"instant": at}).scalar()
     return found or 0
 
 
 def count(connection: Connection) -> int:
-    """Return how many entries there are."""
+    """Return the number of entries."""
     return connection.execute(select(func.count()).select_from(journal)).scalar_one()

@@ -13,7 +13,7 @@ from bot.store.tables import journal, segments
 EXPORTED = "journal.exported"
 """The event with which the deciding chain vouches for a segment and its file."""
 EXPORTED_AGAIN = "journal.exported_again"
-"""The one with which it vouches for a further file: of what was left of a segment whose own was lost."""
+"""The event with which it vouches for another file: the rest of a segment whose file was lost."""
 
 _INSERT = segments.insert()
 _ALL = select(segments).order_by(segments.c.writer, segments.c.last_seq)
@@ -62,7 +62,7 @@ _DELETE = journal.delete().where(journal.c.id.in_(_IDS))
 
 
 class Due(NamedTuple):
-    """Entries to export: of one chain, after one entry, up to and with `last`. `oldest`: when they begin."""
+    """A range of one chain to export, after one entry, up to `last`. `oldest`: its first entry's time."""
 
     writer: str
     after: End
@@ -85,12 +85,12 @@ class Segment:
 
     @property
     def end(self) -> End:
-        """Where it ends, so where the rest of its chain goes on."""
+        """The segment's end, where the rest of its chain continues."""
         return End(self.last_seq, self.end_hash)
 
     @property
     def vouched(self) -> dict[str, str | int]:
-        """What an entry of the deciding chain says of it."""
+        """The body of the deciding chain's entry about the segment."""
         return {
             "writer": self.writer,
             "first": self.first_seq,
@@ -102,11 +102,11 @@ class Segment:
 
 
 def due(connection: Connection, writer: str, before: float, now: float, most: int) -> Due | None:
-    """Return the next entries of a chain that are older than an instant, at most so many; None if none is.
+    """Return the next range of a chain that is older than an instant, with at most `most` entries, or None.
 
-    One from the future was written while the clock was ahead, so it counts as old as the next that is not:
-    else it would keep all that follows until its date. The last entry of a chain is never among them: the
-    writer goes on from it.
+    An entry from the future was written while the clock was ahead. It counts as old as the next one that is
+    not; otherwise it would keep all later entries until its date. The last entry of a chain always stays: the
+    writer continues from it.
     """
     latest = connection.execute(_LATEST, {"of": writer}).first()
     after = End(*latest) if latest is not None else End(0, GENESIS)
@@ -128,7 +128,7 @@ def due(connection: Connection, writer: str, before: float, now: float, most: in
 
 
 def insert(connection: Connection, segment: Segment) -> None:
-    """Write that a range was exported. The triggers refuse one that does not fit its chain."""
+    """Record an exported range. The triggers refuse one that does not fit its chain."""
     row = {
         "writer": segment.writer,
         "first_seq": segment.first_seq,
@@ -142,21 +142,21 @@ def insert(connection: Connection, segment: Segment) -> None:
 
 
 def listed(connection: Connection) -> list[Segment]:
-    """Return all segments, by chain and in its order."""
+    """Return all segments, by chain and in order."""
     return [Segment(*row) for row in connection.execute(_ALL)]
 
 
 def unpruned(connection: Connection) -> list[Segment]:
-    """Return the segments that are exported and still in the database, or partly."""
+    """Return the exported segments that are still in the database, in full or in part."""
     return [Segment(*row) for row in connection.execute(_UNPRUNED)]
 
 
 def delete_some(connection: Connection, segment: Segment, most: int) -> int:
-    """Delete the first entries of a segment that are still there. Returns how many."""
+    """Delete the first remaining entries of a segment. Return their number."""
     values = {"of": segment.writer, "first": segment.first_seq, "last": segment.last_seq, "most": most}
     return connection.execute(_DELETE, values).rowcount
 
 
 def mark_pruned(connection: Connection, segment: Segment, now: float) -> None:
-    """Write that nothing of a segment is left here."""
+    """Record that a segment is deleted in full."""
     connection.execute(_PRUNED, {"of": segment.writer, "last": segment.last_seq, "now": now})

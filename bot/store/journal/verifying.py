@@ -1,4 +1,4 @@
-"""Whether the chains hold: what reads the database and what reads an exported file go through `Chains`."""
+"""Verification of chains. `Chains` checks the entries of a database and of an exported file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _IN_CHAINS = (
 )
 _BEGINNING = End(0, GENESIS)
 UNKNOWN = ""
-"""The hash of an entry that is rightly gone: what follows it cannot be checked against it."""
+"""The hash of an entry that was rightly deleted: the next entry cannot be checked against it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where a chain does not hold: at which entry, and what is wrong with it."""
+    """A broken place in a chain: the entry, and what is wrong with it."""
 
     writer: str
     seq: int
@@ -38,7 +38,7 @@ class Break:
 
 
 class Verified(NamedTuple):
-    """How many entries were read, and every place where a chain does not hold."""
+    """The number of entries read, and every broken place."""
 
     read: int
     breaks: list[Break]
@@ -46,7 +46,7 @@ class Verified(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """An entry that may have been changed without a break to show it, and why."""
+    """An entry that may have been changed without a visible break, and why."""
 
     writer: str
     seq: int
@@ -54,7 +54,7 @@ class Unchecked:
 
 
 class VerifiedExport(NamedTuple):
-    """How many entries a file has, where a chain does not hold, and what the file alone cannot tell."""
+    """The number of entries in a file, its broken places, and the entries that it cannot prove alone."""
 
     read: int
     breaks: list[Break]
@@ -62,7 +62,7 @@ class VerifiedExport(NamedTuple):
 
 
 class Known(NamedTuple):
-    """An entry whose hash is known from elsewhere, and in words from where."""
+    """An entry's hash from another source, and that source in words."""
 
     writer: str
     end: End
@@ -70,7 +70,7 @@ class Known(NamedTuple):
 
 
 class Chains:
-    """Takes entries, those of one chain in its order, and collects what is wrong with them."""
+    """Checks entries, each chain's in order, and collects what is wrong with them."""
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
         self.read = 0
@@ -81,13 +81,13 @@ class Chains:
             self.learn(each)
 
     def learn(self, known: Known) -> None:
-        """Take what an entry says of another chain's end. Where that was read already its length counts."""
+        """Add an entry's word on another chain's end. If that chain was already read, compare its length."""
         writer, end, source = known
         if self.ends.get(writer, _BEGINNING).seq < end.seq:
             self._known.setdefault(writer, {}).setdefault(end.seq, []).append((end.hash, source))
 
     def begin(self, writer: str, end: End) -> None:
-        """Say after which entry a chain begins here. Only what may be pruned begins after its first one."""
+        """Set the entry after which a chain begins. Only a prunable chain begins after its first entry."""
         if end.seq < 1 and end != _BEGINNING:
             self._broken(writer, 1, "is said to follow something other than the beginning of all chains")
             end = _BEGINNING
@@ -105,7 +105,7 @@ class Chains:
         """Check the next entry of its chain."""
         self.read += 1
         before = self.ends.get(entry.writer, _BEGINNING)
-        number: Any = entry.seq  # whatever somebody put there
+        number: Any = entry.seq  # any value may be there
         if not isinstance(number, int):
             self._broken(entry.writer, before.seq + 1, f"has {number!r} in place of its number")
             return
@@ -129,7 +129,7 @@ class Chains:
         self.breaks.append(Break(str(writer), seq, what))
 
     def finish(self) -> Verified:
-        """Return what was found; what is known from elsewhere must have been there."""
+        """Return the broken places. Entries known from elsewhere must have been seen."""
         for writer, missing in self._known.items():
             end = self.ends.get(writer, _BEGINNING)
             if missing:
@@ -154,7 +154,7 @@ def _holds(before: str, entry: JournalEntry) -> bool:
 
 
 def known_of(anchors: Sequence[Anchor]) -> list[Known]:
-    """Return what anchors know of single entries."""
+    """Return the anchors' hashes of single entries."""
     return [
         Known(writer, end, f"the anchor of {anchor.at:.0f}")
         for anchor in anchors
@@ -164,9 +164,9 @@ def known_of(anchors: Sequence[Anchor]) -> list[Known]:
 
 
 def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verified:
-    """Return how many entries were read, and every place where a chain does not hold.
+    """Verify the database's chains. Return the number of entries and every broken place.
 
-    An entry that was cut off the end of a chain is missed only by an anchor that knew it.
+    Only an anchor shows that an entry was cut off the end of a chain.
     """
     with backend_of(connection).snapshot(connection):
         exported = segments.listed(connection)
@@ -193,7 +193,7 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verified:
 
 
 def _begin(chains: Chains, first: JournalEntry, exported: list[Segment]) -> None:
-    """Let a chain begin where its exported segments end, or within one that is half deleted."""
+    """Begin a chain where its exported segments end, or within a segment that is half deleted."""
     for segment in exported:
         if segment.writer != first.writer:
             continue

@@ -1,8 +1,8 @@
-"""The way from every earlier schema to the present one; alembic walks it, within the caller's transaction.
+"""Migrations from every earlier schema to the present one. Alembic runs them in the caller's transaction.
 
-A migration is frozen: it names tables and columns itself and imports nothing of `bot`. There is no way down:
-the opener copies the file before it migrates (`opening.py`). A new one is a file in `versions/` with the next
-number as its `revision`, which `tables.REVISION` then names; a test holds the way and the tables equal.
+A migration is frozen: it names tables and columns itself and imports nothing of `bot`. There is no downgrade:
+the opener copies the file before it migrates (`opening.py`). A new migration is a file in `versions/` with
+the next number as its `revision`, which `tables.REVISION` names. A test compares the result with the tables.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def newest() -> str | None:
 
 
 def upgrade(connection: Connection, found: str, to: str = "head") -> None:
-    """Run every migration after the revision `found`, which a database from before them does not say."""
+    """Run every migration after the revision `found`. A database from before migrations names no revision."""
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -1,4 +1,4 @@
-"""What alembic runs to find its database: the connection that `upgrade` was given."""
+"""Alembic's entry point: it uses the connection given to `upgrade`."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ BUSY_TIMEOUT_S = 10.0
 """How long a write waits for another process's transaction, such as the CLI's."""
 
 TEMPORARY = "PRAGMA temp_store=MEMORY"
-"""What SQLite would put into files of its own it keeps in memory: the pages before a savepoint, and sorts.
+"""Keeps SQLite's temporary files in memory: the pages before a savepoint, and sorts.
 
-Such files lie in TMPDIR or /tmp, so that a full or read-only one failed a decision while the data folder was
-well. Moving them (SQLITE_TMPDIR) has to happen before the process first uses SQLite. So no query
-may sort much: a digest counts its million actions row by row.
+Otherwise they are in TMPDIR or /tmp. If that is full or read-only, a decision fails although the data
+folder is fine. SQLITE_TMPDIR moves them, but only if it is set before the process first uses SQLite. So no
+query may sort much: a digest counts its million actions row by row.
 """
 
 
@@ -58,7 +58,7 @@ def engine_for(path: Path, *, readonly: bool, options: Mapping[str, Any]) -> Eng
 
 
 def open_file(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """Return a plain connection to an existing file. Of our pragmas it has that of temporary files alone."""
+    """Return a plain connection to an existing file. TEMPORARY is the only pragma on it."""
     mode = "ro" if readonly else "rw"
     uri = f"file:{quote(str(path.resolve()))}?mode={mode}"
     connection = sqlite3.connect(
@@ -90,7 +90,7 @@ def _unusable(path: Path, error: OSError) -> StoreError:
 
 
 def lock_folder(folder: Path) -> FileLock:
-    """Take the folder for this process. Raises AlreadyRunning if another has it, StoreError."""
+    """Lock the folder for this process. Raises AlreadyRunning if another process holds it, or StoreError."""
     path = folder / "membrane.lock"
     _make_folder(folder)
     try:

@@ -14,10 +14,10 @@ from bot.store.sqlite.failures import explain
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a database, also one that is in use, as it is at one instant. The copy is one file, 0600, on disk.
+    """Copy a database as it is at one instant, also while it is in use. The copy is one file, 0600, on disk.
 
-    One step, so one read transaction: writers go on meanwhile, and the copy never starts over. Raises
-    StoreError, and leaves nothing behind then.
+    It is one step in one read transaction: writers continue, and the copy never starts over. Raises
+    StoreError, and then leaves nothing behind.
     """
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -34,7 +34,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def note_fact(path: Path, name: str, value: str) -> None:
-    """Write a fact into a copy that nobody uses. A database without a place for it stays as it is."""
+    """Write a fact into a copy that nobody uses. A database without a table of facts stays as it is."""
     try:
         with closing(open_file(path)) as copied:
             known = copied.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'")

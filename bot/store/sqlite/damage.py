@@ -1,4 +1,4 @@
-"""Whether a database file is there and whole."""
+"""Checks that a database file exists and is whole."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from bot.store.sqlite.connecting import open_file
 
 LOOK_BELOW = 64 * 1024 * 1024
-"""Bytes of a database that is looked through at each start: some tenths of a second."""
+"""A database of fewer bytes is checked at each start, in some tenths of a second."""
 
 
 def lost(path: Path) -> str | None:
-    """Return the file that says that a database was here which is gone or empty; None if there was none."""
+    """Return the name of the file which shows that a database was here and is gone or empty, or None."""
     log = path.with_name(f"{path.name}-wal")
     if any(file.exists() and file.stat().st_size for file in (path, log)):
         return None
@@ -22,10 +22,10 @@ def lost(path: Path) -> str | None:
 
 
 def damage_of(path: Path, *, thorough: bool = True) -> str | None:
-    """Return what is wrong with a file, or None where it is whole.
+    """Return the damage of a file, or None.
 
-    `thorough` also compares every index with its table and every reference with its row, in some seconds
-    a gigabyte.
+    `thorough` also compares every index with its table and every reference with its row, in some seconds a
+    gigabyte.
     """
     try:
         with closing(open_file(path, readonly=True)) as connection:
@@ -42,7 +42,7 @@ def damage_of(path: Path, *, thorough: bool = True) -> str | None:
 
 
 def damage_at_start(path: Path) -> str | None:
-    """Return what is wrong with a file, looking through it if it is small; a large one is left to backups."""
+    """Return the damage of a small file, or None. A large file is checked by backups."""
     if path.stat().st_size > LOOK_BELOW:
         return None
     return damage_of(path, thorough=False)

@@ -1,4 +1,4 @@
-"""What SQLite says when it cannot go on, in sentences that a person can act on."""
+"""SQLite's failures, in sentences that a person can act on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.errors import StoreError
 
 ERRORS = (DBAPIError, sqlite3.Error)
-"""What a statement that fails raises: SQLAlchemy's error, or the driver's where the statement is prepared."""
+"""Errors of a failing statement: SQLAlchemy's, or the driver's if the statement is prepared."""
 
 NOTHING = "nothing was written, and the bot goes on by itself once that is put right"
 
@@ -29,7 +29,7 @@ _TOLD = {
     sqlite3.SQLITE_NOTADB: "it is no SQLite database. Keep the file aside and restore a backup "
     "(`membrane backup --help` says how), or set MEMBRANE_DATA",
 }
-"""By primary result code: failures of the database itself, and not of one statement."""
+"""Failures of the database itself, by primary result code. Others are failures of one statement."""
 
 
 def _code_of(error: BaseException) -> int | None:
@@ -44,7 +44,7 @@ def of_the_store(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, path: Path) -> StoreError:
-    """Translate what SQLite says of an unusable file into a sentence."""
+    """Translate SQLite's error about an unusable file into a sentence."""
     told = _TOLD.get(_code_of(error) or 0)
     cause = error.orig if isinstance(error, DBAPIError) else error
     because = f"{told}. SQLite says: {cause}" if told else f"{cause}"

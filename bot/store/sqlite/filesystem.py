@@ -1,8 +1,8 @@
 """Whether a folder's file system can hold a database with a write-ahead log.
 
-SQLite's log needs memory that all its users share and locks that hold, which network file systems do not
-give (https://www.sqlite.org/wal.html, https://www.sqlite.org/howtocorrupt.html#_filesystems_with_broken_or_missing_lock_implementations).
-What does not work there is seen late: a vote that is lost, or counted twice.
+SQLite's log needs memory that all its users share and locks that hold. Network file systems do not give
+them (https://www.sqlite.org/wal.html, https://www.sqlite.org/howtocorrupt.html#_filesystems_with_broken_or_missing_lock_implementations).
+Failures there show late: a vote is lost, or counted twice.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _UNFIT = """
     orangefs panfs pvfs2 smb smb2 smb3 smbfs vboxsf virtiofs vmhgfs wekafs
 """
 UNFIT = frozenset(_UNFIT.split())
-"""Types of file systems that lie on another machine, or reach this one through a program."""
+"""Types of file systems on another machine, or behind a program."""
 LOCAL_FUSE = frozenset(
     {"fuse.fuse-overlayfs", "fuse.ntfs-3g", "fuse.ntfs", "fuse.exfat", "fuse.ext2", "fuse.zfs"}
 )
-"""Programs that show a disk of this machine."""
+"""Types behind a program that are on a disk of this machine."""
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 _NO_LOG = {sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS}
 _NO_LOG_EXTENDED = {
@@ -45,7 +45,7 @@ _NO_LOG_EXTENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """What a folder lies on: the type of file system, where it is mounted, the upper folder of an overlay."""
+    """A folder's file system: its type, its mount point, and the upper folder of an overlay."""
 
     kind: str
     at: str
@@ -53,7 +53,7 @@ class Mounted:
 
 
 def mounted(folder: Path, mounts: str) -> Mounted | None:
-    """Return what a folder lies on, by the text of a mountinfo; None where that does not say."""
+    """Return a folder's file system from the text of a mountinfo, or None if it is not listed."""
     found = None
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
@@ -75,7 +75,7 @@ def unfit(kind: str) -> bool:
 
 
 def check_folder(folder: Path, *, allowed: str | None = None, mounts: Path = MOUNTS) -> None:
-    """Raise StoreError where a folder cannot hold the database. Only a file of its own is written for that.
+    """Raise StoreError if a folder cannot hold the database. It writes and deletes a file of its own.
 
     `allowed` is a type of file system that the operator answers for.
     """
@@ -96,7 +96,7 @@ def check_folder(folder: Path, *, allowed: str | None = None, mounts: Path = MOU
 
 
 def _kind_of(folder: Path, mounts: Path) -> tuple[str | None, str]:
-    """Return the type of file system that a folder's bytes lie on, and where that is mounted."""
+    """Return the type and the mount point of the file system that holds a folder's bytes."""
     try:
         told = mounts.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
@@ -112,7 +112,7 @@ def _kind_of(folder: Path, mounts: Path) -> tuple[str | None, str]:
 
 
 def _no_log(folder: Path) -> str | None:
-    """Return why two connections cannot share a log in a folder; None where they can, or it is not known."""
+    """Return why two connections cannot share a log in a folder, or None if they can or it is unknown."""
     path = folder / f".log-{secrets.token_hex(6)}.db"
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -122,7 +122,7 @@ def _no_log(folder: Path) -> str | None:
         code = error.sqlite_errorcode
         return str(error) if code in _NO_LOG_EXTENDED or code & 0xFF in _NO_LOG else None
     except OSError:
-        return None  # what opens the database says it better
+        return None  # opening the database reports it better
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             with suppress(OSError):

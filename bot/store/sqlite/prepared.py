@@ -1,4 +1,4 @@
-"""One statement, run very often: compiled once from SQLAlchemy, bound by name, run by the driver itself.
+"""Statements that run very often: compiled once from SQLAlchemy, bound by name, run by the driver.
 
 To find a row by its key, SQLAlchemy's way to the driver and back costs about five times what SQLite needs. So
 statements that run for every action or review are prepared. Statements that are built for one call are not.

@@ -1,4 +1,4 @@
-"""How a write begins and ends, and how one unit of a group is dropped alone."""
+"""Transactions that write, with a savepoint for each unit of a group."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bot.store.sqlite.triggers import create_triggers, drop_triggers
 
 
 def begin(connection: Connection) -> None:
-    """Begin a write. IMMEDIATE, because a deferred one that reads first fails at once when it is locked."""
+    """Begin a write. IMMEDIATE: a deferred write that reads first fails at once if the file is locked."""
     driver_of(connection).execute("BEGIN IMMEDIATE")
 
 
 def commit(connection: Connection) -> None:
-    """Commit what `begin` began."""
+    """Commit the transaction of `begin`."""
     driver_of(connection).execute("COMMIT")
 
 
 def rollback(connection: Connection) -> None:
-    """Undo what `begin` began; harmless when there is nothing to undo."""
+    """Roll back the transaction of `begin`. Harmless without one."""
     raw = connection.connection.dbapi_connection
     if raw is not None and raw.in_transaction:
         connection.exec_driver_sql("ROLLBACK")
@@ -56,14 +56,14 @@ def snapshot(connection: Connection) -> Iterator[None]:
 
 
 def begin_rebuild(connection: Connection) -> None:
-    """Begin a write that may rebuild tables: without triggers, and references are checked at its end."""
+    """Begin a write that may rebuild tables. Triggers are dropped, and references are checked at its end."""
     connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
     begin(connection)
     drop_triggers(connection)
 
 
 def end_rebuild(connection: Connection) -> None:
-    """Make the triggers again and commit. Raises StoreError where a reference leads nowhere."""
+    """Create the triggers again and commit. Raises StoreError if a reference leads nowhere."""
     orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     if orphan is not None:
         raise StoreError(f"a row of {orphan[0]} refers to one of {orphan[2]} that is not there")

@@ -1,7 +1,7 @@
-"""What the database itself refuses: to change the journal, to drop an entry, to put one out of its order.
+"""Triggers that keep the journal append-only: no entry is changed, dropped or written out of order.
 
-Triggers hold against mistakes of ours and of whoever opens the file by hand; against somebody who drops them
-stands the hash chain. They are dropped before a migration and made after it, so they are always this code's.
+Triggers stop mistakes of this code and of people who open the file by hand. The hash chain shows the changes
+of an attacker who drops them. A migration drops them first and creates them last, so they match this code.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _TRIGGERS = {
         WHEN NOT EXISTS (SELECT 1 FROM segments
                          WHERE writer = OLD.writer AND OLD.seq BETWEEN first_seq AND last_seq)
         BEGIN SELECT RAISE(ABORT, 'the journal is append-only: only an exported segment may go'); END""",
-    # The door to that: a segment of what passed (what people decided stays), which ends at an entry that is
-    # there, starts where the one before ended, and leaves the last entry, where the writer goes on from.
+    # Deleting needs a segment. A segment is of a passing chain (decisions stay), ends at an existing entry,
+    # starts where the one before ended, and leaves the last entry, from which the writer continues.
     "segments_are_real": """
         BEFORE INSERT ON segments
         WHEN NEW.pruned_at IS NOT NULL
@@ -50,7 +50,7 @@ _TRIGGERS = {
 
 
 def create_triggers(connection: Connection) -> None:
-    """Make all triggers."""
+    """Create all triggers."""
     for name, text in _TRIGGERS.items():
         connection.exec_driver_sql(f"CREATE TRIGGER {name} {text}")
 

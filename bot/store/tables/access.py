@@ -17,7 +17,7 @@ tokens = Table(
     Column("created_at", Float, nullable=False),
     Column("revoked_at", Float),
     Column("last_used_at", Float),
-    Column("unconfirmed_since", Float),  # since the database was restored, until an operator confirms it
+    Column("unconfirmed_since", Float),  # when the database was restored; NULL once confirmed
     Column("acts_for", Text),  # JSON list of Slack user ids; NULL for none
     partial("tokens_live", "agent", where="revoked_at IS NULL"),
 )
@@ -26,14 +26,14 @@ freezes = Table(
     "freezes",
     metadata,
     Column("id", String, primary_key=True),
-    Column("name", String, nullable=False),  # of an agent, a kind or a graph; or all
+    Column("name", String, nullable=False),  # an agent, a kind, a graph or `all`
     Column("why", Text, nullable=False),
-    Column("by", String, nullable=False),  # who gave the command, and where
+    Column("by", String, nullable=False),  # the person or the operating system's user
     Column("since", Float, nullable=False),
     Column("until", Float),
     Column("thawed_at", Float),
     Column("thawed_by", String),
-    Column("untold", String),  # frozen | thawed: what the bot still has to tell, and to draw
+    Column("untold", String),  # frozen | thawed: news that the bot still has to tell and draw
     partial("freezes_live", "since", where="thawed_at IS NULL"),
     partial("freezes_untold", "since", where="untold IS NOT NULL"),
 )

@@ -23,7 +23,7 @@ threads = Table(
     Column("idempotency_key", String),
     Column("leased_by", String),
     Column("leased_until", Float),
-    Column("result", Text),  # sealed JSON: what its graph ended with
+    Column("result", Text),  # sealed JSON: the graph's result
     partial("threads_state", "agent", "state", "id", where=OF_ONE_AGENT),
     partial(
         "threads_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
@@ -34,20 +34,20 @@ threads = Table(
 )
 
 stalls = Table(
-    "stalls",  # why threads stand still; kept while they run again, so that retries are counted
+    "stalls",  # why threads are stalled; a row stays during retries and counts them
     metadata,
     Column("thread_id", String, ForeignKey("threads.id"), primary_key=True),
     Column("cause", String, nullable=False),  # Cause
     Column("why", Text, nullable=False),
-    Column("questions", Text),  # sealed JSON: what it asks, by interrupt id
+    Column("questions", Text),  # sealed JSON: its questions, by interrupt id
     Column("tries", Integer, nullable=False),
-    Column("retry_at", Float),  # when the host runs it again by itself
+    Column("retry_at", Float),  # when the host retries it
     Column("stalled_at", Float, nullable=False),
     partial("stalls_retry", "retry_at", where="retry_at IS NOT NULL"),
 )
 
 thread_requests = Table(
-    "thread_requests",  # what operators ask of threads, for the host to do
+    "thread_requests",  # operators' requests about threads, for the host
     metadata,
     Column("id", String, primary_key=True),
     Column("thread_id", String, ForeignKey("threads.id"), nullable=False),

@@ -29,8 +29,8 @@ reviews = Table(
     Column("requesters", Text, nullable=False),  # JSON list of Slack user ids
     Column("opened_at", Float, nullable=False),
     Column("expires_at", Float),
-    Column("expiry_due_at", Float),  # expires_at while a sweep has something to do about it, else NULL
-    Column("shown_at", Float),  # when somebody who may decide it was first shown it; its window starts then
+    Column("expiry_due_at", Float),  # expires_at while the review still has to expire, else NULL
+    Column("shown_at", Float),  # when an approver was first shown it, and its window began
     Column("overdue_at", Float),
     Column("closed_at", Float),
     Column("note", Text),
@@ -39,7 +39,7 @@ reviews = Table(
     Column("acked_by", String),
     Column("quiet_until", Float),
     Column("position", Integer, nullable=False),
-    Column("pages_from", Integer),  # the position that its chain began at, where not 0
+    Column("pages_from", Integer),  # the position at which its chain began, if not 0
     Column("next_page_at", Float),
     Index("reviews_action", "action_id"),
     partial("reviews_one_pending", "action_id", where="state = 'pending'", unique=True),
@@ -60,7 +60,7 @@ votes = Table(
     Column("args_digest", String, nullable=False),
     Column("at", Float, nullable=False),
     Column("note", Text),
-    Column("fallen", String),  # why it stopped counting before the quorum filled; NULL while it counts
+    Column("fallen", String),  # why it no longer counts; NULL while it counts
     PrimaryKeyConstraint("review_id", "voter"),
 )
 

@@ -26,7 +26,7 @@ policies = Table(
 )
 
 rulings = Table(
-    "rulings",  # of actions that pass: one row for all that were ruled alike, however many
+    "rulings",  # of actions that pass: one row for all that are ruled alike
     metadata,
     Column("id", String, primary_key=True),  # SHA-256 of the body
     Column("body", Text, nullable=False),  # JSON, without trace and cost
@@ -45,23 +45,23 @@ actions = Table(
     Column("description", Text),
     Column("hint", Text),  # JSON of the agent's own view of the risk
     Column("tier", Integer, nullable=False),
-    Column("ruling", Text),  # JSON of its own; NULL where it passed, for which `rulings` has it
+    Column("ruling", Text),  # JSON; NULL if it shares one in `rulings`
     Column("ruling_id", String, ForeignKey("rulings.id")),
     Column("cost_usd", Float),
     Column("state", String, nullable=False),
     Column("proposed_at", Float, nullable=False),
     Column("settled_at", Float),
-    Column("detail", Text),  # why it ended as it did: a rejection's note, an error, who it was withdrawn by
+    Column("detail", Text),  # why it ended: a rejection's note, an error, the person who withdrew it
     Column("result", Text),  # JSON that the executor reported
     Column("idempotency_key", String),
     Column("thread_id", String),
     Column("interrupt_id", String),
-    Column("place", Integer),  # which of the calls that one interrupt batches, from 0
-    Column("call_id", String),  # the tool call, where there is one
-    Column("digest_id", String),  # the digest that named it; tier 1 only
-    Column("remembers", String),  # the earlier rejection that this one was answered with, unasked
-    Column("reference", String),  # what the agent calls it: a session, a run, a call
-    Column("turn_id", String),  # the proposals that one request made together
+    Column("place", Integer),  # index among the calls of its interrupt, from 0
+    Column("call_id", String),  # the tool call, if there is one
+    Column("digest_id", String),  # the digest that names it; Tier 1 only
+    Column("remembers", String),  # the earlier equal action whose end it took over
+    Column("reference", String),  # the agent's own name for it: a session, a run, a call
+    Column("turn_id", String),  # shared by the proposals of one request
     partial(
         "actions_idempotency", "agent", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
@@ -90,7 +90,7 @@ actions = Table(
 executions = Table(
     "executions",
     metadata,
-    Column("key", String, primary_key=True),  # what is good for one run: review (or action) id and digest
+    Column("key", String, primary_key=True),  # allows one run: review (or action) id and args digest
     Column("action_id", String, ForeignKey("actions.id"), nullable=False),
     Column("args_digest", String, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -98,25 +98,23 @@ executions = Table(
     Column("report_by", Float),  # NULL once reported or known to be unknown
     Column("reported_at", Float),
     Column("claimed_by", String),  # the id of the token that claimed it over HTTP
-    Column("claimant", String),  # which process of that token, in its own words
+    Column("claimant", String),  # the process's own name
     Index("executions_action", "action_id"),
     partial("executions_unreported", "report_by", where="report_by IS NOT NULL"),
 )
 
 unknowns = Table(
-    "unknowns",  # claims that were never reported in time, and what a person said of each
+    "unknowns",  # claims without a report in time, and people's verdicts
     metadata,
     Column("action_id", String, ForeignKey("actions.id"), nullable=False),
-    Column("number", Integer, nullable=False),  # counts those of the action, from 1
+    Column("number", Integer, nullable=False),  # counts the action's receipts, from 1
     Column("agent", String, nullable=False),
     Column("claimed_at", Float, nullable=False),
     Column("noted_at", Float, nullable=False),
-    Column("closed_at", Float),  # when somebody answered, it was reported late, or it was claimed again
+    Column("closed_at", Float),  # when a person answered, a late report came, or it was claimed again
     Column("verdict", String),  # happened | did_not | left
     Column("said_by", String),  # a Slack user id
-    Column(
-        "restored_from", Float
-    ),  # of when the backup is since which it may have run; NULL if it was claimed
+    Column("restored_from", Float),  # time of the backup since which it may have run; NULL if it was claimed
     PrimaryKeyConstraint("action_id", "number"),
     partial("unknowns_open", "agent", where="closed_at IS NULL"),
 )
