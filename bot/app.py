@@ -22,6 +22,7 @@ from bot.clock import SteadyClock
 from bot.database_keys import keyring_of, note, written
 from bot.disk import MB, Disk
 from bot.domain.digest import Keyring
+from bot.domain.durations import in_sentence
 from bot.domain.policy import Policy
 from bot.graph.host import Host
 from bot.heartbeat import EVERY_S as BEAT_S
@@ -263,7 +264,7 @@ class Bot:
 
     async def _courier(self) -> str | None:
         behind_s = await self.slack.behind_s()
-        return f"is {behind_s:.0f} s behind" if behind_s > LATE_S else None
+        return f"is {in_sentence(behind_s)} behind" if behind_s > LATE_S else None
 
     async def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         await self._stack.enter_async_context(self._background.running(name, work))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
+from bot.domain.durations import in_sentence
+
 STEP_S = 1.0
 """Smallest difference that counts as set back; a smaller one comes from reading two clocks in turn."""
 LEAP_S = 60.0
@@ -88,8 +90,9 @@ class SteadyClock:
         ahead = self.ahead_s()
         if ahead > ASTRAY_S:
             return (
-                f"the bot's time is {_span(ahead)} ahead of the machine's clock, which was ahead and was set "
-                "back; restart the bot once the machine's clock is right: it then moves delayed work back"
+                f"the bot's time is {in_sentence(ahead)} ahead of the machine's clock, which was ahead and "
+                "was set back; restart the bot once the machine's clock is right: it then moves delayed "
+                "work back"
             )
         return None
 
@@ -98,15 +101,7 @@ class SteadyClock:
         behind = -self.ahead_s()
         if behind > LEAP_S:
             return (
-                f"the machine's clock leapt {_span(behind)} forward; the bot follows if the leap lasts for "
-                f"{HOLD_S:.0f} s"
+                f"the machine's clock leapt {in_sentence(behind)} forward; the bot follows if the leap lasts "
+                f"for {in_sentence(HOLD_S)}"
             )
         return None
-
-
-def _span(seconds: float) -> str:
-    """Return a duration to read, in its largest unit."""
-    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from bot.domain.durations import in_sentence
 from bot.domain.notices import NOTHING_TO_DO, Notice, Subject
 from bot.errors import StoreError, TooMany
 
@@ -84,7 +85,7 @@ class StoreMonitor:
         if self._why is None and self._trying_since is not None:
             for_s = self._clock() - self._trying_since
             if for_s > SLOW_S:
-                return f"a write has not finished for {for_s:.0f} s"
+                return f"a write has not finished for {in_sentence(for_s)}"
         return self._why
 
     async def look(self) -> None:
@@ -110,7 +111,7 @@ class StoreMonitor:
             async with asyncio.timeout(LIMIT_S):
                 await file.probe()
         except TimeoutError:
-            why = f"{file.path} has not finished a write for {LIMIT_S:.0f} s; look at its disk"
+            why = f"{file.path} has not finished a write for {in_sentence(LIMIT_S)}; look at its disk"
         except TooMany:
             pass  # the store is busy, but it writes
         except StoreError as error:
@@ -147,14 +148,10 @@ class StoreMonitor:
         if self._told:
             notice = Notice(
                 Subject.STORE_WRITES,
-                f"The store can be written again, after {_length(for_s)}. Nothing was stored of what was "
+                f"The store can be written again, after {in_sentence(for_s)}. Nothing was stored of what was "
                 "refused meanwhile.",
                 where=f"the data folder, {self._files[0].path.parent}",
                 todo=NOTHING_TO_DO,
                 about=f"{self._since}",
             )
             await self._tell(notice)
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot.domain.durations import in_sentence
+
 Check = Callable[[], Awaitable[str | None]]
 """Returns None if all is well, else a short description of the fault."""
 
@@ -51,7 +53,7 @@ class Health:
         clock = self._astray()
         found = {"clock": clock} if clock else {}
         return found | {
-            name: f"has not succeeded for {now - last:.0f} s"
+            name: f"has not succeeded for {in_sentence(now - last)}"
             for name, last in self.sweeps().items()
             if now - last > max(self._stale_s, MISSED * self._every_s.get(name, 0.0))
         }
@@ -76,6 +78,6 @@ async def _ask(check: Check) -> str | None:
         async with asyncio.timeout(PATIENCE_S):
             return await check()
     except TimeoutError:
-        return f"did not answer within {PATIENCE_S:.0f} s"
+        return f"did not answer within {in_sentence(PATIENCE_S)}"
     except Exception as error:  # noqa: BLE001 - a check that raises means that its part has a fault
         return str(error) or type(error).__name__

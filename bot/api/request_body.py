@@ -12,6 +12,7 @@ from starlette.requests import Request
 from bot.api import json_size, problems, strict_json
 from bot.api.problems import MOST_FAULTS, ApiError
 from bot.api.suggestions import fields_at, unknown
+from bot.domain.durations import in_sentence
 
 MAX_BODY = 256 * 1024
 """Bytes: the largest arguments (64 KiB), escaped and indented, with room for the rest."""
@@ -62,7 +63,7 @@ async def _bytes(request: Request) -> bytes:
                 more = message.get("more_body", False)
     except TimeoutError as error:
         raise ApiError(
-            408, "request-timeout", f"the body did not arrive within {PATIENCE_S:.0f} s"
+            408, "request-timeout", f"the body did not arrive within {in_sentence(PATIENCE_S)}"
         ) from error
     if len(body) > MAX_BODY:
         _too_large()

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason, span
+from bot.domain.durations import in_sentence
+from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason
 from bot.domain.following import follows, line_follows, outcome_of
 from bot.domain.hosting import ThreadRecord
 from bot.domain.kind_ruling import UNFIT_RULES
@@ -159,7 +160,9 @@ def _waiting(review: Review) -> str:
     text = f"It waits for {names} ({got} of {ruling.quorum} approvals)."
     if review.overdue_at is not None:
         return f"{text} It is overdue: {IF_NOBODY_ANSWERS[AbsentDefault.ESCALATE]}."
-    within = f" within {span(ruling.window_s)}" if ruling.window_s and review.expires_at is not None else ""
+    within = (
+        f" within {in_sentence(ruling.window_s)}" if ruling.window_s and review.expires_at is not None else ""
+    )
     unless = "not enough people approve" if got else "nobody answers"
     return f"{text} If {unless}{within}, {if_nobody_answers(review)}."
 

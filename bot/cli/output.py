@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
+from bot.domain.durations import in_table
 from bot.domain.plain_text import printable_json
 from bot.domain.scripts import oddities, unseen_belongs
 
 _ESCAPES = re.compile(r"\\[nrtbf]")
 """JSON escapes. Their letter does not belong to the word that follows."""
-UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
@@ -79,18 +79,6 @@ def print_facts(facts: Sequence[tuple[str, Any]]) -> None:
         click.echo(f"{name.ljust(width)}  {safe(value)}")
 
 
-def span(seconds: float) -> str:
-    """Return a duration in its largest unit and the one below: "2h 5m"."""
-    total = int(abs(seconds))
-    for place, (size, unit) in enumerate(UNITS):
-        count, rest = divmod(total, size)
-        if count:
-            below = UNITS[place + 1 : place + 2]
-            more = [f"{rest // smaller}{name}" for smaller, name in below if rest // smaller]
-            return " ".join([f"{count}{unit}", *more])
-    return "0s"
-
-
 def when(at: float | None) -> str | None:
     """Return an instant in UTC, readable: "2026-06-01 09:00:00Z"."""
     return None if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
@@ -101,4 +89,4 @@ def left(until: float | None, now: float | None = None) -> str | None:
     if until is None:
         return None
     ahead = until - (time.time() if now is None else now)
-    return f"in {span(ahead)}" if ahead >= 0 else f"{span(ahead)} ago"
+    return f"in {in_table(abs(ahead))}" if ahead >= 0 else f"{in_table(abs(ahead))} ago"

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from bot.cli.database_access import change, read
 from bot.cli.freezes import at_the_terminal
-from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, span, when
+from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, when
+from bot.domain.durations import in_table
 from bot.domain.expiry import ExpiryReason, expiry_reason
 from bot.domain.record import ActionRecord, JournalEntry, Message
 from bot.domain.review import Review
@@ -93,7 +94,7 @@ def _line(review: Review, action: ActionRecord) -> tuple[Any, ...]:
     ruling = review.ruling
     return (
         review.id,
-        span(time.time() - review.opened_at),
+        in_table(time.time() - review.opened_at),
         int(ruling.tier),
         action.kind,
         action.agent,

@@ -15,8 +15,9 @@ import click
 from sqlalchemy import Connection
 
 from bot.cli.database_access import change, read
-from bot.cli.output import json_option, print_facts, print_json, print_table, safe, say, span, when
+from bot.cli.output import json_option, print_facts, print_json, print_table, safe, say, when
 from bot.database_keys import keyring_of, written
+from bot.domain.durations import in_table
 from bot.domain.hosting import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
 from bot.domain.record import ActionRecord
 from bot.domain.states import OPEN_THREADS, ThreadState
@@ -83,7 +84,7 @@ def _line(thread: ThreadRecord, stall: Stall | None) -> tuple[Any, ...]:
     why = thread.error or ""
     return (
         thread.id,
-        span(time.time() - thread.wanted_at),
+        in_table(time.time() - thread.wanted_at),
         thread.state,
         thread.graph,
         thread.agent,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime
 
 import click
 
-_AGE = re.compile(r"([1-9][0-9]{0,5})([hd])")
-_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+from bot.domain.durations import read_duration
 
 
 def before(_: click.Context, __: click.Parameter, value: str) -> float:
@@ -19,8 +16,8 @@ def before(_: click.Context, __: click.Parameter, value: str) -> float:
     For an option's `callback`. Raises BadParameter.
     """
     now = time.time()
-    if age := _AGE.fullmatch(value):
-        return now - int(age[1]) * _SECONDS[age[2]]
+    if value.endswith(("h", "d")) and (age := read_duration(value)) is not None:
+        return now - age
     try:
         found = datetime.fromisoformat(value)
     except ValueError as error:
@@ -40,8 +37,8 @@ def until(_: click.Context, __: click.Parameter, value: str | None) -> float | N
     """
     if value is None:
         return None
-    if duration := _DURATION.fullmatch(value):
-        return time.time() + int(duration[1]) * _SECONDS[duration[2]]
+    if (duration := read_duration(value)) is not None:
+        return time.time() + duration
     try:
         found = datetime.fromisoformat(value)
     except ValueError as error:

@@ -20,6 +20,7 @@ from bot.demo.folder import Folder, prepare
 from bot.demo.result import result
 from bot.demo.stage import Stage, staged
 from bot.demo.timeline import GREEN, RED, Follower, Timeline
+from bot.domain.durations import in_sentence
 from bot.store.database import Database, open_database
 
 LIMIT_S = 52.0
@@ -100,7 +101,9 @@ async def _autopilot(folder: Folder, port: int, ends_at: float, *, as_json: bool
         timeline.say(f"MISSED  {miss}", RED)
     if not missed:
         count = len(came_to["actions"])
-        timeline.say(f"{count} actions, every scene played, in {seconds:.0f} s. Books: {folder.books}", GREEN)
+        timeline.say(
+            f"{count} actions, every scene played, in {in_sentence(seconds)}. Books: {folder.books}", GREEN
+        )
     return 1 if missed else 0
 
 

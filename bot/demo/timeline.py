@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection
 
 from bot.demo.company import DIGEST, name_of
+from bot.domain.durations import in_sentence
 from bot.domain.record import ActionRecord, JournalEntry, Standing
 from bot.store import journal
 from bot.store.database import Database
@@ -120,7 +121,7 @@ def _passed(body: Mapping[str, Any], action: ActionRecord) -> Line:
 def _opened(body: Mapping[str, Any], action: ActionRecord) -> Line:
     if body["predecessor"] is not None:
         return f"{told(action)} is halted and asked again, without a window", YELLOW
-    window = f"{action.ruling.window_s:g} s" if action.ruling.window_s else "no window"
+    window = in_sentence(action.ruling.window_s) if action.ruling.window_s else "no window"
     who = f"{body['quorum']} of {', '.join(action.ruling.approvers)}"
     return f"{action.agent}: {told(action)} waits, Tier {body['tier']}: {who}; {window}", YELLOW
 

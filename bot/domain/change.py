@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.durations import as_written
 from bot.domain.escalation import Chain, Delay
 from bot.domain.policy_model import GatedTier
 
@@ -57,7 +58,7 @@ def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator
         what = f"quorum {before.quorum} is now {after.quorum}"
         yield Change(subject, by(after.quorum < before.quorum), what)
     if before.window_s != after.window_s:
-        what = f"window {duration_text(before.window_s)} is now {duration_text(after.window_s)}"
+        what = f"window {as_written(before.window_s)} is now {as_written(after.window_s)}"
         yield Change(subject, Direction.DIFFERENT, what)
     if before.channel != after.channel:
         yield Change(subject, Direction.DIFFERENT, f"channel {before.channel} is now {after.channel}")
@@ -69,7 +70,7 @@ def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator
 def keeping_changes(subject: str, was_s: float, now_s: float) -> Iterator[Change]:
     """Return whether an approval keeps longer, which is looser, or shorter."""
     if was_s != now_s:
-        what = f"an approval is good for {duration_text(now_s)}; it was for {duration_text(was_s)}"
+        what = f"an approval is good for {as_written(now_s)}; it was for {as_written(was_s)}"
         yield Change(subject, by(now_s > was_s), what)
 
 
@@ -90,7 +91,7 @@ def chain_text(chain: Chain) -> str:
 
 def delay_text(delay: Delay) -> str:
     """Return when a step is due as a policy file writes it: 25% or 30m."""
-    return duration_text(delay.seconds) if delay.seconds is not None else f"{(delay.share or 0.0) * 100:g}%"
+    return as_written(delay.seconds) if delay.seconds is not None else f"{(delay.share or 0.0) * 100:g}%"
 
 
 def repeat_text(chain: Chain) -> list[str]:
@@ -98,12 +99,4 @@ def repeat_text(chain: Chain) -> list[str]:
     if chain.repeat is None:
         return []
     times = "until a person acts" if chain.repeat.times is None else f"{chain.repeat.times} times"
-    return [f"then every {duration_text(chain.repeat.every_s)}, {times}"]
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration as a policy file writes it: 90s, 30m, 4h, 7d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
+    return [f"then every {as_written(chain.repeat.every_s)}, {times}"]

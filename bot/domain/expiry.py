@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from bot.domain.durations import in_sentence
 from bot.domain.review import Review
 from bot.domain.states import UNJUDGED, ReviewState
-
-_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class ExpiryReason(StrEnum):
@@ -44,7 +43,7 @@ def unanswered(review: Review) -> str:
 
 def expired_words(review: Review) -> str:
     """Return the words for an agent about an expiry. They must not read as a refusal."""
-    within = f" within {span(review.ruling.window_s)}" if review.ruling.window_s else ""
+    within = f" within {in_sentence(review.ruling.window_s)}" if review.ruling.window_s else ""
     return f"{unanswered(review)}{within}; this is not a refusal by a person"
 
 
@@ -56,12 +55,3 @@ def expired_review(found: Sequence[Review]) -> Review | None:
         if review.state not in UNJUDGED:
             return None
     return None
-
-
-def span(seconds: float) -> str:
-    """Return a duration in words, in the largest unit that it is whole in: "30 minutes", "1 day"."""
-    for size, unit in _UNITS:
-        count, rest = divmod(seconds, size)
-        if count and not rest:
-            return f"{count:.0f} {unit}" + ("" if count == 1 else "s")
-    return f"{seconds:g} seconds"

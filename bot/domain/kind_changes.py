@@ -8,11 +8,11 @@ from bot.domain.change import (
     Change,
     Direction,
     by,
-    duration_text,
     gated_changes,
     keeping_changes,
     tier_changes,
 )
+from bot.domain.durations import as_written
 from bot.domain.numbers import in_words
 from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.policy import Policy
@@ -66,7 +66,7 @@ def _declaration(name: str, before: Kind, after: Kind) -> Iterator[Change]:
         was, now = _time_or_default(before), _time_or_default(after)
         yield Change(name, Direction.DIFFERENT, f"valid_for {was} is now {now}")
     if before.report_within_s != after.report_within_s:
-        was, now = duration_text(before.report_within_s), duration_text(after.report_within_s)
+        was, now = as_written(before.report_within_s), as_written(after.report_within_s)
         yield Change(name, Direction.DIFFERENT, f"report_within {was} is now {now}")
     if shown := set(before.redact) - set(after.redact):
         yield Change(name, Direction.LOOSER, f"no longer redacts {', '.join(sorted(shown))}")
@@ -237,4 +237,4 @@ def _settings(name: str, old: Policy, new: Policy) -> Iterator[Change]:
 
 
 def _time_or_default(kind: Kind) -> str:
-    return "left out" if kind.valid_for_s is None else duration_text(kind.valid_for_s)
+    return "left out" if kind.valid_for_s is None else as_written(kind.valid_for_s)

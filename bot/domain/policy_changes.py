@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain.change import Change, Direction, by, duration_text, name_changes, tier_changes
+from bot.domain.change import Change, Direction, by, name_changes, tier_changes
+from bot.domain.durations import as_written
 from bot.domain.kind_changes import kind_changes
 from bot.domain.numbers import in_words
 from bot.domain.people import PeopleSource, Users
@@ -45,7 +46,7 @@ def _limits(before: Limits, after: Limits) -> Iterator[Change]:
     for name in ("remember_rejection", "remember_expiry"):
         was, now = getattr(before, f"{name}_s"), getattr(after, f"{name}_s")
         if was != now:
-            what = f"{name}_for {duration_text(was)} is now {duration_text(now)}"
+            what = f"{name}_for {as_written(was)} is now {as_written(now)}"
             yield Change("limits", by(now < was), what)
 
 
@@ -108,7 +109,7 @@ def _source(name: str, before: PeopleSource, after: PeopleSource) -> Iterator[Ch
 def _tiers(old: Policy, new: Policy) -> Iterator[Change]:
     before, after = (old.digest_channel, old.digest_every_s), (new.digest_channel, new.digest_every_s)
     if before != after:
-        was, now = (f"{channel} every {duration_text(every)}" for channel, every in (before, after))
+        was, now = (f"{channel} every {as_written(every)}" for channel, every in (before, after))
         what = f"the digest goes to {now}; it was {was}"
         yield Change(
             "tier 1", by(after[1] > before[1]) if after[1] != before[1] else Direction.DIFFERENT, what

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.domain.durations import in_sentence
 from bot.domain.ruling import Ruling
 
 
@@ -26,7 +27,7 @@ def says_more(then: Ruling, now: Ruling, age_s: float = 0.0) -> str | None:
         (bool(gone), f"{', '.join(gone)} may not approve it any more"),
         (
             now.valid_for_s < min(then.valid_for_s, age_s),
-            f"an approval of it is good for {now.valid_for_s:g} seconds now",
+            f"an approval of it is good for {in_sentence(now.valid_for_s)} now",
         ),
     )
     return next((words for holds, words in more if holds), None)

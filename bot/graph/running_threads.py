@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from bot.domain.durations import in_sentence
 from bot.graph.reconciler import STALLED_S, Later
 
 CANCEL_S = 5.0
@@ -94,7 +95,7 @@ class RunningThreads:
         if for_s < long_s:
             return None
         oldest = min(self._begun, key=self._begun.__getitem__)
-        return f"all {self._places} places have been taken for {for_s:.0f} s; the longest by {oldest}"
+        return f"all {self._places} places have been taken for {in_sentence(for_s)}; the longest by {oldest}"
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until no thread runs. Returns False if some still run after `timeout_s` seconds."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from bot.domain.durations import in_sentence
 from bot.graph.call_stacks import place_in, stack_of
 from bot.graph.code_origin import code_origin
 
@@ -114,7 +115,8 @@ class ToolThreads:
             return None
         worker, job = min(jobs, key=lambda pair: pair[1].began)
         at = place_in(stack_of(worker.ident), folders).get("at", "its end")
-        return f"all {self._size} tool threads have been taken for {for_s:.0f} s; {job.thread} is at {at}"
+        taken = f"all {self._size} tool threads have been taken for {in_sentence(for_s)}"
+        return f"{taken}; {job.thread} is at {at}"
 
     def close(self) -> None:
         """Accept no more calls, and end the idle threads. Hanging threads are left behind."""

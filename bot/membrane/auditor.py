@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
+from bot.domain.durations import in_sentence
 from bot.domain.escalation import page_at
 from bot.domain.notices import Notice, Subject
 from bot.domain.repair import pulled_back
@@ -89,7 +90,7 @@ class Auditor:
         return [
             Finding(
                 row.what,
-                f"{row.count} {row.what}; the oldest for {(now - row.since) / 60:.0f} minutes.",
+                f"{row.count} {row.what}; the oldest for {in_sentence(now - row.since)}.",
                 "the bot's sweeps and its way to Slack",
                 "Look at /readyz, `membrane doctor` and the bot's log: something keeps it from its work.",
             )

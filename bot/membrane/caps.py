@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from bot.domain.durations import in_sentence
 from bot.domain.record import ActionRecord
 from bot.domain.repair import FAR_S
 from bot.domain.ruling import Ruling
@@ -62,7 +63,7 @@ def at_cap(core: Core, connection: Connection, agent: str, now: float) -> str | 
     if is_open + withdrawn >= most:
         return (
             f"{agent} has {is_open} reviews open, and {withdrawn} were withdrawn within the last "
-            f"{TAKEN_BACK_S / 60:.0f} minutes: together as many as the policy lets wait at once"
+            f"{in_sentence(TAKEN_BACK_S)}: together as many as the policy lets wait at once"
         )
     return None
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.domain.action import Action
-from bot.domain.change import delay_text, duration_text, repeat_text
+from bot.domain.change import delay_text, repeat_text
+from bot.domain.durations import as_written, in_table
 from bot.domain.escalation import Chain
 from bot.domain.people import OnCall, PeopleSource, UserGroup, Users
 from bot.domain.policy import Policy
@@ -34,7 +35,7 @@ def explanation(policy: Policy, action: Action, ruling: Ruling, now: float) -> s
         "",
         *(_gated(policy, ruling, now) if ruling.tier.waits else _passing(ruling)),
         "",
-        f"Its receipt is due within {duration_text(ruling.report_within_s)} of the start; "
+        f"Its receipt is due within {as_written(ruling.report_within_s)} of the start; "
         + ("without one, it runs again." if ruling.idempotent else "without one, a person is asked."),
         f"Policy {ruling.policy_version[:19]}",
     ]
@@ -72,8 +73,8 @@ def _gated(policy: Policy, ruling: Ruling, now: float) -> Iterator[str]:
     yield f"Who is asked: {ruling.quorum} of these, in {ruling.channel}; one rejection ends it"
     for name in ruling.approvers:
         yield f"  {name}: {_people(policy.people[name], now)}"
-    keeps = duration_text(ruling.valid_for_s)
-    yield f"Until when: within {duration_text(window)}; an approval is valid for {keeps}"
+    keeps = as_written(ruling.valid_for_s)
+    yield f"Until when: within {as_written(window)}; an approval is valid for {keeps}"
     if ruling.chain is not None:
         yield from _chain(ruling.chain, window, mandated=ruling.mandated)
     if ruling.default is not None:
@@ -88,10 +89,10 @@ def _chain(chain: Chain, window_s: float, *, mandated: bool) -> Iterator[str]:
         due = step.after.of(window_s)
         share = f" ({delay_text(step.after)})" if step.after.seconds is None else ""
         never = "  never: the window is over" if due >= window_s and not mandated else ""
-        yield f"  after {_clock(due)}{share}: {', '.join(reached)}{never}"
+        yield f"  after {in_table(due)}{share}: {', '.join(reached)}{never}"
     for line in repeat_text(chain):
         yield f"  {line}: everybody again"
-    yield f'  "I am on it" quiets them for {duration_text(chain.ack_for_s)}, never past 80 % of the window'
+    yield f'  "I am on it" quiets them for {as_written(chain.ack_for_s)}, never past 80 % of the window'
 
 
 def _people(source: PeopleSource, now: float) -> str:
@@ -102,18 +103,7 @@ def _people(source: PeopleSource, now: float) -> str:
             return f"the members of the user group {group}"
         case OnCall(rotation):
             turn = f"now {rotation.on_call(now)}"
-            return f"{turn}, in turns of {duration_text(rotation.every_s)} with {', '.join(rotation.users)}"
-
-
-def _clock(seconds: float) -> str:
-    """Return a time since the start, in at most two units: 7m 30s."""
-    parts = []
-    rest = round(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"
+            return f"{turn}, in turns of {as_written(rotation.every_s)} with {', '.join(rotation.users)}"
 
 
 def _short(text: str) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from bot.domain.action import KIND
 from bot.domain.addresses import normal_entry
+from bot.domain.durations import DURATION, read_duration
 from bot.domain.escalation import Delay
 from bot.domain.names import read_instant, read_path
 from bot.domain.patterns import BadPattern, Patterns
@@ -23,8 +24,6 @@ MAX_DURATION_S = 365 * 86400.0
 MAX_NUMBER = 2**53
 """The largest exact whole number in JSON."""
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
 _SHARE = re.compile(r"(100|[0-9]{1,2})%")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -48,12 +47,11 @@ def shown(value: Any) -> str:
 
 def duration(value: Any) -> float:
     """Convert a duration such as `90s`, `30m`, `4h` or `7d` to seconds."""
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    seconds = read_duration(value) if isinstance(value, str) else None
+    if seconds is None:
         raise problem(
             f"{shown(value)} is not a duration", "write it as 90s, 30m, 4h or 7d, without fractions"
         )
-    seconds = float(int(found[1]) * _SECONDS[found[2]])
     if seconds > MAX_DURATION_S:
         raise problem(f"{value} is longer than a year", "at most 365d")
     return seconds
@@ -64,7 +62,7 @@ def delay(value: Any) -> Delay:
     share = _SHARE.fullmatch(value) if isinstance(value, str) else None
     if share:
         return Delay(share=int(share[1]) / 100)
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+    if not isinstance(value, str) or read_duration(value) is None:
         raise problem(
             f"{shown(value)} is no time for a step", "write a share of the window, 25%, or 90s, 30m, 4h"
         )
@@ -186,9 +184,9 @@ def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 NoRepeats = AfterValidator(_no_repeats)
 
-Duration = Annotated[float, PlainValidator(duration), string_schema(_DURATION.pattern, "30m")]
+Duration = Annotated[float, PlainValidator(duration), string_schema(DURATION.pattern, "30m")]
 StepDelay = Annotated[
-    Delay, PlainValidator(delay), string_schema(f"{_DURATION.pattern}|{_SHARE.pattern}", "25%")
+    Delay, PlainValidator(delay), string_schema(f"{DURATION.pattern}|{_SHARE.pattern}", "25%")
 ]
 Instant = Annotated[float, PlainValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Day = Annotated[date, PlainValidator(day), WithJsonSchema({"type": "string", "format": "date"})]

@@ -99,7 +99,7 @@ async def test_a_write_that_hangs_is_not_ready() -> None:
     await asyncio.sleep(0)
     assert await seen.watch.ready() is None
     seen.clock.forward(6)
-    assert await seen.watch.ready() == "a write has not finished for 6 s"
+    assert await seen.watch.ready() == "a write has not finished for 6 seconds"
     seen.file.hangs.set()
     await looking
     assert await seen.watch.ready() is None

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.domain.durations import in_sentence
 from bot.domain.escalation import Instant
 from bot.domain.notices import Notice, Subject
 from bot.membrane import Admins
@@ -53,7 +54,7 @@ class Lateness:
                 Notice(
                     Subject.MESSAGES_LATE,
                     f"From {_clock_time(since)} to {_clock_time(now)} UTC messages came late, by up to "
-                    f"{_minutes(worst_s)}: Slack could not be reached, or not as fast as things happened. "
+                    f"{in_sentence(worst_s)}: Slack could not be reached, or not as fast as things happened. "
                     "All of them are shown now; windows that ran out meanwhile were handled in time.",
                     where="the bot's way to Slack",
                     todo="Nothing now. If it comes often: look at the network, or at who proposes so much.",
@@ -64,8 +65,3 @@ class Lateness:
 
 def _clock_time(at: Instant) -> str:
     return time.strftime("%H:%M", time.gmtime(at))
-
-
-def _minutes(seconds: float) -> str:
-    minutes = max(1, round(seconds / 60))
-    return f"{minutes} minute{'s' * (minutes != 1)}"

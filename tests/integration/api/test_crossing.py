@@ -89,7 +89,7 @@ async def test_nobody_answering_is_told_apart_from_a_refusal(
     assert (found["state"], found["outcome"], found["receipt"]) == (state, "expired", receipt)
     assert found["nobody_answered"] is True
     assert found["decided_by"] == []
-    expected = "Nobody answered within 1000 seconds; this is not a refusal by a person. "
+    expected = "Nobody answered within 16 minutes 40 seconds; this is not a refusal by a person. "
     assert found["message"] == expected + then
     assert (await claim(agent, action)).json()["reason"] == "not_approved"
 
@@ -99,7 +99,8 @@ async def test_half_a_quorum_is_not_silence(bot: Bot, agent: httpx2.AsyncClient)
     await bot.vote(action, voters=(fakes.CLEO,))
     half = await look(agent, action)
     assert half["message"].endswith(
-        "(1 of 2 approvals). If not enough people approve within 1000 seconds, it is aborted and does not "
+        "(1 of 2 approvals). If not enough people approve within "
+        "16 minutes 40 seconds, it is aborted and does not "
         "run."
     )
     await bot.pass_time(1001)
@@ -110,7 +111,7 @@ async def test_half_a_quorum_is_not_silence(bot: Bot, agent: httpx2.AsyncClient)
         False,
     )
     assert found["message"] == (
-        "Only 1 of 2 approved within 1000 seconds; this is not a refusal by a person. "
+        "Only 1 of 2 approved within 16 minutes 40 seconds; this is not a refusal by a person. "
         "It is aborted and does not run."
     )
     assert found["detail"] == "only 1 of 2 approved within the window"
@@ -170,7 +171,9 @@ async def test_what_nobody_was_shown_is_told_apart_from_what_nobody_answered(
     found = await look(agent, action)
     assert (found["state"], found["outcome"], found["outcome_reason"]) == (state, "expired", "never_shown")
     assert found["nobody_answered"] is False
-    words = "Nobody who may decide was shown it within 1000 seconds; this is not a refusal by a person."
+    words = (
+        "Nobody who may decide was shown it within 16 minutes 40 seconds; this is not a refusal by a person."
+    )
     assert found["message"].startswith(words)
     assert found["detail"] == "nobody who may decide was shown it within the window"
     assert 'membrane_reviews_expired_total{reason="never_shown"} 1.0' in await metrics(bot)

@@ -20,7 +20,7 @@ async def test_it_lives_while_its_sweeps_run(bot: Bot, agent: httpx2.AsyncClient
     bot.clock.forward(31)
     answer = await agent.get("/healthz")
     assert answer.status_code == 503
-    assert answer.json() == {"ok": False, "problems": {"expire": "has not succeeded for 31 s"}}
+    assert answer.json() == {"ok": False, "problems": {"expire": "has not succeeded for 31 seconds"}}
 
 
 async def test_it_is_ready_while_every_part_is_well(bot: Bot, agent: httpx2.AsyncClient) -> None:
@@ -42,7 +42,7 @@ async def test_a_part_that_hangs_or_breaks_is_not_well(monkeypatch: pytest.Monke
         raise OSError("disk gone")
 
     found = await Health(dict, {"store": hangs, "slack": breaks}).unready()
-    assert found == {"store": "did not answer within 0 s", "slack": "disk gone"}
+    assert found == {"store": "did not answer within less than a second", "slack": "disk gone"}
 
 
 async def figures(agent: httpx2.AsyncClient) -> dict[str, float]:

@@ -56,7 +56,7 @@ async def test_tier_3_waits_and_says_that_it_would_abort(agent: httpx2.AsyncClie
     assert found["review"]["if_nobody_answers"] == "abort"
     assert found["message"] == (
         "It waits for leads (0 of 2 approvals). "
-        "If nobody answers within 1000 seconds, it is aborted and does not run."
+        "If nobody answers within 16 minutes 40 seconds, it is aborted and does not run."
     )
 
 

@@ -64,7 +64,9 @@ async def test_invariant_4_three_outcomes_equal_rank(house: House) -> None:
     assert [(await house.thread(thread)).state for thread in threads] == ["finished"] * 3
     assert [(await house.interrupts(thread))[0].state for thread in threads] == ["delivered"] * 3
     assert ends[1]["text"] == "rejected by U0CLEO: not on a Friday"
-    assert ends[2]["text"] == "nobody answered within 1000 seconds; this is not a refusal by a person"
+    assert (
+        ends[2]["text"] == "nobody answered within 16 minutes 40 seconds; this is not a refusal by a person"
+    )
     assert ends[2]["answer"]["decided_by"] == []
     assert ends[2]["answer"]["default"] == "abort"
 
@@ -76,7 +78,9 @@ async def test_a_thread_hears_that_nobody_was_shown_what_it_asked(house: House) 
     await house.settle()
     end = (await house.values(thread))["settled"]
     assert (end["outcome"], end["receipt"], end["answer"]["reason"]) == ("expired", "denied", "never_shown")
-    words = "nobody who may decide was shown it within 1000 seconds; this is not a refusal by a person"
+    words = (
+        "nobody who may decide was shown it within 16 minutes 40 seconds; this is not a refusal by a person"
+    )
     assert end["text"] == words
 
 

@@ -45,7 +45,10 @@ async def test_the_model_can_tell_silence_from_a_refusal(house: House) -> None:
     assert await house.said(thread) == [
         (
             "error",
-            "delete was not run: nobody answered within 1000 seconds; this is not a refusal by a person",
+            (
+                "delete was not run: nobody answered within "
+                "16 minutes 40 seconds; this is not a refusal by a person"
+            ),
         )
     ]
     assert (await house.thread(thread)).state == "finished"

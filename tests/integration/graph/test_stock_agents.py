@@ -14,7 +14,7 @@ from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
 
-SILENCE = "nobody answered within 1000 seconds; this is not a refusal by a person"
+SILENCE = "nobody answered within 16 minutes 40 seconds; this is not a refusal by a person"
 
 
 async def test_a_batch_resumes_once_when_the_last_is_answered(house: House) -> None:

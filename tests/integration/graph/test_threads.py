@@ -90,7 +90,7 @@ def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> N
     clock.forward(LONG_S)
     said = pool.trouble([Path(__file__).parent])
     assert said is not None
-    assert said.startswith("all 2 tool threads have been taken for 60 s; thr_1 is at hang_here (")
+    assert said.startswith("all 2 tool threads have been taken for 1 minute; thr_1 is at hang_here (")
     go.set()
     assert first.result(20) is second.result(20) is None
     pool.close()
@@ -119,5 +119,5 @@ async def test_a_host_whose_places_are_all_taken_for_long_is_not_ready(
     monkeypatch.setattr("bot.graph.host.LONG_S", 0.0)
     said = await host.trouble()
     assert said is not None
-    assert said.startswith("all 1 places have been taken for 0 s")
+    assert said.startswith("all 1 places have been taken for ")
     assert thread.id in said

@@ -33,7 +33,7 @@ async def test_it_is_said_loudly_once_a_minute_and_to_the_admins_when_it_is_over
     await lateness.look()
     await until_quiet(room, room.courier)
     (words,) = room.said("C0ADMIN")
-    assert "messages came late, by up to 3 minutes" in words
+    assert "messages came late, by up to 2 minutes 4" in words
 
 
 async def test_a_restart_does_not_forget_since_when(room: Room) -> None:

@@ -10,26 +10,6 @@ import pytest
 from bot.cli import output
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "0s"),
-        (0.4, "0s"),
-        (59, "59s"),
-        (60, "1m"),
-        (61, "1m 1s"),
-        (3600, "1h"),
-        (3661, "1h 1m"),
-        (7205, "2h"),
-        (86400, "1d"),
-        (90061, "1d 1h"),
-        (-61, "1m 1s"),
-    ],
-)
-def test_a_duration_is_told_in_its_largest_unit_and_the_one_below(seconds: float, words: str) -> None:
-    assert output.span(seconds) == words
-
-
 def test_how_long_it_is_until_an_instant() -> None:
     assert output.left(1060.0, now=1000.0) == "in 1m"
     assert output.left(997.0, now=1000.0) == "3s ago"

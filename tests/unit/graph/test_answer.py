@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.domain.expiry import expired_words, span
+from bot.domain.expiry import expired_words
 from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
@@ -46,24 +46,6 @@ REVIEW = Review("rev_1", "act_1", RULING, "d", frozenset(), 10.0, 1810.0, shown_
 
 def closed(state: ReviewState, *votes: Vote, **changes: Any) -> Review:
     return replace(REVIEW, state=state, votes=votes, closed_at=20.0, **changes)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (1, "1 second"),
-        (90, "90 seconds"),
-        (60, "1 minute"),
-        (1800, "30 minutes"),
-        (3600, "1 hour"),
-        (5400, "90 minutes"),
-        (14400, "4 hours"),
-        (604800, "7 days"),
-        (0.5, "0.5 seconds"),
-    ],
-)
-def test_a_window_in_words(seconds: float, words: str) -> None:
-    assert span(seconds) == words
 
 
 def test_silence_is_not_a_refusal() -> None:
