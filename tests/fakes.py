@@ -10,13 +10,15 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
+from bot.domain.attempts import Place, Show, Wait
 from bot.domain.escalation import Chain, Delay, Repeat, Step
+from bot.domain.message_record import Message
 from bot.domain.people import Users
 from bot.domain.policy import Policy
 from bot.domain.policy_model import DeclaredRisk, GatedTier, Kind, Limits, OwnSettings, Reviewed
 from bot.domain.risk import BlastRadius, Tier
 from bot.errors import MembraneError
-from bot.membrane import Membrane, Resolved
+from bot.membrane import Facts, Membrane, Resolved
 from bot.store.database import Database, Transaction
 
 SECRET = b"a secret of thirty-two characters"
@@ -115,10 +117,36 @@ async def send(membrane: Membrane) -> None:
     outbox = membrane.outbox
     for message in await outbox.lease(500):
         if message.ts is not None:
-            await outbox.updated(message.id, version=message.wanted)
+            await redrawn(membrane, message)
         elif (facts := await outbox.attempting(message.id)) is not None:
             version = facts.message.wanted
-            await outbox.posted(message.id, version=version, channel_id="C1", ts=message.id)
+            await placed(membrane, message.id, version=version, ts=message.id)
+
+
+async def placed(
+    membrane: Membrane, message_id: str, *, version: int = 1, channel_id: str = "C1", ts: str = "1.1"
+) -> None:
+    """Let Slack take the post of a message that the membrane's worker holds."""
+    step = Place(channel_id=channel_id, ts=ts, version=version)
+    assert await membrane.outbox.apply(message_id, step) is not None, "its lease has ended"
+
+
+async def redrawn(membrane: Membrane, message: Message) -> None:
+    """Let Slack take the redraw of a message that the membrane's worker holds."""
+    step = Show(ts=str(message.ts), version=message.wanted, again_at=0.0)
+    assert await membrane.outbox.apply(message.id, step) is not None, "its lease has ended"
+
+
+async def put_off(membrane: Membrane, message_id: str, at: float) -> None:
+    """Let the membrane's worker try a message that it holds again at an instant."""
+    step = Wait(at=at, error="not sent in this test")
+    assert await membrane.outbox.apply(message_id, step) is not None, "its lease has ended"
+
+
+async def attempting(membrane: Membrane, message_id: str) -> Facts | None:
+    """Let the membrane's worker take every due message, and begin to post one."""
+    await membrane.outbox.lease(500)
+    return await membrane.outbox.attempting(message_id)
 
 
 def as_of_version_1(db: Database, *args: dict[str, Any]) -> Awaitable[None]:

@@ -15,7 +15,8 @@ from bot.cli.freezes import at_the_terminal
 from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, when
 from bot.domain.durations import in_table
 from bot.domain.expiry import ExpiryReason, expiry_reason
-from bot.domain.record import ActionRecord, JournalEntry, Message
+from bot.domain.message_record import Message
+from bot.domain.record import ActionRecord, JournalEntry
 from bot.domain.review import Review
 from bot.domain.states import ReviewState
 from bot.errors import NotFound

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot.demo.world import World
-from bot.domain.record import ActionRecord, Message, Standing
+from bot.domain.message_record import Message
+from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review
 from bot.membrane import Membrane
 from bot.store import messages, reviews

@@ -220,36 +220,6 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One message that Slack should show. It is due while `shown` is behind `wanted`.
-
-    `action_id` is set of the message about an unknown receipt, whose number is its `position`.
-    `doubted_since` is when a post was made that may still land beside a later one.
-    """
-
-    id: str
-    kind: str
-    recipient: str
-    review_id: str | None
-    digest_id: str | None
-    position: int
-    body: str | None
-    wanted: int
-    shown: int
-    priority: int
-    due_at: Instant | None
-    attempts: int
-    attempt_at: Instant | None
-    error: str | None
-    channel_id: str | None
-    ts: str | None
-    created_at: Instant
-    posted_at: Instant | None
-    action_id: str | None = None
-    doubted_since: Instant | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TokenRecord:
     """A token: which agent it is and which Slack user answers for it. Never the token itself.
 

@@ -12,7 +12,8 @@ from bot.membrane.facade import Membrane
 from bot.membrane.freeze_effects import FreezeEffects
 from bot.membrane.freezes import Freezes
 from bot.membrane.interrupts import UNFIT, Answered, Call, Interrupts, Parked
-from bot.membrane.outbox import CardFacts, DigestFacts, Facts, NoticeFacts, Outbox, ReceiptFacts
+from bot.membrane.message_facts import CardFacts, DigestFacts, Facts, NoticeFacts, ReceiptFacts
+from bot.membrane.outbox import Outbox
 from bot.membrane.pointers import Pointers, stranded
 from bot.membrane.proposals import BatchedAction, Proposals
 from bot.membrane.reports import Reports

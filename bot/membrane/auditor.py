@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from bot.domain.durations import in_sentence
 from bot.domain.escalation import page_at
+from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.repair import pulled_back
 from bot.domain.review import Review
@@ -131,7 +132,7 @@ class Auditor:
         messages.want(
             tx.connection,
             self._core.new_id("msg"),
-            "card",
+            MessageKind.CARD,
             review.ruling.channel,
             now=self._core.clock(),
             priority=messages.CARD_3,

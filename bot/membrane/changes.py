@@ -9,6 +9,7 @@ from typing import Any
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at
 from bot.domain.expiry import expiry_reason, unanswered
+from bot.domain.message_record import MessageKind
 from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
 from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
@@ -62,7 +63,9 @@ def open_review(
     reviews.insert(tx.connection, review, action.agent)
     urgency = messages.CARD_3 if ruling.tier is Tier.SYNC_APPROVAL else messages.CARD_2
     card = core.new_id("msg")
-    messages.want(tx.connection, card, "card", ruling.channel, now=now, priority=urgency, review_id=review.id)
+    messages.want(
+        tx.connection, card, MessageKind.CARD, ruling.channel, now=now, priority=urgency, review_id=review.id
+    )
     _journal_opened(tx, review, now)
     return review
 
@@ -123,7 +126,7 @@ def close_review(
         messages.want(
             tx.connection,
             told,
-            "told",
+            MessageKind.TOLD,
             action.on_behalf_of,
             now=now,
             priority=messages.REDRAW,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.domain import showing
 from bot.domain.escalation import Chain, page_at
+from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.review import Review
 from bot.domain.risk import Tier
@@ -180,8 +181,8 @@ class Deadlines:
         now = core.clock()
         if not reviews.advance(tx.connection, review, due.position, due.then):
             return False
-        wanted = [("page", user, position) for user, position in users.items()]
-        wanted += [("post", channel, position) for channel, position in due.channels.items()]
+        wanted = [(MessageKind.PAGE, user, position) for user, position in users.items()]
+        wanted += [(MessageKind.POST, channel, position) for channel, position in due.channels.items()]
         for kind, recipient, position in wanted:
             messages.want(
                 tx.connection,

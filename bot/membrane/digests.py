@@ -7,6 +7,7 @@ that a start goes on with it after a stop.
 
 from __future__ import annotations
 
+from bot.domain.message_record import MessageKind
 from bot.membrane.core import Core
 from bot.store import digested, digests, facts, halted_actions, messages, reviews
 from bot.store.database import Transaction
@@ -61,7 +62,7 @@ class Digests:
         messages.want(
             tx.connection,
             self._core.new_id("msg"),
-            "digest",
+            MessageKind.DIGEST,
             channel,
             now=now,
             priority=messages.REST,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot.domain import showing
-from bot.domain.record import Message
+from bot.domain.message_record import Message
 from bot.domain.review import Review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.hosting import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.message_record import MessageKind
 from bot.domain.states import ENDED_THREADS, ThreadState
 from bot.errors import Conflict, NotFound
 from bot.membrane.core import Core, new_id
@@ -137,7 +138,9 @@ class Stalls:
                 note = (
                     f"msg_{about}_{thread.id}" if user == thread.owner else f"msg_{about}_{thread.id}_{user}"
                 )
-                messages.want(tx.connection, note, "notice", user, now=now, priority=rest, body=words)
+                messages.want(
+                    tx.connection, note, MessageKind.NOTICE, user, now=now, priority=rest, body=words
+                )
 
         if told:
             await core.db.write(work)

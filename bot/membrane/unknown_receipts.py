@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.domain.record import ActionRecord, Standing, Unknown
@@ -75,7 +76,7 @@ def _want_card(core: Core, tx: Transaction, action: ActionRecord, unknown: Unkno
     messages.want(
         tx.connection,
         core.new_id("msg"),
-        "receipt",
+        MessageKind.RECEIPT,
         where_asked(core.policy(), standing_of(tx.connection, action.id)),
         now=now,
         priority=urgency.get(action.tier, messages.REST),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.attempts import FailureKind
 from bot.errors import SettingsError
 from bot.proxies import proxy_for
-from bot.slack.failures import CallFailed, Failure, Kind, ask
+from bot.slack.failures import CallFailed, Failure, ask
 
 ORG_INSTALL = "the app is installed in the whole organisation, so Slack does not say where its channels are"
 ONE_WORKSPACE = (
@@ -45,14 +46,14 @@ async def identify(client: AsyncWebClient) -> Identity:
     try:
         told = await ask("auth.test", client.auth_test())
     except CallFailed as failed:
-        if failed.failure.kind is not Kind.TOKEN:
+        if failed.failure.kind is not FailureKind.TOKEN:
             raise
         raise SettingsError(
             f"SLACK_BOT_TOKEN does not work ({failed.failure.error}): install the app in the workspace "
             "again and take the Bot User OAuth Token, which begins with xoxb-."
         ) from failed
     if not all(told.get(part) for part in ("team_id", "user_id", "url")):
-        raise CallFailed("auth.test", Failure(Kind.DOWN, "the answer is none of Slack's"))
+        raise CallFailed("auth.test", Failure(FailureKind.DOWN, "the answer is none of Slack's"))
     if not told.get("bot_id"):
         raise SettingsError("SLACK_BOT_TOKEN is not a bot's token; it has to begin with xoxb-.")
     return Identity(

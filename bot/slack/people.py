@@ -16,13 +16,14 @@ from typing import Any
 
 import structlog
 
+from bot.domain.attempts import FailureKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.people import UserGroup, present_users
 from bot.domain.policy import Policy
 from bot.errors import MembraneError
 from bot.membrane import Resolved
 from bot.slack.cached import Kept
-from bot.slack.failures import CallFailed, Failure, Kind
+from bot.slack.failures import CallFailed, Failure
 from bot.slack.identity import Identity
 from bot.slack.web_api import Calls
 
@@ -110,7 +111,7 @@ class SlackPeople:
     async def _say(self, name: str, group_id: str, failure: Failure) -> None:
         what, todo = _why(name, group_id, failure)
         sentence = f"{what} {todo}"
-        lasts = failure.kind in (Kind.REFUSED, Kind.PLACE, Kind.TOKEN)
+        lasts = failure.kind in (FailureKind.REFUSED, FailureKind.CLOSED, FailureKind.TOKEN)
         if lasts:
             self._lasting[name] = sentence
         else:

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.attempts import FailureKind
 from bot.domain.escalation import Instant
-from bot.slack.failures import CallFailed, Failure, Kind, ask
+from bot.slack.failures import CallFailed, Failure, ask
 
 T = TypeVar("T")
 
@@ -42,11 +43,11 @@ class Calls:
         channel_id = str(arguments.get("channel", "")) if method == POST else ""
         wait = self.held_until(method, channel_id) - self._clock()
         if wait > 0:
-            raise CallFailed(method, Failure(Kind.LIMITED, "ratelimited", wait))
+            raise CallFailed(method, Failure(FailureKind.LIMITED, "ratelimited", wait))
         try:
             return await ask(method, call(**arguments), changes=changes)
         except CallFailed as failed:
-            if failed.failure.kind is Kind.LIMITED:
+            if failed.failure.kind is FailureKind.LIMITED:
                 self._hold(method, channel_id, failed.failure.retry_after)
             raise
 

@@ -20,7 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from bot.domain.record import Clicked, Message
+from bot.domain.message_record import COPIES, Message, MessageKind, Obstacle
+from bot.domain.record import Clicked
 from bot.domain.states import ReviewState
 from bot.store.expressions import earlier
 from bot.store.statements import InsertNew, Prepared
@@ -32,14 +33,11 @@ CLICKED, PAGE_3, CARD_3, PAGE, CARD_2, REDRAW, REST = range(7)
 notices, new cards of Tier 3, other pages, new cards of Tier 2, other redraws, and the rest (digests, notices,
 posts). `bot.store.turns` says who is served first among those of one priority."""
 
-RECHECK_S = 30.0
-"""After so long what was sent to Slack has landed, or will not."""
-
 _ID = messages.c.id == bindparam("message_id")
 _LAST_PAGED = select(func.max(messages.c.position)).where(
     and_(
         messages.c.review_id.in_(bindparam("ids", expanding=True)),
-        messages.c.kind.in_(("page", "post")),
+        messages.c.kind.in_(tuple(COPIES)),
         messages.c.posted_at.is_not(None),
     )
 )
@@ -67,8 +65,9 @@ _RECEIPTS = Prepared(
 _CARDS = Prepared(
     select(messages)
     .join(reviews, reviews.c.id == messages.c.review_id)
-    .where(and_(reviews.c.action_id == bindparam("action"), messages.c.kind == "card"))
+    .where(and_(reviews.c.action_id == bindparam("action"), messages.c.kind == MessageKind.CARD))
 )
+_IN_SLACK = messages.c.ts.is_not(None)
 _LEASE = Prepared(
     update(messages)
     .where(
@@ -78,10 +77,27 @@ _LEASE = Prepared(
             or_(messages.c.leased_until.is_(None), messages.c.leased_until <= bindparam("now")),
         )
     )
-    .values(leased_by=bindparam("by"), leased_until=bindparam("until"))
+    .values(
+        leased_by=bindparam("by"),
+        leased_until=bindparam("until"),
+        # A worker whose lease ended before it let go may still redraw the message.
+        unsure_since=case(
+            (and_(messages.c.leased_until.is_not(None), _IN_SLACK), bindparam("now")),
+            else_=messages.c.unsure_since,
+        ),
+    )
 )
-_RELEASE = Prepared(update(messages).where(_ID).values(leased_until=None))
-_IN_SLACK = messages.c.ts.is_not(None)
+_LIFE = (
+    *(messages.c.recipient, messages.c.wanted, messages.c.shown, messages.c.due_at, messages.c.owed_since),
+    *(messages.c.unsure_since, messages.c.attempts, messages.c.attempt_at, messages.c.doubted_since),
+    *(messages.c.error, messages.c.channel_id, messages.c.ts, messages.c.posted_at, messages.c.given_up_at),
+    *(messages.c.obstacle, messages.c.leased_until),
+)
+"""The columns that a step of a message's life may change."""
+_LIVED = update(messages).where(_ID).values({column: bindparam(f"to_{column.name}") for column in _LIFE})
+_HELD = and_(messages.c.leased_by == bindparam("by"), messages.c.leased_until > bindparam("now"))
+_WRITE = Prepared(_LIVED.where(_HELD))
+_TAKE_OVER = Prepared(_LIVED)
 _WAITS = messages.c.due_at.is_not(None)
 _OWED = func.coalesce(messages.c.owed_since, bindparam("now"))
 
@@ -107,7 +123,7 @@ def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
 # A night's pages are many, and Slack takes some fifty redraws a minute: what was clicked goes first, with the
 # card that everybody looks at.
 _IS_CLICKED = and_(messages.c.channel_id == bindparam("channel"), messages.c.ts == bindparam("ts"))
-_OF_A_CLICK = case((or_(_IS_CLICKED, messages.c.kind == "card"), CLICKED), else_=REDRAW)
+_OF_A_CLICK = case((or_(_IS_CLICKED, messages.c.kind == MessageKind.CARD), CLICKED), else_=REDRAW)
 _TOUCH = Prepared(
     update(messages)
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
@@ -139,13 +155,12 @@ _IN_DOUBT_OF = Prepared(
         )
     )
 )
-_NOT_LANDED = Prepared(update(messages).where(_ID).values(attempt_at=None))
 _TOUCH_CARD = Prepared(
     update(messages)
     .where(
         and_(
             messages.c.review_id == bindparam("review"),
-            messages.c.kind == "card",
+            messages.c.kind == MessageKind.CARD,
             messages.c.given_up_at.is_(None),
         )
     )
@@ -174,9 +189,9 @@ _MOOT = Prepared(
         and_(
             messages.c.review_id == bindparam("review"),
             or_(
-                messages.c.kind == "page",
-                messages.c.kind == "post",
-                and_(messages.c.kind == "card", messages.c.posted_at.is_(None)),
+                messages.c.kind == MessageKind.PAGE,
+                messages.c.kind == MessageKind.POST,
+                and_(messages.c.kind == MessageKind.CARD, messages.c.posted_at.is_(None)),
             ),
             messages.c.ts.is_(None),
             messages.c.attempt_at.is_(None),
@@ -216,67 +231,12 @@ _FREE_ALL = Prepared(
         ),
     )
 )
-_ATTEMPT = Prepared(
-    update(messages).where(_ID).values(attempt_at=bindparam("now"), attempts=messages.c.attempts + 1)
-)
-_MORE_WANTED = messages.c.wanted > bindparam("version")
-_LANDS_OVER = and_(not_(_MORE_WANTED), messages.c.unsure_since.is_not(None))
-_OWED_STILL = case((_MORE_WANTED, bindparam("now")), (_LANDS_OVER, bindparam("again")), else_=None)
-_SHOWN = Prepared(
-    update(messages)
-    .where(_ID)
-    .values(
-        shown=bindparam("version"),
-        wanted=case((_LANDS_OVER, messages.c.wanted + 1), else_=messages.c.wanted),
-        due_at=_OWED_STILL,
-        owed_since=_OWED_STILL,
-        unsure_since=case((_LANDS_OVER, None), else_=messages.c.unsure_since),
-        error=None,
-        leased_until=None,
-        attempts=0,
-    )
-)
-_PLACE = Prepared(
-    update(messages)
-    .where(_ID)
-    .values(
-        channel_id=bindparam("channel"),
-        ts=bindparam("stamp"),
-        posted_at=func.coalesce(messages.c.posted_at, bindparam("now")),
-        given_up_at=None,
-        attempt_at=None,
-        unsure_since=None,
-    )
-)
-_UNSURE = Prepared(
-    update(messages).where(_ID).values(unsure_since=func.coalesce(messages.c.unsure_since, bindparam("now")))
-)
-_TO_BE_POSTED: dict[str, Any] = {
-    "channel_id": None,
-    "ts": None,
-    "attempt_at": None,
-    "due_at": bindparam("now"),
-    "owed_since": _OWED,
-    "leased_until": None,
-}
-_LOST = Prepared(update(messages).where(and_(_ID, messages.c.ts == bindparam("seen"))).values(_TO_BE_POSTED))
-_LATER = Prepared(
-    update(messages).where(_ID).values(due_at=bindparam("then"), error=bindparam("why"), leased_until=None)
-)
-_GIVE_UP = Prepared(
-    update(messages)
-    .where(_ID)
-    .values(
-        due_at=None, owed_since=None, given_up_at=bindparam("now"), error=bindparam("why"), leased_until=None
-    )
-)
-_READDRESS = Prepared(update(messages).where(_ID).values({**_TO_BE_POSTED, "recipient": bindparam("to")}))
 _OWED_SINCE = Prepared(select(func.min(messages.c.owed_since)).where(messages.c.owed_since.is_not(None)))
 _PAGED = Prepared(
     select(func.count()).where(
         and_(
             messages.c.review_id == bindparam("review"),
-            messages.c.kind == "page",
+            messages.c.kind == MessageKind.PAGE,
             messages.c.recipient == bindparam("user"),
         )
     )
@@ -292,7 +252,7 @@ def last_paged(connection: Connection, review_ids: Sequence[str]) -> int | None:
 def want(
     connection: Connection,
     message_id: str,
-    kind: str,
+    kind: MessageKind,
     recipient: str,
     *,
     now: float,
@@ -365,7 +325,7 @@ def record_of(row: Row[Any]) -> Message:
     """Read a row back."""
     return Message(
         id=row.id,
-        kind=row.kind,
+        kind=MessageKind(row.kind),
         recipient=row.recipient,
         review_id=row.review_id,
         digest_id=row.digest_id,
@@ -384,6 +344,12 @@ def record_of(row: Row[Any]) -> Message:
         posted_at=row.posted_at,
         action_id=row.action_id,
         doubted_since=row.doubted_since,
+        owed_since=row.owed_since,
+        unsure_since=row.unsure_since,
+        given_up_at=row.given_up_at,
+        obstacle=Obstacle(row.obstacle) if row.obstacle is not None else None,
+        leased_by=row.leased_by,
+        leased_until=row.leased_until,
     )
 
 
@@ -443,65 +409,23 @@ def lease(
     return taken
 
 
-def release(connection: Connection, message_id: str) -> None:
-    """Let go of a message that could not be sent yet: it keeps its turn."""
-    _RELEASE.changed(connection, {"message_id": message_id})
+def write(connection: Connection, message: Message, *, by: str, now: float) -> bool:
+    """Write where a message is in its life, under the lease of worker `by`. False: that lease has ended."""
+    return _WRITE.changed(connection, {**_life_of(message), "by": by, "now": now}) == 1
+
+
+def take_over(connection: Connection, message: Message) -> bool:
+    """Write where a message is in its life, whoever holds a lease. False: there is no such message."""
+    return _TAKE_OVER.changed(connection, _life_of(message)) == 1
+
+
+def _life_of(message: Message) -> dict[str, Any]:
+    return {"message_id": message.id, **{f"to_{each.name}": getattr(message, each.name) for each in _LIFE}}
 
 
 def free_all(connection: Connection, now: float) -> None:
     """Let go of everything that is leased, to whomever, and put nothing off any longer."""
     _FREE_ALL.changed(connection, {"now": now})
-
-
-def attempt(connection: Connection, message_id: str, now: float) -> None:
-    """Note that a post is about to be tried."""
-    _ATTEMPT.changed(connection, {"message_id": message_id, "now": now})
-
-
-def not_landed(connection: Connection, message_id: str) -> None:
-    """Note that Slack did not take the last post, so that it is not in doubt."""
-    _NOT_LANDED.changed(connection, {"message_id": message_id})
-
-
-def placed(connection: Connection, message_id: str, channel_id: str, ts: str, now: float) -> None:
-    """Note where a message is. One that was given up and landed all the same is kept up to date again."""
-    _PLACE.changed(connection, {"message_id": message_id, "channel": channel_id, "stamp": ts, "now": now})
-
-
-def shown(
-    connection: Connection, message_id: str, version: int, now: float, recheck_s: float = RECHECK_S
-) -> None:
-    """Note which version is shown. It stays due if more was wanted meanwhile.
-
-    Where an earlier redraw may still land over this one, it is drawn once more after `recheck_s`.
-    """
-    values = {"message_id": message_id, "version": version, "now": now, "again": now + recheck_s}
-    _SHOWN.changed(connection, values)
-
-
-def unsure(connection: Connection, message_id: str, now: float) -> None:
-    """Note that a redraw broke, and may still land."""
-    _UNSURE.changed(connection, {"message_id": message_id, "now": now})
-
-
-def lost(connection: Connection, message_id: str, seen: str, now: float) -> bool:
-    """Note that the message is not there any more, to be posted again. False: it is elsewhere by now."""
-    return _LOST.changed(connection, {"message_id": message_id, "seen": seen, "now": now}) == 1
-
-
-def later(connection: Connection, message_id: str, at: float, error: str) -> None:
-    """Try again then."""
-    _LATER.changed(connection, {"message_id": message_id, "then": at, "why": error})
-
-
-def give_up(connection: Connection, message_id: str, now: float, error: str) -> None:
-    """Never try again; the row says why."""
-    _GIVE_UP.changed(connection, {"message_id": message_id, "now": now, "why": error})
-
-
-def readdress(connection: Connection, message_id: str, recipient: str, now: float) -> None:
-    """Send it elsewhere."""
-    _READDRESS.changed(connection, {"message_id": message_id, "to": recipient, "now": now})
 
 
 def owed_since(connection: Connection) -> float | None:
@@ -518,6 +442,6 @@ def was_paged(connection: Connection, review_id: str, user: str) -> bool:
 def pages(connection: Connection) -> list[Message]:
     """Return every page there was, in the order they came due."""
     rows = connection.execute(
-        select(messages).where(messages.c.kind == "page").order_by(messages.c.created_at)
+        select(messages).where(messages.c.kind == MessageKind.PAGE).order_by(messages.c.created_at)
     )
     return [record_of(row) for row in rows]

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
+from bot.domain.message_record import MessageKind
 from bot.store import messages
 from bot.store.tables import messages as table
-
-FOLDED = "it is counted and listed in"
-"""The error in a folded notice's row, before the id of the message that lists it."""
 
 
 def _of_subject(lead: str) -> ColumnElement[bool]:
@@ -23,7 +21,7 @@ def _of_subject(lead: str) -> ColumnElement[bool]:
 def count(connection: Connection, lead: str, recipient: str, since: float) -> int:
     """Return the number of notices sent one by one since an instant. `lead` is the beginning of their ids."""
     got = and_(table.c.recipient == recipient, table.c.created_at >= since)
-    one_by_one = or_(table.c.error.is_(None), table.c.error.not_like(f"{FOLDED}%"))
+    one_by_one = table.c.folded_into.is_(None)
     return connection.scalar(select(func.count()).where(_of_subject(lead), got, one_by_one)) or 0
 
 
@@ -31,17 +29,18 @@ def fold(
     connection: Connection, message_id: str, recipient: str, body: str, *, into: str, now: float
 ) -> bool:
     """Store a notice that another message lists. False: it exists already."""
-    new = messages.want(
-        connection, message_id, "notice", recipient, now=now, priority=messages.REST, body=body
-    )
+    rest, kind = messages.REST, MessageKind.NOTICE
+    new = messages.want(connection, message_id, kind, recipient, now=now, priority=rest, body=body)
     if new:
-        messages.give_up(connection, message_id, now, f"{FOLDED} {into}")
+        listed = {"folded_into": into, "given_up_at": now, "error": f"it is counted and listed in {into}"}
+        ended = update(table).where(table.c.id == message_id)
+        connection.execute(ended.values(**listed, due_at=None, owed_since=None))
     return new
 
 
 def folded(connection: Connection, lead: str, into: str, most: int) -> tuple[int, Sequence[str]]:
     """Return the number of notices that a message lists, and the latest texts."""
-    listed = and_(_of_subject(lead), table.c.error == f"{FOLDED} {into}")
+    listed = and_(_of_subject(lead), table.c.folded_into == into)
     total = connection.scalar(select(func.count()).where(listed)) or 0
     latest = select(table.c.body).where(listed).order_by(table.c.created_at.desc()).limit(most)
     return total, [str(body) for body in connection.scalars(latest)]

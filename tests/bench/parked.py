@@ -17,7 +17,7 @@ from bot.domain.action import Action
 from bot.membrane import Membrane
 from bot.store.database import Database, open_database
 from tests.bench.figures import Figure, median, p99
-from tests.fakes import CLEO, SECRET, FakeDirectory, policy
+from tests.fakes import CLEO, SECRET, FakeDirectory, placed, policy
 
 WINDOW_S = 30 * 86_400.0
 COPY = {
@@ -46,7 +46,7 @@ async def park(path: Path, count: int, tables: Sequence[str] = tuple(COPY)) -> N
             Action.of("mail.send", {"to": "kim@acme.example", "n": 1}, agent="fleet")
         )
         for message in await membrane.outbox.lease(10):
-            await membrane.outbox.posted(message.id, version=1, channel_id="C1", ts="1.1")
+            await placed(membrane, message.id)
     copy_rows(path, count, tables)
 
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from bot import logs, settings
 from bot.app import Bot
+from bot.domain.message import Timing
 from bot.slack import facade
 from bot.slack.outbound.courier import Courier
-from bot.slack.outbound.doubts import Timing
 from tests.chaos import points
 
 POINT = "CHAOS_POINT"

@@ -101,10 +101,10 @@ SEAMS = {
     "lease": Seam(Outbox, "lease", "taking messages to send"),
     "attempt": Seam(Outbox, "attempting", "noting that a post is about to be tried"),
     "post": Seam(AsyncWebClient, "chat_postMessage", "posting a message"),
-    "posted": Seam(Outbox, "posted", "noting where a message is"),
+    "posted": Seam(Outbox, "_posted", "noting where a message is"),
     "update": Seam(AsyncWebClient, "chat_update", "redrawing a message"),
     "delete": Seam(AsyncWebClient, "chat_delete", "deleting a copy"),
-    "updated": Seam(Outbox, "updated", "noting what a message shows"),
+    "updated": Seam(Outbox, "_updated", "noting what a message shows"),
     # The group's commit, between the work and the answer.
     "commit": Seam(sqlite, "commit", "committing a group"),
 }

@@ -19,6 +19,7 @@ from slack_bolt.async_app import AsyncApp
 import bot.cli
 from bot import metrics
 from bot.cli.entry import COMMANDS, cli
+from bot.domain.message_record import MessageKind
 from bot.domain.operators import Op
 from bot.membrane import CardFacts, Membrane
 from bot.policyfile.condition_model import ConditionModel
@@ -29,7 +30,7 @@ from bot.slack.outbound import rendering
 from tests.unit.slack import making
 
 BOT = Path(__file__).parents[2] / "bot"
-DRAWN_FROM_THEIR_OWN_FACTS = {"receipt", "digest", "notice"}
+DRAWN_FROM_THEIR_OWN_FACTS = {MessageKind.RECEIPT, MessageKind.DIGEST, MessageKind.NOTICE}
 """Messages that are not about one review: `rendering.draw` knows them by the type of their facts."""
 
 
@@ -50,22 +51,8 @@ def test_every_operator_can_be_written_in_a_policy_file() -> None:
     assert keys == {op.value for op in Op}
 
 
-def kinds_of_messages() -> set[str]:
-    """Return every kind of message that somebody wants, read from the code.
-
-    `deadlines.py` names two of them in a loop: pages of people, posts to channels.
-    """
-    found = {"page", "post"}
-    for path, text in sources():
-        for kind in (call.args[2] for call in calls_of(text, "messages.want")):
-            in_loop = path.name == "deadlines.py" and ast.unparse(kind) == "kind"
-            assert in_loop or isinstance(kind, ast.Constant), f"{path}: name the kind of message as a text"
-            found |= {str(kind.value)} if isinstance(kind, ast.Constant) else set()
-    return found
-
-
-@pytest.mark.parametrize("kind", sorted(kinds_of_messages() - DRAWN_FROM_THEIR_OWN_FACTS))
-def test_every_message_that_is_wanted_is_drawn(kind: str) -> None:
+@pytest.mark.parametrize("kind", sorted(set(MessageKind) - DRAWN_FROM_THEIR_OWN_FACTS))
+def test_every_kind_of_message_is_drawn(kind: MessageKind) -> None:
     review = making.review()
     facts = CardFacts(making.message(kind), making.standing(review), review, None, {})
     assert rendering.draw(facts, {}).blocks

@@ -5,9 +5,10 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli.doctor.findings import Finding, ok, warn
+from bot.domain.attempts import FailureKind
 from bot.domain.policy import Policy
-from bot.slack.failures import CallFailed, Kind, ask
-from bot.slack.outbound.duplicates import METHOD, SLOW_PAGE
+from bot.slack.failures import CallFailed, ask
+from bot.slack.outbound.channel_history import METHOD, SLOW_PAGE
 from bot.slack.outbound.places import NoSuchChannel, Places
 from bot.slack.pagination import PAGE
 
@@ -31,7 +32,7 @@ async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[
         except NoSuchChannel:
             continue
         except CallFailed as failed:
-            if failed.failure.kind is Kind.LIMITED:
+            if failed.failure.kind is FailureKind.LIMITED:
                 return [warn(PART, SLOW, WHAT_TO_DO)]
     return []  # other checks report channels and scopes
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from bot.domain.expiry import ExpiryReason, expiry_reason, unanswered
 from bot.domain.freezing import Freeze
-from bot.domain.record import ActionRecord, Message, Standing
+from bot.domain.message_record import Message
+from bot.domain.record import ActionRecord, Standing
 from bot.domain.review import Review
 from bot.domain.ruling import AbsentDefault
 from bot.domain.states import ReviewState

@@ -13,9 +13,10 @@ import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
+from bot.domain.attempts import FailureKind
 from bot.errors import SettingsError
 from bot.proxies import proxy_for
-from bot.slack.failures import CallFailed, Kind
+from bot.slack.failures import CallFailed
 from bot.slack.inbound import other_bots
 from bot.slack.web_api import Calls
 
@@ -139,7 +140,7 @@ class SocketDelivery:
         except TimeoutError:
             _log.warning("socket_mode_slow_to_open")
         except CallFailed as failed:
-            if failed.failure.kind in (Kind.TOKEN, Kind.REFUSED):
+            if failed.failure.kind in (FailureKind.TOKEN, FailureKind.REFUSED):
                 raise SettingsError(
                     f"SLACK_APP_TOKEN does not work ({failed.failure.error}): on the app's page Basic "
                     "Information make an app-level token with the scope connections:write (xapp-…)."

@@ -1,7 +1,7 @@
-"""Owns every message in Slack: brings what it shows to what the store wants, the most urgent first.
+"""Owns every message in Slack: brings each to the version that the store wants, the most urgent first.
 
-It renders from the state as it is when it sends, so ten changes while Slack was slow become one update. The
-rows of the store say what is owed and which posts are in doubt; what is kept here in memory is only pace.
+It draws a message from the present state when it sends, so ten changes while Slack was slow become one
+update. The store says which messages are due and which posts are in doubt; memory holds only Slack's pace.
 """
 
 from __future__ import annotations
@@ -14,37 +14,40 @@ from functools import partial
 
 import structlog
 
+from bot.domain import message as message_life
+from bot.domain.message import Timing
+from bot.domain.message_record import Message
 from bot.domain.policy import Policy
-from bot.domain.record import Message
 from bot.membrane import CARD_3, CLICKED, REST, Admins, Directory, Head, Outbox, Wakeups, wait_for
 from bot.slack.identity import Identity
-from bot.slack.outbound import doubts, pace, shared_channels
-from bot.slack.outbound.doubts import Doubts, Timing
-from bot.slack.outbound.fallback import Detours
+from bot.slack.outbound import pace, shared_channels
+from bot.slack.outbound.duplicates import Duplicates
+from bot.slack.outbound.fallback import Fallback
+from bot.slack.outbound.lifecycle import Lifecycle
 from bot.slack.outbound.pace import Pace, Rates
 from bot.slack.outbound.places import Places
-from bot.slack.outbound.sender import Sender
+from bot.slack.outbound.sender import Sender, Ways
 from bot.slack.outbound.shared_channels import Sharing
-from bot.slack.outbound.stale_copies import Leftovers
+from bot.slack.outbound.stale_copies import StaleCopies
 from bot.slack.web_api import Calls
 
 AT_ONCE = 12
-"""Messages under way at the same time."""
+"""Messages on their way at the same time."""
 KEPT_3 = 4
-"""Beside them, of Tier 3: they do not wait for slow posts of what can wait."""
+"""How many more of Tier 3: they do not wait behind slow posts of less urgent messages."""
 KEPT = 4
-"""Beside them, of cards that somebody just clicked: they do not wait for slow posts."""
+"""How many more of cards that somebody just clicked: they do not wait behind slow posts."""
 INTERVAL_S = 0.5
 """How often the outbox is looked at without an event: for messages that were put off."""
 
 EARLY_S = 0.001
-"""By how much the loop's clock may be ahead of the one that a turn goes by."""
+"""How far the loop's clock may be ahead of the clock that turns go by."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Courier:
-    """Sends what the outbox owes. `run` until cancelled, or one `sweep` at a time."""
+    """Sends the due messages of the outbox. `run` until cancelled, or one `sweep` at a time."""
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Courier:
         wakeups: Wakeups,
         clock: Callable[[], float] = time.time,
         rates: Rates = pace.USUAL,
-        timing: Timing = doubts.USUAL,
+        timing: Timing = message_life.USUAL,
         places: Places | None = None,
     ) -> None:
         self._outbox = outbox
@@ -66,22 +69,18 @@ class Courier:
         self._clock = clock
         self._calls = calls
         places = places or Places(calls, clock)
-        self._doubts = Doubts(outbox, calls, identity.bot_id, places=places, timing=timing, clock=clock)
         self._admins = admins
         self._sharing = Sharing(calls, places, policy, clock)
-        self._sender = Sender(
-            outbox,
-            calls,
-            identity.workspace_url,
-            places=places,
-            pace=Pace(rates),
-            doubts=self._doubts,
-            detours=Detours(outbox, policy, people, admins, clock),
-            sharing=self._sharing,
-            recheck_s=timing.recheck_s[0],
-            clock=clock,
+        self._duplicates = Duplicates(
+            outbox, calls, identity.bot_id, places=places, timing=timing, clock=clock
         )
-        self._leftovers = Leftovers(outbox, calls, clock)
+        ways = Ways(places, Pace(rates), self._duplicates, self._sharing)
+        self._sender = Sender(outbox, calls, identity.workspace_url, ways, clock)
+        fallback = Fallback(outbox, policy, people, admins)
+        self._lifecycle = Lifecycle(
+            outbox, self._sender, fallback, self._duplicates, timing=timing, clock=clock
+        )
+        self._stale_copies = StaleCopies(outbox, calls, clock)
         self._under_way: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._sending: set[str] = set()
@@ -96,20 +95,20 @@ class Courier:
                         pass
                     self._begin_tidying()
                     self._passed_at = self._clock()
-                except Exception:  # noqa: BLE001 - whatever it was, the next pass is owed
+                except Exception:  # noqa: BLE001 - whatever it was, the next pass comes
                     _log.exception("courier_pass_failed")
                 await wait_for(self._wakeups.messages, self._nap())
         finally:
             await self._stop()
 
     def _nap(self) -> float:
-        """Until the next message's turn: a card that is late puts off every one behind it in its channel."""
+        """Return the seconds until the next turn: a late card puts off every one behind it in its channel."""
         now = self._clock()
         turn = self._sender.next_turn(now)
         return INTERVAL_S if turn is None else min(INTERVAL_S, turn - now + EARLY_S)
 
     async def sweep(self) -> int:
-        """Send everything that is due now and may go now. Returns how many messages were looked at."""
+        """Send everything that is due and may go now. Returns how many messages were looked at."""
         looked_at = 0
         while started := await self._start():
             looked_at += started
@@ -119,7 +118,7 @@ class Courier:
         return looked_at
 
     async def look_at_channels(self) -> None:
-        """Say which of the policy's channels are shared with another company; move what asks there away."""
+        """Tell of the policy's channels that another company shares, and move the questions there away."""
         for name, channel_id in await self._sharing.look():
             await self._admins.tell(shared_channels.notice(name))
             if self._sharing.is_news(channel_id):
@@ -131,7 +130,7 @@ class Courier:
         return max(await self._outbox.behind_s(), still)
 
     async def _start(self) -> int:
-        """Take what is due and begin to send it, as far as there is room. Returns how many were begun."""
+        """Take due messages while there is room, and begin to send them. Returns how many were begun."""
         if self._calls.stopped_until > self._clock():
             return 0
         room = AT_ONCE - len(self._under_way)
@@ -140,7 +139,7 @@ class Courier:
             if room + kept > 0:
                 leased = await self._outbox.lease(room + kept, may=partial(self._may, most), one_each=True)
                 break
-        # One that is under way is leased again where the clock made a leap; it is not sent twice for that.
+        # After a leap of the clock a message that is on its way is leased again; it is not sent twice.
         taken = [message for message in leased if message.id not in self._sending]
         for message in taken:
             self._sending.add(message.id)
@@ -153,7 +152,7 @@ class Courier:
         return head.priority <= most and self._sender.may(head)
 
     def _begin_tidying(self) -> None:
-        """Look for late copies beside the sending: it may take Slack a while to say."""
+        """Look for late copies beside the sending: Slack may take a while to answer."""
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.create_task(self._tidy(), name="look for copies")
 
@@ -164,12 +163,12 @@ class Courier:
             _log.exception("copies_not_looked_for")
 
     async def _clear_up(self) -> None:
-        await self._doubts.look_again()
-        await self._leftovers.clear_up()
+        await self._duplicates.look_again()
+        await self._stale_copies.clear_up()
 
     async def _send(self, message: Message) -> None:
         try:
-            await self._sender.show(message)
+            await self._lifecycle.advance(message)
         except Exception:  # noqa: BLE001 - its lease runs out, and it is taken up again
             _log.exception("message_not_shown", message=message.id, kind=message.kind)
         finally:
@@ -180,7 +179,7 @@ class Courier:
         self._wakeups.messages.set()
 
     async def _stop(self) -> None:
-        """Let what is under way end: a post that is cut off has to be looked for later."""
+        """Let posts on their way end: one that is cut off has to be looked for later."""
         tasks = [*self._under_way, *([self._tidying] if self._tidying else [])]
         if tasks:
             with suppress(TimeoutError):

@@ -1,144 +1,143 @@
-"""Finds a message that may have been posted, by the id in its metadata.
+"""Finds earlier posts of a message, and deletes all copies but the first.
 
-A post is the one call that can be lost half-way: the connection breaks, or Slack says `internal_error`, and
-the message is there or is not. Posting again unseen makes two. The id in the message's metadata tells.
-
-Slack lets an app that a vendor hosts read one page of 15 messages a minute. So a history that Slack cuts
-short is read on later where it was, and one reading serves all messages of its channel that are in doubt.
+A post can land although its call broke, and it can land late. So a message whose post is in doubt is looked
+for before it is posted again, and for a while afterwards.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+import structlog
+
+from bot.domain.attempts import TRANSIENT, FailureKind, Found, NotFound
 from bot.domain.escalation import Instant
-from bot.slack.failures import CallFailed, Kind
-from bot.slack.pagination import PAGE, Walk, pages
-from bot.slack.web_api import Calls
+from bot.domain.message import USUAL, Timing, keep_first
+from bot.membrane import Outbox
+from bot.slack.failures import CallFailed
+from bot.slack.outbound.channel_history import Histories
+from bot.slack.outbound.places import NoSuchChannel, Places
+from bot.slack.web_api import DELETE, Calls
 
-EVENT_TYPE = "membrane_message"
-METHOD = "conversations.history"
-SKEW_S = 300.0
-"""How far Slack's clock and ours may be apart, where the newest page is not enough."""
-MOST_READ = 2000
-"""The newest so many messages are looked at, at most."""
-NEWEST = PAGE
-"""The newest so many messages are looked at whatever their time is: no clock has to be right for that."""
-SLOW_PAGE = 15
-"""What Slack gives to an app that a vendor hosts, in place of the page that was asked for."""
-AS_NEW_S = 90.0
-"""How long after its end a reading serves others: for a minute Slack lets a slow app read nothing else."""
-STALE_S = 600.0
-"""One that was cut short, and that nobody went on with for so long, is begun again."""
-MOST_KEPT = 500
-"""Channels whose readings are kept."""
+LOOK_AGAIN_S = 30.0
+"""How soon a look for late copies is repeated that Slack did not answer."""
 
-
-def metadata(message_id: str) -> dict[str, Any]:
-    """What a post carries. Everybody in the workspace can read it, so it holds an id and no arguments."""
-    return {"event_type": EVENT_TYPE, "event_payload": {"message_id": message_id}}
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The ts of the copies that a channel had, oldest first, and when its newest page was read."""
-
-    found: list[str]
-    at: Instant
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """How far back a channel's history was read, and our messages in it by their id."""
+class _Watch:
+    """Where late copies are looked for: a channel, or the recipient of a message that is nowhere."""
 
-    started: Instant
-    walk: Walk = field(default_factory=Walk)
-    found: dict[str, list[str]] = field(default_factory=dict)
-    count: int = 0
-    reached: Instant = float("inf")
-    slow: bool = False
-    read_at: Instant = 0.0
-    """When its last page was read."""
-    cut_short: bool = True
-    """Whether somebody still wants it to go further back."""
-
-    def serves(self, good_from: Instant, now: Instant) -> bool:
-        """Whether it, or what it becomes once it is read on, is as good as a new one.
-
-        One that has ended is only where Slack gives no new one at once: what lands late is in that.
-        """
-        if self.cut_short:
-            return now - self.read_at <= STALE_S
-        return self.slow and self.started >= good_from and now - self.read_at <= AS_NEW_S
-
-    def covers(self, since: Instant) -> bool:
-        """Whether it goes back to before an instant, as far as it may go back at all."""
-        newest = self.slow or self.count >= NEWEST
-        far_enough = newest and self.reached < since - SKEW_S
-        return self.walk.ended or self.count >= MOST_READ or far_enough
-
-    def take(self, page: Any, bot_id: str) -> None:
-        """Note what is on a page. Only this bot's own messages count: metadata can be written by any app."""
-        said = page["messages"]
-        self.slow = self.slow or (len(said) == SLOW_PAGE and not self.walk.ended)
-        for message in said:
-            self.count += 1
-            self.reached = min(self.reached, float(message["ts"]))
-            carried = message.get("metadata") or {}
-            message_id = (carried.get("event_payload") or {}).get("message_id")
-            if message.get("bot_id") == bot_id and carried.get("event_type") == EVENT_TYPE and message_id:
-                self.found.setdefault(str(message_id), []).append(str(message["ts"]))
+    place: str
+    since: Instant
+    expected: int
+    looks: list[Instant]
 
 
-class Histories:
-    """Reads the histories of channels, newest first."""
+class Duplicates:
+    """Looks for copies of messages.
 
-    def __init__(self, calls: Calls, bot_id: str, clock: Callable[[], float] = time.time) -> None:
+    The store says which posts are in doubt (`attempt_at`, `doubted_since`), so a new process watches on where
+    an earlier one stopped.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        calls: Calls,
+        bot_id: str,
+        *,
+        places: Places,
+        timing: Timing = USUAL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._outbox = outbox
         self._calls = calls
-        self._bot_id = bot_id
+        self._histories = Histories(calls, bot_id, clock)
+        self._places = places
+        self._timing = timing
         self._clock = clock
-        self._readings: dict[str, _Reading] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._watched: dict[str, _Watch] = {}
+        self._taken_up = False
 
-    async def look(self, channel_id: str, message_id: str, since: Instant, *, good_from: Instant) -> Look:
-        """Return the copies of a message of ours that was posted `since`.
+    async def look(
+        self, message_id: str, channel_id: str, since: Instant, *, good_from: Instant
+    ) -> Found | NotFound:
+        """Return the copies of a message in a channel.
 
-        A reading that began at `good_from` or later is as good as a new one, and one that was cut short is
-        read on, whenever it began. Raises CallFailed, also where it is cut short (again).
+        Raises CallFailed if the channel's history cannot be read now.
         """
-        async with self._locks[channel_id]:
-            reading = self._readings.get(channel_id)
-            if reading is None or not reading.serves(good_from, self._clock()):
-                reading = self._begin(channel_id)
-            await self._read(channel_id, reading, since)
-            return Look(sorted(reading.found.get(message_id, ()), key=float), reading.started)
-
-    def _begin(self, channel_id: str) -> _Reading:
-        if len(self._readings) >= MOST_KEPT:
-            self._readings = {key: each for key, each in self._readings.items() if each.cut_short}
-        now = self._clock()
-        reading = self._readings[channel_id] = _Reading(now, read_at=now)
-        return reading
-
-    async def _read(self, channel_id: str, reading: _Reading, since: Instant) -> None:
-        """Read back to before an instant, from where the reading is."""
-        reading.cut_short = True
-        history = self._calls.client.conversations_history
-        more: dict[str, Any] = {"channel": channel_id, "include_all_metadata": True}
         try:
-            if not reading.covers(since):
-                async for page in pages(self._calls, METHOD, history, reading.walk, **more):
-                    reading.take(page, self._bot_id)
-                    reading.read_at = self._clock()
-                    if reading.covers(since):
-                        break
+            look = await self._histories.look(channel_id, message_id, since, good_from=good_from)
         except CallFailed as failed:
-            if failed.failure.kind is not Kind.LIMITED:
-                self._readings.pop(channel_id, None)
+            if failed.failure.kind in (FailureKind.CLOSED, FailureKind.REFUSED):
+                return NotFound(self._clock(), blind=True)
             raise
-        reading.cut_short = False
+        return Found(channel_id, tuple(look.found)) if look.found else NotFound(look.at)
+
+    async def delete(self, message_id: str, channel_id: str, copies: Iterable[str]) -> bool:
+        """Delete copies. False: at least one is still there, because Slack did not answer."""
+        gone = True
+        for ts in copies:
+            _log.info("copy_deleted", message=message_id, channel=channel_id, ts=ts)
+            try:
+                await self._calls.ask(DELETE, self._calls.client.chat_delete, channel=channel_id, ts=ts)
+            except CallFailed as failed:
+                _log.warning("copy_not_deleted", message=message_id, ts=ts, error=str(failed))
+                gone = gone and failed.failure.kind not in TRANSIENT
+        return gone
+
+    def watch(self, message_id: str, place: str, since: Instant, *, expected: int) -> None:
+        """Look for late copies of a message for a while, beyond the `expected` number."""
+        now = self._clock()
+        looks = [now + after for after in self._timing.recheck_s]
+        self._watched[message_id] = _Watch(place, since, expected, looks)
+
+    async def look_again(self) -> None:
+        """Look for the late copies whose look is due."""
+        if not self._taken_up:
+            await self._take_up()
+        now = self._clock()
+        for message_id, watch in list(self._watched.items()):
+            if watch.looks and watch.looks[0] <= now:
+                again_s = await self._tidy(message_id, watch)
+                if again_s is None:
+                    watch.looks.pop(0)
+                else:
+                    watch.looks[0] = now + again_s
+            if not watch.looks and self._watched.get(message_id) is watch:
+                del self._watched[message_id]
+                await self._outbox.certain(message_id)
+
+    async def _take_up(self) -> None:
+        """Watch the messages that an earlier process watched. Unposted ones are watched from their post."""
+        for message in await self._outbox.in_doubt():
+            placed, dropped = message.ts is not None, message.ts is None and message.due_at is None
+            since = message.doubted_since
+            if since is not None and (placed or dropped) and message.id not in self._watched:
+                place = message.channel_id or message.recipient
+                self.watch(message.id, place, since, expected=int(placed))
+        self._taken_up = True
+
+    async def _tidy(self, message_id: str, watch: _Watch) -> float | None:
+        """Keep the first copy and delete the others. Returns the seconds to wait if Slack is busy."""
+        try:
+            channel_id = await self._places.find(watch.place)
+            look = await self.look(message_id, channel_id, watch.since, good_from=watch.looks[0])
+            if isinstance(look, Found) and len(look.copies) > watch.expected:
+                # Kept before the others go: also after a kill the row leads to a copy that stays.
+                step = keep_first(look)
+                await self._outbox.apply(message_id, step, leased=False)
+                watch.expected = 1
+                if not await self.delete(message_id, channel_id, step.extra):
+                    return LOOK_AGAIN_S
+        except NoSuchChannel as gone:
+            _log.warning("copies_not_found", message=message_id, error=str(gone))
+        except CallFailed as failed:
+            _log.warning("copies_not_found", message=message_id, error=str(failed))
+            if failed.failure.kind in TRANSIENT:
+                return max(LOOK_AGAIN_S, failed.failure.retry_after)
+        return None

@@ -7,9 +7,10 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
+from bot.domain.attempts import FailureKind
 from bot.domain.people import USER_ID
 from bot.errors import MembraneError
-from bot.slack.failures import CallFailed, Kind
+from bot.slack.failures import CallFailed
 from bot.slack.pagination import Walk, pages
 from bot.slack.web_api import Calls
 
@@ -74,7 +75,7 @@ class Places:
         try:
             return await ask(key)
         except CallFailed as error:
-            if error.failure.kind is not Kind.DOWN:  # that may be over at once
+            if error.failure.kind is not FailureKind.DOWN:  # that may be over at once
                 self._remember(key, error)
             raise
 
@@ -118,7 +119,7 @@ class Places:
             ):
                 self._read |= {str(each["name"]).lower(): str(each["id"]) for each in page["channels"]}
         except CallFailed as failed:
-            if failed.failure.kind is not Kind.LIMITED:  # else it goes on where it was
+            if failed.failure.kind is not FailureKind.LIMITED:  # else it goes on where it was
                 self._walk, self._read = Walk(), {}
             raise
         self._names, self._listed_at = self._read, self._clock()

@@ -1,4 +1,4 @@
-"""Draws whatever the outbox owes, from the facts as they are now."""
+"""Draws every kind of message from the facts as they are now."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from bot.domain.message_record import MessageKind
 from bot.membrane import CardFacts, DigestFacts, Facts, NoticeFacts, ReceiptFacts
 from bot.slack.cards import digests, receipts, reviews, siblings
 from bot.slack.cards.reviews import Drawn, Links
 
 
 def draw(facts: Facts, links: Mapping[str, str], *, terse: bool = False) -> Drawn:
-    """Return blocks and fallback text. `links` are to the cards of reviews, by review id."""
+    """Return blocks and fallback text. `links` lead to the cards of reviews, by review id."""
     match facts:
         case CardFacts():
             drawn = _of_review(facts, links, terse=terse)
-            if facts.message.kind != "told" and not terse:
+            if facts.message.kind != MessageKind.TOLD and not terse:
                 drawn = siblings.named(drawn, facts.standing.action, facts.turn)
             if facts.standing.frozen is not None and _counts(facts):
                 drawn = reviews.frozen(drawn, facts.standing.frozen)
@@ -52,20 +53,20 @@ def _of_review(facts: CardFacts, links: Mapping[str, str], *, terse: bool) -> Dr
         successor=links.get(following_id(facts) or ""),
     )
     match facts.message.kind:
-        case "page":
+        case MessageKind.PAGE:
             return reviews.page(facts.message, facts.standing, review, to)
-        case "post":
+        case MessageKind.POST:
             return reviews.post(facts.message, facts.standing, review, to)
-        case "told":
+        case MessageKind.TOLD:
             return reviews.told(facts.standing, review, to)
-        case "card":
+        case MessageKind.CARD:
             return reviews.card(facts.standing, review, to, terse=terse)
         case kind:
             raise ValueError(f"nothing draws a message of the kind {kind}")
 
 
 def following_id(facts: CardFacts) -> str | None:
-    """Return the review that goes on where this one ended: its successor, or the one asked after a lapse."""
+    """Return the id of the review that follows this one: its successor, or the one asked after a lapse."""
     if facts.successor_id is not None:
         return facts.successor_id
     ids = [review.id for review in facts.standing.reviews]

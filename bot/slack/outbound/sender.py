@@ -1,132 +1,175 @@
-"""Brings one message to what it should show. Every way through ends in one note to the outbox."""
+"""Makes one attempt in Slack for one message, and returns what came of it. It decides nothing.
+
+`bot.domain.message.next_step` says what to attempt, and what follows from the answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from bot.domain.attempts import (
+    Answer,
+    Busy,
+    Call,
+    Deleted,
+    Failed,
+    FailureKind,
+    Look,
+    Post,
+    Posted,
+    Redraw,
+    Redrawn,
+    Request,
+    Unwelcome,
+)
 from bot.domain.escalation import Instant
+from bot.domain.message_record import TO_A_PERSON, Message, MessageKind
 from bot.domain.people import USER_ID
-from bot.domain.record import Message
 from bot.membrane import CLICKED, UPDATES, Facts, Head, NoticeFacts, Outbox
 from bot.slack.cards.reviews import Drawn
-from bot.slack.failures import KIND_OF, SHARED, CallFailed, Failure, Kind
-from bot.slack.outbound import duplicates, rendering
-from bot.slack.outbound.doubts import PASSING, Doubts
-from bot.slack.outbound.fallback import ASKING, Detours, asks
+from bot.slack.failures import CallFailed
+from bot.slack.outbound import channel_history, rendering
+from bot.slack.outbound.duplicates import Duplicates
+from bot.slack.outbound.fallback import asks
 from bot.slack.outbound.pace import Pace
 from bot.slack.outbound.places import NoSuchChannel, Places, is_people, permalink
 from bot.slack.outbound.shared_channels import Sharing
 from bot.slack.outbound.unknown_mentions import REFUSED, Mentions
 from bot.slack.web_api import DELETE, POST, UPDATE, Calls
 
-LONGEST_BACKOFF_S = 300.0
 STOPPED_S = 30.0
 """How long nothing is sent after Slack refused the token."""
-TRIES_BEFORE_TELLING = 3
-WHOLE_S = 45.0
-"""At most so many seconds for one message: less than its lease."""
-COPIES = ("page", "post")
-"""Messages with a card's buttons beside the card itself."""
-ANEW = (*ASKING, "told")
-"""Messages that are posted again where they cannot be drawn again."""
-HARMLESS = ("notice",)
-"""Messages without arguments: they go to channels that are shared with another company, too."""
-MOOT = "the review was closed"
+CALLS = {POST: Call.POST, UPDATE: Call.REDRAW, DELETE: Call.DELETE}
+"""The methods that change a message; all others only look something up."""
 
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a sender finds its way with: channels, Slack's pace, earlier posts, and sharing."""
+
+    places: Places
+    pace: Pace
+    duplicates: Duplicates
+    sharing: Sharing
+
+
 class Sender:
-    """Posts and updates messages; several may be under way at once, each only once."""
+    """Looks for, posts, redraws and deletes messages; several at once, each of them once."""
 
     def __init__(
         self,
         outbox: Outbox,
         calls: Calls,
         workspace_url: str,
-        *,
-        places: Places,
-        pace: Pace,
-        doubts: Doubts,
-        detours: Detours,
-        sharing: Sharing,
-        recheck_s: float,
+        ways: Ways,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._outbox = outbox
         self._calls = calls
         self._workspace_url = workspace_url
-        self._pace = pace
-        self._doubts = doubts
-        self._detours = detours
-        self._recheck_s = recheck_s
+        self._places = ways.places
+        self._pace = ways.pace
+        self._duplicates = ways.duplicates
+        self._sharing = ways.sharing
         self._clock = clock
-        self._places = places
-        self._sharing = sharing
-        self._tries: dict[str, int] = {}
-        self._terse: set[str] = set()
         self._mentions = Mentions(calls, clock)
 
-    async def show(self, message: Message) -> None:
-        """Bring a leased message to its wanted version, or note when to try again and why."""
-        if await self._settled(message):
-            self._tries.pop(message.id, None)
-            self._terse.discard(message.id)
-
-    async def _settled(self, message: Message) -> bool:
-        """Whether nothing is to be done about it now: it is shown, dropped, given up, or has no place."""
+    async def attempt(self, request: Request, message: Message, *, terse: bool = False) -> Answer | None:
+        """Ask Slack once. None: the outbox says that the message must not be posted any more."""
         try:
-            async with asyncio.timeout(WHOLE_S):
-                return await (self._post(message) if message.ts is None else self._update(message))
+            match request:
+                case Look():
+                    return await self._look(message, request)
+                case Post():
+                    return await self._post(message, terse=terse)
+                case Redraw():
+                    return await self._redraw(message, terse=terse)
+            return await self._delete(message)
         except CallFailed as failed:
-            return await self._failed(message, failed)
+            return self._failed(message, failed)
         except NoSuchChannel:
-            return await self._detours.elsewhere(message, Failure(Kind.PLACE, "channel_not_found"))
-        except TimeoutError:
-            slow = Failure(Kind.UNSURE, "Slack was too slow")
-            wait = self._patience(message, slow)
-            return await self._wait(message, slow.error, wait, unsure=message.ts is not None)
+            return Failed(Call.LOOK_UP, FailureKind.CLOSED, "channel_not_found")
 
-    async def _post(self, message: Message) -> bool:
-        if message.kind in ("page", "told") and not USER_ID.fullmatch(message.recipient):
+    def may(self, head: Head) -> bool:
+        """Whether the first message of a queue is worth an attempt now, by Slack's pace."""
+        now = self._clock()
+        if head.place != UPDATES:
+            return self._pace.is_open(head.place, now)
+        urgent = head.priority == CLICKED
+        return self._calls.held_until(UPDATE) <= now and self._pace.may_update(now, urgent=urgent)
+
+    def next_turn(self, now: Instant) -> Instant | None:
+        """Return when the next call may go that Slack's pace holds back now."""
+        return self._pace.next_turn(now)
+
+    async def _look(self, message: Message, look: Look) -> Answer:
+        channel_id = await self._places.find(message.recipient)
+        return await self._duplicates.look(message.id, channel_id, look.since, good_from=look.good_from)
+
+    async def _post(self, message: Message, *, terse: bool) -> Answer | None:
+        if message.kind in TO_A_PERSON and not USER_ID.fullmatch(message.recipient):
             # An agent names on whose behalf it acts: that name must not lead to a channel.
             raise NoSuchChannel("the recipient is no person")
-        if message.kind == "told" and not await self._outbox.may_be_told(message):
-            await self._outbox.gave_up(message.id, "its recipient is nobody whom this agent may write to")
-            return True
+        if message.kind == MessageKind.TOLD and not await self._outbox.may_be_told(message):
+            return Unwelcome("its recipient is nobody whom this agent may write to")
         channel_id = await self._places.find(message.recipient)
-        if not await self._doubts.may_post(message, channel_id):
-            return False
-        if message.kind not in HARMLESS and not is_people(message.recipient):
+        if message.kind != MessageKind.NOTICE and not is_people(message.recipient):
             await self._sharing.check(message.recipient, channel_id)
         now, held_until = self._clock(), self._calls.held_until(POST, channel_id)
         ready = self._pace.take(POST, channel_id, now, held_until=held_until)
+        self._pace.hold(message.recipient, ready if ready > now else self._pace.next_in(channel_id))
         if ready > now:
-            return await self._not_yet(message, ready)
-        self._pace.hold(message.recipient, self._pace.next_in(channel_id))
-        since = self._doubts.since(message)
-        facts = await self._outbox.attempting(message.id, doubted_since=since)
-        if facts is not None:
-            await self._post_now(facts, channel_id)
-        if since is not None:
-            self._doubts.watch(message.id, channel_id, since, expected=int(facts is not None))
-        return True
+            return Busy()
+        facts = await self._outbox.attempting(message.id)
+        return await self._post_now(facts, channel_id, terse=terse) if facts is not None else None
 
-    async def _draw(self, facts: Facts) -> Drawn:
-        """Draw a message beside the loop: the largest arguments take tens of milliseconds."""
-        terse = facts.message.id in self._terse
+    async def _post_now(self, facts: Facts, channel_id: str, *, terse: bool) -> Posted:
+        drawn = await self._draw(facts, terse=terse)
+        told, drawn = await self._show(
+            drawn,
+            POST,
+            channel=channel_id,
+            metadata=channel_history.metadata(facts.message.id),
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return Posted(channel_id, str(told["ts"]), facts.message.wanted, rendering.fingerprint(drawn))
+
+    async def _redraw(self, message: Message, *, terse: bool) -> Answer:
+        channel_id, ts = str(message.channel_id), str(message.ts)
+        now, held_until = self._clock(), self._calls.held_until(UPDATE)
+        urgent = message.priority == CLICKED
+        if self._pace.take(UPDATE, channel_id, now, held_until=held_until, urgent=urgent) > now:
+            return Busy()
+        facts = await self._outbox.facts(message)
+        if asks(facts) and not is_people(message.recipient):
+            await self._sharing.check(message.recipient, channel_id)
+        drawn = await self._draw(facts, terse=terse)
+        _, drawn = await self._show(drawn, UPDATE, channel=channel_id, ts=ts)
+        return Redrawn(ts, facts.message.wanted, rendering.fingerprint(drawn))
+
+    async def _delete(self, message: Message) -> Answer:
+        where = {"channel": str(message.channel_id), "ts": str(message.ts)}
+        await self._calls.ask(DELETE, self._calls.client.chat_delete, changes=True, **where)
+        return Deleted()
+
+    async def _draw(self, facts: Facts, *, terse: bool) -> Drawn:
+        """Draw a message in a thread: the largest arguments take tens of milliseconds."""
         drawn = await asyncio.to_thread(rendering.draw, facts, self._known(facts), terse=terse)
         return self._mentions.settled(drawn)
 
-    async def _ask_with(self, drawn: Drawn, method: str, **arguments: Any) -> tuple[Any, Drawn]:
-        """Post or update; where Slack refuses mentions of people it does not know, with those as text.
+    async def _show(self, drawn: Drawn, method: str, **arguments: Any) -> tuple[Any, Drawn]:
+        """Post or update. If Slack refuses mentions of people it does not know, draw those as text.
 
-        Returns Slack's answer, and what it shows now.
+        Returns Slack's answer, and the message as Slack took it.
         """
         client = self._calls.client
         call = client.chat_postMessage if method == POST else client.chat_update
@@ -145,158 +188,21 @@ class Sender:
                 raise
             return await ask(known)
 
-    async def _post_now(self, facts: Facts, channel_id: str) -> None:
-        message_id = facts.message.id
-        drawn = await self._draw(facts)
-        told, drawn = await self._ask_with(
-            drawn,
-            POST,
-            channel=channel_id,
-            metadata=duplicates.metadata(message_id),
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-        ts = str(told["ts"])
-        shows = rendering.fingerprint(drawn)
-        version = facts.message.wanted
-        await self._outbox.posted(message_id, version=version, channel_id=channel_id, ts=ts, shows=shows)
-
-    async def _not_yet(self, message: Message, ready: Instant) -> bool:
-        """Leave a message until its channel is free. It keeps its place among those that wait."""
-        if message.ts is None:
-            self._pace.hold(message.recipient, ready)
-        await self._outbox.release(message.id)
-        return False
-
-    def may(self, head: Head) -> bool:
-        """Whether the first message of a queue is worth trying now."""
-        now = self._clock()
-        if head.place != UPDATES:
-            return self._pace.is_open(head.place, now)
-        urgent = head.priority == CLICKED
-        return self._calls.held_until(UPDATE) <= now and self._pace.may_update(now, urgent=urgent)
-
-    def next_turn(self, now: Instant) -> Instant | None:
-        """Return when something may go that may not now, by Slack's pace."""
-        return self._pace.next_turn(now)
-
-    async def _update(self, message: Message) -> bool:
-        if KIND_OF.get(message.error or "") is Kind.FIXED:
-            return await self._replace(message, Failure(Kind.FIXED, str(message.error)))
-        channel_id, ts = str(message.channel_id), str(message.ts)
-        urgent = message.priority == CLICKED
-        now, held_until = self._clock(), self._calls.held_until(UPDATE)
-        ready = self._pace.take(UPDATE, channel_id, now, held_until=held_until, urgent=urgent)
-        if ready > now:
-            return await self._not_yet(message, ready)
-        facts = await self._outbox.facts(message)
-        if asks(facts) and not is_people(message.recipient):
-            await self._sharing.check(message.recipient, channel_id)
-        drawn = await self._draw(facts)
-        _, drawn = await self._ask_with(drawn, UPDATE, channel=channel_id, ts=ts)
-        shows = rendering.fingerprint(drawn)
-        version = facts.message.wanted
-        await self._outbox.updated(message.id, version=version, shows=shows, recheck_s=self._recheck_s)
-        return True
-
     def _known(self, facts: Facts) -> dict[str, str]:
-        """Where the cards are that this message may point to."""
+        """Return the links to the cards that this message may point to, by review id."""
         if isinstance(facts, NoticeFacts):
             return {}
         url = self._workspace_url
         found = {of: permalink(url, card.channel_id, card.ts) for of, card in facts.cards.items()}
         return {of: link for of, link in found.items() if link is not None}
 
-    async def _failed(self, message: Message, failed: CallFailed) -> bool:
+    def _failed(self, message: Message, failed: CallFailed) -> Failed:
         failure = failed.failure
-        if failed.method == POST and failure.kind is not Kind.UNSURE:
-            await self._outbox.not_landed(message.id)
-        match failure.kind:
-            case Kind.PLACE:
-                if failure.error != SHARED:  # else another may have its name by now
-                    self._places.forget(message.recipient)
-                settled = await self._detours.elsewhere(message, failure)
-            case Kind.GONE:
-                settled = await self._gone(message, failure)
-            case Kind.FIXED:
-                settled = await self._replace(message, failure)
-            case Kind.TOO_LONG:
-                settled = await self._shorten(message, failure)
-            case Kind.REFUSED:
-                settled = await self._refused(message, failed)
-            case _:
-                unsure = failed.method == UPDATE and failure.kind is Kind.UNSURE
-                wait = self._patience(message, failure)
-                settled = await self._wait(message, failure.error, wait, unsure=unsure)
-        return settled
-
-    def _patience(self, message: Message, failure: Failure) -> float:
-        """Return in how many seconds to try again what failed for the time being."""
-        match failure.kind:
-            case Kind.LIMITED:
-                return failure.retry_after
-            case Kind.TOKEN:
-                _log.error("slack_refused_the_token", error=failure.error)
-                self._calls.stop(STOPPED_S)
-                return STOPPED_S
-        tries = self._tries[message.id] = self._tries.get(message.id, 0) + 1
-        return min(LONGEST_BACKOFF_S, 0.25 * 2.0 ** min(tries, 16))
-
-    async def _wait(self, message: Message, error: str, seconds: float, *, unsure: bool = False) -> bool:
-        await self._outbox.later(message.id, at=self._clock() + seconds, error=error, unsure=unsure)
-        return False
-
-    async def _refused(self, message: Message, failed: CallFailed) -> bool:
-        """Something that only an admin can mend, such as a missing scope: slower and slower, and told."""
-        await self._wait(message, failed.failure.error, self._patience(message, failed.failure))
-        if self._tries[message.id] == TRIES_BEFORE_TELLING and message.kind != "notice":
-            await self._detours.tell(message, failed.failure.error)
-        return False
-
-    async def _gone(self, message: Message, failure: Failure) -> bool:
-        """Post a card again that somebody deleted while it asks; let other messages be."""
-        facts = await self._outbox.facts(message)
-        if message.kind in ASKING and asks(facts):
-            return await self._post_again(message, failure)
-        await self._let_go(message, facts, failure)
-        return True
-
-    async def _replace(self, message: Message, failure: Failure) -> bool:
-        """Delete a message that Slack lets nobody change, so that nothing stays that is not true any more.
-
-        A card is posted again, and so is what its requester is told. Its copies stay as they are while they
-        ask the same as the card, and are not needed afterwards. A notice never changes, so it stays.
-        """
-        facts = await self._outbox.facts(message)
-        if isinstance(facts, NoticeFacts) or (message.kind in COPIES and asks(facts)):
-            await self._outbox.left(message.id, version=facts.message.wanted, error=failure.error)
-            return True
-        if message.kind in (*ANEW, *COPIES):
-            # Noted first: whoever goes on with it after a kill knows who deleted it.
-            await self._wait(message, failure.error, WHOLE_S)
-            try:
-                delete = self._calls.client.chat_delete
-                await self._calls.ask(DELETE, delete, channel=str(message.channel_id), ts=str(message.ts))
-            except CallFailed as failed:
-                if failed.failure.kind in PASSING:
-                    return await self._wait(message, failure.error, self._patience(message, failed.failure))
-                _log.warning("message_not_deleted", message=message.id, error=failed.failure.error)
-        if message.kind in ANEW:
-            return await self._post_again(message, failure)
-        await self._let_go(message, facts, failure)
-        return True
-
-    async def _post_again(self, message: Message, failure: Failure) -> bool:
-        await self._outbox.lost(message.id, str(message.ts))
-        return await self._wait(message, failure.error, 0.0)
-
-    async def _let_go(self, message: Message, facts: Facts, failure: Failure) -> None:
-        moot = message.kind in COPIES and not asks(facts)
-        await self._outbox.gave_up(message.id, f"{MOOT}: {failure.error}" if moot else failure.error)
-
-    async def _shorten(self, message: Message, failure: Failure) -> bool:
-        if message.id in self._terse:
-            await self._detours.too_long(message, failure)
-            return True
-        self._terse.add(message.id)
-        return await self._wait(message, failure.error, 0.0)
+        retry_after_s = failure.retry_after
+        if failure.kind is FailureKind.CLOSED:  # another channel may have its name by now
+            self._places.forget(message.recipient)
+        if failure.kind is FailureKind.TOKEN:
+            _log.error("slack_refused_the_token", error=failure.error)
+            self._calls.stop(STOPPED_S)
+            retry_after_s = STOPPED_S
+        return Failed(CALLS.get(failed.method, Call.LOOK_UP), failure.kind, failure.error, retry_after_s)

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bot.domain.attempts import FailureKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.slack.cached import Kept
-from bot.slack.failures import SHARED, CallFailed, Failure, Kind
+from bot.slack.failures import CallFailed, Failure
 from bot.slack.outbound.places import NoSuchChannel, Places
 from bot.slack.web_api import Calls
 
@@ -69,7 +70,7 @@ class Sharing:
     async def check(self, recipient: str, channel_id: str) -> None:
         """Raise CallFailed, of a place that is closed, where arguments must not be posted to a channel."""
         if await self._shared_with_others(channel_id) and not await self._allowed(recipient, channel_id):
-            raise CallFailed(METHOD, Failure(Kind.PLACE, SHARED))
+            raise CallFailed(METHOD, Failure(FailureKind.SHARED, "shared_with_another_company"))
 
     async def look(self) -> list[tuple[str, str]]:
         """Return the policy's channels that are shared against it, name and id. Looks once a minute."""
@@ -91,7 +92,7 @@ class Sharing:
         except NoSuchChannel:
             return None
         except CallFailed as failed:
-            return (name, channel_id) if failed.failure.error == SHARED else None
+            return (name, channel_id) if failed.failure.kind is FailureKind.SHARED else None
         self._known.discard(channel_id)
         return None
 

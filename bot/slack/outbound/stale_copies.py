@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import structlog
 
+from bot.domain.attempts import TRANSIENT, FailureKind
 from bot.domain.escalation import Instant
 from bot.membrane import Outbox
-from bot.slack.failures import CallFailed, Kind
-from bot.slack.outbound.doubts import PASSING
+from bot.slack.failures import CallFailed
 from bot.slack.web_api import DELETE, Calls
 
 EVERY_S = 30.0
@@ -19,7 +19,7 @@ EVERY_S = 30.0
 _log = structlog.get_logger(__name__)
 
 
-class Leftovers:
+class StaleCopies:
     """Deletes copies whose message went elsewhere. What is to be drawn again the outbox owes by itself."""
 
     def __init__(self, outbox: Outbox, calls: Calls, clock: Callable[[], float] = time.time) -> None:
@@ -38,7 +38,7 @@ class Leftovers:
             try:
                 await self._calls.ask(DELETE, delete, channel=leftover.channel_id, ts=leftover.ts)
             except CallFailed as failed:
-                if failed.failure.kind in (*PASSING, Kind.PLACE):
+                if failed.failure.kind in TRANSIENT | {FailureKind.CLOSED}:
                     continue
                 _log.info("leftover_not_deleted", message=leftover.message_id, error=failed.failure.error)
             await self._outbox.cleared(leftover)

@@ -11,7 +11,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0013"
+REVISION = "0014"
 """The newest migration: the version of these tables."""
 
 OF_ONE_AGENT = "agent <> ''"

@@ -35,6 +35,8 @@ messages = Table(
     Column("created_at", Float, nullable=False),
     Column("posted_at", Float),
     Column("given_up_at", Float),
+    Column("obstacle", String),  # closed: its place is; uneditable: Slack lets nobody edit it
+    Column("folded_into", String),  # of a notice, the message that lists it
     Column("leased_by", String),
     Column("leased_until", Float),
     partial(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.store.notices import FOLDED
 from tests.chaos.checks.violation import Violation
 from tests.chaos.evidence import Evidence
 
@@ -42,7 +41,7 @@ def the_store_knows_what_slack_shows(evidence: Evidence) -> Iterator[Violation]:
             closed = (message["error"] or "").startswith("the review was closed")
             if closed and message["kind"] in ("card", "page", "post", "receipt"):
                 continue
-            if (message["error"] or "").startswith(FOLDED):
+            if message.get("folded_into") is not None:
                 continue
             what = f"the {message['kind']} {message['id']} was given up: {message['error']}"
             yield Violation("nothing is dropped", what, about)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.domain.record import Message
+from bot.domain.message_record import Message
 from bot.slack.outbound import rendering
 from bot.store import journal
 from tests import fakes

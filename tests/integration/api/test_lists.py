@@ -10,6 +10,7 @@ import pytest
 from bot.api.response_models import ActionList
 from bot.store import messages
 from tests import fakes
+from tests.fakes import placed
 from tests.integration.api.conftest import Bot
 
 
@@ -89,7 +90,7 @@ async def test_a_line_links_to_its_card(bot: Bot, agent: httpx2.AsyncClient) -> 
     action = await propose(agent, "money.wire")
     assert (await listed(agent))["actions"][0]["card"] is None
     (card,) = await bot.membrane.outbox.lease(1)
-    await bot.membrane.outbox.posted(card.id, version=1, channel_id="C0APPROVE", ts="1800000000.000100")
+    await placed(bot.membrane, card.id, channel_id="C0APPROVE", ts="1800000000.000100")
     (line,) = (await listed(agent))["actions"]
     assert (line["id"], line["card"]) == (action["id"], "https://t/archives/C0APPROVE/p1800000000000100")
     assert await bot.db.read(lambda connection: messages.get(connection, card.id))

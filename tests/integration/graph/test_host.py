@@ -17,7 +17,7 @@ from bot.graph.run_context import RunContext, entered
 from bot.graph.saver import open_saver
 from bot.slack.outbound import rendering
 from bot.store import messages
-from tests.fakes import policy
+from tests.fakes import placed, policy
 from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import HOSTED, House
@@ -313,7 +313,7 @@ async def post_cards(house: House) -> None:
     for message in await house.membrane.outbox.lease(50):
         if await house.membrane.outbox.attempting(message.id):
             where = {"channel_id": "C0APPR", "ts": f"{message.position}.{message.id}"}
-            await house.membrane.outbox.posted(message.id, version=message.wanted, **where)
+            await placed(house.membrane, message.id, version=message.wanted, **where)
 
 
 async def open_renamed(house: House) -> None:

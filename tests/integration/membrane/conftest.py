@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from bot.domain.action import Action
+from bot.domain.message_record import Message
 from bot.domain.policy import Policy
-from bot.domain.record import JournalEntry, Message
+from bot.domain.record import JournalEntry
 from bot.membrane import Membrane
 from bot.store import journal, messages
 from bot.store.database import Database, open_database

@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 
+from bot.domain.attempts import Place, Wait
 from bot.domain.expiry import ExpiryReason, expiry_reason
-from bot.domain.record import Message
+from bot.domain.message_record import Message
 from bot.domain.review import Review
 from bot.domain.states import ActionState, ReviewState
 from bot.membrane import CardFacts
-from tests.fakes import ADA, CLEO, DIA, policy
+from tests.fakes import ADA, CLEO, DIA, attempting, placed, policy
 from tests.integration.membrane.conftest import Room
 
 WINDOW = 1000
@@ -89,10 +90,10 @@ async def test_the_card_says_the_time_that_its_own_post_fixes(room: Room) -> Non
     review = await opened(room)
     room.clock.forward(300)
     card = await the(room, review, "card")
-    drawn = await room.membrane.outbox.attempting(card.id)
+    drawn = await attempting(room.membrane, card.id)
     assert isinstance(drawn, CardFacts)
     room.clock.forward(2)
-    await room.membrane.outbox.posted(card.id, version=1, channel_id="C1", ts="1.1")
+    await placed(room.membrane, card.id)
     assert drawn.review.expires_at == (await now(room, review)).expires_at == review.opened_at + 300 + WINDOW
 
 
@@ -102,10 +103,10 @@ async def test_a_post_in_doubt_counts_from_its_attempt(room: Room) -> None:
     room.clock.forward(WINDOW - 5)
     tried = room.clock.now
     card = await the(room, review, "card")
-    await room.membrane.outbox.attempting(card.id)
+    await attempting(room.membrane, card.id)
     room.clock.forward(10)
     assert await room.membrane.deadlines.expire_due() == 0, "it may be in Slack"
-    await room.membrane.outbox.posted(card.id, version=0, channel_id="C1", ts="1.1")
+    await placed(room.membrane, card.id, version=0)
     found = await now(room, review)
     assert (found.shown_at, found.expires_at) == (tried, tried + WINDOW)
 
@@ -114,7 +115,7 @@ async def test_somebody_who_votes_on_a_post_in_doubt_was_shown_it(room: Room) ->
     review = await opened(room, "money.wire")
     room.clock.forward(WINDOW - 5)
     tried = room.clock.now
-    await room.membrane.outbox.attempting((await the(room, review, "card")).id)
+    await attempting(room.membrane, (await the(room, review, "card")).id)
     room.clock.forward(10)
     await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
     assert (await now(room, review)).shown_at == tried
@@ -124,8 +125,9 @@ async def test_a_post_that_slack_refused_is_not_in_doubt(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(WINDOW - 5)
     card = await the(room, review, "card")
-    await room.membrane.outbox.attempting(card.id)
-    await room.membrane.outbox.not_landed(card.id)
+    await attempting(room.membrane, card.id)
+    refused = Wait(at=room.clock() + 1, error="ratelimited", refused=True)
+    assert await room.membrane.outbox.apply(card.id, refused)
     room.clock.forward(5)
     assert await room.membrane.deadlines.expire_due() == 1
     assert expiry_reason(await now(room, review)) is ExpiryReason.NEVER_SHOWN
@@ -134,7 +136,7 @@ async def test_a_post_that_slack_refused_is_not_in_doubt(room: Room) -> None:
 async def test_a_post_whose_doubt_is_never_settled_shows_nothing(room: Room) -> None:
     """Slack was away for the whole window, which ends all the same."""
     review = await opened(room)
-    await room.membrane.outbox.attempting((await the(room, review, "card")).id)
+    await attempting(room.membrane, (await the(room, review, "card")).id)
     room.clock.forward(WINDOW)
     assert await room.membrane.deadlines.expire_due() == 1
     assert expiry_reason(await now(room, review)) is ExpiryReason.NEVER_SHOWN
@@ -144,7 +146,7 @@ async def test_what_is_about_to_expire_unshown_is_not_posted_any_more(room: Room
     review = await opened(room)
     room.clock.forward(WINDOW)
     card = await the(room, review, "card")
-    assert await room.membrane.outbox.attempting(card.id) is None
+    assert await attempting(room.membrane, card.id) is None
     assert await room.membrane.deadlines.expire_due() == 1
 
 
@@ -155,13 +157,14 @@ async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doub
     await room.membrane.deadlines.page_due()
     card, page = await the(room, review, "card"), await the(room, review, "page")
     tried = room.clock.now
-    await room.membrane.outbox.attempting(card.id)
+    await attempting(room.membrane, card.id)
     room.clock.forward(10)
-    assert await room.membrane.outbox.attempting(page.id) is None
-    assert await room.membrane.outbox.attempting(card.id, doubted_since=tried) is None, "it is looked for"
-    await room.membrane.outbox.posted(card.id, version=0, channel_id="C1", ts="1.1")
+    assert await attempting(room.membrane, page.id) is None
+    assert await attempting(room.membrane, card.id) is None, "it is looked for"
+    found = Place(channel_id="C1", ts="1.1", version=0)
+    assert await room.membrane.outbox.apply(card.id, found, leased=False)
     assert (await now(room, review)).shown_at == tried
-    assert await room.membrane.outbox.attempting(page.id) is not None, "its window goes on"
+    assert await attempting(room.membrane, page.id) is not None, "its window goes on"
 
 
 async def test_a_page_to_somebody_who_may_decide_shows_it(room: Room) -> None:
@@ -172,8 +175,8 @@ async def test_a_page_to_somebody_who_may_decide_shows_it(room: Room) -> None:
         await room.membrane.deadlines.page_due()
         for page in await room.messages(review.id):
             if page.kind == "page" and page.ts is None:
-                await room.membrane.outbox.attempting(page.id)
-                await room.membrane.outbox.posted(page.id, version=1, channel_id="D1", ts=page.id)
+                await attempting(room.membrane, page.id)
+                await placed(room.membrane, page.id, channel_id="D1", ts=page.id)
         assert (await now(room, review)).shown_at == shown
     (fact,) = await shown_facts(room)
     assert fact["to"] in {CLEO, DIA}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.membrane import Membrane
-from tests.fakes import SECRET
+from tests.fakes import SECRET, put_off
 from tests.integration.membrane.conftest import Room
 
 
@@ -39,7 +39,7 @@ async def test_a_new_start_sends_what_was_put_off_also_after_the_clock_was_set_b
 ) -> None:
     await room.membrane.proposals.propose(room.action("mail.send"))
     (card,) = await room.membrane.outbox.lease(10)
-    await room.membrane.outbox.later(card.id, at=room.clock() + 30, error="Slack was too slow")
+    await put_off(room.membrane, card.id, room.clock() + 30)
     room.clock.forward(-3600)
     await another.take_over()
     assert [message.id for message in await another.outbox.lease(10)] == [card.id]

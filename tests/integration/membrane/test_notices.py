@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bot.domain.message_record import Message
 from bot.domain.notices import Level, Notice, Subject
-from bot.domain.record import Message
 from bot.store import messages
+from tests.fakes import put_off
 from tests.integration.membrane.conftest import Room
 
 HOUR_S = 3600.0
@@ -18,7 +19,7 @@ async def shown(room: Room) -> list[Message]:
     """The notices that the courier has to show, in order."""
     leased = await room.membrane.outbox.lease(100)
     for each in leased:
-        await room.membrane.outbox.later(each.id, at=room.clock(), error="not sent in this test")
+        await put_off(room.membrane, each.id, room.clock())
     return [each for each in leased if each.kind == "notice"]
 
 

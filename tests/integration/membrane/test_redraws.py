@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bot.domain.record import Message, Standing
+from bot.domain.message_record import Message
+from bot.domain.record import Standing
 from bot.store.messages import CARD_3, CLICKED, REDRAW
-from tests.fakes import CLEO
+from tests.fakes import CLEO, placed, put_off, redrawn
 from tests.integration.membrane.conftest import Room
 
 
@@ -12,7 +13,7 @@ async def posted(room: Room, kind: str = "data.delete") -> Standing:
     """Return a review whose card is shown."""
     standing = await room.membrane.proposals.propose(room.action(kind))
     (card,) = await room.membrane.outbox.lease(10)
-    await room.membrane.outbox.posted(card.id, version=card.wanted, channel_id="C0APPR", ts="1.1")
+    await placed(room.membrane, card.id, version=card.wanted)
     return standing
 
 
@@ -43,7 +44,8 @@ async def test_a_click_overtakes_a_redraw_that_was_put_off(room: Room) -> None:
     await room.membrane.deadlines.expire_due()
     card = await card_of(room, standing)
     assert card.priority == REDRAW
-    await room.membrane.outbox.later(card.id, at=room.clock() + 30, error="")
+    await room.membrane.outbox.lease(10)
+    await put_off(room.membrane, card.id, room.clock() + 30)
     await approve(room, standing)
     card = await card_of(room, standing)
     assert (card.priority, card.due_at) == (CLICKED, room.clock())
@@ -54,7 +56,8 @@ async def test_another_change_leaves_a_redraw_that_was_put_off_at_its_turn(room:
     await approve(room, standing)
     card = await card_of(room, standing)
     turn = room.clock() + 5
-    await room.membrane.outbox.later(card.id, at=turn, error="")
+    await room.membrane.outbox.lease(10)
+    await put_off(room.membrane, card.id, turn)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     card = await card_of(room, standing)
     assert (card.priority, card.due_at) == (CLICKED, turn)
@@ -64,7 +67,8 @@ async def test_a_redraw_after_one_that_was_shown_has_the_urgency_of_its_own(room
     standing = await posted(room)
     await approve(room, standing)
     card = await card_of(room, standing)
-    await room.membrane.outbox.updated(card.id, version=card.wanted)
+    await room.membrane.outbox.lease(10)
+    await redrawn(room.membrane, card)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     assert (await card_of(room, standing)).priority == REDRAW
 

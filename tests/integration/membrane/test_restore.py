@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.action import Action
-from bot.domain.record import Message, Standing, Verdict
+from bot.domain.message_record import Message, MessageKind
+from bot.domain.record import Standing, Verdict
 from bot.domain.states import ActionState
 from bot.errors import ClaimRefused, NotFound
 from bot.membrane import CardFacts, Membrane, ReceiptFacts, Tokens
@@ -218,10 +219,10 @@ async def test_cards_say_so_and_people_are_asked_in_other_words(
     house.put_back(copied)
     async with house.bot() as membrane:
         leased = {message.kind: message for message in await membrane.outbox.lease(50)}
-        facts = await membrane.outbox.facts(leased["card"])
+        facts = await membrane.outbox.facts(leased[MessageKind.CARD])
         assert isinstance(facts, CardFacts)
         assert facts.restored_from is not None
-        assert "membrane token confirm" in (leased["notice"].body or "")
+        assert "membrane token confirm" in (leased[MessageKind.NOTICE].body or "")
         await approve(membrane, waiting, CLEO, DIA)
         await membrane.restores.sweep()
         (receipt,) = [each for each in await membrane.outbox.lease(50) if each.kind == "receipt"]

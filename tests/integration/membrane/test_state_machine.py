@@ -17,6 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from sqlalchemy import text
 
 from bot.domain.action import Action
+from bot.domain.attempts import Place
 from bot.domain.record import Claim, Standing, Verdict
 from bot.domain.states import ActionState, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, ReportRefused, TooMany, VoteRefused
@@ -249,9 +250,8 @@ class Life(RuleBasedStateMachine):
                 continue
             if lost:
                 continue
-            self.run(
-                self.membrane.outbox.posted(message.id, version=message.wanted, channel_id="C1", ts="1.1")
-            )
+            step = Place(channel_id="C1", ts="1.1", version=message.wanted)
+            self.run(self.membrane.outbox.apply(message.id, step))
 
     @rule()
     def restart(self) -> None:

@@ -10,7 +10,7 @@ from bot.domain.states import ActionState, Receipt, ReviewState
 from bot.errors import ClaimRefused
 from bot.membrane import CardFacts, DigestFacts
 from bot.store import executions
-from tests.fakes import ADA, BEN, CLEO, DIA
+from tests.fakes import ADA, BEN, CLEO, DIA, placed, redrawn
 from tests.integration.membrane.conftest import Room
 
 WINDOW = 1000
@@ -193,7 +193,7 @@ async def test_the_facts_of_a_card_are_those_of_now(room: Room) -> None:
     assert isinstance(facts, CardFacts)
     assert facts.review.state is ReviewState.REJECTED
     assert facts.message.wanted == 2
-    await room.membrane.outbox.posted(card.id, version=1, channel_id="C1", ts="1.1")
+    await placed(room.membrane, card.id)
     again = await room.membrane.outbox.lease(10)
     assert [message.id for message in again] == [card.id], "more was wanted meanwhile"
 
@@ -201,13 +201,13 @@ async def test_the_facts_of_a_card_are_those_of_now(room: Room) -> None:
 async def test_a_successors_card_has_its_predecessor_point_to_it(room: Room) -> None:
     _, first = await gated(room, "mail.send")
     (card,) = await room.membrane.outbox.lease(10)
-    await room.membrane.outbox.posted(card.id, version=1, channel_id="C1", ts="1.1")
+    await placed(room.membrane, card.id)
     room.clock.forward(WINDOW)
     await room.membrane.deadlines.expire_due()
     due = {message.id: message for message in await room.membrane.outbox.lease(10)}
-    await room.membrane.outbox.updated(card.id, version=due.pop(card.id).wanted)
+    await redrawn(room.membrane, due.pop(card.id))
     (second,) = due.values()
-    await room.membrane.outbox.posted(second.id, version=1, channel_id="C1", ts="2.2")
+    await placed(room.membrane, second.id, ts="2.2")
     (again,) = await room.membrane.outbox.lease(10)
     facts = await room.membrane.outbox.facts(again)
     assert isinstance(facts, CardFacts)

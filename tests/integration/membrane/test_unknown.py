@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from bot.domain.message_record import Message
 from bot.domain.people import Users
-from bot.domain.record import Message, Standing, Verdict
+from bot.domain.record import Standing, Verdict
 from bot.domain.risk import Tier
 from bot.domain.states import ActionState, ReviewState
 from bot.errors import ClaimRefused, NotFound, Refusal, ReportRefused, VoteRefused

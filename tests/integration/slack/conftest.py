@@ -13,15 +13,16 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.action import Action
+from bot.domain.message import Timing
+from bot.domain.message_record import Message, MessageKind
 from bot.domain.policy import Policy
-from bot.domain.record import Message, Standing
+from bot.domain.record import Standing
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
 from bot.membrane import Directory, Membrane
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.inbound import listeners
 from bot.slack.inbound.listeners import build_app
 from bot.slack.outbound.courier import Courier
-from bot.slack.outbound.doubts import Timing
 from bot.slack.outbound.pace import Rates
 from bot.slack.people import SlackPeople
 from bot.slack.web_api import Calls
@@ -112,7 +113,7 @@ class Room:
         """Want a message that is only its text. False: it is wanted already."""
         more: dict[str, Any] = {"now": self.clock(), "priority": messages.REST, "body": text}
         return await self.db.write(
-            lambda tx: messages.want(tx.connection, f"msg_{key}", "notice", recipient, **more)
+            lambda tx: messages.want(tx.connection, f"msg_{key}", MessageKind.NOTICE, recipient, **more)
         )
 
     async def waits(self, for_s: float = 30.0) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from bot.domain.message import Timing
 from bot.domain.record import Standing
 from bot.localslack.faults import HELD
 from bot.slack.identity import web_client
 from bot.slack.outbound.courier import Courier
-from bot.slack.outbound.doubts import Timing
 from bot.store import doubts
-from tests.fakes import ADA, CLEO, DIA, policy
+from tests.fakes import ADA, CLEO, DIA, attempting, policy
 from tests.integration.slack.conftest import Room
 from tests.unit.slack.reading import read
 from tests.waiting import patience, until
@@ -77,7 +77,7 @@ async def test_a_timeout_is_ambiguous_too(room: Room) -> None:
 async def test_a_bot_that_died_while_posting_finds_its_message_again(room: Room) -> None:
     standing = await room.propose()
     card = await room.card(standing)
-    assert await room.membrane.outbox.attempting(card.id)
+    assert await attempting(room.membrane, card.id)
     room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True)
     await room.courier.sweep()
     courier = room.new_courier()

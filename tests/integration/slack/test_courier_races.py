@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from bot.domain.record import Message
+from bot.domain.attempts import PostAgain
+from bot.domain.message_record import Message
 from bot.localslack import LocalSlack
 from bot.localslack.faults import HELD
 from bot.membrane import CardFacts, Outbox
 from bot.slack.outbound.pace import Rates
-from tests.fakes import ADA, CLEO
+from tests.fakes import ADA, CLEO, attempting
 from tests.integration.slack.conftest import SEED, Room
 from tests.integration.slack.test_courier_faults import (
     STEP_S,
@@ -96,7 +97,7 @@ async def test_a_kill_while_copies_are_cleared_leaves_one_that_is_kept_up(
 ) -> None:
     standing, first = await two_copies(room)
     assert (await room.card(standing)).ts != first
-    posted = Outbox.posted
+    posted = Outbox._posted
 
     async def dying(*args: Any, **more: Any) -> None:
         if side == "after":
@@ -104,7 +105,7 @@ async def test_a_kill_while_copies_are_cleared_leaves_one_that_is_kept_up(
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Outbox, "posted", dying)
+        patch.setattr(Outbox, "_posted", dying)
         room.clock.ahead += 1
         with pytest.raises(asyncio.CancelledError):
             await room.courier.sweep()
@@ -178,7 +179,7 @@ async def test_what_is_elsewhere_by_now_is_not_lost(room: Room) -> None:
     standing = await room.propose()
     await until_quiet(room)
     card: Message = await room.card(standing)
-    await room.membrane.outbox.lost(card.id, "1.000000")
+    assert await room.membrane.outbox.apply(card.id, PostAgain(seen="1.0", error="gone"), leased=False)
     assert (await room.card(standing)).ts == card.ts
 
 
@@ -214,7 +215,7 @@ async def test_a_page_whose_outcome_came_just_before_it_is_sent_is_not_sent(
 async def test_what_is_sent_is_what_was_true_when_it_was_noted(room: Room) -> None:
     """One read for the note and the drawing: an outcome in between is not sent as a page."""
     page = next(row for row in await room.rows(await paged(room)) if row.kind == "page")
-    facts = await room.membrane.outbox.attempting(page.id)
+    facts = await attempting(room.membrane, page.id)
     assert isinstance(facts, CardFacts)
     assert facts.review.pending
     assert facts.message.attempt_at is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.metrics import Metrics
 from bot.slack.outbound.backlog_alert import LATE_S
 from bot.slack.outbound.pace import USUAL
-from tests.fakes import CLEO
+from tests.fakes import CLEO, attempting
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import until_quiet, vote
 from tests.unit.slack.reading import read
@@ -113,7 +113,7 @@ async def test_a_clock_that_was_ahead_holds_no_card_back(room: Room) -> None:
     """The clock was an hour ahead when a post was tried; it was put right, and the bot started again."""
     room.clock.ahead = 3600
     card = await room.card(await room.propose())
-    assert await room.membrane.outbox.attempting(card.id)
+    assert await attempting(room.membrane, card.id)
     room.clock.ahead = 0
     await room.membrane.take_over()
     courier = room.new_courier()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.record import Message, Standing
+from bot.domain.message_record import Message
+from bot.domain.record import Standing
 from bot.domain.states import ActionState
 from bot.localslack import Person
 from bot.store import messages

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import Any
 
 from bot.domain.escalation import Chain, Delay, Repeat, Step
-from bot.domain.record import ActionRecord, Digested, DigestedGroup, Message, Standing
+from bot.domain.message_record import Message
+from bot.domain.record import ActionRecord, Digested, DigestedGroup, Standing
 from bot.domain.review import Review, Vote
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling, TraceStep

@@ -9,7 +9,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.failures import CallFailed, Failure, Kind, ask, failure_of
+from bot.domain.attempts import FailureKind
+from bot.slack.failures import CallFailed, Failure, ask, failure_of
 
 
 def refusal(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> SlackApiError:
@@ -28,18 +29,22 @@ def refusal(data: Any, status: int = 200, headers: dict[str, str] | None = None)
 @pytest.mark.parametrize(
     ("error", "kind", "word"),
     [
-        (refusal({"ok": False, "error": "internal_error"}), Kind.UNSURE, "internal_error"),
-        (refusal({}, 502), Kind.UNSURE, "HTTP 502"),
-        (refusal("<html>", 503), Kind.UNSURE, "HTTP 503"),
-        (refusal({}, 200), Kind.UNSURE, "HTTP 200"),
-        (TimeoutError(), Kind.UNSURE, "the connection broke: TimeoutError"),
-        (aiohttp.ServerDisconnectedError(), Kind.UNSURE, "the connection broke: ServerDisconnectedError"),
-        (refusal({"ok": False, "error": "not_in_channel"}), Kind.PLACE, "not_in_channel"),
-        (refusal({"ok": False, "error": "restricted_action"}), Kind.PLACE, "restricted_action"),
+        (refusal({"ok": False, "error": "internal_error"}), FailureKind.UNSURE, "internal_error"),
+        (refusal({}, 502), FailureKind.UNSURE, "HTTP 502"),
+        (refusal("<html>", 503), FailureKind.UNSURE, "HTTP 503"),
+        (refusal({}, 200), FailureKind.UNSURE, "HTTP 200"),
+        (TimeoutError(), FailureKind.UNSURE, "the connection broke: TimeoutError"),
+        (
+            aiohttp.ServerDisconnectedError(),
+            FailureKind.UNSURE,
+            "the connection broke: ServerDisconnectedError",
+        ),
+        (refusal({"ok": False, "error": "not_in_channel"}), FailureKind.CLOSED, "not_in_channel"),
+        (refusal({"ok": False, "error": "restricted_action"}), FailureKind.CLOSED, "restricted_action"),
         *(
             (
                 refusal({"ok": False, "error": f"restricted_action_{what}"}),
-                Kind.PLACE,
+                FailureKind.CLOSED,
                 f"restricted_action_{what}",
             )
             for what in (
@@ -49,15 +54,15 @@ def refusal(data: Any, status: int = 200, headers: dict[str, str] | None = None)
                 "non_threadable_channel",
             )
         ),
-        (refusal({"ok": False, "error": "update_failed"}), Kind.UNSURE, "update_failed"),
-        (refusal({"ok": False, "error": "token_revoked"}), Kind.TOKEN, "token_revoked"),
-        (refusal({"ok": False, "error": "message_not_found"}), Kind.GONE, "message_not_found"),
-        (refusal({"ok": False, "error": "edit_window_closed"}), Kind.FIXED, "edit_window_closed"),
-        (refusal({"ok": False, "error": "msg_blocks_too_long"}), Kind.TOO_LONG, "msg_blocks_too_long"),
-        (refusal({"ok": False, "error": "missing_scope"}), Kind.REFUSED, "missing_scope"),
+        (refusal({"ok": False, "error": "update_failed"}), FailureKind.UNSURE, "update_failed"),
+        (refusal({"ok": False, "error": "token_revoked"}), FailureKind.TOKEN, "token_revoked"),
+        (refusal({"ok": False, "error": "message_not_found"}), FailureKind.GONE, "message_not_found"),
+        (refusal({"ok": False, "error": "edit_window_closed"}), FailureKind.UNEDITABLE, "edit_window_closed"),
+        (refusal({"ok": False, "error": "msg_blocks_too_long"}), FailureKind.TOO_LONG, "msg_blocks_too_long"),
+        (refusal({"ok": False, "error": "missing_scope"}), FailureKind.REFUSED, "missing_scope"),
     ],
 )
-def test_kinds(error: Exception, kind: Kind, word: str) -> None:
+def test_kinds(error: Exception, kind: FailureKind, word: str) -> None:
     assert failure_of(error) == Failure(kind, word)
 
 
@@ -74,7 +79,7 @@ async def test_only_a_call_that_changes_something_is_ever_in_doubt() -> None:
 
     with pytest.raises(CallFailed) as reading:
         await ask("users.info", broken())
-    assert reading.value.failure.kind is Kind.DOWN
+    assert reading.value.failure.kind is FailureKind.DOWN
     with pytest.raises(CallFailed) as posting:
         await ask("chat.postMessage", broken(), changes=True)
-    assert posting.value.failure.kind is Kind.UNSURE
+    assert posting.value.failure.kind is FailureKind.UNSURE

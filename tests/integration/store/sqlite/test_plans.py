@@ -41,7 +41,7 @@ from bot.store import (
 from bot.store.database import Database
 from bot.store.journal import segments
 from bot.store.sqlite.prepared import DriverStatement
-from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy
+from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, placed, policy
 
 NOW = 1_800_000_000.0
 SMALL = {"digests", "tokens", "policies", "meta", "segments", "alembic_version", "rulings"}
@@ -193,7 +193,7 @@ async def _live(membrane: Membrane, clock: Clock) -> None:
         for message in await membrane.outbox.lease(50):
             await membrane.outbox.facts(message)
             if await membrane.outbox.attempting(message.id):
-                await membrane.outbox.posted(message.id, version=message.wanted, channel_id="C", ts="1")
+                await placed(membrane, message.id, version=message.wanted)
         clock.forward(step)
         for sweep in (
             membrane.deadlines.page_due,
