@@ -130,8 +130,3 @@ class Action:
         if description is not None and len(description) > MAX_DESCRIPTION:
             raise BadAction(f"description has {len(description)} characters; at most {MAX_DESCRIPTION} fit")
         return cls(kind, args, canonical, agent, owner, on_behalf_of, description, hint)
-
-    @property
-    def requesters(self) -> frozenset[str]:
-        """The Slack users who cannot vote on it: whose name it is done in, and who owns the agent."""
-        return frozenset(user for user in (self.owner, self.on_behalf_of) if user)

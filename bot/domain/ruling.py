@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -75,10 +75,6 @@ class Ruling:
         """Return plain JSON values; `Ruling.from_dict` reads them back."""
         data: dict[str, Any] = orjson.loads(self.to_json())
         return data
-
-    def brief(self) -> Ruling:
-        """Return it without its trace."""
-        return replace(self, trace=())
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Ruling:

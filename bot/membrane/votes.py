@@ -181,14 +181,6 @@ class Votes:
         tx.journal(now, "review.acknowledged", body, action_id=review.action_id, review_id=review.id)
         return the_review(tx.connection, review.id)
 
-    async def standing_of_review(self, review_id: str) -> Standing:
-        """Return the action that a review is about, with all its reviews. Raises NotFound."""
-
-        def work(connection: Connection) -> Standing:
-            return standing_of(connection, the_review(connection, review_id).action_id)
-
-        return await self._core.db.read(work)
-
     async def record_view(self, review_id: str, viewer: str, what: str = "opened") -> None:
         """Keep when a reviewer opened a review: what tells judging from clicking is in those times."""
         now = self._core.clock()

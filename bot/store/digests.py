@@ -13,7 +13,6 @@ _LAST = select(func.max(digests.c.made_at))
 _BEFORE = select(func.max(digests.c.made_at)).where(
     digests.c.made_at < select(digests.c.made_at).where(digests.c.id == bindparam("digest")).scalar_subquery()
 )
-_COUNT = select(func.count()).select_from(digests)
 _INSERT_POLICY = InsertNew(policies)
 _POLICY = select(policies.c.source).where(policies.c.version == bindparam("of"))
 _LATEST_POLICY = select(policies.c.source).order_by(policies.c.loaded_at.desc()).limit(1)
@@ -40,11 +39,6 @@ def made_before(connection: Connection, digest_id: str) -> float | None:
     """Return when the digest before this one was made, or None."""
     at: float | None = connection.execute(_BEFORE, {"digest": digest_id}).scalar()
     return at
-
-
-def count(connection: Connection) -> int:
-    """Return the number of digests."""
-    return connection.execute(_COUNT).scalar_one()
 
 
 def keep_policy(connection: Connection, version: str, source: str, loaded_at: float) -> bool:

@@ -232,15 +232,6 @@ _FREE_ALL = Prepared(
     )
 )
 _OWED_SINCE = Prepared(select(func.min(messages.c.owed_since)).where(messages.c.owed_since.is_not(None)))
-_PAGED = Prepared(
-    select(func.count()).where(
-        and_(
-            messages.c.review_id == bindparam("review"),
-            messages.c.kind == MessageKind.PAGE,
-            messages.c.recipient == bindparam("user"),
-        )
-    )
-)
 
 
 def last_paged(connection: Connection, review_ids: Sequence[str]) -> int | None:
@@ -432,11 +423,6 @@ def owed_since(connection: Connection) -> float | None:
     """Return since when the message is owed that Slack lacks for longest, or None where it lacks none."""
     at: float | None = _OWED_SINCE.scalar(connection, {})
     return at
-
-
-def was_paged(connection: Connection, review_id: str, user: str) -> bool:
-    """Whether this person was paged about the review."""
-    return bool(_PAGED.scalar(connection, {"review": review_id, "user": user}))
 
 
 def pages(connection: Connection) -> list[Message]:

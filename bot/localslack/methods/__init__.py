@@ -11,6 +11,3 @@ METHODS: dict[str, Method] = {**BASICS, **CHAT, **CONVERSATIONS, **USERS, **VIEW
 
 #: Every scope that some method asks for, without those that loosen a rule.
 ALL_SCOPES = frozenset(scope for method in METHODS.values() for scope in method.scopes)
-
-#: Scopes that let a bot do more than the methods need: post without being a member, under another name.
-LOOSENING_SCOPES = frozenset({"chat:write.public", "chat:write.customize"})

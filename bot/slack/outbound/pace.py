@@ -62,11 +62,6 @@ class Pace:
             self._next_post = now + self._rates.workspace_s
         return ready
 
-    @property
-    def paced(self) -> bool:
-        """Whether a channel takes its posts one by one."""
-        return self._rates.channel_s > 0
-
     def _take_update(self, now: Instant, *, urgent: bool, may: bool) -> Instant:
         rates = self._rates
         if rates.update_s > 0:
