@@ -75,7 +75,7 @@ class Jobs:
             await asyncio.sleep(MIND_S)
             before, ahead = ahead, _ahead()
             if ahead < before - MIND_S:
-                log.warning("the machine's clock was set back; the sweeps go on", by_s=before - ahead)
+                log.warning("the machine's clock was set back; the sweeps run on", by_s=before - ahead)
                 for job in self._scheduler.get_jobs():
                     job.modify(next_run_time=datetime.now(UTC))
 

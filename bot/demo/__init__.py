@@ -20,6 +20,6 @@ def main(*, autopilot: bool, json: bool, port: int, data: Path | None, keep: boo
     """
     started = time.monotonic()
     # The example graphs import this package, which must not import the whole bot.
-    from bot.demo.runner import run  # noqa: PLC0415
+    from bot.demo.session import run  # noqa: PLC0415
 
     return run(autopilot=autopilot, json=json, port=port, data=data, keep=keep, started=started)

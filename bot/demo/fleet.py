@@ -76,5 +76,5 @@ async def _told(job: Coroutine[Any, Any, None]) -> str | None:
     try:
         await job
     except (AgentError, NotSeen) as error:
-        return f"an agent could not go on: {error}"
+        return f"an agent failed: {error}"
     return None

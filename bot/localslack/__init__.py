@@ -7,9 +7,9 @@ listens on loopback only and keeps everything in memory.
 from bot.localslack.call_log import ApiCall
 from bot.localslack.credentials import Credentials
 from bot.localslack.faults import Fault
+from bot.localslack.local_slack import LocalSlack
 from bot.localslack.northwind import northwind
 from bot.localslack.person import Clicked, Person, PersonError, all_text, elements_of
-from bot.localslack.server import LocalSlack
 from bot.localslack.workspace import Bot, Channel, RequestUrls, User, UserGroup, Workspace
 
 __all__ = [

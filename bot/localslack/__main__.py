@@ -6,8 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+from bot.localslack.local_slack import LocalSlack
 from bot.localslack.northwind import northwind
-from bot.localslack.server import LocalSlack
 from bot.localslack.workspace import RequestUrls, Workspace
 
 

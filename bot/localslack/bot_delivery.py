@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bot.localslack.faults import Fault, Faults
-from bot.localslack.sockets import Reply, Sockets
+from bot.localslack.socket_mode import Reply, Sockets
 from bot.localslack.workspace import Json, RequestUrls
 
 RETRIES = (0.0, 60.0, 300.0)  # seconds before each retry of an event

@@ -23,7 +23,7 @@ from bot.localslack.client_state import ClientState
 from bot.localslack.loopback_guard import LoopbackGuard
 from bot.localslack.people_acts import PeopleActs
 from bot.localslack.refusals import PersonRefusal
-from bot.localslack.sockets import Reply
+from bot.localslack.socket_mode import Reply
 from bot.localslack.state import State
 from bot.localslack.workspace import Json
 

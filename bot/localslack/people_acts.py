@@ -12,7 +12,7 @@ from bot.localslack.message_format import with_ids
 from bot.localslack.method import scope_noun
 from bot.localslack.open_views import View
 from bot.localslack.refusals import PersonRefusal, SlackRefusal
-from bot.localslack.sockets import Reply
+from bot.localslack.socket_mode import Reply
 from bot.localslack.state import State
 from bot.localslack.view_checks import checked_view
 from bot.localslack.workspace import Json

@@ -11,8 +11,8 @@ from bot.localslack.credentials import Credentials
 from bot.localslack.faults import Fault, Faults
 from bot.localslack.method import Call, Method
 from bot.localslack.method_args import Args, read_args
+from bot.localslack.method_rates import RateLimits
 from bot.localslack.methods import METHODS
-from bot.localslack.rate_limits import RateLimits
 from bot.localslack.refusals import SlackRefusal
 from bot.localslack.state import State
 from bot.localslack.workspace import Json

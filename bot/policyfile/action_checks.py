@@ -37,7 +37,7 @@ def check_action(parts: Parts, name: str, action: ActionModel) -> None:
             parts.say((*place, "id"), f"`{rule.id}` is also the id of the rule in line {line}", "rename one")
         first_of.setdefault(rule.id, index)
         if rule.to <= own_tier:
-            what = f"rule `{rule.id}` never changes anything: {name} is of tier {int(own_tier)} without it"
+            what = f"rule `{rule.id}` never changes anything: {name} is tier {int(own_tier)} without it"
             parts.say((*place, "to"), what, "raise to a higher tier, or delete the rule")
         _check_rule(parts, place, name, action, rule)
     _check_effort(parts, path, name)
@@ -58,7 +58,7 @@ def _check_tier(parts: Parts, path: Path, name: str, action: ActionModel) -> Tie
         hint = "add reviewed: {by: U0123456789, on: 2026-06-01, why: …}, by the person who answers for it"
         parts.say(path, what, hint, at_key=True)
     if own < Tier.SYNC_APPROVAL and action.sign_off is not None:
-        what = f"only a Tier 3 action has a mandated sign-off, and {name} is of tier {int(own)}"
+        what = f"only a Tier 3 action has a mandated sign-off, and {name} is tier {int(own)}"
         parts.say((*path, "sign_off"), what, "add tier: 3")
     return own
 

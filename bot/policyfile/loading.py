@@ -12,8 +12,8 @@ from bot.policyfile.conversion import build_policy
 from bot.policyfile.cross_checks import check_parts
 from bot.policyfile.document import MAX_BYTES, MAX_PROBLEMS, Document, read_document
 from bot.policyfile.file_model import PolicyFile
+from bot.policyfile.json_schema import schema
 from bot.policyfile.pydantic_errors import problem_of
-from bot.policyfile.schema import schema
 from bot.policyfile.valid_parts import take_apart
 
 

@@ -11,7 +11,7 @@ from bot.domain.operators import ArgType
 from bot.errors import Problem
 from bot.policyfile.document import Document, Path
 from bot.policyfile.hints import did_you_mean
-from bot.policyfile.schema import known_keys
+from bot.policyfile.json_schema import known_keys
 
 _YAML_1_1_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _ABSENT_DEFAULT_KEYS = frozenset(

@@ -31,7 +31,7 @@ def read_or_generate(path: Path) -> tuple[bytes, ...]:
     if shared:
         raise SettingsError(f"{path} can be read by other users; run chmod 600 {path}")
     if not keys or any(len(key) < SECRET_LENGTH for key in keys):
-        raise SettingsError(f"{path} has been cut short; restore it, or what was approved no longer matches")
+        raise SettingsError(f"{path} has been cut short; restore it, or approvals no longer match")
     return keys
 
 

@@ -75,7 +75,7 @@ def networks(value: Any) -> Any:
         return tuple(ipaddress.ip_network(each) for each in found)
     except ValueError as error:
         raise ValueError(
-            f"has what is no address or network ({error}); write 10.0.0.5 or 10.0.0.0/8"
+            f"has an entry that is no address or network ({error}); write 10.0.0.5 or 10.0.0.0/8"
         ) from error
 
 

@@ -113,7 +113,7 @@ def test_strict_reading_is_set_before_langgraph_is_imported() -> None:
         "import sys; read = sys.modules.get('langgraph.checkpoint.serde._msgpack'); "
         "print(read is None or read.STRICT_MSGPACK_ENABLED)"
     )
-    for module in ("bot.app", "bot.demo.runner"):
+    for module in ("bot.app", "bot.demo.session"):
         environment = {**os.environ, "LANGGRAPH_STRICT_MSGPACK": "false"}
         out = subprocess.run(
             [sys.executable, "-c", f"import {module}; {look}"],

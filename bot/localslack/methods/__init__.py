@@ -9,5 +9,5 @@ from bot.localslack.methods.views import METHODS as VIEWS
 
 METHODS: dict[str, Method] = {**BASICS, **CHAT, **CONVERSATIONS, **USERS, **VIEWS}
 
-#: Every scope that some method asks for, without those that loosen a rule.
+#: Every scope that a method needs. Scopes that allow more, as chat:write.public, are not among them.
 ALL_SCOPES = frozenset(scope for method in METHODS.values() for scope in method.scopes)

@@ -75,7 +75,7 @@ CASES = [
     pytest.param(
         with_action(HIGH + ARGS + "raise:\n  - {id: r, to: 3, when: {amount: {gt: 5}}, because: so}"),
         [
-            "32:21: rule `r` never changes anything: x.y is of tier 3 without it; raise to a higher tier, or delete the rule"
+            "32:21: rule `r` never changes anything: x.y is tier 3 without it; raise to a higher tier, or delete the rule"
         ],
         id="a rule that changes nothing",
     ),
@@ -197,7 +197,7 @@ CASES = [
     ),
     pytest.param(
         with_action(LOW + "sign_off: mandated"),
-        ["31:15: only a Tier 3 action has a mandated sign-off, and x.y is of tier 0; add tier: 3"],
+        ["31:15: only a Tier 3 action has a mandated sign-off, and x.y is tier 0; add tier: 3"],
         id="a mandated sign-off below tier 3",
     ),
     pytest.param(

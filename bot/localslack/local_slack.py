@@ -15,13 +15,13 @@ from bot.localslack.client_state import ClientState
 from bot.localslack.credentials import Credentials
 from bot.localslack.faults import Faults
 from bot.localslack.loopback_guard import LoopbackGuard, check_loopback
+from bot.localslack.method_rates import RateLimits
 from bot.localslack.methods import ALL_SCOPES
 from bot.localslack.people_acts import PeopleActs
 from bot.localslack.person import Person
-from bot.localslack.rate_limits import RateLimits
 from bot.localslack.responses import Responses
 from bot.localslack.slack_api import WebApi
-from bot.localslack.sockets import Sockets
+from bot.localslack.socket_mode import Sockets
 from bot.localslack.state import Clock, State
 from bot.localslack.workspace import RequestUrls, Workspace
 
