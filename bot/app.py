@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from bot.api import Health, build_api
 from bot.api.connections import Connections, descriptors, most_connections
+from bot.api.http_server import Server, bound
 from bot.api.peers import Peers
-from bot.api.server import Server, bound
 from bot.background import Background
 from bot.clock import SteadyClock
 from bot.database_keys import keyring_of, note, written

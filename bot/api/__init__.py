@@ -2,6 +2,6 @@
 
 from bot.api.assembly import build_api
 from bot.api.health import Check, Health
-from bot.api.threads import Host
+from bot.api.thread_routes import Host
 
 __all__ = ["Check", "Health", "Host", "build_api"]

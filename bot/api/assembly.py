@@ -17,18 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from bot.api import openapi, problems
-from bot.api.actions import Actions
+from bot.api.action_routes import Actions
 from bot.api.authentication import Authentication
 from bot.api.health import Health
 from bot.api.long_polls import Polls
-from bot.api.monitoring import Monitoring
-from bot.api.operators import Operators
+from bot.api.monitoring_routes import Monitoring
+from bot.api.operator_routes import Operators
 from bot.api.problems import ApiError
 from bot.api.query_checks import Checked
-from bot.api.rate_limits import Buckets
 from bot.api.request_body import invalid
 from bot.api.response_bodies import CardLink, no_link
-from bot.api.threads import Host, Threads
+from bot.api.thread_routes import Host, Threads
+from bot.api.token_rate_limits import Buckets
 from bot.errors import MembraneError
 from bot.membrane import Membrane
 from bot.metrics import Metrics

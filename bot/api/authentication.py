@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bot.api import problems
 from bot.api.fair_queue import FairQueue
 from bot.api.problems import ApiError
-from bot.api.rate_limits import BYTES_A_REQUEST, Buckets
+from bot.api.token_rate_limits import BYTES_A_REQUEST, Buckets
 from bot.domain.record import TokenRecord
 from bot.errors import MembraneError, TooMany
 

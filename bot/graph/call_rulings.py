@@ -12,9 +12,9 @@ from langchain_core.tools import BaseTool
 from bot.domain.action import Action
 from bot.domain.digest import is_version_1
 from bot.errors import BadAction, GraphRefused, UnfitAction
-from bot.graph.arguments import Unfit, read_args
 from bot.graph.gate_payload import Proposal, action_of
 from bot.graph.run_context import RunContext
+from bot.graph.tool_arguments import Unfit, read_args
 from bot.graph.toolbox import SAME_ID
 
 _UNFIT = "unfit"

@@ -21,10 +21,10 @@ from bot.graph.call_stacks import place_in
 from bot.graph.guard import GUARD
 from bot.graph.reconciler import Reconciler
 from bot.graph.registry import GraphRegistry
-from bot.graph.runner import Runner
 from bot.graph.running_threads import RunningThreads
 from bot.graph.saver import GroupedSaver, open_saver
 from bot.graph.state_retention import StateRetention
+from bot.graph.thread_runner import ThreadRunner
 from bot.graph.tool_threads import LONG_S, DividedExecutor, ToolThreads
 from bot.membrane import Membrane, wait_for
 
@@ -92,7 +92,7 @@ class Host:
         except BaseException:
             await self._stack.aclose()
             raise
-        self._runner = Runner(self._membrane, self._all, Reconciler(self._membrane))
+        self._runner = ThreadRunner(self._membrane, self._all, Reconciler(self._membrane))
         self._retention = StateRetention(self._membrane, self._saver, self._retain_s, self._clock)
         await self.recover()
 

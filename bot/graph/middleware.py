@@ -31,11 +31,11 @@ from bot.domain.action import Action
 from bot.domain.states import Receipt
 from bot.errors import BadAction, GraphRefused, TooMany
 from bot.graph.answer import Answer
-from bot.graph.arguments import Unfit
 from bot.graph.call_rulings import AskedCall, asked_call, earlier_ruling, last_message, rule_call
 from bot.graph.execution import Ending, Execution, Ran, carry_out, plain
 from bot.graph.gate_payload import Proposal, gate_payload
 from bot.graph.run_context import RunContext, require_context
+from bot.graph.tool_arguments import Unfit
 
 ToolResult = ToolMessage | Command[Any]
 

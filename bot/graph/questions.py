@@ -20,8 +20,8 @@ from bot.domain.action import Action
 from bot.domain.hosting import InterruptRecord, ThreadRecord
 from bot.domain.states import InterruptShape
 from bot.errors import BadAction, GraphRefused, UnfitAction
-from bot.graph.arguments import Unfit
 from bot.graph.gate_payload import GATE, action_of
+from bot.graph.tool_arguments import Unfit
 from bot.graph.toolbox import SAME_ID, KindOfTool, Toolbox
 from bot.membrane import UNFIT, Call, Parked
 

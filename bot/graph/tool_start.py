@@ -10,9 +10,9 @@ from langchain_core.tools import BaseTool
 from bot.domain.action import Action
 from bot.domain.digest import is_version_1
 from bot.errors import BadAction
-from bot.graph.arguments import read_args, read_text
 from bot.graph.run_context import RunContext
 from bot.graph.stop_reasons import ARGS_CHANGED, READ_OTHERWISE, Stop, already_used, not_asked
+from bot.graph.tool_arguments import read_args, read_text
 from bot.graph.tool_permits import Permit
 
 

@@ -11,8 +11,8 @@ from langchain_core.tools import BaseTool
 from bot.domain.action import MAX_DESCRIPTION, Action
 from bot.domain.hosting import ThreadRecord
 from bot.errors import BadAction
-from bot.graph.arguments import Unfit, read_args
 from bot.graph.gate_payload import action_of
+from bot.graph.tool_arguments import Unfit, read_args
 
 KindOfTool = Callable[[str], str]
 SAME_ID = (

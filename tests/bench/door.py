@@ -25,7 +25,7 @@ import asyncio, contextlib, gc, signal, sys, time
 from pathlib import Path
 from bot.api import Health, build_api
 from bot.api.connections import Connections
-from bot.api.server import Server, bound
+from bot.api.http_server import Server, bound
 from bot.event_loop import new_loop
 from bot.membrane import Membrane
 from bot.metrics import Metrics

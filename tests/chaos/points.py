@@ -18,8 +18,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import bot.app
 from bot.graph.host import Host
-from bot.graph.runner import Runner
 from bot.graph.saver import GroupedSaver
+from bot.graph.thread_runner import ThreadRunner
 from bot.jobs import Jobs
 from bot.membrane import (
     Claims,
@@ -60,16 +60,16 @@ SEAMS = {
     "host": Seam(Host, "start", "loading graphs and finding what is unfinished", starting=True),
     "catch-up": Seam(Jobs, "run_all", "doing what came due while the bot was down", starting=True),
     "slack": Seam(Slack, "identity", "asking Slack who the bot is", starting=True),
-    "go-on": Seam(Runner, "go_on", "recovering one thread"),
+    "go-on": Seam(ThreadRunner, "go_on", "recovering one thread"),
     # The note of where the journal ends, which must never be ahead of the database.
     "head": Seam(heads, "write", "noting where the journal ends"),
     # A thread's way.
     "wanted": Seam(Threads, "start", "writing the row of a wanted thread"),
-    "start": Seam(Runner, "start", "running a thread for the first time"),
+    "start": Seam(ThreadRunner, "start", "running a thread for the first time"),
     "checkpoint": Seam(GroupedSaver, "aput", "saving a thread's state"),
     "writes": Seam(GroupedSaver, "aput_writes", "saving what a node wrote"),
     "park": Seam(Interrupts, "park", "writing the reviews of a parked thread"),
-    "resume": Seam(Runner, "resume", "resuming a thread with its answer"),
+    "resume": Seam(ThreadRunner, "resume", "resuming a thread with its answer"),
     "take-up": Seam(Threads, "take_up", "noting that a thread runs again, with what it is owed"),
     "delivered": Seam(Interrupts, "mark_delivered", "noting that a thread took its answer"),
     "thread-state": Seam(Threads, "set_state", "noting where a thread stands"),

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from bot.api import Health, build_api
 from bot.api.connections import Connections
-from bot.api.server import Server
+from bot.api.http_server import Server
 from bot.domain.hosting import ThreadRecord
 from bot.domain.policy import Policy
 from bot.domain.record import Standing

@@ -8,7 +8,7 @@ import pytest
 
 from bot.api import fair_queue
 from bot.api.fair_queue import FairQueue
-from bot.api.rate_limits import Buckets
+from bot.api.token_rate_limits import Buckets
 from bot.errors import TooMany
 from tests.fakes import Clock
 

@@ -37,7 +37,7 @@ from bot.membrane import Answered, Membrane
 log = structlog.get_logger(__name__)
 
 
-class Runner:
+class ThreadRunner:
     """Runs threads. The caller makes sure that a thread is in one task at a time."""
 
     def __init__(self, membrane: Membrane, graphs: GraphRegistry, reconciler: Reconciler) -> None:

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from bot.api.server import bound
+from bot.api.http_server import bound
 from bot.errors import SettingsError
 
 
