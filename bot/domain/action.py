@@ -1,4 +1,4 @@
-"""What an agent wants to do, checked, and the one JSON text of its arguments."""
+"""An action: what an agent wants to do, checked, with the canonical JSON of its arguments."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bot.domain.risk import Risk
 from bot.errors import BadAction
 
 MAX_DEPTH = 32
-"""Nesting of arguments. Deeper ones cannot be read on a card, so they cannot be judged."""
+"""Levels of nesting. Nobody could read deeper arguments on a card, so nobody could judge them."""
 MAX_BYTES = 64 * 1024
-"""Canonical size of the arguments."""
+"""Bytes of the arguments as canonical JSON."""
 MAX_DESCRIPTION = 3000
-"""Characters of the agent's own description: one Slack section."""
+"""Characters of the agent's own description: what fits into one Slack section."""
 
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}(\.[A-Za-z0-9_-]{1,64}){0,7}")
 """An action kind: dotted words, as `payment.refund`."""
@@ -50,7 +50,7 @@ _TEXTS = {str}
 
 
 def _is_plain(args: dict[str, Any]) -> bool:
-    """Whether nothing is wrong with the arguments. False is not for certain: `_check` then looks closely."""
+    """Whether the arguments are plain for certain. If not, `_check` looks closely."""
     level: list[Any] = [args]
     for _ in range(MAX_DEPTH - 1):
         inner: list[Any] = []
@@ -98,8 +98,8 @@ def _check(value: Any, path: str, depth: int) -> None:
 class Action:
     """What an agent wants to do. Build it with `Action.of`, which checks it.
 
-    `agent` is who proposes, `owner` the Slack user who answers for the agent, `on_behalf_of` the Slack user
-    in whose name it acts. `hint` is the agent's own view of the risk; it can only raise.
+    `agent` proposes it. The Slack user `owner` answers for the agent, and the agent acts in the name of the
+    Slack user `on_behalf_of`. `hint` is the agent's own view of the risk; it can only raise the tier.
     """
 
     kind: str

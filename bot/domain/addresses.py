@@ -1,10 +1,10 @@
-"""E-mail addresses, URLs and host names: the forms that every reader takes for the same thing.
+"""E-mail addresses, URLs and host names, in the forms that every reader understands alike.
 
-Each has one strict grammar. What is outside of it has no reading here, and that is doubt: two addresses in
+Each has one strict grammar. A text outside of it has no reading here, which is doubt: two addresses in
 one text, a display name, a quoted or commented local part, a route (`a!b@c`, `a%b@c`), an encoded word, user
 information in a URL, a backslash, an address by number, a letter that two editions of IDNA read differently.
-Host names are those of `idna`. A URL is read by a WHATWG parser and by the RFC 3986 one of the standard
-library, and both have to find the same host.
+`idna` decides what a host name is. A WHATWG parser and the RFC 3986 parser of the standard library both read
+a URL, and have to find the same host.
 """
 
 from __future__ import annotations

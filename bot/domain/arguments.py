@@ -1,4 +1,4 @@
-"""Arguments against their declaration: what is undeclared, missing or of the wrong type is doubt."""
+"""Checks arguments against their declaration: an undeclared, missing or mistyped one is doubt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MISSING_ARGUMENT = "missing-argument"
 WRONG_TYPE = "wrong-type"
 
 _MOST_NAMED = 3
-"""How many arguments a reason names."""
+"""How many arguments a reason names at most."""
 _FINE = (TraceStep(ARGUMENTS, matched=False, why="the arguments are as declared"),)
 _OPEN = (TraceStep(ARGUMENTS, matched=False, why="the kind declares no arguments"),)
 

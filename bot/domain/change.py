@@ -12,7 +12,7 @@ from bot.domain.policy_model import GatedTier
 
 
 class Direction(StrEnum):
-    """Which way a change goes."""
+    """Whether a change loosens or tightens the policy."""
 
     LOOSER = "looser"
     MAYBE_LOOSER = "maybe looser"
@@ -22,7 +22,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference: of what (a kind, `tier 3`, `people`), which way, and what is different."""
+    """One difference: its subject (a kind, `tier 3`, `people`), its direction, and what changed."""
 
     subject: str
     direction: Direction
@@ -44,7 +44,7 @@ def by(looser: bool) -> Direction:  # noqa: FBT001  # reads as the question it a
 
 
 def name_changes(subject: str, word: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Change]:
-    """More names of people who may do something is looser, fewer is stricter."""
+    """Return added and removed names. More people who may do something is looser, fewer is stricter."""
     for name in sorted({*new} - {*old}):
         yield Change(subject, Direction.LOOSER, f"{name} is {word} now")
     for name in sorted({*old} - {*new}):
@@ -52,7 +52,7 @@ def name_changes(subject: str, word: str, old: tuple[str, ...], new: tuple[str, 
 
 
 def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator[Change]:
-    """Return what is different for what waits: who, how many, until when, where."""
+    """Return the differences for reviews: approvers, quorum, window, channel, chain."""
     yield from name_changes(subject, "approver", before.approvers, after.approvers)
     if before.quorum != after.quorum:
         what = f"quorum {before.quorum} is now {after.quorum}"
@@ -68,14 +68,14 @@ def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator
 
 
 def keeping_changes(subject: str, was_s: float, now_s: float) -> Iterator[Change]:
-    """Return whether an approval keeps longer, which is looser, or shorter."""
+    """Return how the validity of an approval changed. Longer is looser."""
     if was_s != now_s:
         what = f"an approval is good for {as_written(now_s)}; it was for {as_written(was_s)}"
         yield Change(subject, by(now_s > was_s), what)
 
 
 def tier_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator[Change]:
-    """Return what is different for a tier, where an approval keeps as long as the window."""
+    """Return the differences for a tier. An approval is valid as long as the window."""
     yield from gated_changes(subject, before, after)
     yield from keeping_changes(subject, before.window_s, after.window_s)
 
@@ -95,7 +95,7 @@ def delay_text(delay: Delay) -> str:
 
 
 def repeat_text(chain: Chain) -> list[str]:
-    """Return what a chain does after its last step; nothing if it ends there."""
+    """Return how a chain repeats after its last step; nothing if it does not."""
     if chain.repeat is None:
         return []
     times = "until a person acts" if chain.repeat.times is None else f"{chain.repeat.times} times"

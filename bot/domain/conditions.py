@@ -29,7 +29,7 @@ MAX_ITEMS = 256
 
 
 def has_type(arg: Arg) -> Callable[[Any], bool]:
-    """Return a function that tells whether a value, not None, is what the declaration says."""
+    """Return a function that tells whether a value, not None, has the declared type."""
     if arg.type is not ArgType.LIST:
         return _TYPE_CHECKS[arg.type]
     if arg.of is None:
@@ -234,4 +234,4 @@ _JUDGES: Mapping[Op, Callable[[Any], Judge]] = {
     Op.MATCHES: _matches,
     Op.EXISTS: _exists,
 }
-"""What judges a value without reading it."""
+"""The judges that do not read the value first."""

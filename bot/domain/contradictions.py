@@ -17,7 +17,7 @@ _UPPER = (Op.LT, Op.LTE)
 
 
 def why_never(name: str, conditions: tuple[Condition, ...], arg: Arg | None) -> str | None:
-    """Return why no value of an argument meets all these conditions, or None where one may.
+    """Return why no value of an argument meets all these conditions; None if one may.
 
     `arg` is its declaration, None for an undeclared one. Doubt is left aside; `samples.never_met` tells
     whether they are not met in doubt either.
@@ -67,7 +67,7 @@ def _never_one(name: str, conditions: Mapping[Op, Condition], kind: ArgType | No
 
 
 def _candidates(conditions: Mapping[Op, Condition], kind: ArgType | None) -> Iterable[Scalar] | None:
-    """Return all values that can be meant, where they are few. A name meets a list by its last word too."""
+    """Return all values that may be meant, if they are few. A name meets a list by its last word too."""
     if kind is ArgType.BOOLEAN:
         return (True, False)
     if Op.EQ in conditions and kind is not ArgType.IDENTIFIER:

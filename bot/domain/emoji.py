@@ -1,4 +1,4 @@
-"""Where the joiners, selectors and tags inside an emoji belong, and so are not hidden text.
+"""Joiners, selectors and tags that belong to an emoji, and so hide no text.
 
 The sets are from Unicode's emoji-data.txt and emoji-zwj-sequences.txt (UTS 51).
 """
@@ -30,7 +30,7 @@ _JOINED = (
     "1f3a4 1f3a8 1f3eb 1f3ed 1f4a8 1f4ab 1f4bb-1f4bc 1f525 1f527 1f52c 1f5e8 1f680 1f692 1f7e9 1f7eb 1f91d "
     "1f9af-1f9b3 1f9bc-1f9bd 1f9d1-1f9d2 1fa79 1f466-1f469 1f48b 1f430 1f9ba 1fa70"
 )
-"""What stands after a joiner in a sequence."""
+"""The characters that may follow a joiner in an emoji sequence."""
 
 
 def _set(ranges: str) -> frozenset[int]:
@@ -57,7 +57,7 @@ def belongs(text: str, at: int) -> bool:
 
 
 def _ends_one(text: str, at: int) -> bool:
-    """Whether what stands before this place is an emoji, with its selector or the colour of its skin."""
+    """Whether an emoji, with its selector or skin colour, ends before this place."""
     before = text[at - 1]
     if before == SELECTOR:
         return at > 1 and belongs(text, at - 1)

@@ -1,6 +1,6 @@
-"""Conditions that follow from others: whatever meets the given ones, in doubt too, meets the condition.
+"""Tells whether one condition follows from others: every value that meets them meets it too.
 
-What is in doubt counts as met, so the wider condition has to be in doubt wherever the narrower one is.
+Doubt counts as met, so the wider condition has to be in doubt wherever the narrower one is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from bot.domain.names import read_instant, read_path
 from bot.domain.operators import Condition, Op
 
 MAX_OPERANDS = 200
-"""Entries of a list that is compared with another. Of a longer one nothing is said."""
+"""Entries of a list at most. The answer for a longer list is "not known"."""
 
 _UPWARD = frozenset({Op.GT, Op.GTE})
 _DOWNWARD = frozenset({Op.LT, Op.LTE})
@@ -110,4 +110,4 @@ _TEXTS: Mapping[tuple[Op, Op], Callable[[Condition, Condition], bool]] = {
     (Op.CONTAINS, Op.PREFIX): _piece(str.__contains__),
     (Op.CONTAINS, Op.SUFFIX): _piece(str.__contains__),
 }
-"""When the first follows from the second."""
+"""Pairs of operators: when a condition with the first follows from one with the second."""

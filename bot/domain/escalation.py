@@ -1,4 +1,4 @@
-"""Escalation chains and rotations: whom to page next and when, as pure functions of now.
+"""Escalation chains and rotations: whom to page next, and when.
 
 Instants are seconds since the epoch, UTC.
 """
@@ -11,15 +11,15 @@ Instant = float
 """Seconds since the epoch, UTC."""
 
 MANDATED_REPEAT_S = 3600.0
-"""How often a mandated sign-off whose chain does not repeat goes back to everybody it pages."""
+"""Seconds between repeats of a mandated sign-off whose chain does not repeat by itself."""
 
 ACK_SHARE_OF_WINDOW = 0.8
-"""An acknowledgement never quiets a chain past this share of the window."""
+"""The share of the window after which an acknowledgement quiets nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long after the review opened a step is due: so many seconds, or a share (0..1) of the window."""
+    """When a step is due after the review opened: in seconds, or as a share (0..1) of the window."""
 
     seconds: float | None = None
     share: float | None = None
@@ -42,7 +42,7 @@ class Step:
 class Repeat:
     """After the last step, page everybody of the chain again every `every_s` seconds, `times` times.
 
-    `times` None is without a bound, which a policy allows for mandated sign-offs only.
+    `times` is None for endless repeats, which a policy allows for mandated sign-offs only.
     """
 
     every_s: float
@@ -51,9 +51,9 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Whom to tell, in what order, while nobody answers.
+    """The people and channels to tell, in order, while nobody answers.
 
-    `ack_for_s` is for how many seconds an acknowledgement quiets it.
+    An acknowledgement quiets it for `ack_for_s` seconds.
     """
 
     name: str
@@ -62,14 +62,14 @@ class Chain:
     ack_for_s: float = 1800.0
 
     def without_end(self) -> Chain:
-        """Return this chain repeating until a person acts, as a mandated sign-off does whatever it says."""
+        """Return this chain with endless repeats, as every mandated sign-off has."""
         every = self.repeat.every_s if self.repeat else MANDATED_REPEAT_S
         return replace(self, repeat=Repeat(every, times=None))
 
 
 @dataclass(frozen=True, slots=True)
 class DuePage:
-    """What a chain asks for at one position: the people and the channels to reach, and since when."""
+    """One position of a chain: the people and channels to reach, and when it is due."""
 
     position: int
     due_at: Instant
@@ -78,10 +78,10 @@ class DuePage:
 
 
 def page_at(chain: Chain, position: int, opened_at: Instant, window_s: float) -> DuePage | None:
-    """Return what the chain asks for at a position, or None where it has ended.
+    """Return the page at a position of the chain; None after its end.
 
-    Positions count from 0: first the chain's steps in the order they are due, then its repetitions, each
-    of which goes back to everybody the steps page.
+    Positions count from 0: first the steps in the order they are due, then the repeats. A repeat pages
+    everybody whom the steps page.
     """
     steps = sorted(chain.steps, key=lambda step: step.after.of(window_s))
     if position < len(steps):
@@ -98,9 +98,9 @@ def page_at(chain: Chain, position: int, opened_at: Instant, window_s: float) ->
 
 
 def quiet_until(chain: Chain, acked_at: Instant, opened_at: Instant, window_s: float | None) -> Instant:
-    """Return until when an acknowledgement quiets the chain: for `ack_for_s`, never past 80 % of the window.
+    """Return when an acknowledged chain goes on: after `ack_for_s`, at the latest at 80 % of the window.
 
-    `window_s` is None where no window closes the review.
+    `window_s` is None if no window closes the review.
     """
     until = acked_at + chain.ack_for_s
     return until if window_s is None else min(until, opened_at + ACK_SHARE_OF_WINDOW * window_s)
@@ -115,6 +115,6 @@ class Rotation:
     start: Instant
 
     def on_call(self, now: Instant) -> str:
-        """Return the Slack user whose turn it is. Before `start` it is the first one's."""
+        """Return the Slack user on call. Before `start` that is the first one."""
         turn = max(0, int((now - self.start) // self.every_s))
         return self.users[turn % len(self.users)]

@@ -1,7 +1,7 @@
-"""Why a review expired, as a reason for machines and in the words that agents and people read.
+"""The reason why a review expired, for machines and in words for agents and people.
 
-Silence is said only where nobody answered though people could: a review that had some of its approvals says
-how many, and one that nobody was shown says so.
+"Nobody answered" is only said if people could answer: a review with some approvals says how many, and one
+that nobody was shown says so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ExpiryReason(StrEnum):
 
 
 def expiry_reason(review: Review) -> ExpiryReason | None:
-    """Return why a review expired; None where it did not."""
+    """Return why a review expired; None if it did not."""
     if review.state is not ReviewState.EXPIRED:
         return None
     if review.shown_at is None:
@@ -34,7 +34,7 @@ def expiry_reason(review: Review) -> ExpiryReason | None:
 
 
 def unanswered(review: Review) -> str:
-    """Return what a review lacks, or lacked when it expired: "nobody answered", "only 1 of 2 approved"."""
+    """Return the missing answer of a review in words: "nobody answered", "only 1 of 2 approved"."""
     if expiry_reason(review) is ExpiryReason.NEVER_SHOWN:
         return "nobody who may decide was shown it"
     count = len(review.approvals)
@@ -42,7 +42,7 @@ def unanswered(review: Review) -> str:
 
 
 def expired_words(review: Review) -> str:
-    """Return the words for an agent about an expiry. They must not read as a refusal."""
+    """Return what an agent is told of an expiry. It must not read as a refusal."""
     within = f" within {in_sentence(review.ruling.window_s)}" if review.ruling.window_s else ""
     return f"{unanswered(review)}{within}; this is not a refusal by a person"
 

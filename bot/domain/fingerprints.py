@@ -1,8 +1,8 @@
 """Recognising a redacted value in later text, without keeping the value.
 
-Where a redacted value stood, the store keeps the length and a keyed hash of each form in which text may
-hold it. Whatever enters the record later about the same action or its thread is searched for words of these
-lengths with these hashes, and they are cut out.
+In place of a redacted value the store keeps the length and a keyed hash of each form that the value can have
+in text. Later text about the same action or its thread is searched for words of these lengths and hashes, and
+loses them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from bot.domain.digest import Keyring
 from bot.domain.redaction import REDACTED, SHORTEST, forms
 
 MOST = 64
-"""Words that are kept of one redacted argument."""
+"""Fingerprints of one redacted argument at most."""
 LONGEST = 256
 """Characters of a word: a longer value is recognised piece by piece."""
 MAX_SEARCHED = 16 * 1024
-"""Characters of one text that are searched. What is longer is cut there, since the rest may hold a value."""
+"""Characters of one text that are searched. A longer text is cut, since the rest may hold a value."""
 _PURPOSE = b"membrane redact"
 _KEPT = re.compile(r"redacted(?: \d{1,3}:[0-9a-f]{16})+")
 
@@ -29,7 +29,7 @@ Fingerprint = tuple[int, str]
 
 
 def written(keyring: Keyring, value: Any) -> str:
-    """Return what is kept in place of a redacted value."""
+    """Return the fingerprints to store in place of a redacted value."""
     pieces = {form[at : at + LONGEST] for form in forms(value) for at in range(0, len(form), LONGEST)}
     words = sorted((word for word in pieces if len(word) >= SHORTEST), key=lambda word: (-len(word), word))
     secret = keyring.current.secret
@@ -43,7 +43,7 @@ def kept_in(arguments: Iterable[str]) -> frozenset[Fingerprint]:
 
 
 def cut_out(keyring: Keyring, marks: frozenset[Fingerprint], value: Any) -> Any:
-    """Return text, or plain JSON, without the values that these are fingerprints of."""
+    """Return text, or plain JSON, without the values that have these fingerprints."""
     if not marks:
         return value
     lengths: defaultdict[int, set[str]] = defaultdict(set)

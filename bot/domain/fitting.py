@@ -1,4 +1,4 @@
-"""What in a proposal does not fit the policy's schema: where, what is wrong, and what would fit."""
+"""Misfits between a proposal and the policy's schema: where, what is wrong, and what would fit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bot.domain.readings import EXAMPLES
 from bot.errors import Misfit
 
 MOST_MISFITS = 20
-"""How many misfits of one proposal are listed."""
+"""Misfits that are listed for one proposal at most."""
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-"""Argument names that are safe to show as they are; an agent can send any."""
+"""Argument names that are safe to show. An agent can send any name."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _NOUNS: Mapping[ArgType, str] = {
     ArgType.STRING: "a text",
@@ -42,7 +42,7 @@ _NOUN_OF_VALUE: Mapping[type, str] = {
 
 
 def path_of(name: str) -> str:
-    """Return the path of an argument; of one with an odd name, that of all arguments."""
+    """Return the path of an argument; the path of all arguments if its name is odd."""
     return f"args.{name}" if _PLAIN_NAME.fullmatch(name) else "args"
 
 
@@ -52,7 +52,7 @@ def shown_name(name: str) -> str:
 
 
 def expected_of(arg: Arg) -> str:
-    """Return what an argument is declared as, in words."""
+    """Return the declared type of an argument, in words."""
     noun = _expected_one(arg.type)
     return f"{noun}, each item {_expected_one(arg.of)}" if arg.of is not None else noun
 

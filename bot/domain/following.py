@@ -1,4 +1,4 @@
-"""What an agent does next about an action, and what people or the window made of it.
+"""The next step of an agent for an action in each state, and the outcome behind the state.
 
 | state | `next` | `done` |
 |---|---|---|
@@ -37,7 +37,7 @@ class Next(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What follows: `done` says that nothing more comes of the action."""
+    """The next step of an agent. `done`: nothing more comes of the action."""
 
     done: bool
     next: Next
@@ -56,10 +56,10 @@ def following(
     lapsed: bool = False,
     asked_about: bool = False,
 ) -> Following:
-    """Return what follows for an agent, as the table above has it.
+    """Return the next step of an agent, from the table above.
 
-    `hosted`: a hosted thread starts it. `frozen`: a freeze holds it. `lapsed`: it may not be claimed any more
-    as it was let through. `asked_about`: a person is asked whether an unknown one happened.
+    `hosted`: a hosted thread starts it. `frozen`: a freeze holds it. `lapsed`: it passed too long ago to be
+    claimed. `asked_about`: a person is asked whether an unknown one happened.
     """
     if state in ENDED:
         return STOP
@@ -73,7 +73,7 @@ def following(
 
 
 def follows(standing: Standing, now: Instant) -> Following:
-    """Return what follows for an agent from where an action stands now."""
+    """Return the next step of an agent for an action as it stands now."""
     until = standing.valid_until
     return following(
         standing.action.state,
@@ -85,7 +85,7 @@ def follows(standing: Standing, now: Instant) -> Following:
 
 
 def line_follows(line: ActionLine) -> Following:
-    """Return what follows for an agent from a line of a list."""
+    """Return the next step of an agent for a line of a list."""
     return following(
         line.state,
         hosted=line.thread_id is not None,
@@ -96,7 +96,7 @@ def line_follows(line: ActionLine) -> Following:
 
 
 def outcome_of(state: ActionState, decided: ReviewState | None) -> ReviewState | None:
-    """Return the outcome that an action's state rests on; None where it has none, or has none any more.
+    """Return the outcome behind an action's state; None if there is none, or none any more.
 
     `decided` is how the action's latest closed review ended, if it has one.
     """

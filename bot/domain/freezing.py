@@ -11,14 +11,14 @@ from bot.domain.escalation import Instant
 EVERYTHING = "all"
 """The name that freezes everything."""
 LOOK_AGAIN_S = 60.0
-"""When somebody who met a freeze without an end, or with a far one, may ask again."""
+"""Seconds after which to ask again if a freeze has no end, or a far one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """One freeze. `name` is an agent, a kind or a graph, whichever bears it, or EVERYTHING.
+    """One freeze of EVERYTHING, or of each agent, kind and graph called `name`.
 
-    `by` says who gave the command. Without `until` it lasts until somebody thaws it.
+    `by` gave the command. Without `until` it lasts until somebody thaws it.
     """
 
     id: str
@@ -39,14 +39,14 @@ class Freeze:
         return LOOK_AGAIN_S if self.until is None else max(1.0, min(LOOK_AGAIN_S, self.until - now))
 
     def __str__(self) -> str:
-        """Return the sentence that agents and people are told, without its full stop."""
+        """Return the sentence for agents and people, without a full stop."""
         end = "" if self.until is None else f" until {_utc(self.until)}"
         what = "everything is" if self.name == EVERYTHING else f"{self.name} is"
         return f"{what} frozen by {self.by}{end}: {self.why}"
 
 
 def covering(freezes: Iterable[Freeze], names: Iterable[str | None], now: Instant) -> Freeze | None:
-    """Return the freeze that holds for something that bears these names; the one that lasts longest.
+    """Return the longest freeze in force for something with these names, or None.
 
     Names are compared exactly: an agent's, a kind's and a graph's are each frozen under their own.
     """

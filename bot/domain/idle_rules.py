@@ -1,6 +1,6 @@
-"""Raise rules that never raise anything: the action has the rule's tier, or a higher one, without it.
+"""Finds raise rules that never raise anything: without them the action has their tier, or a higher one.
 
-What is said here holds for every action. Where that cannot be decided, nothing is said. A rule is idle where
+A finding holds for every action. A rule that cannot be decided is not named. A rule is idle if
 its kind has that tier anyway, where no arguments that are as declared meet it (others are Tier 3), or where
 everything that meets it is raised as far by its cost and by other rules. No two rules are idle because of
 each other: all that are named could be deleted together.
@@ -21,7 +21,7 @@ from bot.domain.samples import Samples, never_met, numbers, samples_of
 from bot.domain.wording import describe
 
 MAX_RULES = 50
-"""Of a kind with more rules each is looked at by itself."""
+"""If a kind has more rules, each is examined by itself."""
 MAX_POINTS = 4096
 """Combinations of arguments that several rules together are tried on."""
 

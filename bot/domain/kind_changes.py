@@ -223,7 +223,7 @@ def _list_direction(op: Op, before: frozenset[object], after: frozenset[object])
 
 
 def _settings(name: str, old: Policy, new: Policy) -> Iterator[Change]:
-    """Compare what holds for a kind, leaving out what its tier's own change has said already."""
+    """Compare the settings of a kind, without the changes that its tier already reports."""
     for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
         if tier < max(old.own_tier(name), new.own_tier(name)):
             continue

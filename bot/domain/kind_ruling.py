@@ -1,7 +1,7 @@
 """One action kind, compiled: everything that does not depend on the action is built beforehand.
 
-A ruling costs some microseconds, because steps of the trace, reasons and what holds at each tier are made
-when the policy loads, and a rule is one closure.
+A ruling takes some microseconds: the trace steps, the reasons and the settings of each tier are made when the
+policy loads, and a rule is one closure.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ RESERVED_IDS = frozenset(
         ARGUMENTS,
     }
 )
-"""What a ruling's `rule` can be besides the id of a raise rule."""
+"""Values of a ruling's `rule` that are no id of a raise rule."""
 UNFIT_RULES = frozenset({UNKNOWN_KIND, UNDECLARED_ARGUMENT, MISSING_ARGUMENT, WRONG_TYPE})
-"""The rules of proposals that do not fit the policy's schema: most likely a slip of the agent."""
+"""The rules of proposals that do not fit the policy's schema. Most are a mistake of the agent."""
 
 
 class _Finding(NamedTuple):
@@ -120,7 +120,7 @@ class CompiledKind:
         )
 
     def misfits(self, args: Mapping[str, Any]) -> tuple[Misfit, ...]:
-        """Return what in the arguments does not fit their declaration."""
+        """Return the arguments that do not fit their declaration."""
         return self._declaration.misfits(args)
 
     def _in_words(self, why: str) -> str:
@@ -170,9 +170,9 @@ def compile_kind(
 
 
 def terms_of(kind: Kind | None, tiers: Mapping[Tier, GatedTier], threshold_usd: float) -> str:
-    """Return a hash of what rulings of a kind (None: an unknown one) and its approvals depend on.
+    """Return a hash of everything that rulings and approvals of a kind (None: an unknown one) depend on.
 
-    Where its cards go and whom its chains page is not of it.
+    The channels of its cards and its chains are left out.
     """
     meaning = {
         "kind": _without_places(kind) if kind is not None else None,
@@ -206,7 +206,7 @@ def _strictest(kind: Kind, own_tier: Tier) -> Tier:
 
 
 def _finding(kind: Kind, cost_usd: float | None, threshold_usd: float) -> _Finding:
-    """Return what the declaration of a kind says at a cost."""
+    """Return the finding for the declaration of a kind at a cost."""
     by_risk = kind.risk.key(cost_usd, threshold_usd)
     why = _risk_in_words(kind, by_risk, threshold_usd)
     steps = [TraceStep(RISK, matched=by_risk > Tier.TRANSPARENT, why=why, to=by_risk)]
@@ -257,7 +257,7 @@ def _compile_rule(rule: RaiseRule, kind: Kind) -> _Rule:
 
 
 def _cost(value: Any) -> float | None:
-    """Return a cost that an argument names, or None where that is in doubt."""
+    """Return the cost in an argument; None if it is in doubt."""
     if type(value) is int or type(value) is float:
         return value if 0 <= value < float("inf") else None
     return None

@@ -1,4 +1,4 @@
-"""What holds for a gated action: who, how many, until when, and what happens then.
+"""The settings of a gated action: approvers, quorum, window, chain, and the absent default.
 
 An action's own settings hold at its own tier. When it is raised, the higher tier's approvers, channel and
 chain hold, with the larger quorum and the shorter window. What happens when nobody answers belongs to the
@@ -29,7 +29,7 @@ class GatedParts(TypedDict):
 
 
 def default_of(tier: Tier, *, mandated: bool) -> AbsentDefault | None:
-    """Return what happens when nobody answers. It belongs to the tier; nothing else is asked."""
+    """Return the absent default of a tier; None for a tier that does not wait."""
     if tier < Tier.ASYNC_APPROVAL:
         return None
     if tier is Tier.ASYNC_APPROVAL:
@@ -38,7 +38,7 @@ def default_of(tier: Tier, *, mandated: bool) -> AbsentDefault | None:
 
 
 def gated_parts(tier: Tier, gated: GatedTier, *, mandated: bool = False) -> GatedParts:
-    """Return what a ruling of a gated tier holds besides its kind and its reasons."""
+    """Return the fields of a ruling that a gated tier fills."""
     default = default_of(tier, mandated=mandated)
     assert default is not None, "only a tier that waits has parts"
     return GatedParts(
@@ -53,9 +53,9 @@ def gated_parts(tier: Tier, gated: GatedTier, *, mandated: bool = False) -> Gate
 
 
 def settings_at(kind: Kind, own_tier: Tier, tier: Tier, base: GatedTier) -> GatedTier:
-    """Return what holds for a kind at a tier: its own settings at its own tier; when raised, the tier's.
+    """Return the settings of a kind at a tier: its own at its own tier, the tier's when it is raised.
 
-    Of a raised one the larger quorum and the shorter window hold.
+    A raised action has the larger quorum and the shorter window of the two.
     """
     own = kind.settings
     if tier > own_tier:
@@ -76,7 +76,7 @@ def settings_at(kind: Kind, own_tier: Tier, tier: Tier, base: GatedTier) -> Gate
 def parts_at(kind: Kind, tier: Tier, own_tier: Tier, gated: GatedTier | None, version: str) -> dict[str, Any]:
     """Return every field of a ruling at a tier that does not depend on the action.
 
-    A kind's own `valid_for` holds at its own tier; when it is raised, the shorter of that and the window.
+    A kind's own `valid_for` holds at its own tier. A raised action has the shorter of that and the window.
     """
     parts: dict[str, Any] = {
         "policy_version": version,

@@ -1,4 +1,4 @@
-"""Short texts that an agent names things by: idempotency keys, references. Kept and compared as they are."""
+"""Labels: short texts that agents choose, such as idempotency keys. They are stored unchanged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _UNPRINTED_CHAR = re.compile(rf"[{_CLASS}{_BEYOND}\ud800-\udfff]")
 
 
 def what_is_wrong(label: str) -> str | None:
-    """Return why a text is no label; None where it is one.
+    """Return why a text is no label; None if it is one.
 
     A label is 1 to 200 characters of any script that can be printed on one line, without blanks at its ends.
     Controls, line ends, what reorders text and what no character is are in none.

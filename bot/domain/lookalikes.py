@@ -1,7 +1,7 @@
-"""Names that a person takes for other names: one form for all that look alike.
+"""Look-alike names: one form for all names that a person cannot tell apart.
 
-What looks like ASCII is from UTS 39 (see confusables.py). Names are compared folded, so what two capitals or
-small letters share counts too.
+Look-alikes of ASCII are from UTS 39 (see confusables.py). Names are compared without case, so letters that
+look alike in either case count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def look(text: str) -> str:
-    """Return the form that all names which look like this one have. It is no name itself."""
+    """Return a form that all names with the same look share. It is no name itself."""
     if not text.isascii():
         text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
         text = "".join(letter for letter in text if not unicodedata.combining(letter))
@@ -31,7 +31,7 @@ def look(text: str) -> str:
 
 
 def look_of_domain(domain: str) -> str:
-    """Return what a domain in ASCII looks like where its international letters are shown."""
+    """Return the look of an ASCII domain when its international letters are shown."""
     if "xn--" in domain:
         try:
             domain = idna.decode(domain)

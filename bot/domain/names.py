@@ -1,4 +1,4 @@
-"""Paths, identifiers and instants: the forms that every reader takes for the same thing."""
+"""Paths, identifiers and instants, in the forms that every reader understands alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._@+=-]|[^\x00-\x7f])+)*/?")
 _ENDS_WITH_DOT = re.compile(r"\.(?:/|$)")
 _SIGNS = re.compile(r"[/.@+=-]")
 _ALIAS = re.compile(r"/(?:proc/.+|dev/fd|dev/std.*)(?:/|$)", re.IGNORECASE)
-"""Where Linux keeps other names for what stands elsewhere, as /proc/self/root."""
+"""Linux keeps other names of files here, as /proc/self/root."""
 _WORD = r"(?:[A-Za-z0-9_]|[^\x00-\x7f])+(?:-(?:[A-Za-z0-9_]|[^\x00-\x7f])+)*"
 _IDENTIFIER = re.compile(rf"{_WORD}(?:\.{_WORD}){{0,4}}")
 _INSTANT = re.compile(
@@ -27,7 +27,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def read_path(text: str) -> str | None:
-    """Return an absolute POSIX path in plain form, without a slash at its end; None where it is in doubt.
+    """Return an absolute POSIX path in plain form, without a slash at its end; None if it is in doubt.
 
     In plain form no shell, no URL reader and no file system finds anything to resolve, expand or split: no
     `//`, `.` or `..`, only letters, digits and `. _ @ + = -` in a segment, no segment that ends with a dot.
@@ -40,7 +40,7 @@ def read_path(text: str) -> str | None:
 
 
 def read_identifier(text: str) -> str | None:
-    """Return a name of a table, a column or a flag, folded, with its dots; None where it is in doubt.
+    """Return a name of a table, a column or a flag, folded, with its dots; None if it is in doubt.
 
     Between the dots are letters, digits, `_`, and single dashes; no quotes, brackets or blanks. All letters
     are of one script.
@@ -56,7 +56,7 @@ def _has_plain_letters(text: str) -> bool:
 
 
 def read_instant(text: str) -> int | None:
-    """Return an instant of RFC 3339 in microseconds since 1970; None where it is in doubt."""
+    """Return an instant of RFC 3339 in microseconds since 1970; None if it is in doubt."""
     if not _INSTANT.fullmatch(text):
         return None
     try:

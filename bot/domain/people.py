@@ -1,4 +1,4 @@
-"""Where the policy's names for people lead: Slack users, a Slack user group, or whoever's turn it is."""
+"""The people behind the policy's names: Slack users, a Slack user group, or the person on call."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class UserGroup:
-    """Whoever Slack says is in the group when it is asked."""
+    """The current members of a Slack user group."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """Whoever's turn it is: one person at a time."""
+    """The person on call: one at a time, in turns."""
 
     rotation: Rotation
 
@@ -43,7 +43,7 @@ PeopleSource = Users | UserGroup | OnCall
 
 
 def known_users(source: PeopleSource) -> frozenset[str] | None:
-    """Return everybody a source could ever lead to, or None where only Slack can tell."""
+    """Return everybody whom a source can ever name; None if only Slack can tell."""
     match source:
         case Users(ids):
             return frozenset(ids)
@@ -54,7 +54,7 @@ def known_users(source: PeopleSource) -> frozenset[str] | None:
 
 
 def present_users(source: PeopleSource, now: Instant) -> frozenset[str] | None:
-    """Return whom a source leads to at this moment, or None where only Slack can tell."""
+    """Return the people whom a source names at this moment; None if only Slack can tell."""
     match source:
         case Users(ids):
             return frozenset(ids)
@@ -65,9 +65,9 @@ def present_users(source: PeopleSource, now: Instant) -> frozenset[str] | None:
 
 
 def votes_possible(names: Iterable[str], people: Mapping[str, PeopleSource]) -> int | None:
-    """Return how many distinct people can vote at one moment, or None where only Slack can tell.
+    """Return how many distinct people can vote at one moment; None if only Slack can tell.
 
-    A rotation counts as one: whoever's turn it is.
+    A rotation counts as one person.
     """
     fixed: set[str] = set()
     turns: list[frozenset[str]] = []
@@ -83,7 +83,7 @@ def votes_possible(names: Iterable[str], people: Mapping[str, PeopleSource]) -> 
 
 
 def may_meet(left: Iterable[str], right: Iterable[str], people: Mapping[str, PeopleSource]) -> bool:
-    """Whether somebody of `left` can be one of `right` too; what only Slack can tell counts as yes."""
+    """Whether somebody can be in both `left` and `right`. Yes if only Slack can tell."""
     ours, theirs = _known(left, people), _known(right, people)
     return ours is None or theirs is None or not ours.isdisjoint(theirs)
 

@@ -1,4 +1,4 @@
-"""Whether a text can be read in one way only, whatever alphabet it is written in."""
+"""Plain text: text in any alphabet that can be read in one way only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_plain(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Return the form in which two spellings of one name are the same for a reader who ignores case."""
+    """Return the form that spellings of one name share if case is ignored."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 

@@ -1,8 +1,8 @@
-"""The policy, and what it says of one action.
+"""The policy, and its ruling of one action.
 
-A ruling is the maximum of what everything asks for: the key of the declared risk, a declared tier, doubt
-about the arguments, the raise rules and the agent's own hint. Nothing is ever subtracted, so the order of
-rules never matters (invariants 1, 2, 5 and 6).
+A ruling is the maximum of several tiers: the key of the declared risk, a declared tier, doubt about the
+arguments, the raise rules and the agent's own hint. Nothing is ever subtracted, so the order of rules never
+matters (invariants 1, 2, 5 and 6).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Policy:
         object.__setattr__(self, "_unknown_terms", terms_of(None, self.tiers, self.cost_threshold_usd))
 
     def rule(self, action: Action) -> Ruling:
-        """Return what this policy says of an action, with the trace of why."""
+        """Return the ruling of an action, with the trace of why."""
         compiled = self._compiled.get(action.kind)
         if compiled is None:
             return self._rule_unknown(action)
@@ -91,7 +91,7 @@ class Policy:
         )
 
     def misfits(self, action: Action) -> tuple[Misfit, ...]:
-        """Return what in an action does not fit the schema: its kind, or arguments; the first so many."""
+        """Return the misfits of an action: its kind, or arguments up to MOST_MISFITS."""
         compiled = self._compiled.get(action.kind)
         return compiled.misfits(action.args) if compiled else (self._unknown_kind(action.kind),)
 
@@ -109,7 +109,7 @@ class Policy:
         return tuple(sorted(self.actions))
 
     def kind_of_tool(self, name: str) -> str:
-        """Return the action kind that a tool stands for: what the policy maps it to, else its own name."""
+        """Return the action kind of a tool: the one that the policy maps it to, or else its own name."""
         return self.tools.get(name, name)
 
     def may_start(self, agent: str, graph: str) -> bool:
@@ -130,7 +130,7 @@ class Policy:
         return found.strictest if found else Tier.SYNC_APPROVAL
 
     def gated(self, kind: str, tier: Tier) -> GatedTier:
-        """Return what holds for a kind (known or not) when it is ruled this tier, 2 or 3."""
+        """Return the settings of a kind (known or not) at tier 2 or 3."""
         found = self._compiled.get(kind)
         return found.gated[tier] if found else self.tiers[tier]
 

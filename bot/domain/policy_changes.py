@@ -1,8 +1,8 @@
-"""What a new policy changes, in sentences, with everything marked by which something became looser.
+"""The changes between two policies, in sentences, with a mark on everything that loosens.
 
-Looser is whatever lets an action cross with less: a lower tier, a rule gone or narrowed, fewer people, more
-of them entitled, an approval that keeps longer. Where it cannot be told it is marked as possibly looser, so
-that nothing is loosened in silence. The one thing this rests on: a change that can rule some action to a
+A change is looser if an action can cross with less: a lower tier, a rule gone or narrowed, fewer approvals,
+more people who may approve, an approval that is valid longer. A change that cannot be decided is marked as
+possibly looser, so nothing loosens in silence. The law behind this: a change that can rule some action to a
 lower tier is never marked stricter or merely different.
 """
 
@@ -23,7 +23,7 @@ _ORDER = list(Direction)
 
 
 def changes_between(old: Policy, new: Policy) -> tuple[Change, ...]:
-    """Return every difference between two policies, what loosens first."""
+    """Return every difference between two policies, the loosening ones first."""
     found = [
         *_general(old, new),
         *_people(old, new),
@@ -81,7 +81,7 @@ def _people(old: Policy, new: Policy) -> Iterator[Change]:
 
 
 def _gone(name: str, before: PeopleSource, old: Policy, new: Policy) -> str:
-    """Say what becomes of a name that is gone, and of the reviews that wait for it."""
+    """Describe a removed name, and the reviews that wait for it."""
     words = "is gone; they can no longer vote by it, on reviews that are open neither"
     alike = [each for each, source in new.people.items() if source == before and each not in old.people]
     if not alike:

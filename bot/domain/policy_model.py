@@ -1,7 +1,7 @@
-"""What a policy says, as plain data. `policy.py` compiles it and rules by it.
+"""The contents of a policy, as plain data. `policy.py` compiles them and rules by them.
 
-Durations are in seconds, costs in US dollars. `people` are named as in the policy file; where the names lead
-is in `Policy.people`.
+Durations are in seconds, costs in US dollars. `people` are named as in the policy file;
+`Policy.people` resolves the names.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from bot.domain.operators import Arg, Condition
 from bot.domain.risk import BlastRadius, Risk, Tier, permeability_key
 
 REPORT_WITHIN_S = 600.0
-"""How long a started action may go without a report before it is unknown, unless the kind says otherwise."""
+"""Seconds without a report after which a started action is unknown, unless the kind says otherwise."""
 PASSING_VALID_FOR_S = 3600.0
-"""How long a passing action (Tier 0 or 1) may wait before it starts, unless the kind says otherwise."""
+"""Seconds in which a passing action (Tier 0 or 1) may start, unless the kind says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class RaiseRule:
 
 @dataclass(frozen=True, slots=True)
 class GatedTier:
-    """What holds for a review of Tier 2 or 3 unless its kind says otherwise."""
+    """Settings of reviews of Tier 2 or 3, unless a kind says otherwise."""
 
     channel: str
     approvers: tuple[str, ...]
@@ -70,7 +70,7 @@ class GatedTier:
 
 @dataclass(frozen=True, slots=True)
 class OwnSettings:
-    """What a kind sets for itself; None means as its tier says."""
+    """Settings of one kind; None means as the tier says."""
 
     channel: str | None = None
     approvers: tuple[str, ...] | None = None
@@ -107,12 +107,12 @@ class Kind:
 
 
 REMEMBER_S = 3600.0
-"""How long a rejection, or an expiry, is remembered unless the policy says otherwise."""
+"""Seconds for which a rejection or an expiry is remembered, unless the policy says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What keeps a flood of actions out of people's way."""
+    """Limits that keep a flood of actions away from people."""
 
     open_per_agent: int = 20
     remember_rejection_s: float = REMEMBER_S

@@ -1,4 +1,4 @@
-"""What is allowed in a policy and still worth a second look, in sentences."""
+"""Notes on a policy: what is allowed, and still deserves a second look."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOTES_ON_PLAIN_TEXT: Mapping[Op, str] = {
 
 
 def notes_of(policy: Policy) -> tuple[str, ...]:
-    """Return what an admin may want to know about a policy that loads."""
+    """Return the notes on a policy that loads."""
     notes: list[str] = []
     for tier in (Tier.ASYNC_APPROVAL, Tier.SYNC_APPROVAL):
         notes += _gated(f"tier {int(tier)}", policy.tiers[tier], mandated=False)
@@ -68,7 +68,7 @@ def _gated(what: str, gated: GatedTier, *, mandated: bool) -> Iterator[str]:
 
 
 def _plain_texts(kind: Kind) -> Iterator[str]:
-    """Say which rules rest on texts that have more than one spelling."""
+    """Name the rules that depend on texts with more than one spelling."""
     for rule in kind.rules:
         for name, conditions in sorted(rule.when.items()):
             if _is_plain_text((kind.args or {}).get(name)):

@@ -1,4 +1,4 @@
-"""How a text is read by its declared type: one reading, or none, which is doubt.
+"""The reading of a text by its declared type: one, or none, which is doubt.
 
 What a reading is compared by: `normal` is equal for two spellings of one thing, `folded` also for spellings
 that some readers take for the same (another case, an escape). Where only the folded forms are equal, it is
@@ -73,7 +73,7 @@ EXAMPLES: Mapping[ArgType, str] = {
 
 
 def domain_by(kind: ArgType | None) -> Callable[[str], str | None]:
-    """Return what finds the domain of a text of a type; of undeclared text where there is one reading."""
+    """Return the function that finds the domain of a text of a type, or of undeclared text."""
     reader = READERS.get(kind) if kind else None
     if reader is None:
         return domain_of

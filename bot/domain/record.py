@@ -1,4 +1,4 @@
-"""What the store keeps, read back: rows as values. Instants are seconds since the epoch, UTC."""
+"""Records: rows of the store as values. Instants are seconds since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bot.domain.states import RECEIPTS, ActionState, Receipt, ReviewState
 class ActionRecord:
     """An action as it was proposed, its ruling and where it stands.
 
-    `remembers` is the earlier action whose rejection answered this one, unasked. `hint` is the agent's own
-    view of the risk. `reference` is what it calls the action; `turn_id` stands for what was proposed with it.
+    `remembers` is the earlier action whose outcome answered this one. `hint` is the agent's own view of the
+    risk, and `reference` its own name for the action. Actions that were proposed together share `turn_id`.
     """
 
     id: str
@@ -49,7 +49,7 @@ class ActionRecord:
 
     @property
     def passed_at(self) -> Instant:
-        """When it passed; once more, where a person said that its first start came to nothing."""
+        """When it passed, or passed again because a person said that its first start came to nothing."""
         return self.settled_at or self.proposed_at
 
     @property
@@ -91,7 +91,7 @@ class ActionLine:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which actions, or threads, a list wants: in these states (in any, if none is given), before an id."""
+    """A filter for lists of actions or threads: these states (all if empty), a reference, ids before one."""
 
     states: tuple[str, ...] = ()
     reference: str | None = None
@@ -99,7 +99,7 @@ class Listing:
 
 
 ALL = Listing()
-"""A list of all there is."""
+"""The filter that lets everything through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Standing:
     action: ActionRecord
     reviews: tuple[Review, ...] = ()
     frozen: Freeze | None = None
-    """What keeps it from starting, whatever is decided."""
+    """The freeze that keeps it from starting, whatever people decide."""
     asked_about: bool = False
     """Whether a person is asked if it happened: it was claimed, and never reported in time."""
     merged: bool = False
@@ -151,7 +151,7 @@ class Standing:
 
     @property
     def valid_until(self) -> Instant | None:
-        """Until when it may be claimed; None where it may not."""
+        """Until when it may be claimed; None if it may not."""
         if self.action.state is ActionState.APPROVED and self.review is not None:
             return self.review.valid_until
         if self.action.state is ActionState.PASSED:
@@ -161,14 +161,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Clicked:
-    """The message in Slack that somebody clicked."""
+    """A message in Slack that somebody clicked."""
 
     channel_id: str
     ts: str
 
 
 NOT_TOLD = Clicked("", "")
-"""Somebody clicked, and it is not told where: no message is this one."""
+"""Sentinel: the clicked message is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +187,13 @@ class Claim:
 
 
 class Verdict(StrEnum):
-    """What a person says of an action that started and never reported back."""
+    """A person's answer about an action that started and never reported."""
 
     HAPPENED = "happened"
     DID_NOT = "did_not"
-    """It did not happen, so it is to be run, or proposed anew."""
+    """It did not happen, so it may run, or be proposed again."""
     LEFT = "left"
-    """Nobody will find out: it stays unknown, and is not asked about again."""
+    """Nobody will find out: it stays unknown, and nobody is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Unknown:
     verdict: Verdict | None = None
     said_by: str | None = None
     restored_from: Instant | None = None
-    """Of when the backup is since which it may have run; None where a claim was not reported."""
+    """The time of the backup since which it may have run; None if a claim was not reported."""
 
     @property
     def is_open(self) -> bool:
@@ -235,7 +235,7 @@ class TokenRecord:
     last_used_at: Instant | None = None
     operator: bool = False
     unconfirmed_since: Instant | None = None
-    """Since when it is refused because the database was restored; None where it is good."""
+    """Since when it is refused because the database was restored; None if it is good."""
     acts_for: tuple[str, ...] = ()
 
 

@@ -1,8 +1,8 @@
-"""Arguments that nobody should read: what the policy redacts of an action before it is kept or shown.
+"""Redaction: the arguments that the policy hides before an action is stored or shown.
 
 A redacted value is judged and digested like any other, and then forgotten: the store gets the action
-without it, so no card, page, digest, answer or journal entry can hold it, and there is no key whose loss
-would open it. Who runs the action has the value already, and the args digest binds the approval to it: the
+without it, so no card, page, digest, answer or journal entry can hold it, and no key can leak it. The one who
+runs the action has the value already, and the args digest binds the approval to it: the
 agent over HTTP, and a hosted graph in its own saved state, which is sealed.
 """
 
@@ -23,7 +23,7 @@ SHORTEST = 3
 
 
 class Redacted(str):
-    """What stands in place of a redacted value. Drawn without quotes, so no argument can look like it."""
+    """The mark in place of a redacted value. It is drawn without quotes, so no argument can look like it."""
 
     __slots__ = ()
 

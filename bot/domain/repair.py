@@ -1,4 +1,4 @@
-"""Instants that cannot be: a review that a wrong clock put into the future is pulled back to its window.
+"""Repairs impossible instants: a review that a wrong clock put into the future is pulled back to its window.
 
 A clock that was ahead leaves reviews that were opened "next year". They would neither expire nor page until
 then. Pure: `now` is what the clock says since it is right again.
@@ -12,18 +12,18 @@ from bot.domain.escalation import ACK_SHARE_OF_WINDOW, Chain, Instant, page_at
 from bot.domain.review import Review
 
 FAR_S = 60.0
-"""What is ahead of now by less than this comes due by itself soon enough."""
+"""Seconds ahead of now that need no repair: the instant comes soon enough."""
 MOST_TURNS = 100_000
-"""So many repetitions of a chain are counted at most: eleven years of an hourly one."""
+"""Repeats of a chain that are counted at most: eleven years of hourly ones."""
 
 
 def is_ahead(at: Instant | None, now: Instant) -> bool:
-    """Whether something that has happened is said to happen later than now."""
+    """Whether an instant of the past is recorded as later than now."""
     return at is not None and at > now + FAR_S
 
 
 def pulled_back(review: Review, now: Instant) -> Review:
-    """Return a pending review with what is due impossibly late pulled to its window.
+    """Return a pending review with impossibly late instants pulled back to its window.
 
     The window counts from when the review was first shown, until then from when it opened, or from now where
     that is in the future. A review in which everything is possible, or that is not pending, is returned as
@@ -67,7 +67,7 @@ def _quiet(review: Review, window_from: Instant, now: Instant) -> Instant | None
 
 
 def _chain(review: Review, now: Instant) -> tuple[int, Instant | None]:
-    """Return where the chain stands and when it goes on, as far as both are possible.
+    """Return a possible position of the chain, and when it goes on.
 
     A chain cannot have paged for a position that is due only later: it goes back to the first of those.
     """

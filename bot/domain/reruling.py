@@ -1,4 +1,4 @@
-"""The strictest of then and now: an earlier ruling of an action, held to what the policy in force says.
+"""The strictest of then and now: compares an earlier ruling with the policy in force.
 
 Only up (invariants 2 and 14): a policy that has become looser since changes nothing.
 """
@@ -12,9 +12,9 @@ from bot.domain.ruling import Ruling
 
 
 def says_more(then: Ruling, now: Ruling, age_s: float = 0.0) -> str | None:
-    """Return what the present ruling demands beyond the earlier one, in words; None if nothing.
+    """Return in words what the present ruling demands beyond the earlier one; None if nothing.
 
-    `age_s` is for how many seconds the action may have started by the earlier one.
+    The earlier ruling has let the action start for `age_s` seconds.
     """
     if now.tier > then.tier:
         return f"it is Tier {int(now.tier)} now, not {int(then.tier)}: {now.reason}"
@@ -34,7 +34,7 @@ def says_more(then: Ruling, now: Ruling, age_s: float = 0.0) -> str | None:
 
 
 def strictest(then: Ruling, now: Ruling) -> Ruling:
-    """Return what to ask under where the present ruling says more: it, with the larger quorum of the two."""
+    """Return the ruling to ask under if the present one demands more: it, with the larger quorum."""
     if not now.tier.waits:
         return now
     valid_for_s = min(then.valid_for_s, now.valid_for_s) if then.tier.waits else now.valid_for_s

@@ -1,7 +1,7 @@
-"""One gated action waiting for, or having had, its outcome: transitions as pure functions.
+"""A review and its transitions, as pure functions.
 
-Every function takes a review and what happened, and returns the review as it is then, or raises
-VoteRefused. Nothing here reads a clock: instants are arguments, in seconds since the epoch, UTC.
+Every function takes a review and an event, and returns the review after it, or raises VoteRefused. Nothing
+here reads a clock: instants are arguments, in seconds since the epoch, UTC.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from bot.errors import Refusal, VoteRefused
 class Vote:
     """One reviewer's answer. `voter` is a Slack user id; `args_digest` is of what their card showed.
 
-    `fallen` is why it does not count any more: when the quorum was about to fill, the voter could not have
-    decided.
+    `fallen` is why it no longer counts: when the quorum was about to fill, the voter was not entitled any
+    more.
     """
 
     voter: str
@@ -156,9 +156,9 @@ def entitled(
 
 
 def to_check(review: Review, vote: Vote) -> tuple[str, ...]:
-    """Return whose earlier approvals have to be checked again before a vote counts: those it would fill with.
+    """Return the voters whose approvals have to be checked again before a vote fills the quorum.
 
-    Nobody's, where the vote rejects, or leaves the quorum short.
+    There are none if the vote rejects, or leaves the quorum short.
     """
     if not vote.approve:
         return ()
@@ -171,8 +171,8 @@ def cast(review: Review, vote: Vote, checked: Mapping[str, Refusal | None] | Non
 
     One rejection ends it; approvals count until the quorum. The window counts here as well: a vote after
     `expires_at` is late even if no sweep has run yet, except on a mandated sign-off, which never expires.
-    `checked` says of the earlier voters why they may not decide any more; None of one who may. The votes of
-    the former fall out (invariant 14).
+    `checked` gives the reason why an earlier voter may no longer decide, or None if they may. Votes with a
+    reason no longer count (invariant 14).
     """
     if review.state is ReviewState.WITHDRAWN:
         raise VoteRefused(Refusal.WITHDRAWN, "This was withdrawn: its action is moot.")
@@ -223,7 +223,7 @@ def expire(review: Review, now: Instant) -> Review:
 
 
 def successor(review: Review, review_id: str, now: Instant) -> Review:
-    """Return the review that follows a safe-halt: the same question, no votes, no window, the chain anew."""
+    """Return the review that follows a safe-halt: the same question and chain, without votes and window."""
     return Review(
         id=review_id,
         action_id=review.action_id,

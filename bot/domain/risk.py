@@ -10,7 +10,7 @@ COST_THRESHOLD_USD = 1.0
 
 
 class Tier(IntEnum):
-    """What a crossing takes. Higher is stricter, so the strictest of several is their maximum."""
+    """What an action needs to cross. Higher is stricter, so the strictest of several is their maximum."""
 
     TRANSPARENT = 0
     ASYNC_REVIEW = 1

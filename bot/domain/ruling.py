@@ -1,4 +1,4 @@
-"""What the policy says of one action, in a form that is kept with the review and shown on its card."""
+"""The ruling of one action, stored with its review and shown on its card."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the policy says of one action: tier, who, until when, and then what. Durations in seconds.
+    """The ruling of one action: tier, approvers, window, absent default. Durations are in seconds.
 
     `approvers` are names of the policy's `people`; who they are is resolved when a click or a page comes
     due. For tiers 0 and 1 there are no approvers, no window, no default and no chain; `channel` is then the

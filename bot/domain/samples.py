@@ -1,4 +1,4 @@
-"""Few values of an argument that stand for all: between two bounds of a policy all numbers are alike."""
+"""A few values of an argument that stand for all: between two bounds of a policy all numbers are alike."""
 
 from __future__ import annotations
 

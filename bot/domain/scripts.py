@@ -1,4 +1,4 @@
-"""What in a text looks like something else: letters of another script, other forms of one letter, joiners.
+"""Finds characters that look like others: letters of another script, other forms of a letter, joiners.
 
 The rules follow UTS 39 (Unicode security mechanisms): a word is of one script, or of those that are written
 together, such as Latin and Japanese. What is ordinary in a language stays: the joiners of Persian and Hindi,
@@ -36,7 +36,7 @@ _BEGINS = [int(start, 16) for start in _STARTS]
 LOOKS_LIKE = {chr(int(each, 16)): like for like, chars in LOOK_LIKE.items() for each in chars.split()}
 """Letters and signs beyond ASCII by what of ASCII they look like; NFKC folds the others."""
 _ORDINARY = frozenset("ı‘’‚“”„–—…·•«»‹›×÷°")
-"""What looks a little like ASCII, and stands in ordinary text."""
+"""Characters that look a little like ASCII, and are ordinary in text."""
 _FORMS = frozenset(
     {"<font>", "<wide>", "<narrow>", "<compat>", "<initial>", "<medial>", "<final>", "<isolated>"}
 )
@@ -51,7 +51,7 @@ _BEFORE_SIGNS = re.compile(
 
 
 class Word(NamedTuple):
-    """Letters, marks and digits in a row, at a place in a text, and the scripts that they are of."""
+    """A run of letters, marks and digits, its place in the text, and its scripts."""
 
     start: int
     text: str
@@ -124,7 +124,7 @@ def _own_script(char: str) -> str:
 
 
 def script_name(code: str, letter: str) -> str:
-    """Return what a script is called, from the name of one of its letters."""
+    """Return the name of a script, from the name of one of its letters."""
     return "Latin" if code == LATIN else unicodedata.name(letter, code).split(" ")[0].capitalize()
 
 
@@ -168,7 +168,7 @@ def oddities(text: str) -> Oddities:
 
 
 def unseen_belongs(text: str, at: int) -> bool:
-    """Whether what draws nothing is ordinary where it stands: a joiner, a space, part of an emoji."""
+    """Whether an invisible character is ordinary at its place: a joiner, a space, part of an emoji."""
     char = text[at]
     if char in "\u00a0\u202f":
         return _BEFORE_SIGNS.match(text, at) is not None
@@ -189,7 +189,7 @@ def _shapes(text: str, at: int) -> bool:
 
 
 def _not_composed(text: str) -> Iterator[int]:
-    """Return the places of what another spelling of the same text has not: its marks, or its singletons."""
+    """Return the places of characters that the composed spelling of the text does not have."""
     if unicodedata.is_normalized("NFC", text):
         return
     start = 0

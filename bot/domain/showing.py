@@ -1,7 +1,7 @@
-"""When a review was first shown to somebody who may decide it, and what follows: pure functions.
+"""The first showing of a review to somebody who may decide it, and its consequences: pure functions.
 
-Silence is said only of what people could see. So a window starts when the review is first shown, and one
-that is not shown for as long as its window is expires as never shown.
+Nobody can answer what they cannot see. So a window starts when the review is first shown, and a review that
+stays unseen for as long as its window expires as never shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHOWS = ("card", "page", "post")
 
 
 def reaches(recipient: str, able: frozenset[str] | None) -> bool:
-    """Whether a message to a recipient is shown to anybody who may decide.
+    """Whether a recipient of a message may decide.
 
     A recipient is a person, several with commas between them, or a channel, where everybody sees it. `able`
     are who may decide, None where that cannot be told now.

@@ -17,7 +17,7 @@ _SEPARATORS = re.compile(r"[-_.\s/]+")
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is nearest to another, or None where none is near.
+    """Return the known word nearest to another; None if none is near.
 
     One that differs in case, dots, dashes and underscores alone comes before one with other letters.
     """
@@ -47,7 +47,7 @@ def _differing_part_is_near(word: str, other: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pairs(word: str) -> frozenset[str]:
-    """Return the pairs of letters in a word, of which its ends are some."""
+    """Return the pairs of letters in a word. Its ends count as blanks."""
     framed = f" {word} "
     return frozenset(framed[at : at + 2] for at in range(len(framed) - 1))
 

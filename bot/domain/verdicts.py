@@ -1,4 +1,4 @@
-"""What a judge says of a value."""
+"""Verdicts of a judge on a value."""
 
 from __future__ import annotations
 
