@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from bot.domain.attempts import Place, Show, Wait
 from bot.domain.escalation import Chain, Delay, Repeat, Step
 from bot.domain.message_record import Message
+from bot.domain.message_steps import Place, Show, Wait
 from bot.domain.people import Users
 from bot.domain.policy import Policy
 from bot.domain.policy_model import DeclaredRisk, GatedTier, Kind, Limits, OwnSettings, Reviewed

@@ -12,30 +12,32 @@ from enum import StrEnum
 from bot.domain.attempts import (
     Answer,
     Checked,
-    Delete,
     Deleted,
     Failed,
     Found,
-    GiveUp,
-    Look,
     NotFound,
-    Outcome,
-    Place,
-    Post,
     Posted,
-    Redraw,
     Redrawn,
-    Release,
-    Show,
-    Step,
     Taken,
-    Try,
     Unwelcome,
-    Wait,
 )
 from bot.domain.escalation import Instant
 from bot.domain.message_failures import after_deletion, after_failure
 from bot.domain.message_record import Message, Obstacle
+from bot.domain.message_steps import (
+    Delete,
+    GiveUp,
+    Look,
+    Outcome,
+    Place,
+    Post,
+    Redraw,
+    Release,
+    Show,
+    Step,
+    Try,
+    Wait,
+)
 
 
 class MessageState(StrEnum):

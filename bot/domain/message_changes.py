@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.domain.attempts import (
+from bot.domain.escalation import Instant
+from bot.domain.message_record import Message, Obstacle
+from bot.domain.message_steps import (
     GiveUp,
     Leave,
     Outcome,
@@ -17,8 +19,6 @@ from bot.domain.attempts import (
     Try,
     Wait,
 )
-from bot.domain.escalation import Instant
-from bot.domain.message_record import Message, Obstacle
 
 NOWHERE: dict[str, Any] = {"channel_id": None, "ts": None, "attempt_at": None, "obstacle": None}
 

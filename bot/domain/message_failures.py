@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain.attempts import (
-    TRANSIENT,
-    Call,
-    Failed,
-    FailureKind,
-    GiveUp,
-    Leave,
-    Outcome,
-    PostAgain,
-    Readdress,
-    Replace,
-    Tell,
-    Wait,
-)
+from bot.domain.attempts import TRANSIENT, Call, Failed, FailureKind
 from bot.domain.escalation import Instant
 from bot.domain.message_record import (
     ABOUT_A_QUESTION,
@@ -28,6 +15,7 @@ from bot.domain.message_record import (
     Message,
     MessageKind,
 )
+from bot.domain.message_steps import GiveUp, Leave, Outcome, PostAgain, Readdress, Replace, Tell, Wait
 
 BLOCKED_S = 300.0
 """How soon a message without a place is tried again: an admin may have opened one."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.escalation import Instant
+from bot.domain.message_order import Priority
 
 
 class MessageKind(StrEnum):
@@ -72,7 +73,7 @@ class Message:
     body: str | None
     wanted: int
     shown: int
-    priority: int
+    priority: Priority
     due_at: Instant | None
     attempts: int
     attempt_at: Instant | None

@@ -25,17 +25,11 @@ from bot.membrane.unknowns import Unknowns
 from bot.membrane.vault import Vault, matches_keyring
 from bot.membrane.votes import Votes
 from bot.membrane.wakeups import Wakeups, wait_for
-from bot.store.messages import CARD_3, CLICKED, REST
-from bot.store.turns import UPDATES, Head
 
 __all__ = [
     "BY_ITSELF",
-    "CARD_3",
-    "CLICKED",
-    "REST",
     "RETRY_AFTER_S",
     "UNFIT",
-    "UPDATES",
     "Admins",
     "Answered",
     "BatchedAction",
@@ -51,7 +45,6 @@ __all__ = [
     "Facts",
     "FreezeEffects",
     "Freezes",
-    "Head",
     "Interrupts",
     "Membrane",
     "NoticeFacts",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.membrane.core import Core
@@ -87,7 +88,7 @@ def _want_one(tx: Transaction, recipient: str, notice: Notice, now: float) -> bo
 
 
 def _send(tx: Transaction, message: str, recipient: str, notice: Notice, now: float) -> bool:
-    priority = messages.PAGE_3 if notice.subject.urgent else messages.REST
+    priority = Priority.PAGE_3 if notice.subject.urgent else Priority.REST
     return messages.want(
         tx.connection, message, MessageKind.NOTICE, recipient, now=now, priority=priority, body=str(notice)
     )

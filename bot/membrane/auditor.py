@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from bot.domain.durations import in_sentence
 from bot.domain.escalation import page_at
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.repair import pulled_back
@@ -135,7 +136,7 @@ class Auditor:
             MessageKind.CARD,
             review.ruling.channel,
             now=self._core.clock(),
-            priority=messages.CARD_3,
+            priority=Priority.CARD_3,
             review_id=review_id,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from bot.domain import review as transitions
 from bot.domain.escalation import page_at
 from bot.domain.expiry import expiry_reason, unanswered
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.record import NOT_TOLD, ActionRecord, Clicked
 from bot.domain.review import Review, Vote
@@ -21,7 +22,7 @@ from bot.membrane.entitlement import requesters_of
 from bot.membrane.first_shown import note_seen
 from bot.membrane.memory import pages_sent
 from bot.membrane.thread_changes import in_gate, settle_interrupt
-from bot.store import actions, messages, reviews, sightings
+from bot.store import actions, messages, redraws, reviews, sightings
 from bot.store.database import Transaction
 
 
@@ -61,7 +62,7 @@ def open_review(
         review, interrupt_id=interrupt_id, position=position, pages_from=position, next_page_at=due_at
     )
     reviews.insert(tx.connection, review, action.agent)
-    urgency = messages.CARD_3 if ruling.tier is Tier.SYNC_APPROVAL else messages.CARD_2
+    urgency = Priority.CARD_3 if ruling.tier is Tier.SYNC_APPROVAL else Priority.CARD_2
     card = core.new_id("msg")
     messages.want(
         tx.connection, card, MessageKind.CARD, ruling.channel, now=now, priority=urgency, review_id=review.id
@@ -110,8 +111,8 @@ def close_review(
     }
     if (reason := expiry_reason(closed)) is not None:
         body |= {"reason": reason, "approvals": [vote.voter for vote in closed.approvals]}
-    messages.touch(tx.connection, closed.id, now=now, clicked=clicked)
-    if unsent := messages.drop_unsent(tx.connection, closed.id, now):
+    redraws.touch(tx.connection, closed.id, now=now, clicked=clicked)
+    if unsent := redraws.drop_unsent(tx.connection, closed.id, now):
         body["unsent"] = unsent
     tx.journal(now, "review.closed", body, action_id=action.id, review_id=closed.id)
     state, detail = _follows(closed)
@@ -129,7 +130,7 @@ def close_review(
             MessageKind.TOLD,
             action.on_behalf_of,
             now=now,
-            priority=messages.REDRAW,
+            priority=Priority.REDRAW,
             review_id=closed.id,
         )
     return True
@@ -186,7 +187,7 @@ def cast_vote(
     }
     tx.journal(now, "review.vote", body, action_id=review.action_id, review_id=review_id)
     if voted.pending:
-        messages.touch(tx.connection, review_id, now=now, clicked=clicked)
+        redraws.touch(tx.connection, review_id, now=now, clicked=clicked)
     else:
         action = the_action(tx.connection, review.action_id)
         if not close_review(core, tx, voted, action, clicked=clicked):
@@ -205,9 +206,9 @@ def _note_fallen(tx: Transaction, before: Review, after: Review, now: float) -> 
 
 def redraw(tx: Transaction, action_id: str, now: float) -> None:
     """Want every message about an action drawn again."""
-    messages.touch_receipts(tx.connection, action_id, now=now)
+    redraws.touch_receipts(tx.connection, action_id, now=now)
     for review in reviews.of_action(tx.connection, action_id):
-        messages.touch(tx.connection, review.id, now=now)
+        redraws.touch(tx.connection, review.id, now=now)
 
 
 def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str, now: float) -> int:

@@ -10,7 +10,7 @@ from bot.domain.notices import Notice, Subject
 from bot.domain.repair import FAR_S, pulled_back
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
-from bot.store import instants, messages, reviews
+from bot.store import instants, redraws, reviews
 from bot.store.database import Transaction
 from bot.store.instants import SOON_S
 
@@ -104,7 +104,7 @@ class ClockRepair:
         repaired = pulled_back(review, now)
         if repaired == review or not instants.repair(tx.connection, repaired):
             return False
-        messages.touch(tx.connection, review.id, now=now)
+        redraws.touch(tx.connection, review.id, now=now)
         body = {
             "opened_at": [review.opened_at, repaired.opened_at],
             "shown_at": [review.shown_at, repaired.shown_at],

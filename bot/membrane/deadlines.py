@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.domain import showing
 from bot.domain.escalation import Chain, page_at
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.review import Review
@@ -18,7 +19,7 @@ from bot.membrane.changes import close_review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.first_shown import unshown
 from bot.membrane.unknown_receipts import note_unknown
-from bot.store import executions, messages, reviews
+from bot.store import executions, messages, redraws, reviews
 from bot.store.database import Transaction
 
 BATCH = 500
@@ -120,7 +121,7 @@ class Deadlines:
             if review.shown_at is None:
                 self._tell_never_shown(tx, expired, told)
             if expired.pending:
-                messages.touch(tx.connection, review.id, now=now)
+                redraws.touch(tx.connection, review.id, now=now)
                 body = {"expires_at": review.expires_at}
                 tx.journal(now, "review.overdue", body, action_id=review.action_id, review_id=review.id)
                 return reviews.mark_overdue(tx.connection, expired)
@@ -190,11 +191,11 @@ class Deadlines:
                 kind,
                 recipient,
                 now=now,
-                priority=messages.PAGE_3 if review.ruling.tier is Tier.SYNC_APPROVAL else messages.PAGE,
+                priority=Priority.PAGE_3 if review.ruling.tier is Tier.SYNC_APPROVAL else Priority.PAGE,
                 review_id=review.id,
                 position=position,
             )
-        messages.touch_card(tx.connection, review.id, now=now)
+        redraws.touch_card(tx.connection, review.id, now=now)
         body = {"to": sorted(users), "posts": sorted(due.channels), "step": due.position}
         body |= {"missing": missing.names}
         tx.journal(now, "review.paged", body, action_id=review.action_id, review_id=review.id)

@@ -7,9 +7,10 @@ that a start goes on with it after a stop.
 
 from __future__ import annotations
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.membrane.core import Core
-from bot.store import digested, digests, facts, halted_actions, messages, reviews
+from bot.store import digested, digests, facts, halted_actions, messages, redraws, reviews
 from bot.store.database import Transaction
 
 AT_ONCE = 2_000
@@ -58,14 +59,14 @@ class Digests:
         digests.insert(tx.connection, digest_id, channel, now)
         for action_id in halted_actions.ids(tx.connection, MOST_HALTED):
             for review in reviews.of_action(tx.connection, action_id)[-1:]:
-                messages.touch_card(tx.connection, review.id, now=now)
+                redraws.touch_card(tx.connection, review.id, now=now)
         messages.want(
             tx.connection,
             self._core.new_id("msg"),
             MessageKind.DIGEST,
             channel,
             now=now,
-            priority=messages.REST,
+            priority=Priority.REST,
             digest_id=digest_id,
         )
         named = digested.count_in_digest(tx.connection, digest_id)

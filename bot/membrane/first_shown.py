@@ -11,7 +11,7 @@ from bot.domain.message_record import Message
 from bot.domain.review import Review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
-from bot.store import messages, reviews
+from bot.store import messages, redraws, reviews
 from bot.store.database import Transaction
 
 
@@ -110,7 +110,7 @@ def note_shown(
         body |= {"message": message.id, "kind": message.kind, "to": message.recipient}
     tx.journal(now, "review.shown", body, action_id=review.action_id, review_id=review.id)
     # What was posted before, as a page to somebody who may not decide, does not say until when it waits.
-    messages.touch_others(tx.connection, review.id, message.id if message is not None else "", now=now)
+    redraws.touch_others(tx.connection, review.id, message.id if message is not None else "", now=now)
     return shown
 
 

@@ -7,31 +7,21 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bot.domain.attempts import (
-    Checked,
-    GiveUp,
-    Leave,
-    Outcome,
-    Place,
-    PostAgain,
-    Readdress,
-    Request,
-    Show,
-    Try,
-)
+from bot.domain.attempts import Checked
 from bot.domain.message import next_step
 from bot.domain.message_changes import after
+from bot.domain.message_order import Head, Turns, every
 from bot.domain.message_record import SHOWS, Message, MessageKind
+from bot.domain.message_steps import GiveUp, Leave, Outcome, Place, PostAgain, Readdress, Request, Show, Try
 from bot.domain.record import ActionRecord
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import may_be_told
 from bot.membrane.first_shown import Unshown, as_drawn, note_posted, unshown
 from bot.membrane.message_facts import CardFacts, Facts, read_facts, the_message
 from bot.membrane.unknown_receipts import the_unknown
-from bot.store import doubts, leftovers, messages, reviews
+from bot.store import doubts, leftovers, messages, redraws, reviews
 from bot.store.database import Transaction
 from bot.store.leftovers import Leftover
-from bot.store.turns import Head, Turns, every
 
 LEASE_S = 60.0
 """How long a message belongs to the courier that took it."""
@@ -200,8 +190,8 @@ class Outbox:
         core = self._core
 
         def work(tx: Transaction) -> None:
-            for review_id in messages.asking_in(tx.connection, channel_id):
-                messages.touch(tx.connection, review_id, now=core.clock())
+            for review_id in redraws.asking_in(tx.connection, channel_id):
+                redraws.touch(tx.connection, review_id, now=core.clock())
 
         await core.db.write(work)
         core.wakeups.messages.set()
@@ -288,7 +278,7 @@ def _leave_behind(tx: Transaction, message: Message, step: Outcome, now: float) 
 def _point_to(tx: Transaction, review_id: str, now: float) -> None:
     """Want the other messages about an action drawn again: they point to this card now."""
     action_id = the_review(tx.connection, review_id).action_id
-    messages.touch_receipts(tx.connection, action_id, now=now)
+    redraws.touch_receipts(tx.connection, action_id, now=now)
     for other in reviews.of_action(tx.connection, action_id):
         if other.id != review_id:
-            messages.touch(tx.connection, other.id, now=now)
+            redraws.touch(tx.connection, other.id, now=now)

@@ -13,7 +13,7 @@ from bot.domain.policy import Policy
 from bot.errors import NotFound
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, Directory, Resolved
-from bot.store import messages, pointers
+from bot.store import pointers, redraws
 from bot.store.database import Database, Transaction
 
 NAMED = 5
@@ -117,8 +117,8 @@ class Pointers:
             pointers.point(tx.connection, name, to)
             tx.journal(now, "people.pointed", {"name": name, "to": to, "by": by, "reviews": len(waiting)})
             for each in waiting:
-                messages.touch(tx.connection, each.review_id, now=now)
-                messages.touch_receipts(tx.connection, each.action_id, now=now)
+                redraws.touch(tx.connection, each.review_id, now=now)
+                redraws.touch_receipts(tx.connection, each.action_id, now=now)
             return [each.review_id for each in waiting]
 
         return await self.db.write(work)
@@ -159,7 +159,7 @@ class StrandedReviews:
             if name in people:  # it holds again itself, and nobody in its place where it goes once more
                 pointers.forget(tx.connection, name)
         for review_id in {review_id for each in found for review_id, _ in each.reviews}:
-            messages.touch(tx.connection, review_id, now=self._core.clock())
+            redraws.touch(tx.connection, review_id, now=self._core.clock())
 
 
 def in_place_of(

@@ -25,7 +25,7 @@ from bot.errors import StoreError
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
 from bot.membrane.unknown_receipts import note_restored
-from bot.store import facts, heads, journal, messages, restores, reviews
+from bot.store import facts, heads, journal, redraws, restores, reviews
 from bot.store.database import Transaction
 from bot.store.heads import Head
 from bot.store.restores import EPOCH, INSTANCE, Restore
@@ -116,7 +116,7 @@ class Restores:
             if action.state is ActionState.RUNNING:
                 note_restored(self._core, tx, action, found.since)
             for review in reviews.of_action(connection, action.id):
-                messages.touch(connection, review.id, now=now)
+                redraws.touch(connection, review.id, now=now)
         body = {"since": found.since, "why": found.why, "tokens": tokens, "actions": len(doubted)}
         tx.journal(now, "store.restored", body)
         log.error("the database was restored from a backup", why=found.why, since=say_when(found.since))

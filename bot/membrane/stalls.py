@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.hosting import Cause, Stall, ThreadRecord, ThreadRequest, Wanted
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.states import ENDED_THREADS, ThreadState
 from bot.errors import Conflict, NotFound
@@ -133,7 +134,7 @@ class Stalls:
         ]
 
         def work(tx: Transaction) -> None:
-            now, rest = core.clock(), messages.REST
+            now, rest = core.clock(), Priority.REST
             for user in told:
                 note = (
                     f"msg_{about}_{thread.id}" if user == thread.owner else f"msg_{about}_{thread.id}_{user}"

@@ -15,7 +15,7 @@ from bot.domain.states import (
     ThreadState,
 )
 from bot.errors import NotFound
-from bot.store import actions, interrupts, messages, restores, reviews, stalls, threads
+from bot.store import actions, interrupts, redraws, restores, reviews, stalls, threads
 from bot.store.database import Transaction
 
 
@@ -74,7 +74,7 @@ def set_thread(
     if changed:
         for action in actions.of_thread(tx.connection, thread_id):
             for review in reviews.of_action(tx.connection, action.id)[-1:]:
-                messages.touch(tx.connection, review.id, now=now)
+                redraws.touch(tx.connection, review.id, now=now)
     if settled or state is ThreadState.PARKED:
         stalls.forget(tx.connection, thread_id)
     if settled or changed or cause is not None:

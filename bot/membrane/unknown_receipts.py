@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
@@ -14,7 +15,7 @@ from bot.errors import NotFound
 from bot.membrane.admins import want as want_notice
 from bot.membrane.changes import redraw
 from bot.membrane.core import Core, standing_of
-from bot.store import actions, executions, messages, restores, unknowns
+from bot.store import actions, executions, messages, redraws, restores, unknowns
 from bot.store.database import Transaction
 from bot.store.executions import Execution
 
@@ -72,14 +73,14 @@ def _note(
 
 
 def _want_card(core: Core, tx: Transaction, action: ActionRecord, unknown: Unknown, now: float) -> None:
-    urgency = {Tier.SYNC_APPROVAL: messages.CARD_3, Tier.ASYNC_APPROVAL: messages.CARD_2}
+    urgency = {Tier.SYNC_APPROVAL: Priority.CARD_3, Tier.ASYNC_APPROVAL: Priority.CARD_2}
     messages.want(
         tx.connection,
         core.new_id("msg"),
         MessageKind.RECEIPT,
         where_asked(core.policy(), standing_of(tx.connection, action.id)),
         now=now,
-        priority=urgency.get(action.tier, messages.REST),
+        priority=urgency.get(action.tier, Priority.REST),
         action_id=action.id,
         position=unknown.number,
     )
@@ -132,4 +133,4 @@ def close_unknown(tx: Transaction, action: ActionRecord, now: float) -> None:
     """Stop asking people about an action that was reported, or is claimed again."""
     if action.state is ActionState.UNKNOWN:
         unknowns.close(tx.connection, action.id, now)
-        messages.touch_receipts(tx.connection, action.id, now=now)
+        redraws.touch_receipts(tx.connection, action.id, now=now)

@@ -15,7 +15,7 @@ from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.entitlement import entitle, requesters_of
 from bot.membrane.thread_changes import settle_interrupt
 from bot.membrane.unknown_receipts import note_unknown, the_unknown, who_may_say
-from bot.store import actions, executions, messages, restores, reviews, unknowns
+from bot.store import actions, executions, redraws, restores, reviews, unknowns
 from bot.store.database import Transaction
 
 
@@ -110,7 +110,7 @@ class Unknowns:
             raise VoteRefused(Refusal.DECIDED, "This is settled already. Your click changed nothing.")
         body = {"number": said.number, "by": said.by, "verdict": said.verdict}
         tx.journal(now, "action.resolved", body, action_id=action_id)
-        messages.touch_receipts(tx.connection, action_id, now=now, clicked=True)
+        redraws.touch_receipts(tx.connection, action_id, now=now, clicked=True)
         restores.close(tx.connection, action_id, now)
         if said.verdict is Verdict.HAPPENED:
             why = f"{said.by} says that it happened; the agent never reported it"
@@ -146,7 +146,7 @@ class Unknowns:
             body = {"number": said.number, "by": said.by, "reason": refused.reason}
             tx.journal(now, "action.resolution_refused", body, action_id=action_id)
             if refused.reason is Refusal.ARGS_CHANGED:
-                messages.touch_receipts(tx.connection, action_id, now=now, clicked=True)
+                redraws.touch_receipts(tx.connection, action_id, now=now, clicked=True)
 
         await self._core.db.write(work)
         self._core.wakeups.wake()

@@ -17,7 +17,7 @@ from bot.membrane.changes import UncheckedVoters, cast_vote
 from bot.membrane.core import Core, standing_of, the_action, the_review
 from bot.membrane.entitlement import admit, entitle, requesters_of, still_entitled
 from bot.membrane.first_shown import note_seen
-from bot.store import messages, reviews, sightings
+from bot.store import redraws, reviews, sightings
 from bot.store.database import Transaction
 
 
@@ -113,7 +113,7 @@ class Votes:
             body = {"voter": voter, "reason": refused.reason}
             tx.journal(now, "review.vote_refused", body, action_id=asked.action_id, review_id=asked.id)
             if refused.reason is Refusal.ARGS_CHANGED:
-                messages.touch(tx.connection, asked.id, now=now, clicked=clicked)
+                redraws.touch(tx.connection, asked.id, now=now, clicked=clicked)
 
         await self._core.db.write(work)
         self._core.wakeups.wake()
@@ -176,7 +176,7 @@ class Votes:
         then = max(following.due_at, until) if following else None
         reviews.acknowledge(tx.connection, review.id, user, until, then)
         sightings.record(tx.connection, review.id, user, sightings.ACKNOWLEDGED, now)
-        messages.touch(tx.connection, review.id, now=now, clicked=clicked)
+        redraws.touch(tx.connection, review.id, now=now, clicked=clicked)
         body = {"by": user, "quiet_until": until}
         tx.journal(now, "review.acknowledged", body, action_id=review.action_id, review_id=review.id)
         return the_review(tx.connection, review.id)

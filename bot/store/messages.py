@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     and_,
@@ -14,24 +13,17 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    not_,
     or_,
     select,
     update,
 )
 
+from bot.domain.message_order import Head, Priority, Turns, every
 from bot.domain.message_record import COPIES, Message, MessageKind, Obstacle
-from bot.domain.record import Clicked
-from bot.domain.states import ReviewState
 from bot.store.expressions import earlier
+from bot.store.queues import heads_of
 from bot.store.statements import InsertNew, Prepared
-from bot.store.tables import actions, literally, messages, reviews
-from bot.store.turns import Head, Turns, every, heads_of
-
-CLICKED, PAGE_3, CARD_3, PAGE, CARD_2, REDRAW, REST = range(7)
-"""Priorities, most urgent first: the redraw of a card that somebody just clicked, pages of Tier 3 and urgent
-notices, new cards of Tier 3, other pages, new cards of Tier 2, other redraws, and the rest (digests, notices,
-posts). `bot.store.turns` says who is served first among those of one priority."""
+from bot.store.tables import actions, messages, reviews
 
 _ID = messages.c.id == bindparam("message_id")
 _LAST_PAGED = select(func.max(messages.c.position)).where(
@@ -98,54 +90,6 @@ _LIVED = update(messages).where(_ID).values({column: bindparam(f"to_{column.name
 _HELD = and_(messages.c.leased_by == bindparam("by"), messages.c.leased_until > bindparam("now"))
 _WRITE = Prepared(_LIVED.where(_HELD))
 _TAKE_OVER = Prepared(_LIVED)
-_WAITS = messages.c.due_at.is_not(None)
-_OWED = func.coalesce(messages.c.owed_since, bindparam("now"))
-
-
-def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
-    """Return what changes where a message is to be drawn again.
-
-    What waits for its turn keeps it, unless this is more urgent: then it is due at once. So the redraw of a
-    card that somebody just clicked is not put back by what follows from the click.
-    """
-    overtakes = and_(_IN_SLACK, _WAITS, messages.c.priority > urgency)
-    keeps = or_(not_(_IN_SLACK), and_(_WAITS, messages.c.priority <= urgency))
-    return {
-        "wanted": messages.c.wanted + 1,
-        "due_at": case(
-            (overtakes, bindparam("now")), else_=func.coalesce(messages.c.due_at, bindparam("now"))
-        ),
-        "owed_since": _OWED,
-        "priority": case((keeps, messages.c.priority), else_=urgency),
-    }
-
-
-# A night's pages are many, and Slack takes some fifty redraws a minute: what was clicked goes first, with the
-# card that everybody looks at.
-_IS_CLICKED = and_(messages.c.channel_id == bindparam("channel"), messages.c.ts == bindparam("ts"))
-_OF_A_CLICK = case((or_(_IS_CLICKED, messages.c.kind == MessageKind.CARD), CLICKED), else_=REDRAW)
-_TOUCH = Prepared(
-    update(messages)
-    .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
-    .values(_drawn_again(bindparam("urgency")))
-)
-_TOUCH_CLICKED = Prepared(
-    update(messages)
-    .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))
-    .values(_drawn_again(_OF_A_CLICK))
-)
-_TOUCH_OTHERS = Prepared(
-    update(messages)
-    .where(
-        and_(
-            messages.c.review_id == bindparam("review"),
-            messages.c.id != bindparam("but"),
-            messages.c.given_up_at.is_(None),
-            _IN_SLACK,
-        )
-    )
-    .values(_drawn_again(bindparam("urgency")))
-)
 _IN_DOUBT_OF = Prepared(
     select(messages).where(
         and_(
@@ -153,56 +97,6 @@ _IN_DOUBT_OF = Prepared(
             messages.c.ts.is_(None),
             or_(messages.c.attempt_at.is_not(None), messages.c.doubted_since.is_not(None)),
         )
-    )
-)
-_TOUCH_CARD = Prepared(
-    update(messages)
-    .where(
-        and_(
-            messages.c.review_id == bindparam("review"),
-            messages.c.kind == MessageKind.CARD,
-            messages.c.given_up_at.is_(None),
-        )
-    )
-    .values(_drawn_again(bindparam("urgency")))
-)
-_TOUCH_RECEIPTS = Prepared(
-    update(messages)
-    .where(and_(messages.c.action_id == bindparam("action"), messages.c.given_up_at.is_(None)))
-    .values(_drawn_again(bindparam("urgency")))
-)
-_IN_CHANNEL = (
-    select(messages.c.review_id)
-    .join(reviews, reviews.c.id == messages.c.review_id)
-    .where(
-        and_(
-            messages.c.channel_id == bindparam("channel"),
-            messages.c.given_up_at.is_(None),
-            literally(reviews.c.state, ReviewState.PENDING),
-        )
-    )
-    .distinct()
-)
-_MOOT = Prepared(
-    update(messages)
-    .where(
-        and_(
-            messages.c.review_id == bindparam("review"),
-            or_(
-                messages.c.kind == MessageKind.PAGE,
-                messages.c.kind == MessageKind.POST,
-                and_(messages.c.kind == MessageKind.CARD, messages.c.posted_at.is_(None)),
-            ),
-            messages.c.ts.is_(None),
-            messages.c.attempt_at.is_(None),
-            messages.c.given_up_at.is_(None),
-        )
-    )
-    .values(
-        due_at=None,
-        owed_since=None,
-        given_up_at=bindparam("now"),
-        error="the review was closed before it was sent",
     )
 )
 _FREE_ALL = Prepared(
@@ -247,7 +141,7 @@ def want(
     recipient: str,
     *,
     now: float,
-    priority: int,
+    priority: Priority,
     review_id: str | None = None,
     action_id: str | None = None,
     digest_id: str | None = None,
@@ -273,45 +167,6 @@ def want(
     return _INSERT.changed(connection, row) == 1
 
 
-def touch(connection: Connection, review_id: str, *, now: float, clicked: Clicked | None = None) -> None:
-    """Want every message about a review drawn again; what somebody just clicked, and the card, before all."""
-    values = {"review": review_id, "now": now}
-    if clicked is None:
-        _TOUCH.changed(connection, {**values, "urgency": REDRAW})
-    else:
-        _TOUCH_CLICKED.changed(connection, {**values, "channel": clicked.channel_id, "ts": clicked.ts})
-
-
-def asking_in(connection: Connection, channel_id: str) -> list[str]:
-    """Return the pending reviews that have a message in a channel. Looks at every message: rarely needed."""
-    return list(connection.execute(_IN_CHANNEL, {"channel": channel_id}).scalars())
-
-
-def touch_others(connection: Connection, review_id: str, but: str, *, now: float) -> None:
-    """Want what is in Slack about a review drawn again, except one message."""
-    values = {"review": review_id, "but": but, "now": now, "urgency": REDRAW}
-    _TOUCH_OTHERS.changed(connection, values)
-
-
-def touch_card(connection: Connection, review_id: str, *, now: float) -> None:
-    """Want a review's card drawn again: if somebody deleted it, that is how it comes back."""
-    _TOUCH_CARD.changed(connection, {"review": review_id, "now": now, "urgency": REDRAW})
-
-
-def touch_receipts(connection: Connection, action_id: str, *, now: float, clicked: bool = False) -> None:
-    """Want every message about an action's unknown receipts drawn again, soon if somebody just clicked it."""
-    values = {"action": action_id, "now": now, "urgency": CLICKED if clicked else REDRAW}
-    _TOUCH_RECEIPTS.changed(connection, values)
-
-
-def drop_unsent(connection: Connection, review_id: str, now: float) -> int:
-    """Drop the card and the pages of a closed review that were never tried; return how many.
-
-    One that may have been posted stays wanted until that is known: a copy in Slack has to show the outcome.
-    """
-    return _MOOT.changed(connection, {"review": review_id, "now": now})
-
-
 def record_of(row: Row[Any]) -> Message:
     """Read a row back."""
     return Message(
@@ -324,7 +179,7 @@ def record_of(row: Row[Any]) -> Message:
         body=row.body,
         wanted=row.wanted,
         shown=row.shown,
-        priority=row.priority,
+        priority=Priority(row.priority),
         due_at=row.due_at,
         attempts=row.attempts,
         attempt_at=row.attempt_at,

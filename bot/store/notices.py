@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.store import messages
 from bot.store.tables import messages as table
@@ -29,7 +30,7 @@ def fold(
     connection: Connection, message_id: str, recipient: str, body: str, *, into: str, now: float
 ) -> bool:
     """Store a notice that another message lists. False: it exists already."""
-    rest, kind = messages.REST, MessageKind.NOTICE
+    rest, kind = Priority.REST, MessageKind.NOTICE
     new = messages.want(connection, message_id, kind, recipient, now=now, priority=rest, body=body)
     if new:
         listed = {"folded_into": into, "given_up_at": now, "error": f"it is counted and listed in {into}"}

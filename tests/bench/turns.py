@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Connection
 
 from bot.domain.action import Action
+from bot.domain.message_order import Turns
 from bot.store.database import Database
-from bot.store.turns import Turns, heads_of
+from bot.store.queues import heads_of
 from tests.bench.figures import Figure, median
 from tests.bench.parked import copy_rows, membrane_on
 

@@ -16,9 +16,10 @@ import structlog
 
 from bot.domain import message as message_life
 from bot.domain.message import Timing
+from bot.domain.message_order import Head, Priority
 from bot.domain.message_record import Message
 from bot.domain.policy import Policy
-from bot.membrane import CARD_3, CLICKED, REST, Admins, Directory, Head, Outbox, Wakeups, wait_for
+from bot.membrane import Admins, Directory, Outbox, Wakeups, wait_for
 from bot.slack.identity import Identity
 from bot.slack.outbound import pace, shared_channels
 from bot.slack.outbound.duplicates import Duplicates
@@ -135,7 +136,7 @@ class Courier:
             return 0
         room = AT_ONCE - len(self._under_way)
         leased: list[Message] = []
-        for most, kept in ((REST, 0), (CARD_3, KEPT_3), (CLICKED, KEPT_3 + KEPT)):
+        for most, kept in ((Priority.REST, 0), (Priority.CARD_3, KEPT_3), (Priority.CLICKED, KEPT_3 + KEPT)):
             if room + kept > 0:
                 leased = await self._outbox.lease(room + kept, may=partial(self._may, most), one_each=True)
                 break

@@ -12,29 +12,21 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.domain.attempts import (
-    Answer,
-    Busy,
-    Call,
-    Circumstances,
-    Failed,
-    FailureKind,
-    Found,
+from bot.domain.attempts import Answer, Busy, Call, Circumstances, Failed, FailureKind, Found, Posted, Taken
+from bot.domain.message import USUAL, Timing, next_step
+from bot.domain.message_record import Message
+from bot.domain.message_steps import (
     GiveUp,
     Outcome,
     Place,
     Post,
     PostAgain,
-    Posted,
     Readdress,
     Release,
     Replace,
     Request,
-    Taken,
     Wait,
 )
-from bot.domain.message import USUAL, Timing, next_step
-from bot.domain.message_record import Message
 from bot.membrane import Outbox
 from bot.slack.outbound.duplicates import Duplicates
 from bot.slack.outbound.fallback import Fallback

@@ -13,25 +13,13 @@ from typing import Any
 
 import structlog
 
-from bot.domain.attempts import (
-    Answer,
-    Busy,
-    Call,
-    Deleted,
-    Failed,
-    FailureKind,
-    Look,
-    Post,
-    Posted,
-    Redraw,
-    Redrawn,
-    Request,
-    Unwelcome,
-)
+from bot.domain.attempts import Answer, Busy, Call, Deleted, Failed, FailureKind, Posted, Redrawn, Unwelcome
 from bot.domain.escalation import Instant
+from bot.domain.message_order import UPDATES, Head, Priority
 from bot.domain.message_record import TO_A_PERSON, Message, MessageKind
+from bot.domain.message_steps import Look, Post, Redraw, Request
 from bot.domain.people import USER_ID
-from bot.membrane import CLICKED, UPDATES, Facts, Head, NoticeFacts, Outbox
+from bot.membrane import Facts, NoticeFacts, Outbox
 from bot.slack.cards.reviews import Drawn
 from bot.slack.failures import CallFailed
 from bot.slack.outbound import channel_history, rendering
@@ -103,7 +91,7 @@ class Sender:
         now = self._clock()
         if head.place != UPDATES:
             return self._pace.is_open(head.place, now)
-        urgent = head.priority == CLICKED
+        urgent = head.priority == Priority.CLICKED
         return self._calls.held_until(UPDATE) <= now and self._pace.may_update(now, urgent=urgent)
 
     def next_turn(self, now: Instant) -> Instant | None:
@@ -146,7 +134,7 @@ class Sender:
     async def _redraw(self, message: Message, *, terse: bool) -> Answer:
         channel_id, ts = str(message.channel_id), str(message.ts)
         now, held_until = self._clock(), self._calls.held_until(UPDATE)
-        urgent = message.priority == CLICKED
+        urgent = message.priority == Priority.CLICKED
         if self._pace.take(UPDATE, channel_id, now, held_until=held_until, urgent=urgent) > now:
             return Busy()
         facts = await self._outbox.facts(message)

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from bot.domain.attempts import Place, Wait
 from bot.domain.expiry import ExpiryReason, expiry_reason
 from bot.domain.message_record import Message
+from bot.domain.message_steps import Place, Wait
 from bot.domain.review import Review
 from bot.domain.states import ActionState, ReviewState
 from bot.membrane import CardFacts

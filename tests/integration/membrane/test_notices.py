@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import Message
 from bot.domain.notices import Level, Notice, Subject
-from bot.store import messages
 from tests.fakes import put_off
 from tests.integration.membrane.conftest import Room
 
@@ -59,4 +59,4 @@ async def test_many_of_one_subject_are_folded_into_one_message_that_counts_and_l
 async def test_what_is_urgent_goes_out_with_the_pages(room: Room) -> None:
     await room.membrane.admins.tell(failed(1))
     await room.membrane.admins.tell(failed(2, Subject.CLOCK_PULLED_BACK))
-    assert [each.priority for each in await shown(room)] == [messages.PAGE_3, messages.REST]
+    assert [each.priority for each in await shown(room)] == [Priority.PAGE_3, Priority.REST]

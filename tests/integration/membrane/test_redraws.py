@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import Message
 from bot.domain.record import Standing
-from bot.store.messages import CARD_3, CLICKED, REDRAW
 from tests.fakes import CLEO, placed, put_off, redrawn
 from tests.integration.membrane.conftest import Room
 
@@ -35,7 +35,7 @@ async def test_what_follows_from_a_click_does_not_put_its_redraw_back(room: Room
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     await room.membrane.reports.record(standing.action.id, executed=True)
     card = await card_of(room, standing)
-    assert (card.priority, card.wanted, card.shown) == (CLICKED, 4, 1)
+    assert (card.priority, card.wanted, card.shown) == (Priority.CLICKED, 4, 1)
 
 
 async def test_a_click_overtakes_a_redraw_that_was_put_off(room: Room) -> None:
@@ -43,12 +43,12 @@ async def test_a_click_overtakes_a_redraw_that_was_put_off(room: Room) -> None:
     room.clock.forward(1001)
     await room.membrane.deadlines.expire_due()
     card = await card_of(room, standing)
-    assert card.priority == REDRAW
+    assert card.priority == Priority.REDRAW
     await room.membrane.outbox.lease(10)
     await put_off(room.membrane, card.id, room.clock() + 30)
     await approve(room, standing)
     card = await card_of(room, standing)
-    assert (card.priority, card.due_at) == (CLICKED, room.clock())
+    assert (card.priority, card.due_at) == (Priority.CLICKED, room.clock())
 
 
 async def test_another_change_leaves_a_redraw_that_was_put_off_at_its_turn(room: Room) -> None:
@@ -60,7 +60,7 @@ async def test_another_change_leaves_a_redraw_that_was_put_off_at_its_turn(room:
     await put_off(room.membrane, card.id, turn)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     card = await card_of(room, standing)
-    assert (card.priority, card.due_at) == (CLICKED, turn)
+    assert (card.priority, card.due_at) == (Priority.CLICKED, turn)
 
 
 async def test_a_redraw_after_one_that_was_shown_has_the_urgency_of_its_own(room: Room) -> None:
@@ -70,11 +70,11 @@ async def test_a_redraw_after_one_that_was_shown_has_the_urgency_of_its_own(room
     await room.membrane.outbox.lease(10)
     await redrawn(room.membrane, card)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
-    assert (await card_of(room, standing)).priority == REDRAW
+    assert (await card_of(room, standing)).priority == Priority.REDRAW
 
 
 async def test_a_card_that_is_not_there_yet_keeps_its_place(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("money.wire"))
     await approve(room, standing)  # one of two
     card = await card_of(room, standing)
-    assert (card.priority, card.due_at, card.shown) == (CARD_3, room.clock(), 0)
+    assert (card.priority, card.due_at, card.shown) == (Priority.CARD_3, room.clock(), 0)

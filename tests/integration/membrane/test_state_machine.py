@@ -17,7 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from sqlalchemy import text
 
 from bot.domain.action import Action
-from bot.domain.attempts import Place
+from bot.domain.message_steps import Place
 from bot.domain.record import Claim, Standing, Verdict
 from bot.domain.states import ActionState, ReviewState
 from bot.errors import ClaimRefused, Conflict, NotFound, ReportRefused, TooMany, VoteRefused

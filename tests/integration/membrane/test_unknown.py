@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bot.domain.message_order import Priority
 from bot.domain.message_record import Message
 from bot.domain.people import Users
 from bot.domain.record import Standing, Verdict
@@ -63,10 +64,10 @@ async def facts(room: Room, message: Message) -> ReceiptFacts:
 @pytest.mark.parametrize(
     ("kind", "channel", "priority"),
     [
-        ("db.read", "#membrane-admin", messages.REST),
-        ("report.make", "#membrane-admin", messages.REST),
-        ("mail.send", "#agent-approvals", messages.CARD_2),
-        ("money.wire", "#agent-approvals", messages.CARD_3),
+        ("db.read", "#membrane-admin", Priority.REST),
+        ("report.make", "#membrane-admin", Priority.REST),
+        ("mail.send", "#agent-approvals", Priority.CARD_2),
+        ("money.wire", "#agent-approvals", Priority.CARD_3),
     ],
 )
 async def test_every_tier_has_a_card_of_its_own_about_it(

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.action import Action
 from bot.domain.message import Timing
+from bot.domain.message_order import Priority
 from bot.domain.message_record import Message, MessageKind
 from bot.domain.policy import Policy
 from bot.domain.record import Standing
@@ -111,7 +112,7 @@ class Room:
 
     async def notice(self, recipient: str, text: str, key: str) -> bool:
         """Want a message that is only its text. False: it is wanted already."""
-        more: dict[str, Any] = {"now": self.clock(), "priority": messages.REST, "body": text}
+        more: dict[str, Any] = {"now": self.clock(), "priority": Priority.REST, "body": text}
         return await self.db.write(
             lambda tx: messages.want(tx.connection, f"msg_{key}", MessageKind.NOTICE, recipient, **more)
         )

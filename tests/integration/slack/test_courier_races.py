@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.attempts import PostAgain
 from bot.domain.message_record import Message
+from bot.domain.message_steps import PostAgain
 from bot.localslack import LocalSlack
 from bot.localslack.faults import HELD
 from bot.membrane import CardFacts, Outbox

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.attempts import GiveUp, Outcome, Place, PostAgain, Readdress, Release, Show, Wait
+from bot.domain.message_steps import GiveUp, Outcome, Place, PostAgain, Readdress, Release, Show, Wait
 from bot.localslack.faults import HELD
 from bot.membrane import Membrane
 from tests.fakes import CLEO, SECRET

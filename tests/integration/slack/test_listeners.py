@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from bot.domain.message_order import Priority
 from bot.domain.record import Standing
 from bot.domain.states import ActionState
 from bot.localslack import Person
 from bot.slack.inbound.listeners import LIMIT_S
-from bot.store.messages import CLICKED
 from bot.store.tables import sightings
 from tests.fakes import ADA, CLEO, DIA, GUS
 from tests.integration.slack.conftest import Room
@@ -237,7 +237,7 @@ async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room,
     await eventually(placed, "that the bot has noted where it posted them")
     await ada.click("dm", page, "acknowledge")
     await shown(ada, f"@{ADA} is on it")
-    soon = {row.recipient for row in await live.rows(standing) if row.priority == CLICKED}
+    soon = {row.recipient for row in await live.rows(standing) if row.priority == Priority.CLICKED}
     assert soon == {"#agent-approvals", ADA}
 
 
@@ -250,7 +250,7 @@ async def test_so_is_what_a_note_was_asked_from(live: Room, cleo: Person) -> Non
     await cleo.click("dm", page, "reject_with_note")
     await cleo.submit(await cleo.wait_for_view("Why not?"), {"note": "no"})
     await shown(cleo, f"⛔ Rejected by @{CLEO}")
-    soon = {row.recipient for row in await live.rows(standing) if row.priority == CLICKED}
+    soon = {row.recipient for row in await live.rows(standing) if row.priority == Priority.CLICKED}
     assert soon == {"#agent-approvals", CLEO}
 
 

@@ -10,7 +10,7 @@ from bot.domain.message_record import Message
 from bot.domain.record import Standing
 from bot.domain.states import ActionState
 from bot.localslack import Person
-from bot.store import messages
+from bot.store import messages, redraws
 from tests.fakes import CLEO, DIA
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import until_quiet
@@ -147,7 +147,7 @@ async def test_one_that_somebody_deleted_comes_back_while_it_asks(room: Room) ->
     card = await row(room, standing)
     room.slack.state.remove_message(room.slack.state.conversations["C0APPR"], str(card.ts))
     await room.db.write(
-        lambda tx: messages.touch_receipts(tx.connection, standing.action.id, now=room.clock())
+        lambda tx: redraws.touch_receipts(tx.connection, standing.action.id, now=room.clock())
     )
     await until_quiet(room)
     assert "[It happened]" in read(room.blocks("C0APPR"))

@@ -16,37 +16,40 @@ from bot.domain.attempts import (
     Call,
     Checked,
     Circumstances,
-    Delete,
     Deleted,
     Failed,
     FailureKind,
     Found,
+    NotFound,
+    Posted,
+    Redrawn,
+    Taken,
+    Unwelcome,
+)
+from bot.domain.message import MessageState, next_step, state_of
+from bot.domain.message_changes import after
+from bot.domain.message_order import Priority
+from bot.domain.message_record import ASKING, COPIES, SHOWS, Message, MessageKind, Obstacle
+from bot.domain.message_steps import (
+    Delete,
     GiveUp,
     Leave,
     Look,
-    NotFound,
     Outcome,
     Place,
     Post,
     PostAgain,
-    Posted,
     Readdress,
     Redraw,
-    Redrawn,
     Release,
     Replace,
     Request,
     Show,
     Step,
-    Taken,
     Tell,
     Try,
-    Unwelcome,
     Wait,
 )
-from bot.domain.message import MessageState, next_step, state_of
-from bot.domain.message_changes import after
-from bot.domain.message_record import ASKING, COPIES, SHOWS, Message, MessageKind, Obstacle
 
 NOW = 1000.0
 LEASE_S = 60.0
@@ -64,7 +67,7 @@ def message(kind: MessageKind = MessageKind.CARD, **changes: Any) -> Message:
         body=None,
         wanted=1,
         shown=0,
-        priority=2,
+        priority=Priority.CARD_3,
         due_at=NOW,
         attempts=0,
         attempt_at=None,

@@ -9,8 +9,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from bot.domain.action import Action
+from bot.domain.message_order import Head
+from bot.store.queues import heads_of
 from bot.store.sqlite.prepared import driver_of
-from bot.store.turns import Head, heads_of
 from tests.bench.parked import copy_rows, membrane_on
 
 LATER = 4e9

@@ -1,11 +1,11 @@
-"""Whose message goes next, over any messages that wait."""
+"""Whose message goes next, among any messages that wait."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.store.turns import URGENCY, Head, Turns
+from bot.domain.message_order import UPDATES, URGENCY, Head, Priority, Turns
 
 HEADS = st.lists(
     st.builds(
@@ -35,18 +35,28 @@ def test_the_most_urgent_goes_first_wherever_it_goes(heads: list[Head], most: in
             assert URGENCY[head.priority] == best
 
 
+@given(HEADS, st.lists(st.sampled_from(["flood", "quiet"]), max_size=5))
+def test_a_clicked_card_goes_first(heads: list[Head], served_before: list[str]) -> None:
+    """It goes before all else that waits, whatever its agent was served before."""
+    turns, others = Turns(), [head for head in heads if head.priority is not Priority.CLICKED]
+    for number, agent in enumerate(served_before):
+        turns.choose([Head(f"s{number}", "#a", Priority.CARD_3, agent, 0.0)], 1, one_each=True)
+    clicked = Head("clicked", UPDATES, Priority.CLICKED, "flood", 100.0)
+    assert turns.choose([*others, clicked], 1, one_each=True) == [clicked]
+
+
 def test_agents_take_turns_in_a_place_however_much_one_of_them_wants() -> None:
     turns, served = Turns(), []
     for number in range(6):
-        flood = Head(f"a{number}", "#a", 2, "flood", 1.0)
-        quiet = Head(f"b{number}", "#a", 2, "quiet", 50.0)
+        flood = Head(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0)
+        quiet = Head(f"b{number}", "#a", Priority.CARD_3, "quiet", 50.0)
         served += [head.agent for head in turns.choose([flood, quiet], 1, one_each=True)]
     assert served == ["flood", "quiet"] * 3
 
 
 def test_pages_of_one_agent_do_not_put_off_the_card_of_another() -> None:
-    pages = [Head(f"p{number}", f"U0{number}", 1, "flood", 1.0) for number in range(50)]
-    card = Head("card", "#a", 2, "quiet", 9.0)
+    pages = [Head(f"p{number}", f"U0{number}", Priority.PAGE_3, "flood", 1.0) for number in range(50)]
+    card = Head("card", "#a", Priority.CARD_3, "quiet", 9.0)
     turns = Turns()
     turns.choose(pages, 1, one_each=True)
     assert turns.choose([*pages[1:], card], 12, one_each=True)[0] == card
@@ -56,7 +66,10 @@ def test_an_agent_that_is_served_elsewhere_keeps_its_turn_in_a_place() -> None:
     """The flood waits in one channel alone; the quiet agent's other channel is used all the time."""
     turns, served = Turns(), []
     for number in range(4):
-        turns.choose([Head(f"x{number}", "#b", 2, "quiet", 1.0)], 1, one_each=True)
-        rivals = [Head(f"a{number}", "#a", 2, "flood", 1.0), Head("b", "#a", 2, "quiet", 2.0)]
+        turns.choose([Head(f"x{number}", "#b", Priority.CARD_3, "quiet", 1.0)], 1, one_each=True)
+        rivals = [
+            Head(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0),
+            Head("b", "#a", Priority.CARD_3, "quiet", 2.0),
+        ]
         served += [head.agent for head in turns.choose(rivals, 1, one_each=True)]
     assert served.count("quiet") == 2
