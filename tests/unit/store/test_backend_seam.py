@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,13 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 import bot.store
-from bot.store.expressions import SUPPLIED, DecodedText, earlier
+from bot.store.expressions import DecodedText, earlier
 from bot.store.statements import InsertNew, Prepared
 from bot.store.tables import metadata, rulings
+from tests.unit.store.products import ONLY_SQLITE, foreign, on_postgresql
 
 BOT = Path(bot.store.__file__).parent.parent
 DRIVER = {"sqlite3", "aiosqlite", "sqlalchemy.dialects"}
@@ -44,17 +42,6 @@ CHOOSE = {
 """Names that modules of the store import from the backend on SQLite."""
 MENTION = {"TEMPORARY", "SQLITE", "check_folder", "lock_folder"}
 """Names that other modules import from it: for `threads.db`, and to look at a folder before it is opened."""
-
-COMMON = {"coalesce", "count", "length", "max", "min", "sum"}
-"""Functions that both products have and that mean the same there."""
-SUPPLIED_NAMES = {made().name for made in SUPPLIED}
-BRACKETED = {"cast", "varchar", "queues"}
-"""Words that a bracket follows without a blank, and that are no functions. `queues` is a recursive query."""
-ONLY_SQLITE = re.compile(
-    r"\b(rowid|pragma|glob|indexed\s+by|autoincrement|or\s+(ignore|replace|abort)|replace\s+into|"
-    r"sqlite_\w+|without\s+rowid|collate\s+nocase|is\s+not\s+distinct)\b|==|`|\blimit\s+-1",
-    re.IGNORECASE,
-)
 
 
 def modules() -> Iterator[str]:
@@ -87,27 +74,6 @@ def statements() -> dict[str, ClauseElement]:
 
 
 STATEMENTS = statements()
-
-
-def _by_name(element: Any, compiler: Any, **options: Any) -> str:
-    return f"{element.name}({compiler.process(element.clauses, **options)})"
-
-
-for supplied in SUPPLIED:  # a backend on PostgreSQL would supply these
-    compiles(supplied, "postgresql")(_by_name)
-
-
-def foreign(sql: str) -> list[str]:
-    """Return the functions and the syntax in a statement that PostgreSQL does not have."""
-    bare = re.sub(r"'(?:[^']|'')*'", "''", sql)
-    known = COMMON | SUPPLIED_NAMES | BRACKETED
-    called = [name for name in re.findall(r"\b(\w+)\(", bare) if name.lower() not in known]
-    several = re.findall(r"\b(?:min|max)\([^()]*,", bare)
-    return [*called, *several, *(match[0] for match in ONLY_SQLITE.finditer(bare))]
-
-
-def on_postgresql(statement: ClauseElement) -> str:
-    return str(statement.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
 def test_there_are_statements_to_look_at() -> None:

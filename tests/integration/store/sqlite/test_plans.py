@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import ClauseElement, Connection, event
 
 from bot.domain.action import Action
 from bot.domain.record import Listing, Verdict
@@ -42,6 +42,7 @@ from bot.store.database import Database
 from bot.store.journal import segments
 from bot.store.sqlite.prepared import DriverStatement
 from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, placed, policy
+from tests.unit.store.products import foreign, on_postgresql
 
 NOW = 1_800_000_000.0
 SMALL = {"digests", "tokens", "policies", "meta", "segments", "alembic_version", "rulings"}
@@ -174,6 +175,21 @@ async def test_nothing_that_happens_to_an_action_reads_a_table_through(db: Datab
     assert len(found) > 40
     scans = {step: statement for statement, steps in found.items() for step in steps if _reads_all(step)}
     assert scans == {}
+
+
+async def test_statements_that_are_built_for_one_call_are_not_of_one_product(db: Database) -> None:
+    """`tests/unit/store/test_backend_seam.py` looks at those that are made once."""
+    found: list[ClauseElement] = []
+
+    def note(_: Any, statement: ClauseElement, *__: Any) -> None:
+        found.append(statement)
+
+    event.listen(db._engine, "before_execute", note)
+    for _, query in SWEEPS.values():
+        await db.write(lambda tx, query=query: query(tx.connection))  # type: ignore[misc]
+    assert len(found) > 15
+    wrong = {sql: what for each in found if (what := foreign(sql := on_postgresql(each)))}
+    assert wrong == {}
 
 
 async def _live(membrane: Membrane, clock: Clock) -> None:
