@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, case, select, update
+from sqlalchemy import Connection, Float, Row, and_, bindparam, case, select, update
 
 from bot.domain.review import Review, Vote
 from bot.domain.states import ReviewState
@@ -52,13 +52,14 @@ _OVERDUE = Prepared(
     .where(and_(_ID, _PENDING, reviews.c.overdue_at.is_(None)))
     .values(overdue_at=bindparam("at"), expiry_due_at=None)
 )
+_UNTIL = bindparam("until", type_=Float)
 _SHOW = Prepared(
     update(reviews)
     .where(and_(_ID, _PENDING, reviews.c.shown_at.is_(None)))
     .values(
         shown_at=bindparam("at"),
-        expires_at=bindparam("until"),
-        expiry_due_at=case((reviews.c.expiry_due_at.is_(None), None), else_=bindparam("until")),
+        expires_at=_UNTIL,
+        expiry_due_at=case((reviews.c.expiry_due_at.is_(None), None), else_=_UNTIL),
         next_page_at=bindparam("then"),
     )
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    Case,
     ClauseElement,
     Select,
     UpdateBase,
@@ -22,6 +23,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql import visitors
+from sqlalchemy.types import NullType
 
 import bot.store
 from bot.store.expressions import DecodedText, earlier
@@ -84,6 +87,17 @@ def test_there_are_statements_to_look_at() -> None:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_is_not_of_one_product(name: str) -> None:
     assert foreign(on_postgresql(STATEMENTS[name])) == []
+
+
+def test_a_choice_of_values_has_a_type() -> None:
+    """PostgreSQL takes a CASE of bound values without types for text. SQLite does not care."""
+    untyped = {
+        name: str(each)
+        for name, statement in STATEMENTS.items()
+        for each in visitors.iterate(statement)
+        if isinstance(each, Case) and isinstance(each.type, NullType)
+    }
+    assert untyped == {}
 
 
 def test_the_tables_are_not_of_one_product() -> None:
