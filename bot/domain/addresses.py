@@ -72,13 +72,13 @@ class Address(NamedTuple):
 
 
 def read_hostname(text: str) -> Address | None:
-    """Return a host name, in lower case and ASCII; None where it is in doubt."""
+    """Return a host name, in lower case and ASCII; None if it is in doubt."""
     host = _ascii_hostname(text)
     return None if host is None else Address(host, host, host)
 
 
 def read_email(text: str) -> Address | None:
-    """Return one e-mail address, without a display name; None where it is in doubt."""
+    """Return one e-mail address, without a display name; None if it is in doubt."""
     local, at, host = text.rpartition("@")
     if not at or len(text) > MAX_EMAIL or len(local) > MAX_LOCAL_PART or not _LOCAL_PART.fullmatch(local):
         return None
@@ -90,7 +90,7 @@ def read_email(text: str) -> Address | None:
 
 
 def read_url(text: str) -> Address | None:
-    """Return an absolute URL with a host; None where it is in doubt."""
+    """Return an absolute URL with a host; None if it is in doubt."""
     found = _URL.fullmatch(text) if len(text) <= MAX_URL else None
     if found is None or found[1].lower() not in SCHEMES or _DOTS_IN_PATH.search(found[3] or ""):
         return None
@@ -108,7 +108,7 @@ def read_url(text: str) -> Address | None:
 
 
 def domain_of(text: str) -> str | None:
-    """Return the domain of a text that is not declared to be an address; None where it is in doubt.
+    """Return the domain of a text that is not declared to be an address; None if it is in doubt.
 
     A URL in which a mailer could find an address has two readings, so it has none here.
     """

@@ -22,7 +22,7 @@ from bot.domain.operators import Arg, ArgType, Condition, Op
 from bot.domain.patterns import MAX_TEXT, Patterns
 from bot.domain.reading_judges import judge_of_reading
 from bot.domain.readings import READERS
-from bot.domain.verdicts import DOUBT, NO, YES, Judge, Verdict
+from bot.domain.verdicts import DOUBT, NO, YES, Judge, Judgement
 
 MAX_ITEMS = 256
 """Texts of a list that are read or judged one by one. A list with more of them is doubt."""
@@ -102,7 +102,7 @@ def _of_argument(name: str, judge: Judge) -> Judge:
 
 
 def _all_hold(judges: list[Judge]) -> Judge:
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         verdict = YES
         for each in judges:
             one = each(value)
@@ -116,7 +116,7 @@ def _all_hold(judges: list[Judge]) -> Judge:
 
 def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any], Judge]:
     def compiled(bound: Any) -> Judge:
-        def judge(value: Any) -> Verdict:
+        def judge(value: Any) -> Judgement:
             kind = type(value)
             if kind is int or (kind is float and value == value):  # noqa: PLR0124  # NaN is not itself
                 return compare(value, bound)
@@ -179,7 +179,7 @@ def _member(value: Any) -> tuple[bool, Any] | None:
 def _matches(patterns: Any) -> Judge:
     match = Patterns(patterns).match
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         if type(value) is not str or len(value) > MAX_TEXT:
             return DOUBT
         return YES if match(value) else NO
@@ -192,7 +192,7 @@ def _exists(wanted: Any) -> Judge:
 
 
 def _any(item: Judge) -> Judge:
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         verdicts = _verdicts(item, value)
         if YES in verdicts:
             return YES
@@ -202,7 +202,7 @@ def _any(item: Judge) -> Judge:
 
 
 def _all(item: Judge) -> Judge:
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         verdicts = _verdicts(item, value)
         if NO in verdicts:
             return NO
@@ -211,7 +211,7 @@ def _all(item: Judge) -> Judge:
     return judge
 
 
-def _verdicts(item: Judge, value: Any) -> list[Verdict]:
+def _verdicts(item: Judge, value: Any) -> list[Judgement]:
     """Judge each item of a list. What is no list, or too much to judge, is doubt."""
     if type(value) not in (list, tuple) or not _can_be_read(value):
         return [DOUBT]

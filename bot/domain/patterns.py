@@ -1,6 +1,7 @@
 """Patterns for `matches`: `*`, `?`, `[a-z]` and `[!a-z]` against the whole text, upper and lower case alike.
 
-These are the shell's patterns, not regular expressions, because the time they take can be bounded. A
+These are the shell's patterns, not regular expressions, because the time they take can be bounded. (The
+regular expression of `fnmatch.translate` has no such bound: `*??…?b` tries each place of the text.) A
 pattern is cut at its stars into pieces of fixed length. The first piece must stand at the start, the last at
 the end, and each one between is searched for once, from where the one before it ended: finding the leftmost
 place and never going back is right, because a piece that fits further left leaves more text to those after.
@@ -75,7 +76,7 @@ class _Pattern:
 
 
 class Patterns:
-    """Patterns of which any one may match."""
+    """Several patterns. A text matches if it matches one of them."""
 
     __slots__ = ("_patterns",)
 

@@ -17,7 +17,7 @@ from bot.domain.operators import DOMAIN_OPS, ORDER_OPS, PATH_OPS, ArgType, Condi
 from bot.domain.patterns import MAX_TEXT, Patterns
 from bot.domain.plain_text import fold
 from bot.domain.readings import READERS, Reading, domain_by
-from bot.domain.verdicts import DOUBT, NO, YES, Judge, Verdict
+from bot.domain.verdicts import DOUBT, NO, YES, Judge, Judgement
 
 
 def judge_of_reading(condition: Condition, kind: ArgType | None) -> Judge | None:
@@ -61,7 +61,7 @@ def _is_in(operands: Iterable[str], kind: ArgType) -> Judge:
     """A name with dots is in a list also by its last word."""
     members = _Members(operands, kind)
 
-    def verdict(reading: Reading) -> Verdict:
+    def verdict(reading: Reading) -> Judgement:
         if members.has(reading) or members.ends_with(reading):
             return YES
         return DOUBT if members.may_have(reading) else NO
@@ -73,7 +73,7 @@ def _is_not_in(operands: Iterable[str], kind: ArgType) -> Judge:
     """A name is allowed only as it is listed, with all its dots."""
     members = _Members(operands, kind)
 
-    def verdict(reading: Reading) -> Verdict:
+    def verdict(reading: Reading) -> Judgement:
         if members.has(reading):
             return NO
         return DOUBT if members.may_have(reading) else YES
@@ -86,7 +86,7 @@ def _matches(patterns: Iterable[str], kind: ArgType) -> Judge:
     match = Patterns(patterns).match
     read = READERS[kind]
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         if type(value) is not str or len(value) > MAX_TEXT or (reading := read(value)) is None:
             return DOUBT
         return YES if match(value) or match(reading.normal) else NO
@@ -97,7 +97,7 @@ def _matches(patterns: Iterable[str], kind: ArgType) -> Judge:
 def _domain(entries: tuple[str, ...], kind: ArgType | None, *, inside: bool) -> Judge:
     domains, read = DomainSet(entries), domain_by(kind)
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         domain = read(value) if type(value) is str else None
         if domain is None:
             return DOUBT
@@ -118,7 +118,7 @@ def _under(directories: Iterable[str], *, inside: bool) -> Judge:
     exact = tuple(root.rstrip("/") + "/" for root in roots)
     folded = tuple(map(fold, exact))
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         path = read_path(value) if type(value) is str else None
         if path is None:
             return DOUBT
@@ -138,17 +138,17 @@ def _under(directories: Iterable[str], *, inside: bool) -> Judge:
 def _in_order(compare: Callable[[int, int], bool], bound: str) -> Judge:
     limit = read_instant(bound)
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         instant = read_instant(value) if type(value) is str else None
         return DOUBT if instant is None or limit is None else compare(instant, limit)
 
     return judge
 
 
-def _of_reading(kind: ArgType, verdict: Callable[[Reading], Verdict]) -> Judge:
+def _of_reading(kind: ArgType, verdict: Callable[[Reading], Judgement]) -> Judge:
     read = READERS[kind]
 
-    def judge(value: Any) -> Verdict:
+    def judge(value: Any) -> Judgement:
         reading = read(value) if type(value) is str else None
         return DOUBT if reading is None else verdict(reading)
 

@@ -17,7 +17,7 @@ from bot.domain.plain_text import fold
 
 
 class Reading(NamedTuple):
-    """A text, read by its type. `domain` is of addresses; `words` are what stands between dots in a name."""
+    """A text, read by its type. Addresses have a `domain`; `words` are the parts of a name between dots."""
 
     normal: str
     folded: str

@@ -117,7 +117,7 @@ class DigestedGroup:
 
 @dataclass(frozen=True, slots=True)
 class Digested:
-    """What a digest names: `count` actions in `groups_in_all` groups, of which `groups` are shown."""
+    """The contents of a digest: `count` actions in `groups_in_all` groups. It shows `groups`."""
 
     groups: tuple[DigestedGroup, ...] = ()
     groups_in_all: int = 0

@@ -56,8 +56,8 @@ def _next_page(review: Review, at: Instant, window: float) -> Instant | None:
 def expire(review: Review, now: Instant, in_doubt_since: Instant | None = None) -> Review:
     """Return the review after its window, as `review.expire` does.
 
-    `in_doubt_since` is when a message about it was posted of which it is not known whether it landed: until
-    that is settled, it counts as shown since then.
+    `in_doubt_since` is when a message about it was posted that may not have landed. Until that is
+    settled, it counts as shown since then.
     """
     if in_doubt_since is not None and not transitions.due(show(review, in_doubt_since), now):
         return review

@@ -1,15 +1,15 @@
-"""Verdicts of a judge on a value."""
+"""The judgement of a condition on a value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-Verdict = int
+Judgement = int
 """NO, YES or DOUBT. The last two are true: doubt counts as matched."""
-NO: Verdict = 0
-YES: Verdict = 1
-DOUBT: Verdict = 2
+NO: Judgement = 0
+YES: Judgement = 1
+DOUBT: Judgement = 2
 
-Judge = Callable[[Any], Verdict]
+Judge = Callable[[Any], Judgement]
 """Judges one value."""
