@@ -71,7 +71,7 @@ async def _bytes(request: Request) -> bytes:
 
 
 def declared_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    """Return the length that a request declares for its body; 0 where it declares none."""
+    """Return the length that a request declares for its body; 0 if it declares none."""
     given = next((value for name, value in headers if name == b"content-length"), b"")
     # The server refuses anything but a number of at most 64 bits, which has at most 20 digits.
     return int(given[:MAX_LENGTH_DIGITS]) if given.isdigit() else 0

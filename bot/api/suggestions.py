@@ -25,7 +25,7 @@ def unknown(name: str, known: Iterable[str], what: str) -> str:
 
 
 def fields_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str] | None:
-    """Return the names of the fields of the object at a path in a model; None where there is no model."""
+    """Return the names of the fields of the object at a path in a model; None if there is no model."""
     found: type[BaseModel] | None = model
     for step in path:
         if isinstance(step, int):

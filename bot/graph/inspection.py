@@ -219,7 +219,7 @@ def _why_ungated(
         return None
     rules = f"the policy can rule {kind} tier {int(tier)}"
     if configs:
-        return f"the tool {tool} would run ungated where its `when` says no, but {rules}; leave `when` out"
+        return f"the tool {tool} would run ungated if its `when` says no, but {rules}; omit `when`"
     agent = "the sub-agent, which has none of its caller's," if where else "the agent"
     return (
         f"the tool {tool} would run ungated, but {rules}; add MembraneMiddleware() to the middleware of "

@@ -75,22 +75,18 @@ class Reconciler:
             await self._membrane.interrupts.mark_delivered(interrupt_id)
         live = live_interrupts(snapshot, deep=not same_graph)
         records = {record.id: record for record in await self._membrane.interrupts.of_thread(thread.id)}
-        missing = [
-            record for record in records.values() if record.state in OPEN_INTERRUPTS and record.id not in live
-        ]
+        still_open = {record.id for record in records.values() if record.state in OPEN_INTERRUPTS}
         if snapshot.created_at is None:
-            await self._membrane.interrupts.end_thread(
-                thread.id, ThreadState.GONE, "its saved state was deleted"
-            )
+            why = "its saved state was deleted"
+            await self._membrane.interrupts.end_thread(thread.id, ThreadState.GONE, why)
             return
         if not same_graph and (lost := await orphans(hosted.graph, thread.id, snapshot)):
             await self._stall(thread, hosted, lost)
             return
+        missing = [record for record in records.values() if record.id in still_open - live.keys()]
         await self._let_go(thread, missing, asked_again(live.values()))
-        if stale := [each for each in live if each in records and records[each].state not in OPEN_INTERRUPTS]:
-            why = (
-                f"it waits at an interrupt that was answered before ({stale[0]}): its saved state is too old"
-            )
+        if stale := [each for each in live if each in records and each not in still_open]:
+            why = f"it waits at an interrupt that was answered before ({stale[0]}): its state is too old"
             await self.fail(thread, hosted, GraphRefused(why), permits)
             return
         new = [each for each in live.values() if each.id not in records]

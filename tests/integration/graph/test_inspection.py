@@ -69,7 +69,7 @@ def test_a_gated_graph_is_hosted(graph: AnyGraph) -> None:
         (stock({"mail": BOTH, "delete": False}), "the tool delete would run ungated"),
         (
             stock({"mail": BOTH, "delete": {**BOTH, "when": lambda _: True}}),
-            "the tool delete would run ungated where its `when` says no",
+            "the tool delete would run ungated if its `when` says no",
         ),
         (
             stock({"mail": BOTH, "delete": {"allowed_decisions": ["respond"]}}),
