@@ -234,5 +234,5 @@ class HealthAnswer(BaseModel):
     notes: dict[str, str] = Field(
         default_factory=dict,
         description="conditions that an operator should know about although the bot works",
-        examples=[{"clock": "the machine's clock was ahead; pulled back to its window: 3 reviews"}],
+        examples=[{"clock": "the machine's clock was ahead; deadlines moved back: 3 reviews"}],
     )

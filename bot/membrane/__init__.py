@@ -1,6 +1,6 @@
 """The use cases of the membrane, and the only owner of transactions.
 
-Each module holds the use cases of one actor; `Membrane` is all of them behind one name.
+Each module holds the use cases of one subject; `Membrane` has an object for each of them.
 """
 
 from bot.membrane.admins import Admins

@@ -1,4 +1,4 @@
-"""Tells the admins of the policy that something needs their hand, once a day for each thing."""
+"""Notices to the policy's admins about things that need their attention, once a day for each thing."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from bot.store.database import Transaction
 DAY_S = 86_400
 HOUR_S = 3_600
 ONE_BY_ONE = 5
-"""Notices of one subject within an hour that each have a message; what follows is folded into one more."""
+"""Notices of one subject within an hour that get their own message; one more message lists the rest."""
 LISTED = 10
-"""Folded notices that the message lists."""
+"""Maximum number of notices that this message lists."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Admins:
-    """The admin channel of the policy in force; where it has none, its admins one by one."""
+    """Tells the admin channel of the policy in force or, if it has none, each of its admins."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def recipients(self) -> list[str]:
-        """Return whom to tell: one channel, or people. May be empty, where nobody can be told now."""
+        """Return whom to tell: one channel, or people. Empty if nobody is known right now."""
         policy = self._core.policy()
         return [policy.admin_channel] if policy.admin_channel else await self.persons()
 
     async def persons(self) -> list[str]:
-        """Return the admins' Slack ids, as far as they can be told now."""
+        """Return the Slack ids of the admins that can be resolved now."""
         found = await self._core.people.resolve(self._core.policy().admins)
         return sorted(found.users)
 
     async def tell(self, notice: Notice) -> None:
-        """Want a notice, unless one about the same thing was wanted today. Logs it in any case."""
+        """Want a notice, unless one about the same thing was wanted today. Logs it every time."""
         recipients = await self.recipients()
         await self._core.db.write(lambda tx: self.want(tx, recipients, notice))
         self._core.wakeups.wake()
 
     def want(self, tx: Transaction, recipients: Sequence[str], notice: Notice) -> bool:
-        """Want a notice as part of something else.
+        """Want a notice in the caller's transaction.
 
-        Returns whether somebody is told who was not told of it today.
+        Returns whether it is news to somebody today.
         """
         return want(tx, recipients, notice, self._core.clock())
 
 
 def want(tx: Transaction, recipients: Sequence[str], notice: Notice, now: float) -> bool:
-    """Want a notice to each of the recipients, unless they were told of it today.
+    """Want a notice to each recipient, unless they were told of it today. Return whether it is news to one.
 
-    Many of one subject are folded: after a few within an hour, one message counts and lists the rest.
+    After ONE_BY_ONE notices of one subject within an hour, one message counts and lists the rest.
     """
     subject = notice.subject
     _log.warning(
@@ -95,7 +95,7 @@ def _send(tx: Transaction, message: str, recipient: str, notice: Notice, now: fl
 
 
 def _summary(notice: Notice, count: int, latest: Sequence[str]) -> Notice:
-    """Return what stands for the notices of an hour that have no message of their own."""
+    """Return the notice that stands for those of an hour that have no message of their own."""
     heads = tuple(body.split("\n", 1)[0].removeprefix(f"{notice.subject.level}: ") for body in latest)
     more = (f"and {count - len(heads)} before these",) if count > len(heads) else ()
     return Notice(

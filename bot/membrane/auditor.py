@@ -1,6 +1,6 @@
-"""The escalation auditor: looks for what should have been done and was not, mends what it can, and tells.
+"""The escalation auditor: finds work that the sweeps missed, repairs what it can, and tells the admins.
 
-It shares nothing with the sweeps but the rows, so that a fault in one is found by the other.
+It shares only the rows with the sweeps, so it finds faults in them.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from bot.store import audits, messages, reviews
 from bot.store.database import Transaction
 
 LATE_S = 120.0
-"""What is overdue by so much is not just busy."""
+"""Seconds after which overdue work is a fault and not just a busy moment."""
 UNSENT_S = 300.0
-"""A burst of two hundred cards takes nearly so long at Slack's pace; what is unsent for longer is stuck."""
+"""Seconds after which an unsent message is stuck. Slack's pace needs nearly that for a burst of 200 cards."""
 CHUNK = 200
-"""Pending reviews looked at in one pass; the passes go round."""
+"""Pending reviews checked in one pass. The next pass continues after them and starts over at the end."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be, where, and what to do about it.
+    """A fault: what it is, where, and what to do about it.
 
-    `key` says of what it is, so that it is told once a day.
+    `key` identifies the fault, so that the admins are told once a day.
     """
 
     key: str
@@ -56,8 +56,10 @@ class Finding:
 
 
 def _repaired(key: str, text: str, review_id: str) -> Finding:
-    """Return what the auditor has seen to by itself."""
-    todo = "Nothing now. Report it with the bot's log if it comes again: the store was changed from outside."
+    """Return the finding of a fault that the auditor has repaired."""
+    todo = (
+        "Nothing now. If it happens again, report it with the bot's log: something outside changed the store."
+    )
     return Finding(key, text, f"the review {review_id}", todo, Subject.AUDIT_REPAIRED)
 
 
@@ -66,7 +68,7 @@ def _requesters(connection: Connection, review: Review) -> frozenset[str]:
 
 
 class Auditor:
-    """The use case of the auditor. It remembers where its round is, and what nobody could be told."""
+    """The use case of the auditor. It remembers where its round is, and which findings reached nobody."""
 
     def __init__(self, core: Core, admins: Admins, timekeeping: ClockRepair) -> None:
         self._core = core
@@ -76,7 +78,7 @@ class Auditor:
         self._unheard: set[str] = set()
 
     async def audit(self) -> list[Finding]:
-        """Look, mend, tell the admins, and return what was found."""
+        """Find faults, repair what can be repaired, tell the admins, and return the findings."""
         found = [*await self._late(), *await self._orphans(), *await self._round()]
         if found:
             recipients = await self._admins.recipients()
@@ -93,20 +95,20 @@ class Auditor:
             Finding(
                 row.what,
                 f"{row.count} {row.what}; the oldest for {in_sentence(now - row.since)}.",
-                "the bot's sweeps and its way to Slack",
-                "Look at /readyz, `membrane doctor` and the bot's log: something keeps it from its work.",
+                "the bot's sweeps, and its connection to Slack",
+                "Look at /readyz, `membrane doctor` and the bot's log for what holds it up.",
             )
             for row in rows
         ]
 
     async def _orphans(self) -> list[Finding]:
         ids = await self._core.db.read(audits.halted_without_successor)
-        todo = "Look at what became of it (membrane journal show), and have its agent ask again."
-        text = "{} is halted, and no review of it is open any more."
+        todo = "See what became of it with `membrane journal show`, and have its agent propose it again."
+        text = "{} is halted, and no review of it is open."
         return [Finding(each, text.format(each), f"the action {each}", todo) for each in ids]
 
     async def _round(self) -> list[Finding]:
-        """Look at the next chunk of pending reviews."""
+        """Check the next chunk of pending reviews."""
         db, after = self._core.db, self._after
         ids = await db.read(lambda connection: audits.pending_after(connection, after, CHUNK))
         self._after = ids[-1] if len(ids) == CHUNK else ""
@@ -141,16 +143,16 @@ class Auditor:
         )
 
     async def _instants(self, review: Review) -> list[Finding]:
-        """Pull back what is due impossibly late: a clock was ahead, or somebody changed the row."""
+        """Repair deadlines that are impossibly late: a clock was ahead, or somebody changed the row."""
         if pulled_back(review, self._core.clock()) == review:
             return []
         if not await self._timekeeping.repair(review.id):
             return []
-        text = f"{review.id} was due impossibly late; it was pulled back to its window."
+        text = f"The deadline of {review.id} was impossibly late; it was moved back to its window."
         return [_repaired(f"instants {review.id}", text, review.id)]
 
     async def _shown(self, review: Review) -> None:
-        """Start the window of a review whose card was there before there was anybody who may decide."""
+        """Start the window of a review whose card was posted before anybody could decide it."""
         hidden = await unshown(self._core, review.id) if review.shown_at is None else None
         if hidden is not None:
             await self._core.db.write(partial(note_visible, hidden=hidden, now=self._core.clock()))
@@ -165,7 +167,7 @@ class Auditor:
         at = max(following.due_at, review.quiet_until or 0.0)
         if not await self._core.db.write(lambda tx: audits.resume_chain(tx.connection, review.id, at)):
             return []
-        text = f"The escalation of {review.id} had stopped; it goes on now."
+        text = f"The escalation of {review.id} had stopped; it continues now."
         return [_repaired(review.id, text, review.id)]
 
     async def _quorum(self, review: Review) -> list[Finding]:
@@ -175,11 +177,10 @@ class Auditor:
             return []
         names = ", ".join(review.ruling.approvers)
         text = (
-            f"{review.id} needs {review.ruling.quorum} approvals, but {names} are {len(able)} people who may "
-            "vote on it."
+            f"{review.id} needs {review.ruling.quorum} approvals, but only {len(able)} of {names} may vote."
         )
         where = f"the review {review.id}, and {names} in the policy's people"
-        todo = "Change the policy's people, or somebody has to reject it."
+        todo = "Change the policy's people, or have somebody reject it."
         return [Finding(f"quorum {review.id}", text, where, todo)]
 
     def _tell(self, tx: Transaction, recipients: Sequence[str], found: list[Finding]) -> None:

@@ -16,15 +16,15 @@ from bot.store import actions, queued_actions, review_counts
 from bot.store.database import Transaction
 
 RETRY_CAPPED_S = 30.0
-"""When an agent at its cap of open reviews may ask again."""
+"""Seconds after which an agent at its cap may ask again."""
 TAKEN_BACK_S = 600.0
-"""How long a withdrawn review counts as open."""
+"""Seconds for which a withdrawn review counts as open."""
 
 
 def check_cap(core: Core, tx: Transaction, agent: str, now: float) -> None:
-    """Raise TooMany for an agent that has as many reviews open as the policy lets wait at once."""
+    """Raise TooMany if an agent has as many open reviews as the policy allows."""
     if (why := at_cap(core, tx.connection, agent, now)) is not None:
-        raise TooMany(f"{why}; ask again when some are decided", retry_after=RETRY_CAPPED_S)
+        raise TooMany(f"{why}; propose it again when some are decided", retry_after=RETRY_CAPPED_S)
 
 
 def open_or_queue(
@@ -37,33 +37,37 @@ def open_or_queue(
     interrupt_id: str | None = None,
     queues: bool = False,
 ) -> None:
-    """Open a review of an action that is waiting. One that `queues` waits for a place where there is none."""
+    """Open a review of a waiting action. One that `queues` waits for a place if its agent is at the cap."""
     why = _why_it_queues(core, tx.connection, action.agent, now) if queues else None
     if why is None:
         open_review(core, tx, action, ruling, now, interrupt_id=interrupt_id)
         return
     actions.move(
-        tx.connection, action, ActionState.QUEUED, at=None, detail=f"{why}; its turn comes by itself"
+        tx.connection,
+        action,
+        ActionState.QUEUED,
+        at=None,
+        detail=f"{why}; its review opens by itself when its turn comes",
     )
     tx.journal(now, "action.queued", {"agent": action.agent, "why": why}, action_id=action.id)
 
 
 def _why_it_queues(core: Core, connection: Connection, agent: str, now: float) -> str | None:
     if queued_actions.of_agent(connection, agent, 1):
-        return f"other actions of {agent} wait for a place among its open reviews before this one"
+        return f"earlier actions of {agent} wait for a place among its open reviews"
     return at_cap(core, connection, agent, now)
 
 
 def at_cap(core: Core, connection: Connection, agent: str, now: float) -> str | None:
-    """Return in words why an agent may open no review now; None where it may."""
+    """Return why an agent may not open a review now, in words; None if it may."""
     most = core.policy().limits.open_per_agent
     is_open, withdrawn = _counted(connection, agent, now)
     if is_open >= most:
-        return f"{agent} has {is_open} reviews open, as many as the policy lets wait at once"
+        return f"{agent} has {is_open} open reviews, as many as the policy allows at once"
     if is_open + withdrawn >= most:
         return (
-            f"{agent} has {is_open} reviews open, and {withdrawn} were withdrawn within the last "
-            f"{in_sentence(TAKEN_BACK_S)}: together as many as the policy lets wait at once"
+            f"{agent} has {is_open} open reviews, and {withdrawn} were withdrawn within the last "
+            f"{in_sentence(TAKEN_BACK_S)}: together as many as the policy allows at once"
         )
     return None
 
@@ -74,10 +78,10 @@ def free_places(core: Core, connection: Connection, agent: str, now: float) -> i
 
 
 def _counted(connection: Connection, agent: str, now: float) -> tuple[int, int]:
-    """Return how many reviews of an agent are open, and how many were withdrawn a moment ago.
+    """Return how many reviews of an agent are open, and how many were withdrawn recently.
 
-    Those count too, whoever withdrew them: reviewers have seen them, and an agent that ends its threads could
-    ask without end.
+    Withdrawn reviews count because reviewers have seen them. Otherwise an agent could ask without limit by
+    withdrawing or by ending its threads.
     """
     return (
         review_counts.pending(connection, agent),

@@ -100,7 +100,7 @@ def _journal_opened(tx: Transaction, review: Review, now: float) -> None:
 def close_review(
     core: Core, tx: Transaction, closed: Review, action: ActionRecord, *, clicked: Clicked | None = None
 ) -> bool:
-    """Write a review's end and what follows from it. False: somebody, or the window, was first."""
+    """Record a review's end and its consequences. False if another vote or the expiry was first."""
     now = closed.closed_at or core.clock()
     if not reviews.close(tx.connection, closed):
         return False
@@ -137,7 +137,7 @@ def close_review(
 
 
 def _anything_shown(tx: Transaction, action: ActionRecord) -> bool:
-    """Whether a message about an action reached Slack, or may have: else nobody knows that it was asked."""
+    """Whether a message about an action reached Slack, or may have: only then does anybody know of it."""
     asked = reviews.of_action(tx.connection, action.id)
     sent = [message for review in asked for message in messages.of_review(tx.connection, review.id)]
     return any(message.posted_at is not None or message.attempt_at is not None for message in sent)
@@ -155,7 +155,7 @@ def _follows(closed: Review) -> tuple[ActionState, str | None]:
 
 
 class UncheckedVoters(Exception):
-    """A quorum would fill with approvals whose voters were not checked again; check them, and retry."""
+    """The quorum would fill with approvals of voters who were not checked again; check them and retry."""
 
 
 def cast_vote(
@@ -167,9 +167,10 @@ def cast_vote(
     clicked: Clicked = NOT_TOLD,
     checked: Mapping[str, Refusal | None] | None = None,
 ) -> None:
-    """Count the vote of somebody who is entitled to it; it may make the outcome.
+    """Count the vote of an entitled person; it may make the outcome.
 
-    `checked` says of earlier voters why they may not decide any more. Raises VoteRefused, or UncheckedVoters.
+    `checked` has, for each earlier voter, why they may no longer decide, or None. Raises VoteRefused, or
+    UncheckedVoters.
     """
     now = vote.at
     review = note_seen(tx, the_review(tx.connection, review_id), now)
@@ -195,7 +196,7 @@ def cast_vote(
 
 
 def _note_fallen(tx: Transaction, before: Review, after: Review, now: float) -> None:
-    """Keep whose votes stopped counting, and why."""
+    """Record whose votes stopped counting, and why."""
     known = {vote.voter for vote in before.fallen}
     for vote in after.fallen:
         if vote.fallen is not None and vote.voter not in known:
@@ -205,14 +206,14 @@ def _note_fallen(tx: Transaction, before: Review, after: Review, now: float) -> 
 
 
 def redraw(tx: Transaction, action_id: str, now: float) -> None:
-    """Want every message about an action drawn again."""
+    """Mark every message about an action for a redraw."""
     redraws.touch_receipts(tx.connection, action_id, now=now)
     for review in reviews.of_action(tx.connection, action_id):
         redraws.touch(tx.connection, review.id, now=now)
 
 
 def withdraw_action(core: Core, tx: Transaction, action: ActionRecord, why: str, now: float) -> int:
-    """Close the action's open review, if it has one, and the action itself.
+    """Withdraw an action and its open review, if it has one.
 
     Returns how many reviews were withdrawn.
     """

@@ -1,4 +1,4 @@
-"""Pull back what a clock that was ahead has put off: on start and once in a while after it."""
+"""Repair deadlines that a clock set ahead has put off: on start, and at intervals."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bot.store.database import Transaction
 from bot.store.instants import SOON_S
 
 BATCH = 500
-"""At most so many reviews in one transaction."""
+"""Maximum number of reviews in one transaction."""
 TOLD_S = 86_400.0
-"""For how long after it health says that something was pulled back."""
+"""Seconds for which health reports a repair."""
 
 
 @dataclass(slots=True)
 class _Pulled:
-    """How many rows were pulled back, by what they are."""
+    """How many rows were repaired, by kind."""
 
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -35,7 +35,7 @@ class _Pulled:
 
 
 class ClockRepair:
-    """The use case of a clock that was ahead. It remembers what it pulled back, for health."""
+    """The use case of a clock that was ahead. It remembers its last repair for health."""
 
     def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
@@ -44,13 +44,13 @@ class ClockRepair:
         self._last: tuple[float, str] | None = None
 
     async def pull_back(self) -> int:
-        """Pull what is due impossibly late to its own window, tell the admins, return how much it was.
+        """Move impossibly late deadlines back to their windows, tell the admins, return how many there were.
 
-        A review's window counts from when it opened, or from now if that is in the future.
+        A review's window counts from when it opened, or from now if that lies in the future.
         """
         core, pulled = self._core, _Pulled()
         now, thorough = core.clock(), self._thorough
-        if thorough:  # later on the audit looks at every pending review in turn
+        if thorough:  # after the start, the auditor checks every pending review in turn
             await self._reviews(pulled)
         await self._reports(pulled, SOON_S if not thorough else FAR_S)
 
@@ -68,11 +68,11 @@ class ClockRepair:
             await self._admins.tell(
                 Notice(
                     Subject.CLOCK_PULLED_BACK,
-                    "The machine's clock was ahead, and left what is due in the future. It was pulled back "
-                    f"to its own window: {pulled}. What was decided or paged while the clock was wrong stays "
-                    "as it is.",
+                    "The machine's clock was ahead and put off deadlines. They were moved back to their "
+                    f"windows: {pulled}. Decisions and pages made while the clock was wrong stay as they "
+                    "are.",
                     where="the machine that the bot runs on",
-                    todo="Look at the machine's time service.",
+                    todo="Check the machine's time service.",
                 )
             )
             core.wakeups.wake()
@@ -90,7 +90,7 @@ class ClockRepair:
             pulled.add("reviews", await core.db.write(partial(self._repair_all, ids)))
 
     async def repair(self, review_id: str) -> bool:
-        """Pull one review back to its window. False: there is nothing to pull, or it is decided."""
+        """Move one review's deadlines back to its window. False if they are right, or it is decided."""
         return await self._core.db.write(partial(self._repair_all, [review_id])) > 0
 
     def _repair_all(self, ids: Sequence[str], tx: Transaction) -> int:
@@ -116,7 +116,7 @@ class ClockRepair:
         return True
 
     async def _reports(self, pulled: _Pulled, far_s: float) -> None:
-        """Await a report for the kind's own time from now, where its claim is in the future."""
+        """Give claims dated in the future their kind's own report time, counted from now."""
         core = self._core
 
         def work(tx: Transaction) -> int:
@@ -136,7 +136,7 @@ class ClockRepair:
         pulled.add("claims", await core.db.write(work))
 
     async def status(self) -> str | None:
-        """Return what was pulled back within the last day, in a few words; None if nothing was."""
+        """Return what was repaired within the last day, in a few words; None if nothing was."""
         if self._last is None or self._core.clock() - self._last[0] > TOLD_S:
             return None
-        return f"the machine's clock was ahead; pulled back to its window: {self._last[1]}"
+        return f"the machine's clock was ahead; deadlines moved back: {self._last[1]}"

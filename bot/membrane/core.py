@@ -1,4 +1,4 @@
-"""What every use case shares: the database, the policy in force, the people, the clock."""
+"""The parts that every use case shares: the database, the policy in force, the people, the clock."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from bot.store.rulings import Briefs
 
 
 def new_id(prefix: str) -> str:
-    """Return a new id that sorts by its time: `rev_…`, milliseconds and 64 random bits."""
+    """Return a new id that sorts by time: the prefix, milliseconds and 64 random bits."""
     return _id(prefix, time.time_ns() // 1_000_000, _random())
 
 
 class Ids:
-    """Makes ids that sort in the order in which they were made, also within one millisecond.
+    """Makes ids that sort in the order in which they were made, even within one millisecond.
 
-    An id is a prefix, milliseconds and 64 random bits, as of `new_id`. Within a millisecond, and while the
-    machine's clock is behind the last id, the random bits count up.
+    Ids look like those of `new_id`. The random bits count up within a millisecond, and while the machine's
+    clock is behind the last id.
     """
 
     def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -47,14 +47,14 @@ class Ids:
         self._last = (0, 0)
 
     def new(self, prefix: str) -> str:
-        """Return an id above every one that this object has made."""
+        """Return an id greater than every id that this object has made."""
         with self._lock:
             self._last = max((self._now_ms(), _random()), (self._last[0], self._last[1] + 1))
             return _id(prefix, *self._last)
 
 
 def _random() -> int:
-    """Return 64 random bits, the highest 0: counting up does not overflow them."""
+    """Return 64 random bits. The highest is 0, so that counting up does not overflow."""
     return int.from_bytes(os.urandom(8)) >> 1
 
 
@@ -63,12 +63,12 @@ def _id(prefix: str, ms: int, random: int) -> str:
 
 
 def id_at(prefix: str, at: float) -> str:
-    """Return what is above every id that was made before an instant, and below every later one."""
+    """Return a bound: greater than every id made before an instant, smaller than every later one."""
     return f"{prefix}_{int(at * 1000):011x}"
 
 
 def made_at(given: str) -> float:
-    """Return when an id was made, by the clock of the machine that made it; 0 of what is no id."""
+    """Return when an id was made, by the clock of the machine that made it; 0 if it is not an id."""
     _, _, digits = given.partition("_")
     try:
         return int(digits[:11], 16) / 1000
@@ -78,34 +78,34 @@ def made_at(given: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Who some names of the policy are now: Slack user ids, and the names that cannot be told."""
+    """Who some names of the policy are now: Slack user ids, and the names that cannot be resolved."""
 
     users: frozenset[str]
     unresolved: tuple[str, ...] = ()
     why: tuple[str, ...] = field(default=(), compare=False)
-    """Why names cannot be told, in sentences for people, where waiting does not help."""
+    """Why names cannot be resolved, in sentences for people, if waiting does not help."""
 
 
 class Directory(Protocol):
-    """Who people are. Slack's implementation is `bot.slack.people`."""
+    """Resolves names of the policy to people. Slack's implementation is in `bot.slack.people`."""
 
     async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
-        """Resolve names of the policy in force, now. With `fresh`, nothing that was learnt before is used."""
+        """Resolve names of the policy in force. With `fresh`, use nothing from a cache."""
         ...
 
     async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         """Whether somebody is a full, active, human member of this workspace; `fresh` as in `resolve`.
 
-        Raises MembraneError where that cannot be told now.
+        Raises MembraneError if that is not known now.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """`keyring` keys the args digests and the `vault`, which seals the rows of hosted threads.
+    """The shared parts. `keyring` keys the args digests and the `vault`, which seals rows of hosted threads.
 
-    `worker` names this process in leases.
+    `worker` names this process in leases. `clock` returns seconds since the epoch, UTC.
     """
 
     db: Database
@@ -128,12 +128,12 @@ class Core:
         return args_digest(self.keyring, action.kind, action.args)
 
     def digest_fits(self, digest: str, action: Action) -> bool:
-        """Whether an args digest, also one of an earlier release or secret, is of this action."""
+        """Whether an args digest is of this action, also under an older secret or digest version."""
         return matches(self.keyring, digest, action.kind, action.args)
 
 
 def the_action(connection: Connection, action_id: str, agent: str | None = None) -> ActionRecord:
-    """Return the action. Raises NotFound, also where it is not this agent's."""
+    """Return the action. Raises NotFound, also if it is another agent's."""
     action = actions.get(connection, action_id)
     if action is None or (agent is not None and action.agent != agent):
         raise NotFound(f"there is no action {action_id}")
@@ -191,7 +191,7 @@ def _asked_about(connection: Connection, action: ActionRecord) -> bool:
 def _frozen(connection: Connection, action: ActionRecord) -> Freeze | None:
     """Return the freeze that keeps an action from starting, for people to see.
 
-    One whose time is over counts until the sweep has ended it, a moment later.
+    An expired freeze counts until the sweep ends it, a moment later.
     """
     if action.state not in UNSTARTED or not (live := freezes.unthawed(connection)):
         return None

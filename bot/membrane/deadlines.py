@@ -1,4 +1,4 @@
-"""Expire, page, give up on reports: what the clock does. Each sweep takes what is due, by index."""
+"""The sweeps of the clock: expire reviews, page people, give up on reports. Each reads due rows by index."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from bot.store import executions, messages, redraws, reviews
 from bot.store.database import Transaction
 
 BATCH = 500
-"""At most so many rows a pass; the next pass takes the rest."""
+"""Maximum number of rows in one pass; the next pass takes the rest."""
 MOST_TURNS = 1000
-"""At most so many positions of one chain are caught up with at once, after a long absence."""
+"""Maximum number of a chain's positions handled at once after a long outage."""
 IN_DOUBT_S = 10.0
-"""When it is looked again whether a review has expired of which a post is in doubt."""
+"""Seconds until the next look at an expired review whose post is in doubt."""
 PATIENCE_S = 60.0
-"""How long a page whose people cannot be told now is tried again before the chain goes on without it."""
+"""Seconds for which a page is retried while its people cannot be resolved. Then the chain skips it."""
 
 
 @dataclass(slots=True)
 class _Round:
-    """What has come due of one chain: everybody to reach once, and where the chain goes on."""
+    """The due part of one chain: whom to reach, each once, and where the chain goes on."""
 
     position: int
     then: float | None = None
@@ -44,7 +44,7 @@ class _Round:
 
 @dataclass(slots=True)
 class _Missing:
-    """Names of the policy's people that a page reaches nobody of, and who of the admins is told so."""
+    """Names of the policy's people behind which a page reaches nobody, and the admins to tell."""
 
     unresolved: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
@@ -57,10 +57,10 @@ class _Missing:
     def notice(self, review_id: str) -> Notice:
         sentences, todo = [], []
         if self.unresolved:
-            sentences.append(f"who {', '.join(self.unresolved)} is cannot be told right now")
+            sentences.append(f"{', '.join(self.unresolved)} cannot be resolved right now")
             todo.append("Check the policy's people and the bot's access to user groups.")
         if self.empty:
-            sentences.append(f"nobody is in {', '.join(self.empty)} now")
+            sentences.append(f"{', '.join(self.empty)} has no members now")
             todo.append("Add people, or change the policy.")
         return Notice(
             Subject.PAGE_MISSED,
@@ -72,7 +72,7 @@ class _Missing:
 
 
 def _due_round(chain: Chain, review: Review, now: float) -> _Round:
-    """Collect every position that is due, so that somebody who is owed three pages gets one."""
+    """Collect every due position, so that somebody with three due pages gets one."""
     window = review.ruling.window_s or 0.0
     due = _Round(review.position)
     for _ in range(MOST_TURNS):
@@ -90,14 +90,14 @@ def _due_round(chain: Chain, review: Review, now: float) -> _Round:
 
 
 class Deadlines:
-    """The use cases of the clock. Each returns how many rows it settled."""
+    """The use cases of the clock. Each method returns how many rows it settled."""
 
     def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
         self._admins = admins
 
     async def expire_due(self) -> int:
-        """Close the reviews whose window has passed, and mark overdue the sign-offs that are mandated."""
+        """Close reviews whose window has passed. Mark mandated sign-offs as overdue instead."""
         core = self._core
         now = core.clock()
         due = await core.db.read(lambda connection: reviews.due_to_expire(connection, now, BATCH))
@@ -133,21 +133,21 @@ class Deadlines:
         return done
 
     def _tell_never_shown(self, tx: Transaction, review: Review, told: Sequence[str]) -> None:
-        """Tell the admins of a review that nobody could answer."""
+        """Tell the admins about a review that nobody could answer."""
         action, ruling = the_action(tx.connection, review.action_id), review.ruling
-        came = "is overdue, and waits on" if review.pending else f"has expired ({ruling.default})"
+        came = "is overdue and keeps waiting" if review.pending else f"has expired ({ruling.default})"
         told_of = f"{review.id} ({action.kind} of {action.agent}, Tier {int(ruling.tier)})"
         notice = Notice(
             Subject.NEVER_SHOWN,
-            what=f"{told_of} {came}: nobody who may decide was shown it in Slack.",
+            what=f"{told_of} {came}: Slack showed it to nobody who may decide.",
             where=f"its card goes to {ruling.channel}; {' or '.join(ruling.approvers)} may decide",
-            todo="Run “membrane doctor”, see that this channel takes messages and that these people exist.",
+            todo="Run “membrane doctor”. Check that this channel takes messages and that these people exist.",
             about=review.id,
         )
         self._admins.want(tx, told, notice)
 
     async def page_due(self) -> int:
-        """Want the pages that escalation chains have come due for."""
+        """Want the due pages of escalation chains."""
         core = self._core
         now = core.clock()
         due = await core.db.read(lambda connection: reviews.due_to_page(connection, now, BATCH))
@@ -177,7 +177,7 @@ class Deadlines:
     def _want_pages(
         self, tx: Transaction, review: Review, due: _Round, users: dict[str, int], missing: _Missing
     ) -> bool:
-        """Fenced: nothing is wanted if the review closed, or the chain moved, since this round was due."""
+        """Want the pages of a round. Fenced: does nothing if the review closed or its chain moved on."""
         core = self._core
         now = core.clock()
         if not reviews.advance(tx.connection, review, due.position, due.then):
@@ -204,7 +204,7 @@ class Deadlines:
         return True
 
     async def unknown_due(self) -> int:
-        """Write *unknown* for effects that were claimed and never reported in time, and ask people."""
+        """Write the *unknown* receipt for effects that were not reported in time, and ask people."""
         core = self._core
         now = core.clock()
         due = await core.db.read(lambda connection: executions.unreported(connection, now, BATCH))

@@ -1,8 +1,8 @@
-"""Making a digest: when its time has come, which actions it names, and the message that shows it.
+"""The digest: when it is due, which actions it names, and the message that shows it.
 
-It may name a million actions. They are named a few thousand at a time, each time in a transaction of its own:
-one for all of them would hold every page of them in memory. The store notes which digest is being made, so
-that a start goes on with it after a stop.
+A digest may name a million actions. It names a few thousand per transaction, because one transaction for all
+would hold every page of them in memory. The store notes which digest is being made, so that the bot continues
+it after a stop.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from bot.store import digested, digests, facts, halted_actions, messages, redraw
 from bot.store.database import Transaction
 
 AT_ONCE = 2_000
-"""Actions that are named in one transaction."""
+"""Maximum number of actions named in one transaction."""
 MOST_HALTED = 50
-"""Cards of halted actions that a digest draws again."""
+"""Maximum number of cards of halted actions that a digest redraws."""
 
 
 class Digests:
-    """The use case of the digest."""
+    """The use case of making digests."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def make_due(self) -> int:
-        """Make a digest if its time has come and there is something to say. Returns 1 or 0."""
+        """Make a digest if one is due and has something to say. Return 1 if so, else 0."""
         db = self._core.db
         digest_id = await db.write(self._begin)
         if digest_id is None:
@@ -38,7 +38,7 @@ class Digests:
         return 1
 
     def _begin(self, tx: Transaction) -> str | None:
-        """Return the id of the digest that is to be made now: one that was begun before, or a new one."""
+        """Return the id of the digest to make now, unfinished or new; None if none is due."""
         begun = facts.fact(tx.connection, digests.UNDER_WAY)
         if begun is not None or not self._is_due(tx):
             return begun

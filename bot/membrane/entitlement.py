@@ -1,4 +1,4 @@
-"""Who may decide, by Slack and the policy in force: asked when a click arrives, and when a quorum fills."""
+"""Who may decide, by Slack and the policy in force. Checked when a click arrives and when a quorum fills."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bot.store import threads, tokens
 def requesters_of(connection: Connection, action: ActionRecord) -> frozenset[str]:
     """Return who may not decide about an action.
 
-    That is the person in whose name it is done, or the thread that it belongs to; the owner of the token that
-    proposed it; and everybody who owns a live token of its agent now.
+    They are the person in whose name the action or its thread runs, the owner of the token that proposed it,
+    and the owners of all live tokens of its agent.
     """
     users = {action.owner, action.on_behalf_of, *tokens.owners(connection, action.agent)}
     thread = threads.get(connection, action.thread_id) if action.thread_id is not None else None
@@ -28,10 +28,10 @@ def requesters_of(connection: Connection, action: ActionRecord) -> frozenset[str
 
 
 async def may_be_told(core: Core, user: str, *, agent: str, owner: str | None) -> bool:
-    """Whether somebody may be told of what an agent asked for in their name.
+    """Whether the bot may tell somebody what an agent asked for in their name.
 
-    That is for the owners of the agent, for people whom one of its tokens names, and for the people of the
-    policy in force: an agent names whom it likes, and must not write to them.
+    Only owners of the agent, people named by one of its tokens, and people of the policy in force are told.
+    An agent can name anybody, and must not be able to write to them.
     """
 
     def known(connection: Connection) -> frozenset[str]:
@@ -53,8 +53,8 @@ async def entitle(
 ) -> None:
     """Raise VoteRefused unless this person, as Slack and the policy know them now, may decide.
 
-    `names` are of the policy's people, `team` is the workspace that the click came from. With `fresh`, Slack
-    is asked although it said something half a minute ago.
+    `names` are names of the policy's people; `team` is the workspace that the click came from. With `fresh`,
+    Slack is asked even if a cached answer is there.
     """
     try:
         member = await core.people.full_member(user, team, fresh=fresh)
@@ -69,9 +69,9 @@ async def entitle(
 async def still_entitled(
     core: Core, voters: Iterable[str], *, names: Sequence[str], requesters: frozenset[str]
 ) -> dict[str, Refusal | None]:
-    """Return of each voter why they may not decide any more; None where they may.
+    """Return for each voter why they may no longer decide, or None if they may.
 
-    Raises VoteRefused where that cannot be told now.
+    Raises VoteRefused if that cannot be found out now.
     """
 
     async def why_not(voter: str) -> Refusal | None:
@@ -87,19 +87,19 @@ async def still_entitled(
         why = (await core.people.resolve(names)).why or ("Try again in a minute.",)
         raise VoteRefused(
             Refusal.UNRESOLVED,
-            "Whether the approvals that are there still count cannot be told right now, so yours was not "
-            f"counted. {' '.join(why)} The admins have been told.",
+            "The bot cannot check right now whether the earlier approvals still count, so it did not count "
+            f"yours. {' '.join(why)} The admins have been told.",
         )
     return found
 
 
 async def admit(core: Core, user: str, team: str | None) -> None:
-    """Raise VoteRefused unless this person may look at all of an action: a full member of this workspace.
+    """Raise VoteRefused unless this person may see all of an action: a full member of this workspace.
 
-    Raises MembraneError where that cannot be told now.
+    Raises MembraneError if that cannot be found out now.
     """
     if not await core.people.full_member(user, team):
         raise VoteRefused(
             Refusal.NOT_A_MEMBER,
-            "Only full members of this workspace can look at all of it; bots and guests cannot.",
+            "Only full members of this workspace can see all of it; bots and guests cannot.",
         )

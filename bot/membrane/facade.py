@@ -75,25 +75,25 @@ class Membrane:
         self.admins = admins = Admins(core)
         self.outbox = Outbox(core)
         self.tokens = Tokens(db, clock)
-        # What agents and reviewers ask.
+        # For agents and reviewers.
         self.proposals = Proposals(core)
         self.votes = Votes(core)
         self.claims = Claims(core)
         self.reports = Reports(core)
         self.unknowns = Unknowns(core)
-        # What the clock asks.
+        # For the clock.
         self.deadlines = Deadlines(core, admins)
         self.digests = Digests(core)
         self.queue = Queue(core)
         self.clock_repair = ClockRepair(core, admins)
         self.auditor = Auditor(core, admins, self.clock_repair)
-        # What operators ask.
+        # For operators.
         self.freezes = Freezes(db, clock)
         self.freeze_effects = FreezeEffects(core, admins)
         self.stranded_reviews = StrandedReviews(core, admins)
         self.restores = Restores(core, admins)
         self.seals = Seals(core)
-        # What the graph host asks.
+        # For the graph host.
         self.threads = Threads(core)
         self.interrupts = Interrupts(core)
         self.stalls = Stalls(core)
@@ -118,7 +118,7 @@ class Membrane:
         return self._core.digest_of(action)
 
     def digest_fits(self, digest: str, action: Action) -> bool:
-        """Whether an args digest, also one of an earlier release or secret, is of this action."""
+        """Whether an args digest is of this action, also under an older secret or digest version."""
         return self._core.digest_fits(digest, action)
 
     async def open_reviews(self) -> int:
@@ -130,10 +130,10 @@ class Membrane:
         return await self._core.db.read(queued_actions.count)
 
     async def take_over(self) -> None:
-        """Take what an earlier process was sending and running: nobody else has this database open.
+        """Take over what an earlier process was sending and running. No other process has this database open.
 
-        Without it, what a killed bot was sending when it died would wait until its lease ends, and what had
-        been put off, for as long as the machine's clock was set back meanwhile.
+        Without this, messages that a killed bot was sending would wait for its lease to end. If the machine's
+        clock was set back meanwhile, postponed messages would wait for that long, too.
         """
 
         def work(tx: Transaction) -> None:
@@ -143,7 +143,7 @@ class Membrane:
         await self._core.db.write(work)
 
     async def policy_in_force(self, version: str, source: str) -> None:
-        """Keep the text of a policy that came into force, and say so in the journal."""
+        """Store the text of a policy that comes into force, and journal it."""
         core = self._core
 
         def work(tx: Transaction) -> None:
@@ -156,5 +156,5 @@ class Membrane:
         await core.db.write(work)
 
     async def policy_allowed(self) -> str | None:
-        """Return the version of the policy that somebody allowed though it is looser, or None."""
+        """Return the version of a looser policy that somebody has allowed, or None."""
         return await self._core.db.read(digests.policy_allowed)

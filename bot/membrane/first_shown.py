@@ -1,4 +1,4 @@
-"""The fact that a review was shown: which message did so first, and to whom."""
+"""When a review was first shown, by which message, and to whom. Its window starts then."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bot.store.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Unshown:
-    """A pending review that nobody who may decide it was shown yet, and who they are now.
+    """A pending review that has not been shown to anybody who may decide it, and who they are now.
 
-    `able` is None where that cannot be told now.
+    `able` is None if that is not known now.
     """
 
     review_id: str
@@ -30,15 +30,15 @@ class Unshown:
         return message.kind in showing.SHOWS and showing.reaches(message.recipient, self.able)
 
     def in_doubt_since(self, connection: Connection) -> float | None:
-        """Return when the first post to one of them was made of which it is not known whether it landed."""
+        """Return when the first post to one of them that is in doubt was tried; None if none is in doubt."""
         found = (each for each in messages.in_doubt_of(connection, self.review_id) if self.reached_by(each))
         return min((_posted_at(each, found=True) or 0.0 for each in found), default=None)
 
     def is_late(self, connection: Connection, now: float) -> bool:
-        """Whether its time to be shown is over, so that it is about to expire.
+        """Whether the time to show it is over, so that it is about to expire.
 
-        A post in doubt may have shown it in time. Until that is settled nothing more of it is posted: people
-        would answer what then expires as never shown.
+        A post in doubt may have shown it in time. Until that is settled, nothing more is posted about it:
+        people would answer a review that then expires as never shown.
         """
         review = the_review(connection, self.review_id)
         if review.shown_at is not None or review.ruling.mandated:
@@ -47,7 +47,7 @@ class Unshown:
 
 
 async def unshown(core: Core, review_id: str | None) -> Unshown | None:
-    """Return a review that is still to be shown to somebody; None where it was, or is closed."""
+    """Return a pending review that was not shown yet; None if it was shown or is closed."""
 
     def asked(connection: Connection) -> tuple[Review, frozenset[str]] | None:
         review = reviews.get(connection, review_id) if review_id is not None else None
@@ -66,16 +66,16 @@ async def unshown(core: Core, review_id: str | None) -> Unshown | None:
 
 
 def as_drawn(review: Review, message: Message, hidden: Unshown | None, now: float) -> Review:
-    """Return a review as the message that is posted now shows it: its window starts with that post."""
+    """Return a review as a message posted now shows it: if it is the first, the window starts with it."""
     return showing.show(review, now) if hidden is not None and hidden.reached_by(message) else review
 
 
 def note_posted(
     tx: Transaction, message: Message, hidden: Unshown | None, now: float, *, found: bool
 ) -> None:
-    """Note that a message is in Slack, if it is what shows its review first.
+    """Record that a message reached Slack, if it is the first to show its review.
 
-    It was shown when it was posted. `found`: that was in doubt until now.
+    The time is that of the post. `found` says that the post was in doubt until now.
     """
     if hidden is not None and hidden.reached_by(message):
         review = the_review(tx.connection, hidden.review_id)
@@ -83,7 +83,7 @@ def note_posted(
 
 
 def note_visible(tx: Transaction, hidden: Unshown, now: float) -> None:
-    """Note that a review is shown by what is in Slack already: by now there is somebody who may decide it."""
+    """Record that a message already in Slack shows a review: now there is somebody who may decide it."""
     there = (each for each in messages.of_review(tx.connection, hidden.review_id) if each.ts is not None)
     message = next((each for each in there if hidden.reached_by(each)), None)
     if message is not None:
@@ -91,7 +91,7 @@ def note_visible(tx: Transaction, hidden: Unshown, now: float) -> None:
 
 
 def note_seen(tx: Transaction, review: Review, now: float) -> Review:
-    """Return a review that somebody entitled answers: they were shown it, if only by a post in doubt."""
+    """Record that a review was shown, because somebody entitled answers it. Return the changed review."""
     if review.shown_at is not None:
         return review
     posts = (_posted_at(each, found=True) or now for each in messages.in_doubt_of(tx.connection, review.id))
@@ -101,7 +101,7 @@ def note_seen(tx: Transaction, review: Review, now: float) -> Review:
 def note_shown(
     tx: Transaction, review: Review, at: float, now: float, *, message: Message | None = None
 ) -> Review:
-    """Write when a review was first shown, and return it as it is then."""
+    """Record when a review was first shown, and return the changed review."""
     shown = showing.show(review, at)
     if shown is review or not reviews.show(tx.connection, shown):
         return review
@@ -109,11 +109,11 @@ def note_shown(
     if message is not None:
         body |= {"message": message.id, "kind": message.kind, "to": message.recipient}
     tx.journal(now, "review.shown", body, action_id=review.action_id, review_id=review.id)
-    # What was posted before, as a page to somebody who may not decide, does not say until when it waits.
+    # Earlier messages, such as a page to somebody who may not decide, do not show the deadline yet.
     redraws.touch_others(tx.connection, review.id, message.id if message is not None else "", now=now)
     return shown
 
 
 def _posted_at(message: Message, *, found: bool) -> float | None:
-    """Return when a message was posted: of several posts in doubt, the first."""
+    """Return when a message was posted; with several posts in doubt, the first of them."""
     return (message.doubted_since if found else None) or message.attempt_at

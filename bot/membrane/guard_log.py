@@ -9,7 +9,7 @@ from bot.store.database import Transaction
 
 
 class GuardLog:
-    """The use cases of the guard."""
+    """The use cases of the guard of hosted tools."""
 
     def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
@@ -18,12 +18,13 @@ class GuardLog:
     async def record_stopped_tool(
         self, *, tool: str, kind: str, why: str, advice: str, thread: str | None, call_id: str | None
     ) -> None:
-        """Journal a tool that was kept from starting, and tell the admins, once a day for each tool and why.
+        """Journal that a tool was stopped before it started, and tell the admins.
 
-        `why` is a short reason, `advice` says what to change. Neither holds what the tool was called with.
+        They are told once a day for each tool and reason. `why` is a short reason, `advice` says what to
+        change. Neither contains arguments of the call.
         """
         core, recipients = self._core, await self._admins.recipients()
-        where = f"in {thread}" if thread else "outside of any hosted run"
+        where = f"in {thread}" if thread else "outside any hosted run"
         notice = Notice(
             Subject.TOOL_STOPPED,
             f"The tool {tool} ({kind}) was stopped before it started: {why}.",
@@ -41,7 +42,7 @@ class GuardLog:
         core.wakeups.messages.set()
 
     async def record_lost_question(self, *, kind: str, thread: str, call_id: str | None) -> None:
-        """Journal a question that a graph lost on its way to a person, and tell the admins."""
+        """Journal that a graph lost a question on its way to a person, and tell the admins."""
         core, recipients = self._core, await self._admins.recipients()
         notice = Notice(
             Subject.PAUSE_SWALLOWED,

@@ -1,7 +1,7 @@
-"""What the graph host asks of interrupts: the questions that threads park at, and their answers.
+"""Interrupts: the questions that hosted threads park at, and their answers.
 
-What an interrupt asks is sealed in the store: it can hold what the policy redacts of an action, and nobody
-but the host reads it.
+The store holds an interrupt's question sealed. It can contain values that the policy redacts, and only the
+host reads it.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from bot.store import actions, interrupts, restores, reviews
 from bot.store.database import Transaction
 
 UNFIT = "membrane_unfit"
-"""Where the payload that is kept of an interrupt says which calls were left out, and why."""
+"""Key in an interrupt's stored payload: the calls that were left out, and why."""
 TOO_MANY_AT_ONCE = (
-    "this was not put before a person: the calls of one message are answered together, and this message "
-    "makes {asked} that people have to approve, where the policy lets {most} of {agent} wait at once; call "
-    "it again in a later message"
+    "no person was asked about this: the calls of one message are answered together, and {asked} calls of "
+    "this message need approval, while the policy allows {agent} {most} at once; call it again in a later "
+    "message"
 )
-"""What a model is told of a call beyond what may wait at once, when its batch is answered."""
+"""What a model is told about a call beyond the cap, when its batch is answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One action that an interrupt asks about. `place` counts from 0 in the interrupt's own order."""
+    """One action that an interrupt asks about. `place` counts from 0 in the interrupt's order."""
 
     action: Action
     place: int = 0
@@ -58,8 +58,8 @@ class Call:
 class Parked:
     """An interrupt that a thread is parked at.
 
-    `action_id` is set where a gate parks again for an action that it asked about before: after a
-    safe-halt, or because the approval lapsed. `calls` is empty then.
+    `action_id` is set if a gate parks again for an action that it has asked about before, after a safe-halt
+    or a lapsed approval. `calls` is empty then.
     """
 
     interrupt_id: str
@@ -71,9 +71,9 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What an answered interrupt asked: its actions in its own order, and what they came to.
+    """An answered interrupt: its actions in its own order, and their outcomes.
 
-    `review` is the one whose outcome answers a gate's interrupt; None where the action passed.
+    `review` is the review whose outcome answers a gate's interrupt; None if the action passed.
     """
 
     record: InterruptRecord
@@ -82,7 +82,7 @@ class Answered:
 
 
 class Interrupts:
-    """The use cases of the graph host around what threads park at."""
+    """The use cases of the graph host for interrupts."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -90,12 +90,12 @@ class Interrupts:
     async def park(self, thread_id: str, parked: Parked) -> tuple[Standing, ...]:
         """Record an interrupt that a thread is parked at, and open the reviews that its calls need.
 
-        Where the agent is at its cap of open reviews, calls are queued: their reviews open as others close.
-        The calls of a batch are answered together, so no more of them are put before people than may wait at
-        once; the others are answered with why not when the batch is.
+        If the agent is at its cap of open reviews, calls are queued: their reviews open as others close. The
+        calls of a batch are answered together, so people are asked about no more of them than the cap; the
+        other calls are answered with the reason.
 
-        Parking the same interrupt again changes nothing. Where nothing waits for a person the interrupt is
-        answered at once. Raises NotFound.
+        Parking the same interrupt again changes nothing. An interrupt that needs no person is answered at
+        once. Raises NotFound.
         """
         core = self._core
 
@@ -176,16 +176,16 @@ class Interrupts:
         return await self._core.db.read(lambda connection: actions_and_shapes(connection, thread_id))
 
     async def answer_to(self, record: InterruptRecord) -> Answered:
-        """Return what an interrupt asked, and what came of it."""
+        """Return an interrupt with its actions and their outcomes."""
         return await self._core.db.read(lambda connection: answer_to(connection, record))
 
     async def mark_delivered(self, interrupt_id: str) -> bool:
-        """Note that a resume was checked: the interrupt is gone from the thread."""
+        """Record that the thread took the answer to an interrupt. False if no answer was ready."""
         core = self._core
         return await core.db.write(lambda tx: mark_delivered(tx, interrupt_id, core.clock()))
 
     async def withdraw_vanished(self, thread_id: str, interrupt_ids: tuple[str, ...], why: str) -> int:
-        """Withdraw what these interrupts asked and nobody has started: their thread waits there no more.
+        """Withdraw the unstarted actions of interrupts that their thread no longer waits at.
 
         Returns how many reviews were withdrawn.
         """
@@ -232,7 +232,7 @@ class Interrupts:
 
 
 def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:
-    """Return which calls of a batch are beyond what may wait at once, by place, and what is said of them."""
+    """Return the calls of a batch beyond the cap, by place, with the answer to each."""
     asked = [call for call, ruling in ruled if ruling.tier.waits]
     return {
         str(call.place): TOO_MANY_AT_ONCE.format(asked=len(asked), most=most, agent=call.action.agent)
@@ -241,7 +241,7 @@ def _beyond(ruled: Sequence[tuple[Call, Ruling]], most: int) -> dict[str, str]:
 
 
 def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -> int:
-    """Close an interrupt that nothing waits at any more; return how many reviews were withdrawn."""
+    """Close an interrupt that no thread waits at; return how many reviews were withdrawn."""
     now = core.clock()
     if not interrupts.move(tx.connection, interrupt.id, interrupt.state, InterruptState.VANISHED, now):
         return 0
@@ -252,7 +252,7 @@ def _vanish(core: Core, tx: Transaction, interrupt: InterruptRecord, why: str) -
 
 
 def _take_back(core: Core, tx: Transaction, action: ActionRecord, why: str) -> int:
-    """Withdraw an action; one that may have run since a backup is *unknown* besides. Returns its reviews."""
+    """Withdraw an action and return how many reviews that closed. It is *unknown* if it may have run."""
     since = restores.since(tx.connection, action.id)
     count = withdraw_action(core, tx, action, why, core.clock())
     if since is not None:
@@ -261,7 +261,7 @@ def _take_back(core: Core, tx: Transaction, action: ActionRecord, why: str) -> i
 
 
 def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:
-    """Doubt what a thread asks that may have gone on since a backup: it may have run that already."""
+    """Mark the thread's actions as doubtful if it may have gone on since a backup: they may have run."""
     since = restores.since(tx.connection, thread_id)
     if since is None:
         return
@@ -271,7 +271,7 @@ def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:
 
 
 def answer_to(connection: Connection, record: InterruptRecord) -> Answered:
-    """Return what an interrupt asked, and what came of it."""
+    """Return an interrupt with its actions and their outcomes."""
     calls = actions.of_interrupt(connection, record.id)
     found = reviews.of_interrupt(connection, record.id) if record.shape is InterruptShape.GATE else ()
     standings = tuple(standing_of(connection, call.id) for call in calls)
@@ -287,7 +287,7 @@ def actions_and_shapes(
 
 
 def mark_delivered(tx: Transaction, interrupt_id: str, now: float) -> bool:
-    """Note that a thread took the answer to an interrupt. False: it was not owed one."""
+    """Record that a thread took the answer to an interrupt. False if no answer was ready."""
     interrupt = interrupts.get(tx.connection, interrupt_id)
     if interrupt is None or not interrupts.move(
         tx.connection, interrupt_id, InterruptState.ANSWERED, InterruptState.DELIVERED, now
@@ -298,5 +298,5 @@ def mark_delivered(tx: Transaction, interrupt_id: str, now: float) -> bool:
 
 
 def unsealed(core: Core, interrupt: InterruptRecord) -> InterruptRecord:
-    """Return an interrupt with what it asks, unsealed."""
+    """Return an interrupt with its payload unsealed."""
     return replace(interrupt, payload=core.vault.open_json(interrupt.payload, interrupt.id))

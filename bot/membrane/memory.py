@@ -1,8 +1,8 @@
-"""What is remembered of an action that ended a moment ago, when the same is proposed once more.
+"""Remembered outcomes: how an action that ended recently answers an equal proposal.
 
 The policy's `limits` say for how long. A rejection answers the same action, and so does an expiry that people
-were shown: nobody is asked again. Of what was taken back, the pages that were sent are remembered: its chain
-goes on after them, so that nobody starts the pages over by withdrawing.
+were shown; nobody is asked again. After a withdrawal or an expiry, the chain of the next equal action goes on
+after the pages already sent, so that an agent cannot restart the pages by withdrawing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.store import equals, messages, reviews
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The earlier action that answers a new one: its id, the state that it leads to, and why, in words."""
+    """The earlier action that answers a new one: its id, the new action's state, and why, in words."""
 
     action_id: str
     state: ActionState
@@ -33,35 +33,35 @@ class Remembered:
 def rejection(
     connection: Connection, agent: str, digests: Iterable[str], limits: Limits, now: float
 ) -> Remembered | None:
-    """Return the rejection by a person that answers an action; None where none is remembered."""
+    """Return the rejection that answers an action, or None."""
     since = now - limits.remember_rejection_s
     found = equals.rejected_since(connection, agent, digests, since, now + FAR_S)
     if found is None:
         return None
-    why = f"the same action was rejected a moment ago ({found.id}), so nobody was asked again"
+    why = f"the same action was rejected recently ({found.id}), so nobody was asked again"
     return Remembered(found.id, ActionState.REJECTED, f"{why}: {found.detail}" if found.detail else why)
 
 
 def expiry(
     connection: Connection, agent: str, digests: Iterable[str], limits: Limits, now: float
 ) -> Remembered | None:
-    """Return the expiry that answers an action; None where none is remembered that people were shown."""
+    """Return the expiry that answers an action, or None. Only expiries that people were shown count."""
     since = now - limits.remember_expiry_s
     for found in equals.over(connection, agent, digests, since, now + FAR_S):
         expired = expired_review(reviews.of_action(connection, found.id))
         if expired is None or (expired.closed_at or 0.0) < since:
             continue
         if expired.shown_at is not None:
-            why = f"the same action expired a moment ago ({found.id}): {expired_words(expired)}"
+            why = f"the same action expired recently ({found.id}): {expired_words(expired)}"
             return Remembered(found.id, ActionState.ABORTED, f"{why}, and nobody was asked again")
     return None
 
 
 def pages_sent(connection: Connection, action: ActionRecord, chain: Chain, limits: Limits, now: float) -> int:
-    """Return the position in a chain after the last page about the same action, since it was last taken back.
+    """Return the position in a chain after the last page sent about an equal action that ended undecided.
 
-    Another chain starts at 0. One without end goes on with its first repetition at the latest, as everybody
-    was paged by then. What was proposed under an older key of the bot's secret is not found.
+    A different chain starts at 0. A chain that repeats without end starts at its first repetition at the
+    latest, as everybody has been paged by then. Actions digested under an older secret are not found.
     """
     since, digests = now - limits.remember_expiry_s, [action.args_digest]
     ended = equals.over(connection, action.agent, digests, since, now + FAR_S)

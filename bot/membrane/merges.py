@@ -1,8 +1,8 @@
-"""Equal proposals over HTTP: while one is open, the next one is that one: one claim, one effect.
+"""Equal proposals over HTTP are merged while the first is open: one action, one claim, one effect.
 
-Equal means the same agent, kind, arguments (spellings of one number are one) and person in whose name it is
-done. A proposal with an idempotency key is told apart by it. Calls of one turn, or of a hosted thread, are
-never merged: their agent made several of them on purpose.
+Equal proposals have the same agent, kind, arguments (in any spelling of a number) and `on_behalf_of`.
+Proposals with an idempotency key, calls of one turn and calls of a hosted thread are never merged: their
+agent made them separately on purpose.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ def merge(
     *,
     reference: str | None = None,
 ) -> Standing | None:
-    """Return the open proposal that another one is equal to; None where it is a question of its own.
+    """Return the open action that a new proposal equals; None if there is none.
 
-    `ruling` is what the policy in force says of the new one. Where that is more than people were asked, as
-    under a stricter policy or with a hint that raises, they are asked again. Who answers for the new one may
-    not vote.
+    `ruling` is the ruling of the new proposal. If it demands more than people were asked for, because of a
+    stricter policy or a hint, they are asked again instead. The owner of the new proposal may not vote.
     """
     for each in equals.open_ones(tx.connection, action.agent, digests, action.on_behalf_of):
         if each.kind != action.kind:

@@ -17,11 +17,11 @@ from bot.store import pointers, redraws
 from bot.store.database import Database, Transaction
 
 NAMED = 5
-"""Reviews that a sentence names; it says how many more there are."""
+"""Maximum number of reviews that a sentence names; it counts the rest."""
 
 
 class PointedPeople:
-    """A directory that asks another, for a name that the policy no longer has, of the one in its place."""
+    """A directory that resolves a name the policy no longer has to the name in its place."""
 
     def __init__(self, people: Directory, policy: Callable[[], Policy], db: Database) -> None:
         self._people = people
@@ -29,7 +29,7 @@ class PointedPeople:
         self._db = db
 
     async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
-        """Resolve names, of which a review may hold some that the policy no longer has."""
+        """Resolve names. A review may hold names that the policy no longer has."""
         known = self._policy().people
         if all(name in known for name in names):
             return await self._people.resolve(names, fresh=fresh)
@@ -40,22 +40,22 @@ class PointedPeople:
         return replace(found, why=(*found.why, *(_gone(name) for name in gone)))
 
     async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
-        """Whether somebody is a full member, as the other directory says."""
+        """Whether somebody is a full member, by the wrapped directory."""
         return await self._people.full_member(user, team, fresh=fresh)
 
 
 def _gone(name: str) -> str:
     return (
-        f"The policy no longer names {name}, so nobody can decide as one of them. An admin lets another "
+        f"The policy no longer names {name}, so nobody can decide as a member. An admin can let another "
         f"group decide in its place: membrane reviews point {name} GROUP."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """Reviews that wait for a name which the policy does not have, and nobody stands in its place.
+    """Reviews that wait for a name that the policy does not have and nothing replaces.
 
-    `reviews` are their ids and kinds, `others` the names whose people can decide them all the same.
+    `reviews` are their ids and kinds; `others` are the names whose people can still decide them.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Stranded:
 
 
 def stranded(connection: Connection, people: Collection[str]) -> list[Stranded]:
-    """Return the pending reviews that wait for names which are not among the policy's `people`."""
+    """Return the pending reviews that wait for names missing from the policy's `people`."""
     to = pointers.in_place(connection)
     found: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
     for each in pointers.waiting(connection):
@@ -98,15 +98,15 @@ def stranded(connection: Connection, people: Collection[str]) -> list[Stranded]:
 
 @dataclass(frozen=True, slots=True)
 class Pointers:
-    """What an admin does about it. It needs the database alone, so a command runs it beside the bot."""
+    """What an admin does about them. It needs only the database, so a command can do it beside the bot."""
 
     db: Database
     clock: Callable[[], float] = time.time
 
     async def point(self, name: str, to: str, *, by: str) -> list[str]:
-        """Let the people named `to` decide what waits for `name`; return the reviews that wait for it.
+        """Let the people named `to` decide reviews that wait for `name`; return the ids of these reviews.
 
-        Raises NotFound where nothing waits for it.
+        Raises NotFound if no review waits for it.
         """
 
         def work(tx: Transaction) -> list[str]:
@@ -125,14 +125,14 @@ class Pointers:
 
 
 class StrandedReviews:
-    """Follows the policy in force: says what is stranded, and forgets what is not needed any more."""
+    """Tells the admins about stranded reviews, and forgets replacements that are no longer needed."""
 
     def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
         self._admins = admins
 
     async def remind(self) -> None:
-        """Look once in a while: what is asked again waits for the names of its first ruling."""
+        """Repeat the notice at intervals: an action asked about again waits for its first ruling's names."""
         await self.follow_policy(redraw=False)
 
     async def follow_policy(self, *, redraw: bool = True) -> None:
@@ -156,7 +156,7 @@ class StrandedReviews:
 
     def _follow(self, tx: Transaction, people: Collection[str], found: Sequence[Stranded]) -> None:
         for name in pointers.in_place(tx.connection):
-            if name in people:  # it holds again itself, and nobody in its place where it goes once more
+            if name in people:  # the name is back; if it goes again, nothing replaces it
                 pointers.forget(tx.connection, name)
         for review_id in {review_id for each in found for review_id, _ in each.reviews}:
             redraws.touch(tx.connection, review_id, now=self._core.clock())

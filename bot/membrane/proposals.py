@@ -1,4 +1,4 @@
-"""Propose, look, wait, withdraw: an action's way in."""
+"""Propose an action, read it, wait for it, withdraw it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BatchedAction:
 
 
 class Proposals:
-    """The use cases of an action before anybody judged it."""
+    """The use cases of an agent that proposes actions."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -49,15 +49,16 @@ class Proposals:
         call_id: str | None = None,
         reference: str | None = None,
     ) -> Standing:
-        """Rule an action and record it; open a review if it waits. Returns when that is durable.
+        """Rule an action and record it; open a review if it waits. Returns once that is durable.
 
-        `reference` is what its agent calls it: a session, a run, a call.
+        `reference` is the agent's own name for it: a session, a run, a call.
 
-        Proposing again under the same `idempotency_key` returns what the first did. So does, without a key,
-        an equal action while people are asked about the first. Raises Conflict where
-        that was another action, TooMany where the agent has too many open reviews, has stored its share or
-        the disk nears its end, BadAction where the key is one that a hosted thread would use, UnfitAction
-        where the policy is strict and the action does not fit it. (A hosted thread's was checked before.)
+        A second proposal under the same `idempotency_key` returns the first action. So does an equal proposal
+        without a key while people are asked about the first.
+
+        Raises Conflict if the key was used for another action; TooMany if the agent has too many open reviews
+        or has used its storage share; DiskLow; BadAction if a hosted thread could use the key; UnfitAction if
+        the policy is strict and the action does not fit its schema (the host checks its threads' actions).
         """
         core = self._core
         if thread_id is None:
@@ -76,15 +77,15 @@ class Proposals:
         return standing
 
     def check_fit(self, action: Action) -> None:
-        """Raise UnfitAction where the policy in force is strict, and its schema does not take the action."""
+        """Raise UnfitAction if the policy in force is strict and the action does not fit its schema."""
         policy = self._core.policy()
         if policy.strict and (misfits := policy.misfits(action)):
             raise UnfitAction(misfits)
 
     async def _fits_or_known(self, action: Action, key: str | None) -> Standing | None:
-        """Return what was proposed under a key before, where the policy takes the action no more.
+        """Return the action proposed before under this key, if it no longer fits the policy; else None.
 
-        None where it fits. Raises UnfitAction where it does not, and Conflict.
+        Raises UnfitAction if it does not fit and the key is new, Conflict if the key is another action's.
         """
         try:
             self.check_fit(action)
@@ -95,7 +96,7 @@ class Proposals:
         return None
 
     async def _unfit(self, batch: Sequence[BatchedAction]) -> dict[int, MembraneError]:
-        """Return what does not fit the policy of a batch, by place."""
+        """Return the errors of the actions that do not fit the policy, by place in the batch."""
         unfit: dict[int, MembraneError] = {}
         for place, each in enumerate(batch):
             try:
@@ -107,9 +108,9 @@ class Proposals:
     async def propose_together(self, batch: Sequence[BatchedAction]) -> list[Standing]:
         """Propose the calls of one turn at once: all of them, or none. Their cards name each other.
 
-        Each is ruled by itself, and what was proposed under an idempotency key before is answered with what
-        that came to. Raises BatchRefused with what is wrong with which, Conflict where more of them wait for
-        people than may at once, TooMany where too few places are free now.
+        Each is ruled by itself. A call whose idempotency key was used before returns the earlier action.
+        Raises BatchRefused with the faults by place, Conflict if more calls need people than the cap allows,
+        TooMany if too few places are free now.
         """
         core, agent = self._core, batch[0].action.agent
         if wrong := _wrong_keys(batch) or await self._unfit(batch):
@@ -120,8 +121,8 @@ class Proposals:
         waiting = sum(ruling.tier.waits for _, ruling in ruled)
         if waiting > (most := core.policy().limits.open_per_agent):
             raise Conflict(
-                f"people have to approve {waiting} of these actions, and the policy lets {most} of {agent} "
-                "wait at once; propose them in smaller batches"
+                f"{waiting} of these actions need approval, and the policy allows {agent} {most} open "
+                "reviews at once; propose them in smaller batches"
             )
         turn_id = core.new_id("trn") if len(batch) > 1 else None
         standings = await core.db.write(lambda tx: self._propose_all(tx, ruled, turn_id))
@@ -156,7 +157,7 @@ class Proposals:
         return await self._core.db.read(lambda connection: self._under_key(connection, action, key))
 
     def _under_key(self, connection: Connection, action: Action, key: str | None) -> Standing | None:
-        """Return what was proposed under an idempotency key. Raises Conflict where it was another action."""
+        """Return the action proposed under this key, or None. Raises Conflict if that is another action."""
         earlier = actions.by_key(connection, action.agent, key) if key else None
         if earlier is None:
             return None
@@ -165,31 +166,31 @@ class Proposals:
         return standing_of(connection, earlier.id)
 
     async def standing(self, action_id: str, *, agent: str | None = None) -> Standing:
-        """Return where an action stands. Raises NotFound, also where it is another agent's."""
+        """Return an action with its reviews. Raises NotFound, also if it is another agent's."""
         return await self._core.db.read(lambda connection: standing_of(connection, action_id, agent))
 
     async def listed(self, agent: str | None, *, most: int, before: str | None = None) -> list[ActionRecord]:
-        """Return the newest actions of an agent (of all, if None), older than the id `before`."""
+        """Return the newest actions of an agent (of all, if None) that are older than the id `before`."""
         return await self._core.db.read(
             lambda connection: actions.of_agent(connection, agent, most=most, before=before)
         )
 
     async def lines(self, agent: str, *, most: int, wanted: Listing = ALL) -> list[ActionLine]:
-        """Return the newest actions of an agent that a list wants, in short."""
+        """Return the newest actions of an agent that match `wanted`, one line each."""
         now = self._core.clock()
         return await self._core.db.read(
             lambda connection: lines.of_agent(connection, agent, most=most, now=now, wanted=wanted)
         )
 
     async def lines_of(self, thread_id: str) -> list[ActionLine]:
-        """Return the newest actions of a thread in short, in the order in which they were proposed."""
+        """Return the newest actions of a thread, one line each, in the order of their proposal."""
         now = self._core.clock()
         return await self._core.db.read(lambda connection: lines.of_thread(connection, thread_id, now=now))
 
     async def wait(self, action_id: str, timeout_s: float, *, agent: str | None = None) -> Standing:
-        """Return where an action stands once it changes, or after `timeout_s` seconds.
+        """Return an action once its state changes, or after `timeout_s` seconds.
 
-        One that an agent need not wait for is returned at once.
+        Returns at once if the agent has nothing to wait for.
         """
         ends = self._core.clock() + timeout_s
         with self._core.wakeups.watch(action_id) as changed:
@@ -204,9 +205,9 @@ class Proposals:
         return standing
 
     async def withdraw(self, action_id: str, *, why: str, agent: str | None = None) -> Standing:
-        """Take an action back. Withdrawing it again changes nothing.
+        """Withdraw an action. Withdrawing it again changes nothing.
 
-        Raises NotFound, or Conflict where it has started or ended, or a hosted thread waits for it.
+        Raises NotFound, or Conflict if it has started or ended, or a hosted thread waits for it.
         """
         core = self._core
         why = await Scrubber(core).scrub_for_action(action_id, why)
@@ -229,7 +230,7 @@ class Proposals:
 
 
 def _check_key(key: str | None) -> None:
-    """Raise BadAction for an idempotency key that a hosted thread would use."""
+    """Raise BadAction for an idempotency key that a hosted thread could use."""
     if (key or "").startswith(THREAD_KEY):
         raise BadAction(
             f"idempotency keys that begin with {THREAD_KEY} belong to hosted threads; choose another key"
@@ -237,7 +238,7 @@ def _check_key(key: str | None) -> None:
 
 
 def _wrong_keys(batch: Sequence[BatchedAction]) -> dict[int, MembraneError]:
-    """Return what is wrong with the idempotency keys of a batch, by place."""
+    """Return the faults of the idempotency keys of a batch, by place."""
     wrong: dict[int, MembraneError] = {}
     seen: dict[str, int] = {}
     for place, each in enumerate(batch):
@@ -247,5 +248,5 @@ def _wrong_keys(batch: Sequence[BatchedAction]) -> dict[int, MembraneError]:
         except BadAction as bad:
             wrong[place] = bad
         if key is not None and seen.setdefault(key, place) != place:
-            wrong[place] = Conflict(f"the idempotency key {key!r} is that of action {seen[key]}, too")
+            wrong[place] = Conflict(f"action {seen[key]} of the batch has the idempotency key {key!r}, too")
     return wrong

@@ -1,8 +1,8 @@
-"""Opens the reviews of queued actions as places come free among the open reviews of their agent.
+"""Opens the reviews of queued actions as their agent gets free places.
 
-An action is queued where its agent is at its cap, which the policy sets. Nothing asks again and again for it:
-a pass looks, by index, which agents have something queued and a place, however many wait. A pass follows
-whatever closes a review, since that wakes the graph host, and a host that starts makes one.
+An action is queued if its agent is at the policy's cap of open reviews. Nothing polls for it: a pass reads,
+by index, which agents have queued actions and a free place. The graph host makes a pass when it starts and
+whenever it is woken, as it is by every closed review.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from bot.store import actions, equals, interrupts, queued_actions
 from bot.store.database import Transaction
 
 MOST_AT_ONCE = 20
-"""Reviews of one agent that one transaction opens; the next pass goes on."""
+"""Maximum number of an agent's reviews that one transaction opens; the next pass goes on."""
 
 
 class Queue:
-    """The use case of actions that wait for a place."""
+    """The use case of opening queued reviews."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def open_next(self) -> int:
-        """Open reviews of queued actions, as many as there are places. Each agent has places of its own.
+        """Open reviews of queued actions while their agents have free places.
 
-        Returns how many actions are queued no more.
+        Returns how many actions left the queue.
         """
         core = self._core
         agents = await core.db.read(
@@ -62,7 +62,7 @@ class Queue:
         return moved
 
     def _take(self, tx: Transaction, action: ActionRecord) -> int:
-        """Put an action before people. Returns how many places it takes: none where it is answered."""
+        """Ask people about an action, or answer it from memory. Return how many places that takes: 1 or 0."""
         core, now = self._core, self._core.clock()
         asked = (tx.connection, action.agent, [action.args_digest], core.policy().limits, now)
         earlier = memory.rejection(*asked) or memory.expiry(*asked)
@@ -84,14 +84,14 @@ class Queue:
         return 1
 
     def _ruling_of(self, action: ActionRecord) -> Ruling:
-        """Return the strictest of what was said of an action then and what the policy in force says."""
+        """Return the stricter of the action's own ruling and that of the policy in force."""
         then = action.ruling
         present = rule_now(self._core, action, then, None)
         return then if present is None or says_more(then, present) is None else strictest(then, present)
 
 
 def _waits_at(tx: Transaction, action: ActionRecord) -> str | None:
-    """Return the interrupt that the review is to answer; None where its thread is not parked at one yet.
+    """Return the interrupt that the review will answer; None if its thread is not parked at one yet.
 
     A gate that asks again parks after its action was queued.
     """

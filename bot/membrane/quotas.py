@@ -1,6 +1,6 @@
-"""What agents may fill the store with: so many bytes a day each, and nothing where the disk nears its end.
+"""How much agents may store: a number of bytes a day each, and nothing while the disk is nearly full.
 
-Votes, claims, reports, expiry and pages are never refused for it: they take little, and people rest on them.
+Votes, claims, reports, expiry and pages are never refused: they take little space, and people rely on them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from bot.store.database import Database
 HOUR_S = 3600.0
 HOURS = 24
 OVERHEAD = 1024
-"""Bytes that an action takes beside what the agent sent: its ruling, its rows, its journal entries."""
+"""Bytes that an action takes besides what the agent sent: its ruling, its rows, its journal entries."""
 RETRY_DISK_S = 60.0
 
 
 class Quotas:
-    """Counts what each agent stores, by the hour.
+    """Counts the bytes that each agent stores, by the hour.
 
-    `most` is in bytes for one agent in a day; 0 is no limit. `disk` says what is wrong with the disk, if
-    anything. What agents stored before this process began is read from the store, once for each agent.
+    `most` is the limit in bytes for one agent in a day; 0 is no limit. `disk` returns what is wrong with the
+    disk, or None. Counts from before this process are read from the store, once for each agent.
     """
 
     def __init__(self, most: int = 0, disk: Callable[[], str | None] = lambda: None) -> None:
@@ -33,12 +33,14 @@ class Quotas:
         self._reading = asyncio.Lock()
 
     async def admit(self, db: Database, agent: str, size: int, now: float, *, count: int = 1) -> None:
-        """Let an agent store so many bytes more, in so many actions.
+        """Count `size` more bytes in `count` actions against an agent's share.
 
-        Raises DiskLow, or TooMany where it has had its share.
+        Raises DiskLow, or TooMany if its share is used up.
         """
         if (trouble := self._disk()) is not None:
-            words = f"{trouble}; nothing new is taken until there is room, and what waits can be decided"
+            words = (
+                f"{trouble}; nothing new is accepted until there is room; open reviews can still be decided"
+            )
             raise DiskLow(words, retry_after=RETRY_DISK_S)
         if not self._most:
             return
@@ -49,14 +51,14 @@ class Quotas:
         size += (count - 1) * OVERHEAD
         if sum(hours.values()) + size > self._most:
             raise TooMany(
-                f"{agent} has stored {sum(hours.values()):,} bytes within a day, and {self._most:,} are an "
-                "agent's share (MEMBRANE_AGENT_MB_A_DAY); send less, or references to data kept elsewhere",
+                f"{agent} has stored {sum(hours.values()):,} bytes within a day, and an agent may store "
+                f"{self._most:,} (MEMBRANE_AGENT_MB_A_DAY); send less, or references to data kept elsewhere",
                 retry_after=_until_room(hours, now),
             )
         self._add(agent, size, now)
 
     def count(self, agent: str, size: int, now: float) -> None:
-        """Count what an agent stores that is not refused, such as a report."""
+        """Count bytes that are never refused, such as those of a report."""
         if self._most and agent in self._used:
             self._add(agent, size, now)
 
@@ -74,6 +76,6 @@ class Quotas:
 
 
 def _until_room(hours: Mapping[int, int], now: float) -> float:
-    """Return the seconds until the oldest hour is forgotten."""
+    """Return the seconds until the oldest hour no longer counts."""
     oldest = min(hours, default=int(now // HOUR_S))
     return max(60.0, (oldest + HOURS) * HOUR_S - now)

@@ -1,6 +1,6 @@
-"""Ruling an action again when it is claimed: what passed, or was approved, before the policy was tightened.
+"""Rules an action again when it is claimed, in case the policy was tightened after it passed or was approved.
 
-It costs nothing while the policy says of the action's kind what it said then.
+This costs nothing while the policy's terms for the action's kind are unchanged.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _APPROVED = {ActionState.APPROVED, ActionState.RUNNING, ActionState.UNKNOWN}
 
 @dataclass(frozen=True, slots=True)
 class Tightened:
-    """What an action is to be asked under now, and why, in words."""
+    """The ruling under which people have to be asked now, and why, in words."""
 
     ruling: Ruling
     why: str
 
 
 def ruling_to_start_under(standing: Standing) -> Ruling:
-    """Return the ruling under which an action may start: of its approval, or under which it passed."""
+    """Return the ruling under which an action may start: that of its approval, or of its passing."""
     if standing.action.state in _APPROVED and standing.review is not None:
         return standing.review.ruling
     return standing.action.ruling
 
 
 def rule_now(core: Core, action: ActionRecord, then: Ruling, args: Mapping[str, Any] | None) -> Ruling | None:
-    """Return what the policy in force says of an action; None if that cannot differ from `then`.
+    """Return the ruling of the policy in force; None if it cannot differ from `then`.
 
-    `args` are the action's real arguments. Without them it is ruled by what the store has, and what was
-    redacted there is missing, which is doubt. Raises ClaimRefused where `args` are others than were ruled.
+    `args` are the action's real arguments. Without them, the stored ones are ruled; redacted values are
+    missing there and count as doubt. Raises ClaimRefused if `args` are not the arguments that were ruled.
     """
     policy = core.policy()
     if policy.version == then.policy_version or policy.terms(action.kind) == then.terms:
@@ -52,9 +52,9 @@ def rule_now(core: Core, action: ActionRecord, then: Ruling, args: Mapping[str, 
 
 
 def tightened(core: Core, standing: Standing, args: Mapping[str, Any] | None = None) -> Tightened | None:
-    """Return what the policy in force demands beyond what an action was let by; None if nothing.
+    """Return the stricter ruling of the policy in force; None if it demands nothing more.
 
-    Raises ClaimRefused where `args` are others than were ruled.
+    Raises ClaimRefused if `args` are not the arguments that were ruled.
     """
     then = ruling_to_start_under(standing)
     now = rule_now(core, standing.action, then, args)
@@ -69,5 +69,5 @@ def tightened(core: Core, standing: Standing, args: Mapping[str, Any] | None = N
 def _as_proposed(action: ActionRecord, args: Mapping[str, Any]) -> Action:
     try:
         return Action.of(action.kind, args, agent=action.agent, hint=action.hint)
-    except BadAction:  # what an earlier version of the bot took; all of it is doubt
+    except BadAction:  # an earlier version of the bot accepted it; all of it counts as doubt
         return Action.of(action.kind, {}, agent=action.agent, hint=action.hint)

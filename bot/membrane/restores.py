@@ -1,9 +1,9 @@
-"""Recognise a database that came back from a backup, and let nothing of it run twice.
+"""Recognises a database that was restored from a backup, and keeps its actions from running twice.
 
-What happened after the backup is not known to it: tokens were revoked, and what waited may have been approved
-and run. So it starts in quarantine. Tokens are refused until an operator confirms them; an action that may
-have run since the backup becomes *unknown* when it would start, and a person is asked whether it happened; a
-hosted thread gets no answer before that. The quarantine ends item by item.
+The database does not know what happened after the backup: tokens may have been revoked, and actions may have
+been approved and run. It therefore starts in quarantine. Tokens are refused until an operator confirms them.
+An action that may have run since the backup becomes *unknown* when it would start, and a person is asked
+whether it happened; a hosted thread gets no answer before that. The quarantine ends item by item.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ log = structlog.get_logger(__name__)
 
 
 def say_when(at: float) -> str:
-    """Return an instant as people read it, in UTC."""
+    """Return an instant as text for people, in UTC."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database says of itself when the bot starts on it. An earlier version says no epoch."""
+    """The facts in the database when the bot starts. One written by an early version has no epoch."""
 
     instance: str | None
     epoch: int | None
@@ -52,7 +52,7 @@ class _Known:
 
 
 class Restores:
-    """The use cases of a restored database. `paths` are where the journal's head is noted."""
+    """The use cases of a restored database. It notes the journal's head in files outside the database."""
 
     def __init__(self, core: Core, admins: Admins) -> None:
         self._core = core
@@ -65,13 +65,13 @@ class Restores:
     async def check_on_start(self, paths: Sequence[Path]) -> Restore | None:
         """Recognise a restored database, put it in quarantine, and count this start.
 
-        Return the restore that is not confirmed yet, or None. Raises StoreError where a note cannot be read
-        or written.
+        `paths` are the files in which the journal's head is noted. Returns the restore that is not confirmed
+        yet, or None. Raises StoreError if a note cannot be read or written.
         """
         core, self._paths = self._core, tuple(dict.fromkeys(paths))
         noted = await asyncio.to_thread(self._noted)
         if noted is None and await core.db.read(lambda c: facts.fact(c, INSTANCE)) is None:
-            # Before the database names itself: a kill in between must not look like a note that was lost.
+            # Write the note before the database has a name: a kill in between must not look like a lost note.
             noted = Head(secrets.token_hex(8), 0, core.clock(), {})
             await asyncio.to_thread(self._write, noted)
         started = await core.db.write(lambda tx: self._begin(tx, noted))
@@ -80,7 +80,7 @@ class Restores:
         return await core.db.read(restores.restore)
 
     def _noted(self) -> Head | None:
-        """Return the note that is furthest on: one of two places may have been restored too."""
+        """Return the newest note: some of the files may have been restored, too."""
         found = [head for path in self._paths if (head := heads.read(path)) is not None]
         return max(found, key=lambda head: (head.epoch, head.at), default=None)
 
@@ -122,7 +122,10 @@ class Restores:
         log.error("the database was restored from a backup", why=found.why, since=say_when(found.since))
 
     async def sweep(self) -> int:
-        """Note the journal's head, ask about what would start now, end the quarantine once all is certain."""
+        """Note the journal's head, ask about actions that would start now, and end a settled quarantine.
+
+        Returns how many actions people are asked about.
+        """
         await self.note_head()
         core = self._core
         found = await core.db.read(restores.restore)
@@ -140,7 +143,7 @@ class Restores:
             await self._admins.tell(
                 Notice(
                     Subject.RESTORE_CONFIRMED,
-                    f"All that the restore of {say_when(found.since)} had left uncertain is confirmed.",
+                    f"Everything that the restore from {say_when(found.since)} left uncertain is confirmed.",
                     where="the bot's database",
                     todo=NOTHING_TO_DO,
                     about=f"{found.at}",
@@ -159,9 +162,10 @@ class Restores:
             tx.journal(self._core.clock(), "store.confirmed", {})
 
     async def note_head(self, *, strict: bool = False) -> None:
-        """Note where the journal ends, if that has moved on. With `strict`, raises StoreError.
+        """Note where the journal ends, if that has changed.
 
-        Otherwise a note that cannot be written is told by health: the bot goes on without.
+        With `strict`, raises StoreError if the note cannot be written. Otherwise health reports it and the
+        bot goes on.
         """
         if self._head is None:
             return
@@ -176,12 +180,14 @@ class Restores:
                 raise
             if self._trouble is None:
                 log.exception("the journal's head cannot be noted")
-            self._trouble = f"where the journal ends cannot be noted, so a restore would not be seen: {error}"
+            self._trouble = (
+                f"the end of the journal cannot be noted, so the bot would not notice a restore: {error}"
+            )
             return
         self._head, self._trouble = head, None
 
     async def status(self) -> str | None:
-        """Return what has to be done about a restore, or about a note that cannot be written; else None."""
+        """Return what to do about a restore or about a note that cannot be written; None if nothing."""
         found = await self._core.db.read(restores.restore)
         if found is None:
             return self._trouble
@@ -201,30 +207,30 @@ def _known(tx: Transaction) -> _Known:
 
 
 def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
-    """Return how it is told that the database came from a backup; None where it did not."""
+    """Return what shows that the database came from a backup; None if it did not."""
     if known.backup_at is not None:
         return f"`membrane backup` wrote it at {say_when(known.backup_at)}"
     if not known.used or known.epoch == 0:
         return None
     if known.instance is None:
         upgrade = noted is None or noted.epoch == 0
-        return None if upgrade else "an earlier version wrote it, and a later one ran here since"
+        return None if upgrade else "an earlier version wrote it, and a later one has run here since"
     if noted is None:
-        return "a bot ran on it before, and the note of where its journal ends is not there"
+        return "a bot has run on it, but the note of where its journal ends is missing"
     if known.instance != noted.instance:
         return "the note of where the journal ends is of another database"
     return _behind(tx, known.epoch or 0, noted)
 
 
 def _behind(tx: Transaction, epoch: int, noted: Head) -> str | None:
-    """Return how far the database is behind its note; None where it is not. Ahead is as it should be."""
+    """Return how far the database is behind its note; None if it is not. It is normally ahead."""
     if epoch < noted.epoch:
         return f"the bot was started {noted.epoch - epoch} times since it was copied"
     return heads.behind(tx.connection, noted) if epoch == noted.epoch else None
 
 
 def _may_have_run(action: ActionRecord, since: float) -> bool:
-    """Whether an action that had not run by the backup may have since. What had lapsed by then has not."""
+    """Whether an action may have run since the backup. One that had lapsed by then has not."""
     passed = action.state is ActionState.PASSED and action.thread_id is None
     return not passed or action.passed_at + action.ruling.valid_for_s >= since
 
@@ -232,12 +238,12 @@ def _may_have_run(action: ActionRecord, since: float) -> bool:
 def _notice(found: Restore) -> Notice:
     return Notice(
         Subject.RESTORED,
-        f"The database was restored: {found.why}. What happened after {say_when(found.since)} is not known "
-        "to it. Tokens are refused until you confirm them. What may have run since is asked about on a card "
-        "of its own before it may start.",
+        f"The database was restored: {found.why}. It does not know what happened after "
+        f"{say_when(found.since)}. Tokens are refused until you confirm them. Before an action that may have "
+        "run since can start, its own card asks people whether it happened.",
         where="the bot's database",
-        todo="Look at `membrane token list`, revoke what was revoked before, then `membrane token confirm "
-        "ID` (or --all). Freeze again what was frozen since. Look at the systems behind your tools before "
+        todo="Read `membrane token list`, revoke the tokens that had been revoked, then run `membrane token "
+        "confirm ID` (or --all). Repeat the freezes made since. Check the systems behind your tools before "
         "you answer cards.",
         about=f"{found.at}",
     )

@@ -1,8 +1,8 @@
-"""How long what passed is kept: it is written to files, segment by segment, and then leaves the database.
+"""Retention: old records of passing tiers are exported to files and then deleted from the database.
 
-At full speed Tier 0 writes gigabytes a day. What people decided is never touched: their chains stay, and so
-do the actions, reviews and votes of Tier 2 and 3. Nothing leaves before a file that holds it was written,
-synced to disk and verified; the deciding chain vouches for each file by its hash.
+At full speed Tier 0 writes gigabytes a day. Records of people's decisions are never deleted: their journal
+chains stay, and so do the actions, reviews and votes of Tier 2 and 3. Rows are deleted only after a file with
+them has been written, synced to disk and verified. The deciding chain records the hash of each file.
 """
 
 from __future__ import annotations
@@ -27,24 +27,25 @@ from bot.store.journal import segments
 from bot.store.journal.segments import Due, Segment
 
 SEGMENT = 50_000
-"""Entries in one file at most: some megabytes, compressed."""
+"""Maximum number of journal entries in one file: some megabytes, compressed."""
 ACTIONS = 10_000
+"""Maximum number of actions in one file."""
 DELETES = 2_000
-"""Rows deleted in one transaction, so that proposals wait for milliseconds only."""
+"""Rows deleted in one transaction. More would make proposals wait longer than milliseconds."""
 BUDGET_S = 5.0
-"""After so long a sweep begins nothing more; the next goes on."""
+"""Seconds after which a sweep starts no further step; the next sweep goes on."""
 DAY_S = 86_400.0
 LOCK = "retention.lock"
-"""In the data folder, for there may be many archives: two who prune at once would export the same range."""
+"""The lock file, in the data folder: two prunes, even to two archives, would export the same range."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What left the database: entries of the journal and actions, and the files that hold them.
+    """The journal entries and actions deleted from the database, and the files that hold them.
 
-    `failed` says of what could not leave why, in a sentence each.
+    `failed` has one reason per item that could not be pruned.
     """
 
     entries: int = 0
@@ -62,10 +63,10 @@ class Pruned:
 
 
 class Retention:
-    """The use cases of keeping.
+    """The use cases of retention.
 
-    `keep_s` says for how many seconds a passing tier is kept; one that it does not name is kept for ever.
-    `folder` is where the files go.
+    `keep_s` has the seconds for which each passing tier is kept; other tiers are kept for ever. `folder` is
+    where the files go.
     """
 
     def __init__(
@@ -83,10 +84,9 @@ class Retention:
         self._anchored_at: float | None = None
 
     async def sweep(self) -> Pruned:
-        """Do what is due, for a few seconds at most. Entries go in full segments, or when a day late.
+        """Prune due records for about BUDGET_S seconds. Entries go in full segments, or when a day late.
 
-        While another prunes it leaves that to the other. What cannot be done is logged; nothing of it is
-        deleted.
+        Does nothing while another process prunes. Failures are logged, and their records stay.
         """
         await self._anchor()
         lock = self._acquire()
@@ -95,16 +95,16 @@ class Retention:
         with lock:
             pruned = await self._prune(time.monotonic() + BUDGET_S, DAY_S)
         for why in pruned.failed:
-            log.error("what passed long ago stays in the database", why=why)
+            log.error("old records could not be pruned and stay in the database", why=why)
         return pruned
 
     async def prune(self) -> Pruned:
-        """Do all that is due, now. Raises StoreError while another prunes."""
+        """Prune everything that is due. Raises StoreError while another process prunes."""
         lock = self._acquire()
         if lock is None:
             raise StoreError(
-                "another prune is running, the bot's own or a `membrane journal prune`; give the command "
-                "again when it has ended"
+                "another prune is running, the bot's own or a `membrane journal prune`; repeat the command "
+                "when it has ended"
             )
         with lock:
             return await self._prune(float("inf"), 0.0)
@@ -127,7 +127,7 @@ class Retention:
         return replace(pruned, failed=tuple(failed.values()))
 
     async def _anchor(self) -> None:
-        """Say once a day in the deciding chain where the passing ones end: none loses its end unseen."""
+        """Record the ends of the passing chains in the deciding chain once a day: a lost end is noticed."""
         now = self._clock()
         if self._anchored_at is not None and 0 <= now - self._anchored_at < DAY_S:
             return
@@ -157,7 +157,7 @@ class Retention:
         return await self._delete(await self._export(due))
 
     async def _export(self, due: Due) -> Segment:
-        """Write a range to a file, verify the file, and have the deciding chain vouch for it."""
+        """Write a range to a file, verify the file, and record its hash in the deciding chain."""
         now = self._clock()
         segment = await self._db.read(lambda connection: self._write_segment(connection, due, now))
 
@@ -169,9 +169,9 @@ class Retention:
         return segment
 
     async def _export_again(self, segment: Segment) -> Segment | None:
-        """Do so with what is still here of a segment, in a file of another name. Returns None if nothing is.
+        """Export the rows that remain of a segment to a file of another name. Return None if none remain.
 
-        The old file stays as it is: of what left before it may hold the only copy.
+        The old file stays as it is: it may hold the only copy of rows deleted earlier.
         """
         now = self._clock()
 
@@ -187,7 +187,7 @@ class Retention:
             body = left.vouched
             await self._db.write(lambda tx: tx.journal(now, segments.EXPORTED_AGAIN, body))
         log.error(
-            "a file of the archive is not there as it was written; what is still here went to another",
+            "a file of the archive is missing or changed; the rows that remain went to another file",
             file=str(self._folder / segment.file),
             sha256=segment.sha256,
             other=left and left.file,
@@ -214,7 +214,7 @@ class Retention:
                 said = f"{breaks[0].writer} {breaks[0].seq} {breaks[0].what}"
             elif other:
                 said = f"{due.writer} {due.last} is not the entry that was exported"
-            raise StoreError(f"the journal does not hold ({said}), so nothing of it is deleted")
+            raise StoreError(f"the journal is broken ({said}), so nothing of it is deleted")
         return Segment(due.writer, first, due.last, end.hash, path.name, files.sha256_of(path), now)
 
     async def _delete(self, segment: Segment) -> Pruned:
@@ -257,7 +257,7 @@ class Retention:
         return Pruned(actions=len(ids), files=(str(path),))
 
     def _archive(self, connection: Connection, tier: Tier, now: float) -> tuple[list[str], Path]:
-        """Write old actions to a file, which is read once before anything is deleted for it."""
+        """Write old actions to a file and read the file back, before anything is deleted."""
         before = now - self._keep_s[tier]
         bound = id_at("act", before + DAY_S)
         found = archive.old(connection, tier, before=before, bound=bound, now=now, most=ACTIONS)
@@ -267,12 +267,12 @@ class Retention:
             with files.written(path, replace=True, parents=True) as out:
                 archive.write(found, out, now)
             if archive.ids_in(path) != ids:
-                raise StoreError(f"{path} does not read as it was written, so nothing is deleted for it")
+                raise StoreError(f"{path} differs from what was written, so its actions are not deleted")
         return ids, path
 
 
 async def _tried(failed: dict[str, str], what: str, step: Callable[[], Awaitable[Pruned]]) -> Pruned:
-    """Take a step unless one of its kind has failed: a chain loses nothing out of its order."""
+    """Take a step unless an earlier one of its kind failed: a chain is pruned strictly in order."""
     if what not in failed:
         try:
             return await step()

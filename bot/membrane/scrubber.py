@@ -1,4 +1,4 @@
-"""The one scrubber: what is said later of an action or its thread passes it before it enters the record."""
+"""Cuts redacted values out of texts and results about an action before they are stored."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ T = TypeVar("T")
 
 
 class Scrubber:
-    """Cuts what the policy redacts of actions out of text and JSON that came later."""
+    """Cuts the values that the policy redacts of actions out of later text and JSON."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     async def scrub_for_action(self, action_id: str, value: T) -> T:
-        """Return a value without what is redacted of an action, and of the others in its thread."""
+        """Return a value without the redacted values of an action and of the others in its thread."""
         return await self._scrubbed(actions.kept_beside, action_id, value)
 
     async def scrub_for_thread(self, thread_id: str, value: T) -> T:
-        """Return a value without what is redacted of the actions in a thread."""
+        """Return a value without the redacted values of the actions in a thread."""
         return await self._scrubbed(actions.kept_in_thread, thread_id, value)
 
     async def text_scrubber(self, thread_id: str) -> Callable[[str], str]:
-        """Return what cuts redacted values of a thread's actions, as they are now, out of text at once."""
+        """Return a function that cuts the redacted values of a thread's present actions out of text."""
         kept = await self._core.db.read(lambda connection: actions.kept_in_thread(connection, thread_id))
         return partial(cut_out, self._core.keyring, kept_in(kept))
 

@@ -16,16 +16,16 @@ from bot.store import keyed
 from bot.store.database import Transaction
 
 ROWS = 200
-"""So many rows are looked at in one sweep: some milliseconds."""
+"""Rows checked in one sweep; that takes some milliseconds."""
 
 BATCH = 1000
-"""So many rows are read at once where all are counted."""
+"""Rows read at once when all are counted."""
 
 log = structlog.get_logger(__name__)
 
 
 class Seals:
-    """The sweep that walks through the sealed rows once after each start, where there are older keys."""
+    """The sweep that walks through the sealed rows once after each start, if there are older keys."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -38,7 +38,7 @@ class Seals:
             yield table, ""
 
     async def renew(self) -> int:
-        """Seal the next rows under the current key. Returns how many were not."""
+        """Seal the next rows under the current key. Return how many had an older one."""
         if self._at is None:
             return 0
         table, after = self._at
@@ -48,7 +48,7 @@ class Seals:
         done = await self._core.db.write(lambda tx: self._seal(tx, table, rows)) if rows else 0
         self._at = (table, rows[-1][0]) if len(rows) == ROWS else next(self._walk, None)
         if self._at is None:
-            log.info("what hosted threads keep in the store is sealed under the current key")
+            log.info("every row of hosted threads is sealed under the current key")
         return done
 
     def _seal(self, tx: Transaction, table: str, rows: list[tuple[str, str]]) -> int:
@@ -57,7 +57,7 @@ class Seals:
             try:
                 renewed = self._core.vault.reseal(orjson.loads(sealed), row)
             except StoreError as error:
-                log.warning("a row of a hosted thread stays as it is", row=row, why=str(error))
+                log.warning("a row of a hosted thread could not be sealed again", row=row, why=str(error))
                 continue
             if renewed is not None:
                 keyed.seal(tx.connection, table, row, orjson.dumps(renewed).decode())
@@ -66,7 +66,7 @@ class Seals:
 
 
 def sealed_under(connection: Connection) -> Counter[str]:
-    """Return how many rows of hosted threads are sealed under which key; "" where it is not named."""
+    """Return how many rows of hosted threads are sealed under each key id; "" if a row names none."""
     found: Counter[str] = Counter()
     for table in keyed.SEALED:
         after = ""

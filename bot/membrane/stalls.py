@@ -1,4 +1,4 @@
-"""Threads that stand still: stalled with their state kept, and set going again by retries or an operator."""
+"""Stalled threads: their state is kept until a retry or an operator restarts them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from bot.store import messages, stalls, threads
 from bot.store.database import Database, Transaction
 
 RETRY_AFTER_S = (5.0, 30.0, 180.0)
-"""How long a failed thread is left alone before each retry that the host makes by itself."""
+"""Seconds before each automatic retry of a failed thread."""
 BY_ITSELF = "the bot"
-"""In whose name those retries are journalled."""
+"""The name under which automatic retries are journalled."""
 
 
 class Stalls:
-    """The use cases of the graph host around threads that stand still."""
+    """The use cases of the graph host for stalled threads."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -40,12 +40,11 @@ class Stalls:
         questions: dict[str, Any] | None = None,
         retry: bool = False,
     ) -> Stall:
-        """Leave a thread as it is, and write why. Its reviews stay open. Raises NotFound.
+        """Stall a thread and record why. Its reviews stay open. Raises NotFound.
 
-        `kind` says in a word more of the cause, for the journal: the name of an error.
-
-        `questions` are the values that it interrupts with, by the interrupts' ids. With `retry` the host runs
-        it again by itself after a while, unless it has done so as often as it may.
+        `kind` details the cause for the journal, such as the name of an error. `questions` are the values
+        that it interrupts with, by the interrupts' ids. With `retry`, the host runs it again after a delay,
+        as often as RETRY_AFTER_S has entries.
         """
         core = self._core
 
@@ -64,20 +63,20 @@ class Stalls:
         return made
 
     async def of_thread(self, thread_id: str) -> Stall | None:
-        """Return why a thread stands still, or stood when it was last run. Its questions stay sealed."""
+        """Return why a thread is stalled, or was when it was last restarted. Its questions stay sealed."""
         return await self._core.db.read(lambda connection: stalls.get(connection, thread_id))
 
     async def due(self, most: int) -> tuple[list[ThreadRequest], list[str]]:
-        """Return what operators ask of threads, and the threads that are to be retried by themselves now."""
+        """Return the open requests of operators, and the ids of threads due for an automatic retry."""
         core, now = self._core, self._core.clock()
         return await core.db.read(
             lambda connection: (stalls.requests(connection, now), stalls.due(connection, now, most))
         )
 
     async def restart(self, thread_id: str, request: ThreadRequest | None = None) -> ThreadRecord | None:
-        """Note that a stalled thread runs again, by itself or as an operator asked. None: it may not.
+        """Record that a stalled thread runs again, for a retry or an operator's request; None if it may not.
 
-        What an operator asked is done by that: what comes of it is seen in the thread.
+        This closes the request; its effect is seen in the thread.
         """
         core = self._core
 
@@ -108,7 +107,7 @@ class Stalls:
         return self._core.vault.open_json(request.body or {}, request.id)
 
     async def close_request(self, request: ThreadRequest, outcome: str) -> None:
-        """Note what came of a request."""
+        """Record the outcome of a request."""
         core = self._core
 
         def work(tx: Transaction) -> None:
@@ -120,10 +119,10 @@ class Stalls:
         await core.db.write(work)
 
     async def tell_requesters(self, thread: ThreadRecord, words: str, *, about: str) -> None:
-        """Want a direct message to an agent's owner and to the person it acts for, once for each thing.
+        """Want a direct message to an agent's owner and to the person it acts for, once for each `about`.
 
-        The words are the bot's own: they hold nothing that an agent wrote. Somebody whom the agent may not
-        write to is not told.
+        `words` are the bot's own and contain nothing that an agent wrote. Leaves out people whom the agent
+        must not write to.
         """
         core = self._core
         named = [user for user in (thread.owner, thread.on_behalf_of) if user is not None]
@@ -149,7 +148,7 @@ class Stalls:
 
 
 class OperatorRequests:
-    """What an operator asks of threads, beside a running bot: a row that its host acts on."""
+    """Requests of an operator about threads. Each is a row on which the host of a running bot acts."""
 
     def __init__(self, db: Database, vault: Vault, clock: Callable[[], float]) -> None:
         self._db = db
@@ -166,17 +165,17 @@ class OperatorRequests:
         answer: Any = None,
         question: str | None = None,
     ) -> ThreadRequest:
-        """Ask it. `question` is the interrupt that `answer` is for, needed where there are several.
+        """Record a request. `question` is the interrupt that `answer` is for, required if there are several.
 
-        Raises NotFound, or Conflict with why it cannot be asked of this thread now.
+        Raises NotFound, or Conflict if this thread cannot do that now.
         """
 
         def work(tx: Transaction) -> ThreadRequest:
             thread = threads.get(tx.connection, thread_id)
             if thread is None:
-                raise NotFound(f"there is no thread {thread_id}; `membrane threads list` has those there are")
+                raise NotFound(f"there is no thread {thread_id}; `membrane threads list` lists the threads")
             if any(each.done_at is None for each in stalls.requests_of(tx.connection, thread_id)):
-                raise Conflict(f"{thread_id} has been asked something that the bot has not done yet")
+                raise Conflict(f"{thread_id} has an earlier request that the bot has not carried out yet")
             stall = stalls.get(tx.connection, thread_id)
             _check(thread, stall, wanted)
             body = None
@@ -192,7 +191,7 @@ class OperatorRequests:
         return await self._db.write(work)
 
     def questions(self, stall: Stall) -> dict[str, Any]:
-        """Return what a thread asks, by the ids of its interrupts, unsealed."""
+        """Return a thread's questions, unsealed, by the ids of its interrupts."""
         return self._vault.open_json(dict(stall.questions), stall.thread_id) if stall.questions else {}
 
     def _question(self, stall: Stall, wanted: str | None) -> str:
@@ -207,20 +206,20 @@ class OperatorRequests:
 
 
 def _check(thread: ThreadRecord, stall: Stall | None, wanted: Wanted) -> None:
-    """Raise Conflict where a thread cannot be asked this."""
+    """Raise Conflict if a thread cannot do this now."""
     if wanted is Wanted.WITHDRAW:
         if thread.state in ENDED_THREADS:
             raise Conflict(f"{thread.id} is {thread.state} already")
         return
     if thread.state is not ThreadState.STALLED or stall is None:
-        raise Conflict(f"{thread.id} is {thread.state}; only a stalled thread can be set going again")
+        raise Conflict(f"{thread.id} is {thread.state}; only a stalled thread can be restarted")
     if wanted is Wanted.ANSWER and stall.cause is not Cause.QUESTION:
         raise Conflict(
-            f"{thread.id} asks nothing that you could answer: {stall.why}. What waits for approval is "
-            "answered in Slack, by people who may"
+            f"{thread.id} has no question that an operator can answer: {stall.why}. Approvals are given in "
+            "Slack, by the people who may"
         )
     if wanted is Wanted.RETRY and stall.cause is Cause.QUESTION:
         raise Conflict(
-            f"{thread.id} waits for an answer, so running it again would only ask again: "
+            f"{thread.id} waits for an answer, and a retry would only ask again; use "
             f"membrane threads answer {thread.id}"
         )

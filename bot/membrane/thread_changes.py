@@ -26,10 +26,10 @@ def in_gate(tx: Transaction, interrupt_id: str | None) -> bool:
 
 
 def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
-    """Mark an interrupt as answered once nothing that it asked is open: its thread is owed a resume.
+    """Mark an interrupt as answered once none of its questions is open: its thread can resume.
 
     A gate is answered by the review it parked for, so an expiry answers it. The interrupts of stock agents
-    know only approve and reject: there a halted call keeps the interrupt open.
+    know only approve and reject, so a halted call keeps them open.
     """
     record = interrupts.get(tx.connection, interrupt_id)
     if record is None or record.state is not InterruptState.WAITING:
@@ -46,7 +46,7 @@ def settle_interrupt(tx: Transaction, interrupt_id: str, now: float) -> None:
 
 
 def _held(tx: Transaction, calls: Iterable[ActionRecord]) -> bool:
-    """Whether an answer waits until a person has said if a call ran since the backup that was restored."""
+    """Whether the answer has to wait until a person has said if a call ran since the restored backup."""
     return any(
         call.state in UNSETTLED and restores.since(tx.connection, call.id) is not None for call in calls
     )
@@ -61,7 +61,7 @@ def set_thread(
     error: str | None = None,
     cause: str | None = None,
 ) -> None:
-    """Write where a thread stands; its cards say if it is stalled. Raises NotFound.
+    """Record a thread's state, and redraw its cards if it stalls or restarts. Raises NotFound.
 
     `cause` says in a word why it is stalled or has failed.
     """

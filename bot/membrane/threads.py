@@ -1,7 +1,7 @@
-"""What the graph host asks of threads: started, taken up with what they are owed, where they stand.
+"""Hosted threads: start them, take up their due work, and record their state.
 
-What a thread was started with is sealed in the store: it can hold what the policy redacts of an action, and
-nobody but the host reads it.
+The store holds a thread's input sealed. It can contain values that the policy redacts, and only the host
+reads it.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from bot.store import interrupts, starts, threads
 from bot.store.database import Transaction
 
 LEASE_S = 60.0
-"""How long a thread belongs to the worker that took it, unless it lets go earlier."""
+"""Seconds for which a thread belongs to the worker that took it, unless it is released earlier."""
 RETRY_THREADS_S = 60.0
-"""When an agent with too many threads may try to start another."""
+"""Seconds after which an agent with too many threads may try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """A thread as it stood before it was taken up, what it is owed, and everything it has asked."""
+    """A thread as it was before it was taken up, the answers due to it, and all of its actions."""
 
     thread: ThreadRecord
     answered: tuple[Answered, ...]
     actions: list[ActionRecord]
     shapes: dict[str, InterruptShape]
-    """The shapes of all its interrupts, by id."""
+    """The shape of each of its interrupts, by id."""
 
 
 class Threads:
-    """The use cases of the graph host."""
+    """The use cases of hosted threads."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -58,11 +58,10 @@ class Threads:
         on_behalf_of: str | None = None,
         idempotency_key: str | None = None,
     ) -> ThreadRecord:
-        """Want a thread of a graph started with this input. The row stands before the graph runs.
+        """Record that a thread of a graph is to start with this input. The host runs it later.
 
-        Raises Conflict where the idempotency key was used for another input or graph, TooMany where
-        the agent has as many threads as the policy lets it have at once, has stored its share, or the disk
-        nears its end.
+        Raises Conflict if the idempotency key was used for another input or graph; TooMany if the agent is at
+        the policy's cap of threads or has used its storage share; DiskLow.
         """
         core = self._core
         await core.quotas.admit(core.db, agent, len(orjson.dumps(given)), core.clock())
@@ -106,17 +105,17 @@ class Threads:
         return self._opened(found)
 
     async def unsettled(self) -> list[ThreadRecord]:
-        """Return every thread that is not final, each without its input: there may be a great many."""
+        """Return every thread that has not ended, without its input, as there may be very many."""
         return await self._core.db.read(threads.unsettled)
 
     async def listed(self, agent: str, *, most: int, wanted: Listing = ALL) -> list[ThreadRecord]:
-        """Return the newest threads of an agent that a list wants, without their input and their result."""
+        """Return the newest threads of an agent that match `wanted`, without their input and result."""
         return await self._core.db.read(
             lambda connection: threads.of_agent(connection, agent, most=most, wanted=wanted)
         )
 
     async def wait(self, thread_id: str, timeout_s: float) -> ThreadRecord:
-        """Return a thread once its state changes, or after `timeout_s` seconds; at once where it has ended.
+        """Return a thread once its state changes, or after `timeout_s` seconds; at once if it has ended.
 
         Raises NotFound.
         """
@@ -134,7 +133,7 @@ class Threads:
     async def set_state(
         self, thread_id: str, state: ThreadState, error: str | None = None, *, result: Any = None
     ) -> None:
-        """Write where a thread stands, and let go of it unless it runs.
+        """Record the state of a thread, and release it unless it runs.
 
         `result` is plain JSON that it finished with. Raises NotFound. For a stalled one use `Stalls.stall`.
         """
@@ -146,15 +145,15 @@ class Threads:
             self._keep(tx, thread_id, result)
 
         await core.db.write(work)
-        core.wakeups.changed(thread_id)  # the host's own bell rings when the thread's task has ended
+        core.wakeups.changed(thread_id)  # the host wakes itself when the thread's task has ended
 
     async def due(
         self, limit: int, *, share: int | None = None
     ) -> tuple[list[InterruptRecord], list[ThreadRecord]]:
-        """Take what is due: answered interrupts, whose threads are owed a resume, and threads to be started.
+        """Lease due work: answered interrupts, whose threads can resume, and threads to start.
 
-        At most `limit` threads; a person's answer goes before a machine's start. Agents take turns: the one
-        with the fewest threads that run is next, and none is started with `share` of them running.
+        Returns work for at most `limit` threads; answers of people go before new threads. Agents take turns:
+        the agent with the fewest running threads is next, and none starts more than `share`.
         """
         core = self._core
         by, now = core.worker, core.clock()
@@ -171,13 +170,13 @@ class Threads:
         return [unsealed(core, each) for each in answered], [self._opened(each) for each in wanted]
 
     async def release(self, thread_id: str) -> None:
-        """Let go of a thread without changing where it stands."""
+        """Release a thread without changing its state."""
         await self._core.db.write(lambda tx: threads.release(tx.connection, thread_id))
 
     async def take_up(
         self, thread_id: str, answered: Collection[InterruptRecord], loaded: Collection[str]
     ) -> DueWork:
-        """Return what a thread is owed, and note that a parked one of a `loaded` graph runs again.
+        """Return the due work of a thread. A parked thread of a `loaded` graph is marked as running.
 
         Raises NotFound.
         """
@@ -197,10 +196,9 @@ class Threads:
         return owed
 
     async def finish(self, thread_id: str, delivered: Collection[str], *, result: Any = None) -> bool:
-        """Note that a thread took these answers and came to its end, if nothing else of it is open.
+        """Record that a thread took these answers and finished with `result`, which is plain JSON.
 
-        `result` is plain JSON that it finished with.
-        False, and nothing is written, where another interrupt of it still waits or was not delivered.
+        Returns False and writes nothing if another interrupt of the thread is open.
         """
         core = self._core
         result = await Scrubber(core).scrub_for_thread(thread_id, result)
@@ -221,7 +219,7 @@ class Threads:
         return done
 
     def _keep(self, tx: Transaction, thread_id: str, result: Any) -> None:
-        """Keep what a thread finished with, sealed as its input is."""
+        """Store the result of a thread, sealed as its input is."""
         if result is not None:
             threads.keep_result(tx.connection, thread_id, self._core.vault.seal_json(result, thread_id))
 
@@ -232,11 +230,11 @@ class Threads:
 
 
 def _check_cap(tx: Transaction, agent: str, most: int) -> None:
-    """Raise TooMany for an agent that has as many threads as the policy lets it have at once."""
+    """Raise TooMany if an agent has as many threads as the policy allows at once."""
     if threads.open_count(tx.connection, agent) >= most:
         raise TooMany(
-            f"{agent} has {most} threads that have not ended, as many as the policy lets it have at once "
-            "(limits: threads_per_agent); start this one when some have ended, or withdraw those that nobody "
-            "needs: POST /v1/threads/{id}/withdraw",
+            f"{agent} has {most} threads that have not ended, as many as the policy allows at once (limits: "
+            "threads_per_agent); start this one when some have ended, or withdraw threads that nobody needs: "
+            "POST /v1/threads/{id}/withdraw",
             retry_after=RETRY_THREADS_S,
         )

@@ -1,4 +1,4 @@
-"""Agents' tokens: who an agent is and who answers for it. Only hashes are kept."""
+"""Tokens: which agent a request comes from and who owns that agent. Only hashes are stored."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bot.store.database import Database, Transaction
 
 PREFIX = "mbr_"
 CACHE_S = 5.0
-"""How long a token is believed without asking the store: a revoked one is refused within this time."""
+"""Seconds for which a token is cached: a revoked one is refused within this time."""
 MOST_CACHED = 10_000
 
 
 def hash_of(token: str) -> str:
-    """Return what is kept of a token. It has 256 random bits, so a plain SHA-256 needs no salt."""
+    """Return the stored hash of a token. It has 256 random bits, so a plain SHA-256 needs no salt."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Tokens:
-    """The use cases of agents' tokens. The store is looked up by hash, so no comparison leaks a token."""
+    """The use cases of tokens. The store is searched by hash, so no comparison leaks a token."""
 
     def __init__(self, db: Database, clock: Callable[[], float] = time.time) -> None:
         self._db = db
@@ -37,10 +37,10 @@ class Tokens:
     async def create(
         self, agent: str, owner: str, *, acts_for: Sequence[str] = ()
     ) -> tuple[TokenRecord, str]:
-        """Make a token for an agent, answered for by a Slack user. Returns it this once.
+        """Make a token for an agent that a Slack user owns. The token is returned only this time.
 
-        `acts_for` are Slack users who are told of what it does in their name. Raises BadAction where a name
-        has the wrong shape.
+        `acts_for` are Slack users who are told what the agent does in their name. Raises BadAction if a name
+        has the wrong form.
         """
         return await self._create(agent, owner, operator=False, acts_for=acts_for)
 
@@ -48,7 +48,9 @@ class Tokens:
         self, agent: str, owner: str, *, operator: bool, acts_for: Sequence[str] = ()
     ) -> tuple[TokenRecord, str]:
         if not AGENT.fullmatch(agent):
-            raise BadAction(f"agent {agent[:80]!r} is not letters, digits, dots, dashes (at most 64)")
+            raise BadAction(
+                f"agent {agent[:80]!r} is not a name of at most 64 letters, digits, dots and dashes"
+            )
         if not USER_ID.fullmatch(owner):
             raise BadAction(f"owner {owner[:80]!r} is not a Slack user id such as U012ABCDEF")
         if strangers := [user for user in acts_for if not USER_ID.fullmatch(user)]:
@@ -71,16 +73,16 @@ class Tokens:
         return record, token
 
     async def create_operator(self, name: str, owner: str) -> tuple[TokenRecord, str]:
-        """Make a token with which an operator stops and starts things over HTTP. Returns it this once.
+        """Make a token for an operator who freezes and thaws over HTTP. It is returned only this time.
 
-        Raises BadAction where a name has the wrong shape.
+        Raises BadAction if a name has the wrong form.
         """
         return await self._create(name, owner, operator=True)
 
     async def authenticate(self, token: str) -> TokenRecord | None:
-        """Return whose token this is, or None. A revoked one is refused after CACHE_S seconds at most.
+        """Return the record of a token, or None. A revoked token is refused after at most CACHE_S seconds.
 
-        One whose `unconfirmed_since` is set came back with a restored database, and lets nobody in.
+        The caller must refuse a record with `unconfirmed_since`: it came back with a restored database.
         """
         digest, now = hash_of(token), self._clock()
         known = self._cache.get(digest)
@@ -91,7 +93,7 @@ class Tokens:
             self._cache.pop(digest, None)
             return None
         if record.unconfirmed_since is not None:
-            return record  # not kept in mind: once it is confirmed, it is good at once
+            return record  # not cached, so that it works as soon as it is confirmed
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
         self._cache[digest] = (now, record)
@@ -99,7 +101,7 @@ class Tokens:
         return record
 
     async def revoke(self, token_id: str) -> None:
-        """Refuse a token from now on. Raises NotFound where there is no such live token."""
+        """Revoke a token. Raises NotFound if there is no such live token."""
         now = self._clock()
 
         def work(tx: Transaction) -> None:
@@ -111,9 +113,9 @@ class Tokens:
         self._cache.clear()
 
     async def confirm(self, token_id: str | None) -> list[str]:
-        """Let tokens in again that a restore brought back: one, or all of them for None. Return their ids.
+        """Confirm one token that a restore brought back, or all of them for None. Return their ids.
 
-        Raises NotFound where there is no such token that waits to be confirmed.
+        Raises NotFound if no such token waits to be confirmed.
         """
         now = self._clock()
 
@@ -128,5 +130,5 @@ class Tokens:
         return await self._db.write(work)
 
     async def listed(self) -> list[TokenRecord]:
-        """Return all tokens, revoked ones too."""
+        """Return all tokens, including revoked ones."""
         return await self._db.read(tokens.listed)

@@ -26,12 +26,12 @@ WHY_RESTORED = (
 
 
 def note_unknown(core: Core, tx: Transaction, action: ActionRecord, execution: Execution) -> None:
-    """Write the *unknown* receipt of a running action whose report is overdue, and want a card about it."""
+    """Record the *unknown* receipt of a running action whose report is overdue, and want its card."""
     _note(core, tx, action, WHY, claimed_at=execution.claimed_at, key=execution.key)
 
 
 def note_restored(core: Core, tx: Transaction, action: ActionRecord, since: float) -> None:
-    """Write the *unknown* receipt of an action that may have run since the backup that was restored."""
+    """Record the *unknown* receipt of an action that may have run since the restored backup."""
     _note(core, tx, action, WHY_RESTORED, claimed_at=since, key=None, restored_from=since)
 
 
@@ -49,7 +49,7 @@ def _note(
     actions.move(tx.connection, action, ActionState.UNKNOWN, at=now, detail=why)
     executions.await_none(tx.connection, action.id)
     redraw(tx, action.id, now)
-    # What passes comes at machine speed: an agent that never reports must not flood the people.
+    # Passing actions come at machine speed: an agent that never reports must not flood people.
     most = core.policy().limits.open_per_agent
     asked = action.tier.waits or unknowns.open_count(tx.connection, action.agent) < most
     unknown = unknowns.note(
@@ -87,24 +87,24 @@ def _want_card(core: Core, tx: Transaction, action: ActionRecord, unknown: Unkno
 
 
 def _tell_silent(core: Core, tx: Transaction, agent: str, most: int, now: float) -> None:
-    """Tell the admins once a day of an agent that does not report."""
+    """Tell the admins once a day about an agent that does not report."""
     policy = core.policy()
     channel = policy.admin_channel or policy.tiers[Tier.ASYNC_APPROVAL].channel
     notice = Notice(
         Subject.AGENT_SILENT,
-        f"The agent {agent} has {most} actions that started and never reported back. Of what it may do "
-        "unasked (Tier 0 and 1) no more are shown until some of these are answered.",
+        f"The agent {agent} has {most} actions that started and never reported back. Further ones of Tier 0 "
+        "and 1 get no card until some of these are answered.",
         where=f"the agent {agent}; the cards of these actions are in {channel}",
-        todo="See that it reports what became of each action that it claims, and answer the cards.",
+        todo="Make it report on each action that it claims, and answer the cards.",
         about=agent,
     )
     want_notice(tx, [channel], notice, now)
 
 
 def where_asked(policy: Policy, standing: Standing) -> str:
-    """Return where people are asked about an unknown receipt.
+    """Return the channel in which people are asked about an unknown receipt.
 
-    That is where the action was reviewed; of what passed, where the admins are.
+    It is the channel of the action's review; without one, that of the admins.
     """
     if standing.review is not None and standing.review.ruling.channel is not None:
         return standing.review.ruling.channel
@@ -120,9 +120,9 @@ def the_unknown(connection: Connection, action_id: str, number: int) -> Unknown:
 
 
 def who_may_say(policy: Policy, standing: Standing) -> tuple[str, ...]:
-    """Return whom of the policy's people an unknown receipt asks: who may vote on the action's review.
+    """Return the names of the policy's people who may settle an unknown receipt.
 
-    Of what passed by itself, which has none: the admins; where there are none, Tier 2's approvers.
+    They are the approvers of the action's review; without one, the admins, or else Tier 2's approvers.
     """
     if standing.review is not None:
         return standing.review.ruling.approvers

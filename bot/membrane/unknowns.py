@@ -21,7 +21,7 @@ from bot.store.database import Transaction
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """One press: which receipt it is about, what is said of it, by whom, on a card with which arguments."""
+    """One click: the receipt that it answers, its verdict, its person, and the args digest of its card."""
 
     number: int
     verdict: Verdict
@@ -30,7 +30,7 @@ class _Said:
 
 
 class Unknowns:
-    """The use cases of whoever is asked about an unknown receipt."""
+    """The use cases of people who are asked about an unknown receipt."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -44,7 +44,7 @@ class Unknowns:
         return await self._core.db.read(work)
 
     async def may_have_run(self, action_id: str) -> bool:
-        """Whether the action's last unknown receipt is of a restore: it may have run since the backup."""
+        """Whether the action's last unknown receipt is due to a restore: it may have run since the backup."""
         unknown = await self._core.db.read(lambda connection: unknowns.latest(connection, action_id))
         return unknown is not None and unknown.restored_from is not None
 
@@ -58,11 +58,12 @@ class Unknowns:
         args_digest: str,
         team: str | None = None,
     ) -> Standing:
-        """Write what somebody says of an unknown receipt, once. Raises VoteRefused with why, or NotFound.
+        """Settle an unknown receipt with a person's verdict, once. Raises VoteRefused with why, or NotFound.
 
-        *happened* makes it executed. *did_not* asks for its approval again and counts this person's; what
-        passes by itself may be claimed once more; what a hosted thread went on without has failed. *left*
-        leaves it unknown. `number` and `args_digest` are what the person's card showed.
+        *happened* makes the action executed. *did_not* opens a review that already counts this person's
+        approval; an action that passes may be claimed once more; an action of a hosted thread has failed, as
+        the thread went on without it. *left* leaves it unknown. `number` and `args_digest` are those of the
+        person's card.
         """
         core = self._core
         standing, unknown = await self.receipt(action_id, number)
@@ -80,9 +81,9 @@ class Unknowns:
         return resolved
 
     async def mark_unknown(self, action_id: str) -> bool:
-        """Write at once that it is not known what became of a claimed action, and ask people.
+        """Record the *unknown* receipt of a claimed action now, and ask people: its thread has ended.
 
-        Its thread has ended, so nothing will report it. False: it was reported, or is known to be unknown.
+        Returns False if it was reported or is unknown already.
         """
         core = self._core
 
@@ -123,10 +124,10 @@ class Unknowns:
         return standing_of(tx.connection, action_id)
 
     def _run_it(self, tx: Transaction, action: ActionRecord, user: str, now: float) -> None:
-        """Let an action start once more, in the way in which it was let the first time."""
+        """Let an action start once more, by the same way as the first time."""
         not_so = f"{user} says that it did not happen"
         if action.thread_id is not None:
-            why = f"{not_so}; its thread went on without it, so it is to be proposed anew"
+            why = f"{not_so}; its thread went on without it, so it has to be proposed again"
             _settle(tx, action, ActionState.FAILED, why, now)
         elif action.tier.waits:
             ruling = reviews.of_action(tx.connection, action.id)[-1].ruling
@@ -139,7 +140,7 @@ class Unknowns:
             actions.move(tx.connection, action, ActionState.PASSED, at=now, detail=why)
 
     async def _refused(self, action_id: str, said: _Said, refused: VoteRefused) -> None:
-        """Keep who was refused and why; a card that is behind is drawn again."""
+        """Journal who was refused and why. A card with outdated arguments is redrawn."""
         now = self._core.clock()
 
         def work(tx: Transaction) -> None:
@@ -153,9 +154,9 @@ class Unknowns:
 
 
 def _let_as_before(tx: Transaction, action: ActionRecord, number: int) -> bool:
-    """Let an action start as it was let before a restore, if that is all that was not certain about it.
+    """Put an action back into its state before the restore, if only the restore made it unknown.
 
-    False: it had been claimed before the backup, so it is let start anew.
+    Returns False if it was claimed before the backup; then it needs a new start.
     """
     unknown = the_unknown(tx.connection, action.id, number)
     if unknown.restored_from is None or executions.of_action(tx.connection, action.id):

@@ -1,8 +1,8 @@
-"""Sealing what has to be read back, and must not lie open: the input of threads, what they ask, their state.
+"""Encrypts stored values that have to be read back: the input, the questions and the state of threads.
 
 AES-256-GCM under a key of its own for each purpose, derived (HKDF-SHA256) from the bot's secret, with a
-random nonce each time, which is safe for 2^32 values a key. What was changed, moved to another place or
-sealed under a secret that is not there does not open.
+random nonce each time, which is safe for 2^32 values a key. A value does not open if it was changed, moved to
+another place or sealed under a missing secret.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from bot.domain.record import ActionRecord
 from bot.errors import StoreError
 
 NONCE = 12
-"""Bytes of a nonce."""
+"""Length of a nonce in bytes."""
 MARK = b"\x00mk2"
-"""What a sealed value begins with that names its key. A nonce begins so once in 2^32 values."""
+"""The first bytes of a sealed value that names its key. A nonce begins so once in 2^32 values."""
 HEAD = len(MARK) + 4
-"""Bytes of the mark and the key's id."""
+"""Length of the mark and the key's id in bytes."""
 KEY = "sealed"
-"""The one key of a sealed JSON object."""
+"""The only member of a sealed JSON object."""
 
 
 def key_of(sealed: bytes) -> bytes | None:
-    """Return the id of the key that a value is sealed under; None where it does not say."""
+    """Return the id of the key that a value is sealed under; None if it names none."""
     return sealed[len(MARK) : HEAD] if sealed.startswith(MARK) else None
 
 
@@ -59,12 +59,12 @@ class Vault:
         self._current = bytes.fromhex(keyring.current.id)
 
     def seal(self, plain: bytes, place: str = "") -> bytes:
-        """Return it sealed. It opens only at the same `place`, such as the id of its row."""
+        """Return the value sealed. It opens only at the same `place`, such as the id of its row."""
         head, nonce = MARK + self._current, os.urandom(NONCE)
         return head + nonce + self._ciphers[self._current].encrypt(nonce, plain, head + place.encode())
 
     def open(self, sealed: bytes, place: str = "") -> bytes:
-        """Return what was sealed at this place. Raises StoreError for anything else."""
+        """Return the value sealed at this place. Raises StoreError for anything else."""
         key_id = key_of(sealed)
         head = sealed[:HEAD] if key_id is not None else b""
         if (cipher := self._ciphers.get(key_id or b"")) is not None:
@@ -75,27 +75,27 @@ class Vault:
                 return _opened(cipher, sealed, place.encode())
         under = "another MEMBRANE_SECRET"
         if key_id is not None and key_id not in self._ciphers:
-            under = f"the key {key_id.hex()}, which is not there"
+            under = f"the key {key_id.hex()}, which is missing"
         raise StoreError(
-            f"what is sealed{f' at {place}' if place else ''} does not open: it was changed, or sealed under "
-            f"{under}; restore the one it was written with (MEMBRANE_SECRET, or MEMBRANE_SECRET_OLD)"
+            f"the sealed value{f' at {place}' if place else ''} does not open: it was changed, or sealed "
+            f"under {under}; restore the secret it was written with (MEMBRANE_SECRET, or MEMBRANE_SECRET_OLD)"
         )
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether it is sealed under the current key."""
+        """Whether a value is sealed under the current key."""
         return key_of(sealed) == self._current
 
     def seal_json(self, value: Any, place: str) -> dict[str, Any]:
-        """Return plain JSON, sealed, as a JSON object."""
+        """Return plain JSON sealed, as a JSON object."""
         return {KEY: base64.b64encode(self.seal(orjson.dumps(value), place)).decode()}
 
     def open_json(self, sealed: dict[str, Any], place: str) -> dict[str, Any]:
-        """Return what `seal_json` sealed at this place. Raises StoreError for anything else."""
+        """Return the value that `seal_json` sealed at this place. Raises StoreError for anything else."""
         value: dict[str, Any] = orjson.loads(self.open(_bytes(sealed, place), place))
         return value
 
     def reseal(self, sealed: dict[str, Any], place: str) -> dict[str, Any] | None:
-        """Return the same value sealed under the current key; None if it is. Raises StoreError."""
+        """Return the value sealed under the current key; None if it is already. Raises StoreError."""
         data = _bytes(sealed, place)
         if self.is_current(data):
             return None
@@ -103,7 +103,7 @@ class Vault:
 
 
 def named_key(sealed: dict[str, Any]) -> str:
-    """Return the id of the key that a sealed JSON object names; "" where it names none."""
+    """Return the id of the key that a sealed JSON object names; "" if it names none."""
     return (key_of(_bytes(sealed, "its row")) or b"").hex()
 
 
@@ -111,14 +111,16 @@ def _bytes(sealed: dict[str, Any], place: str) -> bytes:
     try:
         return base64.b64decode(sealed[KEY], validate=True)
     except (KeyError, TypeError, binascii.Error) as error:
-        raise StoreError(f"what should be sealed at {place} is not; somebody changed the database") from error
+        raise StoreError(
+            f"the value at {place} should be sealed and is not; somebody changed the database"
+        ) from error
 
 
 def matches_keyring(keyring: Keyring, kept: Iterable[ActionRecord]) -> bool:
-    """Whether what is kept was written under a secret of this ring; True where nothing tells.
+    """Whether these actions were written under a secret of this ring; True if that cannot be told.
 
-    The args digests tell. One match is enough, since a row that somebody changed matches under no secret.
-    Where arguments are redacted, the digest is of what is not kept.
+    Their args digests tell. One match is enough, because a changed row matches under no secret. Actions with
+    redacted arguments do not count: the store lacks the values that were digested.
     """
     telling = [each for each in kept if not each.ruling.redact]
     return not telling or any(matches(keyring, each.args_digest, each.kind, each.args) for each in telling)

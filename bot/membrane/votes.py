@@ -1,4 +1,4 @@
-"""Vote, acknowledge, open: what a person does to a review."""
+"""Vote on a review, acknowledge it, open it: the use cases of a reviewer."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from bot.store.database import Transaction
 
 
 def _asked(connection: Connection, review_id: str) -> tuple[Review, frozenset[str]]:
-    """Return a review, and who may not decide it now: who could not when it opened, and who joined them."""
+    """Return a review and everybody who may not decide it: its requesters then and now."""
     review = the_review(connection, review_id)
     return review, review.requesters | requesters_of(connection, the_action(connection, review.action_id))
 
 
 class Votes:
-    """The use cases of a reviewer. Who may do what is checked when the click arrives."""
+    """The use cases of a reviewer. Rights are checked when the click arrives."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -46,13 +46,13 @@ class Votes:
     ) -> Standing:
         """Count a vote; it may make the outcome. Raises VoteRefused with the reason, or NotFound.
 
-        `args_digest` is of the arguments that the voter's card showed; `clicked` is drawn again first.
+        `args_digest` is that of the voter's card; the `clicked` message is redrawn first.
         """
         core = self._core
         asked, requesters = await core.db.read(lambda connection: _asked(connection, review_id))
         cast = partial(Vote, voter, approve, args_digest, note=note)
         try:
-            if asked.pending:  # otherwise casting says who was first, whoever asks
+            if asked.pending:  # for a closed review, casting tells anybody who was first
                 await entitle(core, voter, team, names=asked.ruling.approvers, requesters=requesters)
             standing = await self._count(asked, requesters, cast, clicked)
         except VoteRefused as refused:
@@ -64,9 +64,9 @@ class Votes:
     async def _count(
         self, asked: Review, requesters: frozenset[str], cast: Callable[..., Vote], clicked: Clicked
     ) -> Standing:
-        """Cast a vote. If it fills the quorum, all who are counted with it are checked again before.
+        """Cast a vote. If it fills the quorum, every counted voter is checked again first.
 
-        A vote that comes in between is checked in turn.
+        A vote that arrives meanwhile is checked in the next turn of the loop.
         """
         while True:
             voters = transitions.to_check(asked, cast(at=self._core.clock()))
@@ -90,7 +90,7 @@ class Votes:
         return standing_of(tx.connection, asked.action_id)
 
     async def may_vote(self, review_id: str, voter: str, *, team: str | None = None) -> None:
-        """Raise VoteRefused where a vote of this person would surely not count now, or NotFound."""
+        """Raise VoteRefused if a vote of this person certainly would not count now, or NotFound."""
         asked, requesters = await self._core.db.read(lambda connection: _asked(connection, review_id))
         try:
             await entitle(self._core, voter, team, names=asked.ruling.approvers, requesters=requesters)
@@ -99,14 +99,14 @@ class Votes:
                 raise
 
     async def may_look(self, user: str, *, team: str | None = None) -> None:
-        """Raise VoteRefused for somebody who may not look at all of an action: who is no full member here.
+        """Raise VoteRefused for somebody who may not see all of an action: only full members may.
 
-        Raises MembraneError where that cannot be told now.
+        Raises MembraneError if that cannot be found out now.
         """
         await admit(self._core, user, team)
 
     async def _refused(self, asked: Review, voter: str, refused: VoteRefused, clicked: Clicked) -> None:
-        """Keep who was refused and why; a card that shows other arguments is drawn again."""
+        """Journal who was refused and why. A card that shows other arguments is redrawn."""
         now = self._core.clock()
 
         def work(tx: Transaction) -> None:
@@ -121,9 +121,9 @@ class Votes:
     async def acknowledge(
         self, review_id: str, user: str, clicked: Clicked = NOT_TOLD, *, team: str | None = None
     ) -> Review:
-        """Note that somebody is on it, which quiets the chain for a time. Raises VoteRefused or NotFound.
+        """Record that somebody is on it, which quiets the chain for a time. Raises VoteRefused or NotFound.
 
-        Only somebody who could decide it can quiet its chain, and each of them once.
+        Only people who may decide the review can quiet its chain, and each of them once.
         """
         core = self._core
         asked, requesters = await core.db.read(lambda connection: _asked(connection, review_id))
@@ -145,14 +145,14 @@ class Votes:
             raise VoteRefused(reason, f"This is already {review.state}; no more pages come.")
         if any(vote.voter == user for vote in review.approvals):
             raise VoteRefused(
-                Refusal.ALREADY_VOTED, "You have approved it, and it waits for others: its pages go on."
+                Refusal.ALREADY_VOTED, "You have approved it, and it waits for others, so its pages go on."
             )
         if review.acked_by == user and (review.quiet_until or 0.0) > self._core.clock():
-            return review  # Slack delivers a click again if it is not sure that the first one arrived
+            return review  # Slack repeats a click if it is not sure that the first one arrived
         if review.acked_by == user or sightings.acknowledged(tx.connection, review_id, user):
             raise VoteRefused(
                 Refusal.ALREADY_ACKNOWLEDGED,
-                "You have said once that you are on it, and each person can quiet its pages once. They go on "
+                "You have acknowledged it already, and each person can quiet its pages once. They go on "
                 "until somebody decides: approve it, or reject it.",
             )
         return self._quiet(tx, note_seen(tx, review, self._core.clock()), user, clicked)
@@ -182,7 +182,7 @@ class Votes:
         return the_review(tx.connection, review.id)
 
     async def record_view(self, review_id: str, viewer: str, what: str = "opened") -> None:
-        """Keep when a reviewer opened a review: what tells judging from clicking is in those times."""
+        """Record when a reviewer opened a review. These times tell judging from mere clicking."""
         now = self._core.clock()
 
         def work(tx: Transaction) -> None:

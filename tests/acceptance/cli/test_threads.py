@@ -112,9 +112,9 @@ async def test_what_cannot_be_asked_is_told_in_a_sentence(shell: Shell, room: Ro
     parked, question, error = await thread(room, ThreadState.PARKED), await asking(room), await broken(room)
     for line, says in (
         (("retry", "thr_none"), "there is no thread thr_none"),
-        (("retry", parked), "is parked; only a stalled thread can be set going again"),
+        (("retry", parked), "is parked; only a stalled thread can be restarted"),
         (("answer", parked, "--text", "approved"), "only a stalled thread"),
-        (("answer", error, "--text", "approved"), "asks nothing that you could answer"),
+        (("answer", error, "--text", "approved"), "has no question that an operator can answer"),
         (("retry", question), "would only ask again"),
         (("show", "thr_none"), "there is no thread thr_none"),
     ):

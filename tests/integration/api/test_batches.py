@@ -83,7 +83,7 @@ async def test_the_cards_of_a_turn_name_each_other(bot: Bot, agent: httpx2.Async
         (
             [wish("db.read", idempotency_key="k"), wish("db.read"), wish("db.read", 2, idempotency_key="k")],
             "body.actions.2",
-            "the idempotency key 'k' is that of action 0",
+            "action 0 of the batch has the idempotency key 'k'",
         ),
         ([wish("db.read"), "x"], "body.actions.1", "Input should be"),
     ],
@@ -153,7 +153,9 @@ async def test_the_cap_holds_in_a_batch(make_bot: MakeBot) -> None:
         )
         assert len(found["actions"]) == 11
         never = await batch(agent, *[wish("mail.send", number) for number in range(4)], status=409)
-        assert "have to approve 4 of these actions, and the policy lets 3 of mailer wait" in never["detail"]
+        assert (
+            "4 of these actions need approval, and the policy allows mailer 3 open reviews" in never["detail"]
+        )
         assert await bot.membrane.open_reviews() == 3
 
 

@@ -63,7 +63,7 @@ async def test_an_agent_with_too_many_threads_is_told_what_to_do(bot: Bot, agent
     assert (refused.status_code, refused.json()["type"]) == (429, "urn:membrane:problem:too-many")
     assert refused.headers["Retry-After"] == "60"
     told = refused.json()["detail"]
-    assert told.startswith("mailer has 2 threads that have not ended, as many as the policy lets it have")
+    assert told.startswith("mailer has 2 threads that have not ended, as many as the policy allows at once")
     assert "limits: threads_per_agent" in told
     assert "POST /v1/threads/{id}/withdraw" in told
     await agent.post(f"/v1/threads/{first['id']}/withdraw", json={"why": "nobody needs it"})
@@ -85,7 +85,7 @@ async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
     assert [line.state for line in found.actions] == ["waiting", "queued"]
     told = (await agent.get(f"/v1/actions/{found.actions[1].id}")).json()
     assert (told["state"], told["next"], told["may_start"]) == ("queued", "wait", False)
-    assert "mailer has 1 reviews open, as many as the policy lets wait at once" in told["message"]
+    assert "mailer has 1 open reviews, as many as the policy allows at once" in told["message"]
 
 
 async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:

@@ -68,9 +68,9 @@ async def test_a_message_with_500_calls_opens_no_more_reviews_than_the_cap(house
     assert sorted(ran) == [("delete", number) for number in range(CAP)]
     said = await house.said(thread)
     assert len(said) == 500
-    over = [text for _, text in said if "this was not put before a person" in text]
+    over = [text for _, text in said if "no person was asked about this" in text]
     assert len(over) == 500 - CAP
-    assert "makes 500 that people have to approve, where the policy lets 20 of ops-agent wait" in over[0]
+    assert "500 calls of this message need approval, while the policy allows ops-agent 20 at once" in over[0]
 
 
 async def test_calls_that_wait_each_for_itself_take_their_turn_and_none_is_lost(house: House) -> None:
@@ -98,7 +98,7 @@ async def test_threads_wait_their_turn_after_a_restart_too(house: House) -> None
         ["queued"],
     ]
     (waiting,) = await house.actions(second)
-    assert "ops-agent has 1 reviews open, as many as the policy lets wait at once" in (waiting.detail or "")
+    assert "ops-agent has 1 open reviews, as many as the policy allows at once" in (waiting.detail or "")
     await house.host.stop()
     await house.open("one", "batched")
     await house.settle()

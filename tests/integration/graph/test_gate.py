@@ -281,7 +281,7 @@ async def test_the_same_action_rejected_a_moment_ago_is_answered_unasked(house: 
     second = await house.run("one", DELETE)
     settled = (await house.values(second))["settled"]
     assert settled["outcome"] == "rejected"
-    assert "was rejected a moment ago" in settled["text"]
+    assert "was rejected recently" in settled["text"]
     assert (await house.standing(second)).reviews == ()
     assert (await house.thread(second)).state == "finished"
 

@@ -273,10 +273,10 @@ async def test_what_does_not_stand_still_is_not_set_going(house: House) -> None:
     await house.vote(thread)
     module().down[:] = [9]
     await house.settle()
-    with pytest.raises(Conflict, match="asks nothing that you could answer"):
+    with pytest.raises(Conflict, match="has no question that an operator can answer"):
         await ask(house, thread, Wanted.ANSWER, answer="approved")
     await operating(house).ask(thread, Wanted.RETRY, by="op")
-    with pytest.raises(Conflict, match="has been asked something that the bot has not done yet"):
+    with pytest.raises(Conflict, match="has an earlier request that the bot has not carried out yet"):
         await operating(house).ask(thread, Wanted.RETRY, by="op")
 
 

@@ -387,7 +387,7 @@ async def test_what_an_agent_took_back_counts_as_open_for_a_while(room: Room) ->
     for number in range(3):
         standing = await room.membrane.proposals.propose(room.action("mail.send", number=number))
         await room.membrane.proposals.withdraw(standing.action.id, why="no longer wanted")
-    with pytest.raises(TooMany, match="has 0 reviews open, and 3 were withdrawn within the last 10 minutes"):
+    with pytest.raises(TooMany, match="has 0 open reviews, and 3 were withdrawn within the last 10 minutes"):
         await room.membrane.proposals.propose(room.action("mail.send", number=9))
     assert (await room.membrane.proposals.propose(room.action("mail.send", agent="another"))).review
     room.clock.forward(TAKEN_BACK_S + 1)

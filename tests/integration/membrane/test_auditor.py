@@ -49,7 +49,7 @@ async def test_what_no_sweep_has_done_is_told_once_a_day(room: Room) -> None:
 async def test_a_chain_that_stopped_goes_on(room: Room) -> None:
     review = await gated(room)
     await damage(room, "UPDATE reviews SET next_page_at = NULL")
-    assert await found(room) == [f"The escalation of {review.id} had stopped; it goes on now."]
+    assert await found(room) == [f"The escalation of {review.id} had stopped; it continues now."]
     room.clock.forward(250)
     assert await room.membrane.deadlines.page_due() == 1
 
@@ -73,7 +73,7 @@ async def test_a_quorum_that_people_can_no_longer_reach_is_an_alert(room: Room) 
     review = await gated(room, "money.wire")
     room.people.people["leads"] = (CLEO,)
     (line,) = await found(room)
-    assert line.startswith(f"{review.id} needs 2 approvals, but leads are 1 people")
+    assert line.startswith(f"{review.id} needs 2 approvals, but only 1 of leads may vote")
 
 
 async def notices(room: Room) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ async def test_a_page_to_a_group_that_nobody_is_in_is_told(room: Room) -> None:
     assert await room.membrane.deadlines.page_due() == 1
     ((_, words),) = await notices(room)
     assert words == (
-        f"🔴 Action needed: A page about {review.id} did not reach everybody: nobody is in oncall now.\n"
+        f"🔴 Action needed: A page about {review.id} did not reach everybody: oncall has no members now.\n"
         f"Where: the review {review.id}, and oncall in the policy's people\n"
         "What to do: Add people, or change the policy."
     )

@@ -216,7 +216,10 @@ async def test_a_mandated_sign_off_that_nobody_was_shown_is_overdue_and_told(roo
     assert await room.membrane.deadlines.expire_due() == 1
     overdue = await now(room, review)
     assert (overdue.pending, overdue.overdue_at) == (True, room.clock.now)
-    assert any("is overdue, and waits on: nobody who may" in told for told in await notices(room))
+    assert any(
+        "is overdue and keeps waiting: Slack showed it to nobody who may" in told
+        for told in await notices(room)
+    )
     room.clock.forward(5000)
     await room.send()
     assert (await now(room, review)).overdue_at == review.opened_at + WINDOW

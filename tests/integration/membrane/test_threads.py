@@ -49,7 +49,7 @@ async def test_of_a_batch_no_more_calls_are_put_before_people_than_may_wait_at_o
     (interrupt,) = await room.membrane.interrupts.of_thread(thread)
     assert sorted(interrupt.payload[UNFIT]) == ["2", "3", "4"]
     assert (
-        "makes 5 that people have to approve, where the policy lets 2 of crew wait at once"
+        "5 calls of this message need approval, while the policy allows crew 2 at once"
         in (interrupt.payload[UNFIT]["2"])
     )
 

@@ -60,7 +60,7 @@ def test_place_purpose_and_secret_have_to_be_the_same() -> None:
 
 @pytest.mark.parametrize("row", [{"card": 1}, {"sealed": "%"}, {"sealed": 5}, {}])
 def test_a_row_that_is_not_sealed_is_not_read(row: dict[str, object]) -> None:
-    with pytest.raises(StoreError, match="should be sealed at thr_1"):
+    with pytest.raises(StoreError, match="the value at thr_1 should be sealed"):
         VAULT.open_json(row, "thr_1")
 
 
@@ -90,7 +90,7 @@ def test_after_a_rotation_old_values_open_and_new_ones_are_sealed_under_the_new_
     new = rotated.seal(b"new", "thr_1")
     assert rotated.is_current(new)
     assert Vault(Keyring.of(NEW), "rows").open(new, "thr_1") == b"new"
-    with pytest.raises(StoreError, match=f"sealed under the key {ring.current.id}, which is not there"):
+    with pytest.raises(StoreError, match=f"sealed under the key {ring.current.id}, which is missing"):
         VAULT.open(new, "thr_1")
 
 
