@@ -11,7 +11,8 @@ from bot.membrane.digests import Digests
 from bot.membrane.facade import Membrane
 from bot.membrane.freeze_effects import FreezeEffects
 from bot.membrane.freezes import Freezes
-from bot.membrane.interrupts import UNFIT, Answered, Call, Interrupts, Parked
+from bot.membrane.interrupt_answers import Answered
+from bot.membrane.interrupts import UNFIT, Call, Interrupts, Parked
 from bot.membrane.message_facts import CardFacts, DigestFacts, Facts, NoticeFacts, ReceiptFacts
 from bot.membrane.outbox import Outbox
 from bot.membrane.pointers import Pointers, stranded

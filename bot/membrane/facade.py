@@ -110,7 +110,7 @@ class Membrane:
         return self._core.policy()
 
     def rule(self, action: Action) -> Ruling:
-        """Return what the policy in force says of an action. Records nothing."""
+        """Return the ruling of the policy in force on an action. Records nothing."""
         return self._core.policy().rule(action)
 
     def digest_of(self, action: Action) -> str:

@@ -1,4 +1,4 @@
-"""What follows a freeze or a thaw: a notice to the admins, fresh cards, and actions that pass at the thaw."""
+"""The effects of a freeze or a thaw: notices to the admins, redrawn cards, actions that pass."""
 
 from __future__ import annotations
 
@@ -111,4 +111,4 @@ def _notice(freeze: Freeze, what: str) -> Notice:
         return Notice(Subject.FROZEN, words, where, todo, about)
     assert what == THAWED
     words = f"{freeze.name} is thawed by {freeze.thawed_by}; it was frozen by {freeze.by}: {freeze.why}."
-    return Notice(Subject.THAWED, words, where, "Nothing. What waited for it goes on.", about)
+    return Notice(Subject.THAWED, words, where, "Nothing. Actions that waited for the thaw go on.", about)

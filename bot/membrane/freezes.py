@@ -30,14 +30,14 @@ def check_not_frozen(tx: Transaction, action: ActionRecord, now: float) -> None:
     if freeze := freeze_of(tx.connection, tx.freezes(), Borne.of(action), now):
         raise ClaimRefused(
             Refusal.FROZEN,
-            f"{freeze}. What was decided stays, and counts again at the thaw",
+            f"{freeze}. Decisions stay and count again at the thaw",
             retry_after=freeze.retry_after(now),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Freezes:
-    """What an operator does. It needs only the database, so a command can do it beside a running bot."""
+    """The use cases of an operator. They need only the database, so a command can run beside the bot."""
 
     db: Database
     clock: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""What the guard of hosted tools records: a tool that it stopped, and a question that a graph lost."""
+"""The records of the guard of hosted tools: tools that it stopped, and questions that a graph lost."""
 
 from __future__ import annotations
 

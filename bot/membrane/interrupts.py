@@ -7,15 +7,12 @@ host reads it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import Connection
 
 from bot.domain.action import Action
 from bot.domain.hosting import InterruptRecord
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.review import Review
 from bot.domain.ruling import Ruling
 from bot.domain.states import (
     LET_THROUGH,
@@ -29,6 +26,7 @@ from bot.domain.states import (
 from bot.membrane.changes import open_review, withdraw_action
 from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.intake import Origin, record
+from bot.membrane.interrupt_answers import Answered, actions_and_shapes, answer_to, mark_delivered, unsealed
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.thread_changes import set_thread, settle_interrupt
 from bot.membrane.unknown_receipts import note_restored
@@ -42,7 +40,7 @@ TOO_MANY_AT_ONCE = (
     "this message need approval, while the policy allows {agent} {most} at once; call it again in a later "
     "message"
 )
-"""What a model is told about a call beyond the cap, when its batch is answered."""
+"""The answer to a model about a call beyond the cap, when its batch is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +65,6 @@ class Parked:
     payload: dict[str, Any]
     calls: tuple[Call, ...] = ()
     action_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An answered interrupt: its actions in its own order, and their outcomes.
-
-    `review` is the review whose outcome answers a gate's interrupt; None if the action passed.
-    """
-
-    record: InterruptRecord
-    standings: tuple[Standing, ...]
-    review: Review | None
 
 
 class Interrupts:
@@ -268,35 +254,3 @@ def _doubt(tx: Transaction, thread_id: str, interrupt_id: str) -> None:
     for call in actions.of_interrupt(tx.connection, interrupt_id):
         if call.tier.waits:
             restores.doubt(tx.connection, call.id, since)
-
-
-def answer_to(connection: Connection, record: InterruptRecord) -> Answered:
-    """Return an interrupt with its actions and their outcomes."""
-    calls = actions.of_interrupt(connection, record.id)
-    found = reviews.of_interrupt(connection, record.id) if record.shape is InterruptShape.GATE else ()
-    standings = tuple(standing_of(connection, call.id) for call in calls)
-    return Answered(record, standings, found[-1] if found else None)
-
-
-def actions_and_shapes(
-    connection: Connection, thread_id: str
-) -> tuple[list[ActionRecord], dict[str, InterruptShape]]:
-    """Return every action of a thread, in the order they were proposed, and its interrupts' shapes."""
-    shapes = {each.id: each.shape for each in interrupts.of_thread(connection, thread_id)}
-    return actions.of_thread(connection, thread_id), shapes
-
-
-def mark_delivered(tx: Transaction, interrupt_id: str, now: float) -> bool:
-    """Record that a thread took the answer to an interrupt. False if no answer was ready."""
-    interrupt = interrupts.get(tx.connection, interrupt_id)
-    if interrupt is None or not interrupts.move(
-        tx.connection, interrupt_id, InterruptState.ANSWERED, InterruptState.DELIVERED, now
-    ):
-        return False
-    tx.journal(now, "thread.resumed", {"thread": interrupt.thread_id, "interrupt": interrupt_id})
-    return True
-
-
-def unsealed(core: Core, interrupt: InterruptRecord) -> InterruptRecord:
-    """Return an interrupt with its payload unsealed."""
-    return replace(interrupt, payload=core.vault.open_json(interrupt.payload, interrupt.id))

@@ -98,7 +98,7 @@ def stranded(connection: Connection, people: Collection[str]) -> list[Stranded]:
 
 @dataclass(frozen=True, slots=True)
 class Pointers:
-    """What an admin does about them. It needs only the database, so a command can do it beside the bot."""
+    """The use case of an admin. It needs only the database, so a command can run beside the bot."""
 
     db: Database
     clock: Callable[[], float] = time.time

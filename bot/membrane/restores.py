@@ -218,7 +218,7 @@ def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
     if noted is None:
         return "a bot has run on it, but the note of where its journal ends is missing"
     if known.instance != noted.instance:
-        return "the note of where the journal ends is of another database"
+        return "the note of where the journal ends belongs to another database"
     return _behind(tx, known.epoch or 0, noted)
 
 

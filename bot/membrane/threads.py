@@ -17,7 +17,7 @@ from bot.domain.record import ALL, ActionRecord, Listing
 from bot.domain.states import OPEN_INTERRUPTS, InterruptShape, ThreadState
 from bot.errors import Conflict, NotFound, TooMany
 from bot.membrane.core import Core
-from bot.membrane.interrupts import Answered, actions_and_shapes, answer_to, mark_delivered, unsealed
+from bot.membrane.interrupt_answers import Answered, actions_and_shapes, answer_to, mark_delivered, unsealed
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.thread_changes import set_thread
 from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
@@ -191,9 +191,9 @@ class Threads:
             found = tuple(answer_to(tx.connection, record) for record in answered)
             return DueWork(self._opened(thread), found, *actions_and_shapes(tx.connection, thread_id))
 
-        owed = await core.db.write(work)
+        work_due = await core.db.write(work)
         core.wakeups.changed(thread_id)
-        return owed
+        return work_due
 
     async def finish(self, thread_id: str, delivered: Collection[str], *, result: Any = None) -> bool:
         """Record that a thread took these answers and finished with `result`, which is plain JSON.
