@@ -1,4 +1,4 @@
-"""What each message is drawn from, read in one go from the state as it is now."""
+"""The facts from which each message is drawn, read in one transaction from the current state."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from bot.store import actions, digested, digests, halted_actions, messages, rest
 from bot.store.restores import Restore
 
 MOST_HALTED = 10
-"""Actions after a safe-halt that a digest names; it says how many more there are."""
+"""Maximum number of halted actions that a digest names; it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What a card, a page, a post or a notice to the requester is drawn from, as it is now."""
+    """The facts of a card, a page, a post or a notice to the requester."""
 
     message: Message
     standing: Standing
     review: Review
     successor_id: str | None
     cards: Mapping[str, Message]
-    """The cards of all reviews of the action, by review id: what messages about it point to."""
+    """The cards of all reviews of the action, by review id. Messages about the action link to them."""
     stalled: str | None = None
     """Why the thread that waits for this review's outcome cannot be resumed."""
     restored_from: float | None = None
-    """When the backup was made since which the action may have run; None if it certainly did not."""
+    """When the restored backup was made, if the action may have run since; None if it certainly did not."""
     restore: Restore | None = None
-    """The restore that is not confirmed yet, where the review was opened after it."""
+    """The unconfirmed restore, if the review was opened after it."""
     turn: tuple[ActionRecord, ...] = ()
-    """All actions that its agent asked for together, this one among them."""
+    """All actions that its agent proposed in the same turn, including this one."""
     in_place: tuple[tuple[str, str | None], ...] = ()
-    """While it waits, its approvers whom the policy no longer names, each with who decides in their place."""
+    """While it waits: approvers whom the policy no longer names, each with the name in its place, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:
-    """What the card of an unknown receipt is drawn from, as it is now.
+    """The facts of the card of an unknown receipt.
 
-    `channel` is where it belongs. `asked` are the names of the policy's people who may say what happened,
+    `channel` is where it belongs. `asked` are the names of the policy's people who may settle it,
     `requesters` the users who may not.
     """
 
@@ -66,22 +66,22 @@ class ReceiptFacts:
 
 @dataclass(frozen=True, slots=True)
 class DigestFacts:
-    """What a digest is drawn from: the Tier 1 actions it names, and the actions parked after a safe-halt."""
+    """The facts of a digest: the Tier 1 actions that it names, and the halted actions."""
 
     message: Message
     passed: Digested
     halted: tuple[Standing, ...]
-    """The ones that have been parked longest; `halted_count` is of all."""
+    """The actions halted longest ago; `halted_count` counts all."""
     halted_count: int
     since: float | None
     made_at: float
     cards: Mapping[str, Message]
-    """The cards of the parked actions, by review id."""
+    """The cards of the halted actions, by review id."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeFacts:
-    """A message that is only its text."""
+    """The facts of a message that has only its text."""
 
     message: Message
     text: str
@@ -99,7 +99,7 @@ def the_message(connection: Connection, message_id: str) -> Message:
 
 
 def read_facts(connection: Connection, message_id: str, policy: Policy) -> Facts:
-    """Return what a message is drawn from, as it is now, with the message itself read again."""
+    """Return the present facts of a message, with the message itself read again."""
     message = the_message(connection, message_id)
     if message.action_id is not None:
         standing = standing_of(connection, message.action_id)
@@ -123,7 +123,7 @@ def read_facts(connection: Connection, message_id: str, policy: Policy) -> Facts
 
 
 def _turn_of(connection: Connection, action: ActionRecord) -> tuple[ActionRecord, ...]:
-    """Return the actions that an agent asked for in one turn, in its order."""
+    """Return the actions that an agent proposed in one turn, in its order."""
     if action.turn_id is not None:
         return tuple(actions.of_turn(connection, action.turn_id))
     if action.interrupt_id is not None:

@@ -346,7 +346,7 @@ async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: Ho
         await membrane.proposals.propose(action("mail.send"))
     (other.folder / "journal.head").write_bytes(kept)
     async with other.bot() as membrane:
-        assert "of another database" in await restored(membrane)
+        assert "belongs to another database" in await restored(membrane)
 
 
 async def test_a_folder_that_was_restored_whole_is_known_by_the_note_outside(
