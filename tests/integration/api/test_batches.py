@@ -91,7 +91,7 @@ async def test_the_cards_of_a_turn_name_each_other(bot: Bot, agent: httpx2.Async
 async def test_one_that_is_wrong_keeps_all_from_being_proposed(
     agent: httpx2.AsyncClient, wishes: list[Any], where: str, says: str
 ) -> None:
-    problem = await batch(agent, *wishes, status=409 if "is that of" in says else 422)
+    problem = await batch(agent, *wishes, status=409 if "of the batch has" in says else 422)
     (fault,) = problem["errors"]
     assert fault["where"] == where
     assert says in fault["what"]

@@ -135,5 +135,5 @@ async def test_a_page_to_a_group_that_cannot_be_told_is_told_of_after_a_minute(r
     told = await notices(room)
     assert [recipient for recipient, _ in told] == [CLEO, DIA]
     assert told[0][1].startswith(
-        f"🔴 Action needed: A page about {review.id} did not reach everybody: who oncall is cannot be told"
+        f"🔴 Action needed: A page about {review.id} did not reach everybody: oncall cannot be resolved"
     )

@@ -56,7 +56,10 @@ async def test_invariant_17_what_nobody_was_shown_does_not_expire_as_unanswered(
     closed = next(entry for entry in await room.journal() if entry.event == "review.closed")
     assert orjson.loads(closed.body)["reason"] == "never_shown"
     (told,) = await notices(room)
-    assert f"{review.id} (data.delete of ops-agent, Tier 3) has expired (abort): nobody" in told
+    assert (
+        f"{review.id} (data.delete of ops-agent, Tier 3) has expired (abort): Slack showed it to nobody"
+        in told
+    )
 
 
 async def test_a_window_starts_when_it_is_shown_and_stays_fixed(room: Room) -> None:

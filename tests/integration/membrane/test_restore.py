@@ -338,9 +338,9 @@ async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: Ho
     kept = note.read_bytes()
     note.unlink()
     async with house.bot() as membrane:
-        assert "is not there" in await restored(membrane)
+        assert "is missing" in await restored(membrane)
     async with house.bot() as membrane:
-        assert "is not there" in await restored(membrane), "it stays until all is certain"
+        assert "is missing" in await restored(membrane), "it stays until all is certain"
     other = House(tmp_path / "other")
     async with other.bot() as membrane:
         await membrane.proposals.propose(action("mail.send"))
