@@ -29,12 +29,14 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(STEP_S)
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], what: str = "") -> T:
-    """Look until something true is seen, and return it. Fails after `PATIENCE_S` seconds."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+async def eventually(
+    look: Callable[[], Awaitable[T | None]], what: str = "", *, within: float = PATIENCE_S
+) -> T:
+    """Look until something true is seen, and return it. Fails after `within` seconds."""
+    deadline = asyncio.get_running_loop().time() + within
     while True:
         if seen := await look():
             return seen
         if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"{what or look} was not seen in {PATIENCE_S:g} s; the last was {seen!r}")
+            raise AssertionError(f"{what or look} was not seen within {within:g} s; the last was {seen!r}")
         await asyncio.sleep(STEP_S)

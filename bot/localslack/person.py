@@ -92,7 +92,7 @@ class Person:
         channel: str,
         wanted: Wanted | str = "",
         *,
-        timeout: float = 30.0,  # noqa: ASYNC109  (a deadline with a message of its own)
+        timeout: float = 60.0,  # noqa: ASYNC109  (a deadline with a message of its own)
     ) -> Json:
         """Wait for a message that `wanted` accepts or that contains this text; return the newest one.
 
@@ -108,7 +108,7 @@ class Person:
 
         return await self._until(look, timeout, f"a message like {wanted!r} in {channel}")
 
-    async def wait_for_view(self, wanted: Wanted | str = "", *, timeout: float = 30.0) -> Json:  # noqa: ASYNC109  (as above)
+    async def wait_for_view(self, wanted: Wanted | str = "", *, timeout: float = 60.0) -> Json:  # noqa: ASYNC109  (as above)
         """Wait for a top modal that `wanted` accepts, and return it.
 
         Raises:

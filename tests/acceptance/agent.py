@@ -1,33 +1,15 @@
-"""An agent that proposes over HTTP, and the means to wait for a state instead of a time."""
+"""An agent that proposes over HTTP and waits for states."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx2
 
-T = TypeVar("T")
+from tests.waiting import PATIENCE_S, eventually
+
 Json = dict[str, Any]
-
-STEP_S = 0.02
-PATIENCE_S = 30.0
-"""How long anything is waited for: long enough for a busy machine, as nothing is waited for in vain."""
-
-
-async def eventually(
-    look: Callable[[], Awaitable[T | None]], *, within: float = PATIENCE_S, what: str = ""
-) -> T:
-    """Look until something true is seen, and return it. Fails after `within` seconds."""
-    deadline = asyncio.get_running_loop().time() + within
-    while True:
-        if seen := await look():
-            return seen
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"{what or look} was not seen within {within:g} s; the last was {seen!r}")
-        await asyncio.sleep(STEP_S)
 
 
 class Agent:
@@ -35,7 +17,7 @@ class Agent:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._web = httpx2.AsyncClient(base_url=url, headers=headers, timeout=30, verify=False)
+        self._web = httpx2.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, verify=False)
 
     async def __aenter__(self) -> Self:
         return self

@@ -13,9 +13,10 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.app import Bot
 from bot.localslack import LocalSlack, Person
-from tests.acceptance.agent import PATIENCE_S, Agent
+from tests.acceptance.agent import Agent
 from tests.acceptance.company import APPROVALS, CLEO, DIA, workspace
 from tests.acceptance.staging import Stage
+from tests.waiting import PATIENCE_S
 
 LAUNCH = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -24,7 +25,7 @@ LAUNCH = (
 OFFLINE = re.compile("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET")
 fixture = pytest_asyncio.fixture(loop_scope="session")
 """One loop for all, so that they share a browser: starting one takes longer than most of the tests."""
-ACK_S = 10.0
+ACK_S = PATIENCE_S
 """The bot answers within three seconds by its own clock; a busy machine may take longer."""
 expect.set_options(timeout=PATIENCE_S * 1000)
 Open = Callable[..., Awaitable[Page]]

@@ -25,8 +25,9 @@ from bot.membrane import Tokens
 from bot.settings import Settings
 from bot.store.database import open_database
 from tests.acceptance import ledger
-from tests.acceptance.agent import PATIENCE_S, Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import GUS
+from tests.waiting import PATIENCE_S, eventually
 
 HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("membrane")

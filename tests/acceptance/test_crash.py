@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.localslack import Person
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import APPROVALS, CLEO
 from tests.acceptance.staging import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -19,6 +19,7 @@ from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import APPROVALS, CLEO
 from tests.acceptance.conftest import ACK_S
 from tests.acceptance.staging import Stage
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -175,7 +176,7 @@ class Signer:
             "X-Slack-Signature": verifier.generate_signature(timestamp=at, body=body) or "",
         }
         headers.pop(drop, None)
-        async with httpx2.AsyncClient(verify=False) as web:
+        async with httpx2.AsyncClient(verify=False, timeout=PATIENCE_S) as web:
             return (await web.post(self._url, content=body, headers=headers)).status_code
 
 

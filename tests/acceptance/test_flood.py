@@ -15,6 +15,7 @@ from bot.localslack import Person
 from tests.acceptance.agent import Agent
 from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import Stage
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -103,7 +104,7 @@ async def test_a_full_disk_stops_agents_before_it_stops_votes(stage: Stage, cleo
     async with stage.bot() as bot, Agent(bot.api_url, token) as agent:
         asked = await agent.propose("data.delete", {"what": "old logs"})
     stage.settings["MEMBRANE_DISK_FLOOR_MB"] = "1e12"
-    async with stage.bot() as bot, httpx2.AsyncClient(base_url=bot.api_url) as web:
+    async with stage.bot() as bot, httpx2.AsyncClient(base_url=bot.api_url, timeout=PATIENCE_S) as web:
         headers = {"Authorization": f"Bearer {token}"}
         refused = await web.post("/v1/actions", json={"kind": "db.read"}, headers=headers)
         assert refused.status_code == 503

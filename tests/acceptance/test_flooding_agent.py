@@ -9,10 +9,11 @@ import pytest
 
 from bot.localslack import Person
 from tests.acceptance import flooding
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import APPROVALS
 from tests.acceptance.staging import GRAPHS, Stage
 from tests.integration.graph.scripted import say
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

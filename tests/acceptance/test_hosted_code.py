@@ -11,9 +11,10 @@ import pytest
 
 from bot.localslack import Person
 from tests.acceptance import hanging
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import GRAPHS, PROGRAM, Process, Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,8 +6,9 @@ import pytest
 
 import bot.app
 from bot.store import archive
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.acceptance.staging import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,9 +8,10 @@ from bot.app import Bot
 from bot.localslack import LocalSlack, Person
 from bot.slack import facade
 from bot.slack.inbound.sockets import SocketDelivery
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import ADA, APPROVALS, CLEO, DIGEST
 from tests.acceptance.staging import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

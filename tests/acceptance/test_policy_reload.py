@@ -10,9 +10,10 @@ from functools import partial
 import pytest
 
 from bot.localslack import Person
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import PROGRAM, Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,9 +12,10 @@ from bot.localslack import Person
 from bot.membrane import Tokens
 from bot.store.database import open_database
 from bot.store.sqlite import SQLITE
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 import pytest
 
 from bot.localslack import Person
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.acceptance.company import ADMIN, APPROVALS
 from tests.acceptance.staging import PROGRAM, UP_S, Process, Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

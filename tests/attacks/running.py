@@ -26,9 +26,10 @@ import httpx2
 from bot.localslack import Channel, LocalSlack, Person, all_text
 from bot.membrane import Tokens
 from bot.store.database import open_database
-from tests.acceptance.agent import PATIENCE_S, Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import GUS, PEOPLE, workspace
 from tests.acceptance.staging import PROGRAM, Process, Stage
+from tests.waiting import PATIENCE_S, eventually
 
 HERE = Path(__file__).parent
 DEFAULT = HERE.parents[1] / "policies" / "default.yaml"
@@ -268,7 +269,7 @@ async def workspace_open() -> AsyncIterator[LocalSlack]:
     company = workspace()
     channel = Channel(id=CARDS, name="attacks", members=tuple(person.id for person in PEOPLE))
     company = replace(company, channels=(*company.channels, channel))
-    async with LocalSlack(company, rate_scale=None, retry_scale=0, ack_timeout=10.0) as slack:
+    async with LocalSlack(company, rate_scale=None, retry_scale=0, ack_timeout=PATIENCE_S) as slack:
         yield slack
 
 

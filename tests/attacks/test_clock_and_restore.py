@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from bot.localslack import Person, all_text
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import ADMIN, CLEO
 from tests.acceptance.staging import Stage
 from tests.attacks.running import CARDS, Target, command, mark, token
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

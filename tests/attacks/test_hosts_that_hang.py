@@ -7,10 +7,11 @@ import signal
 
 import pytest
 
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.acceptance.company import CLEO
 from tests.acceptance.staging import Stage
 from tests.attacks.running import GRAPHS, HOSTILE, Target, command, mark, say, token
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

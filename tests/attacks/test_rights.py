@@ -11,10 +11,11 @@ import pytest
 import pytest_asyncio
 
 from bot.localslack import Person, all_text
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import CLEO, DIA, FAY, FINN, GUEST, GUS, STRANGER
 from tests.acceptance.staging import Stage
 from tests.attacks.running import CARDS, Target, mark, say
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

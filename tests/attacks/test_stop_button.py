@@ -11,9 +11,10 @@ import pytest
 import pytest_asyncio
 
 from bot.localslack import Person, all_text
-from tests.acceptance.agent import Agent, Json, eventually
+from tests.acceptance.agent import Agent, Json
 from tests.acceptance.company import ADMIN
 from tests.attacks.running import ATTACKER, CARDS, Target, mark, say
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

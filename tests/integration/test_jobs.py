@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from typing import Self
 
 import pytest
 
 from bot.jobs import Jobs
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.01)
+from tests.waiting import until
 
 
 async def test_a_sweep_that_raises_runs_again() -> None:
@@ -77,17 +71,21 @@ async def test_a_clock_that_is_set_back_stops_no_sweep(monkeypatch: pytest.Monke
 
 async def test_stopping_waits_for_what_is_in_hand() -> None:
     done: list[int] = []
-    begun = asyncio.Event()
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
         begun.set()
-        await asyncio.sleep(0.2)
+        await go_on.wait()
         done.append(1)
 
     jobs = Jobs({"slow": (slow, 0.01)})
     jobs.start()
     await begun.wait()
-    await jobs.stop()
+    stopping = asyncio.create_task(jobs.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    go_on.set()
+    await stopping
     assert done == [1]
 
 

@@ -21,6 +21,7 @@ from bot.localslack import LocalSlack, Person
 from tests.acceptance.agent import Agent
 from tests.acceptance.company import APPROVALS, CLEO, workspace
 from tests.releases.staging import Json, Later, Place, put_back
+from tests.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 Unpack = Callable[[Path, Path], None]
@@ -108,7 +109,7 @@ async def started(release: Path, folder: Path) -> AsyncIterator[Left]:
     said = json.loads((folder / "left.json").read_text())
     clock = Later(said["made_at"] + 60)
     async with LocalSlack(
-        workspace(), rate_scale=None, retry_scale=0, ack_timeout=10.0, clock=clock
+        workspace(), rate_scale=None, retry_scale=0, ack_timeout=PATIENCE_S, clock=clock
     ) as slack:
         put_back(slack, said["slack"])
         place = Place(slack, folder, clock)

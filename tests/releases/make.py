@@ -29,10 +29,11 @@ from bot.policyfile.loading import read as read_policy
 from bot.store import files, journal
 from bot.store.database import Database, open_database
 from bot.store.journal import Anchor
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.acceptance.company import APPROVALS, CLEO, DIA, GUS, workspace
 from tests.integration.graph.scripted import say
 from tests.releases.staging import CARD, Json, Place, kept
+from tests.waiting import eventually
 
 HERE = Path(__file__).parent
 ZOE = "Zoe\u0308"
@@ -72,7 +73,7 @@ class Making:
             text = json.dumps(message.get("blocks"))
             return wanted in text and '"action_id": "approve"' in text
 
-        return await self.cleo.wait_for_message(APPROVALS, shown, timeout=30)
+        return await self.cleo.wait_for_message(APPROVALS, shown)
 
     async def approve(self, action: Json, person: Person | None = None) -> None:
         """Approve an action on its card."""
@@ -117,7 +118,7 @@ class Making:
         """Propose an action, and have it rejected with a note."""
         action = await self.propose(name, "data.delete", args)
         await self.cleo.click(APPROVALS, await self.card(action), "reject_with_note")
-        view = await self.cleo.wait_for_view("Reject", timeout=30)
+        view = await self.cleo.wait_for_view("Reject")
         await self.cleo.submit(view, {"note": "keep them"})
         await self.agent.wait_for(action, "rejected")
 
@@ -172,7 +173,7 @@ class Making:
         assert (
             await self.dia.click(APPROVALS, await self.card(self.actions["noted"]), "reject_with_note")
         ).acked
-        await self.dia.wait_for_view("Reject", timeout=30)
+        await self.dia.wait_for_view("Reject")
 
 
 def _of(answer: Json) -> Json:

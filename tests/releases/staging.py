@@ -16,8 +16,9 @@ from bot.localslack import LocalSlack
 from bot.localslack.conversation import Conversation, Message
 from bot.localslack.open_views import View
 from bot.settings import Settings
-from tests.acceptance.agent import Agent, eventually
+from tests.acceptance.agent import Agent
 from tests.releases import graphs
+from tests.waiting import eventually
 
 Json = dict[str, Any]
 GRAPHS = ",".join(

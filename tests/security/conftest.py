@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import io
@@ -10,12 +9,12 @@ import json
 import logging
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -28,8 +27,8 @@ from bot.localslack import Channel, LocalSlack, Person, User, Workspace
 from bot.settings import Settings
 from tests.security import graphs
 from tests.security.effects import done
+from tests.waiting import PATIENCE_S, eventually
 
-T = TypeVar("T")
 Json = dict[str, Any]
 
 ADA, CLEO, DIA, GUS, MAL = "U0ADA", "U0CLEO", "U0DIA", "U0GUS", "U0MAL"
@@ -85,15 +84,6 @@ graphs:
 """
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], what: str, within: float = 60.0) -> T:
-    """Look until something true is seen, and return it."""
-    deadline = time.monotonic() + within
-    while not (seen := await look()):
-        assert time.monotonic() < deadline, f"{what} was not seen within {within:g} s"
-        await asyncio.sleep(0.02)
-    return seen
-
-
 def signed(secret: str, body: str, at: float | None = None) -> dict[str, str]:
     """Return the headers with which Slack signs a request."""
     stamp = str(int(at or time.time()))
@@ -133,7 +123,7 @@ class Scene:
         }
         async with Bot(Settings.model_validate(given)) as self.bot:
             self.slack.deliver_to(self.slack_url)
-            async with httpx2.AsyncClient() as anybody:
+            async with httpx2.AsyncClient(timeout=PATIENCE_S) as anybody:
 
                 async def ready() -> bool:
                     return (await anybody.get(f"{self.bot.api_url}/readyz")).status_code == 200
@@ -161,7 +151,7 @@ class Scene:
 
         hooks: Any = {"response": [keep]}
         async with httpx2.AsyncClient(
-            base_url=self.bot.api_url, headers=headers, event_hooks=hooks
+            base_url=self.bot.api_url, headers=headers, event_hooks=hooks, timeout=PATIENCE_S
         ) as client:
             yield client
 
@@ -191,7 +181,7 @@ class Scene:
     async def send(self, payload: Any) -> int:
         """Send a payload as Slack would, signed. Returns the status."""
         body = urlencode({"payload": json.dumps(payload)})
-        async with httpx2.AsyncClient() as slack:
+        async with httpx2.AsyncClient(timeout=PATIENCE_S) as slack:
             headers = signed(self.slack.signing_secret, body)
             return (await slack.post(self.slack_url, content=body, headers=headers)).status_code
 
@@ -245,7 +235,7 @@ def log() -> Iterator[io.StringIO]:
 async def scene(tmp_path: Path, log: io.StringIO) -> AsyncIterator[Scene]:
     """The bot, running."""
     done.clear()
-    async with LocalSlack(WORKSPACE, rate_scale=None, retry_scale=0) as slack:
+    async with LocalSlack(WORKSPACE, rate_scale=None, retry_scale=0, ack_timeout=PATIENCE_S) as slack:
         made = Scene(slack, tmp_path, log)
         async with made.run():
             yield made

@@ -68,7 +68,7 @@ async def test_naming_somebody_else_wins_no_vote(scene: Scene) -> None:
         await scene.click(asked, MAL, "approve")
         assert (await standing(mal, asked))["state"] == "waiting"
         async with scene.person(DIA) as dia:
-            card = await dia.wait_for_message(APPROVALS, "data.delete", timeout=60)
+            card = await dia.wait_for_message(APPROVALS, "data.delete")
             assert "mal-agent" in all_text(card)
             assert MAL in str(card["blocks"])
         await scene.click(asked, DIA, "approve")

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.security.conftest import MAL, Json, Scene, propose, signed
+from tests.waiting import PATIENCE_S
 
 EXAMPLES = 60
-HANGS_S = 30.0
 DECIDED = (
     "SELECT id, state, args, settled_at, detail FROM actions",
     "SELECT id, state, note, closed_at, acked_by, quiet_until FROM reviews",
@@ -137,7 +137,7 @@ def changed(payload: Json, path: tuple[Any, ...], part: Any) -> Any:
 
 async def each_is_answered(scene: Scene, count: int, send: Callable[[httpx2.AsyncClient, int], Any]) -> None:
     before = decided(scene)
-    async with httpx2.AsyncClient(timeout=HANGS_S) as slack:
+    async with httpx2.AsyncClient(timeout=PATIENCE_S) as slack:
         for number in range(count):
             response = await send(slack, number)
             assert response.status_code < 500, response.request.content

@@ -23,12 +23,12 @@ from tests.security.conftest import (
     SSN,
     Json,
     Scene,
-    eventually,
     propose,
     standing,
 )
 from tests.security.effects import done
 from tests.security.graphs import ARGS
+from tests.waiting import eventually
 
 SECRETS = re.compile(f"{CARD}|{SSN}")
 
@@ -59,13 +59,13 @@ async def test_of_an_agent_over_http(scene: Scene, agent: httpx2.AsyncClient) ->
         await propose(agent, kind, {"card_number": CARD, "customer": BUYER, "why": "test"}, description=told)
     asked = await propose(agent, "card.charge", ARGS, description=told)
     async with scene.person(CLEO) as cleo, scene.person(DIA) as dia:
-        card = await cleo.wait_for_message(APPROVALS, "card.charge", timeout=60)
+        card = await cleo.wait_for_message(APPROVALS, "card.charge")
         assert "card_number: (redacted by the policy)" in all_text(card)
         assert "ssn: (redacted by the policy)" in all_text(card)
         assert 'name: "Bo"' in all_text(card)
         assert "Charge redacted; the customer's number is" in all_text(card)
-        await dia.wait_for_message("dm", "card.charge", timeout=60)
-        await dia.wait_for_message(DIGEST, "card.note", timeout=60)
+        await dia.wait_for_message("dm", "card.charge")
+        await dia.wait_for_message(DIGEST, "card.note")
         await cleo.click(APPROVALS, card, "view_all")
         everything = await cleo.wait_for_view("Everything about it")
         assert "card_number: (redacted by the policy)" in all_text(everything)
@@ -110,7 +110,7 @@ async def test_of_an_object_that_is_sent_as_text(scene: Scene, agent: httpx2.Asy
     told = f"Charge Bo, whose number is {SSN}"
     await propose(agent, "card.charge", {**ARGS, "customer": json.dumps(BUYER)}, description=told)
     async with scene.person(CLEO) as cleo:
-        card = await cleo.wait_for_message(APPROVALS, "card.charge", timeout=60)
+        card = await cleo.wait_for_message(APPROVALS, "card.charge")
         assert "customer: (redacted by the policy)" in all_text(card)
         assert "Charge Bo, whose number is redacted" in all_text(card)
     nowhere(scene)
@@ -125,7 +125,7 @@ async def test_of_a_hosted_thread(scene: Scene, agent: httpx2.AsyncClient, graph
     thread = (await agent.post("/v1/threads", json={"graph": graph, "input": given})).json()
     asked = await threads_action(agent, thread, "waiting")
     async with scene.person(CLEO) as cleo:
-        card = await cleo.wait_for_message(APPROVALS, "card.charge", timeout=60)
+        card = await cleo.wait_for_message(APPROVALS, "card.charge")
         assert "card_number: (redacted by the policy)" in all_text(card)
         nowhere(scene)
         assert done == []

@@ -20,10 +20,11 @@ from bot.errors import StoreError
 from bot.graph.saver import open_saver
 from bot.graph.serializer import sealed
 from bot.membrane import Vault
-from tests.security.conftest import CLEO, Json, Scene, eventually, standing
+from tests.security.conftest import CLEO, Json, Scene, standing
 from tests.security.effects import done
 from tests.security.graphs import ARGS
 from tests.security.test_redacted import threads_action
+from tests.waiting import PATIENCE_S, eventually
 
 OTHER = {**ARGS, "amount": 9_000_000}
 
@@ -43,7 +44,7 @@ async def parked(agent: httpx2.AsyncClient, args: Json) -> Json:
 
 def write(scene: Scene, statement: str, *values: Any) -> None:
     """Write to the saved state behind the bot's back."""
-    with closing(sqlite3.connect(scene.data / "threads.db", timeout=10)) as saved, saved:
+    with closing(sqlite3.connect(scene.data / "threads.db", timeout=PATIENCE_S)) as saved, saved:
         saved.execute(statement, values)
 
 

@@ -21,6 +21,7 @@ from bot.domain.action import Action
 from bot.membrane import Membrane
 from bot.store.database import Database, open_database
 from tests import fakes
+from tests.waiting import patience
 
 PROGRAM = Path(sys.executable).with_name("membrane")
 
@@ -58,7 +59,7 @@ class Shell:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(30):
+        async with patience():
             out, err = await process.communicate()
         assert process.returncode is not None
         return Ended(process.returncode, out.decode(), err.decode())

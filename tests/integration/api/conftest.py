@@ -27,6 +27,7 @@ from bot.metrics import Metrics
 from bot.slack.outbound.places import permalink
 from bot.store.database import Database, open_database
 from tests import fakes
+from tests.waiting import PATIENCE_S
 
 
 class FakeHost:
@@ -69,6 +70,10 @@ class Bot:
         options.setdefault("headers", self.headers)
         transport = httpx2.ASGITransport(self.api, raise_app_exceptions=options.pop("raises", True))
         return httpx2.AsyncClient(transport=transport, base_url="http://membrane", **options)
+
+    def caller(self, address: str) -> httpx2.AsyncClient:
+        """A client of a bot that is served, with the token."""
+        return httpx2.AsyncClient(base_url=address, headers=self.headers, timeout=2 * PATIENCE_S)
 
     @asynccontextmanager
     async def served(self, connections: Connections | None = None) -> AsyncIterator[str]:

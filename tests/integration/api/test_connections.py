@@ -16,12 +16,11 @@ from bot.api.connections import Connections
 from bot.api.peers import Peers
 from bot.domain.action import Action
 from tests.integration.api.conftest import Bot
+from tests.waiting import PATIENCE_S
 
 Connect = Callable[..., Awaitable["Streams"]]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 WIRE = Action.of("money.wire", {}, agent="mailer")
-PATIENCE_S = 20
-"""Only a hang takes so long."""
 
 
 @pytest.fixture
@@ -179,7 +178,7 @@ async def test_headers_that_do_not_come_are_given_up_on(
 async def test_a_header_that_drips_does_not_win_time(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_S", 0.3)
+    monkeypatch.setattr(http_protocol, "HEAD_S", 3.0)
     async with bot.served() as address:
         streams = await connect(address)
         assert await asked(bot, streams) == 200
@@ -250,7 +249,10 @@ async def test_another_protocol_is_not_taken_up(bot: Bot, connect: Connect) -> N
 
 
 async def test_a_client_that_keeps_its_connection_is_served_after_a_refusal(bot: Bot) -> None:
-    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+    async with (
+        bot.served() as address,
+        httpx2.AsyncClient(base_url=address, headers=bot.headers, timeout=PATIENCE_S) as agent,
+    ):
         for _ in range(3):
             large = await agent.post("/v1/actions", content=b"x" * 400_000)
             assert large.status_code in {413, 415}

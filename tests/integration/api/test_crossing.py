@@ -16,6 +16,7 @@ from bot.domain.risk import Tier
 from bot.store import journal
 from tests import fakes
 from tests.integration.api.conftest import Bot
+from tests.waiting import until
 
 
 async def proposed(agent: httpx2.AsyncClient, kind: str) -> dict[str, Any]:
@@ -315,7 +316,7 @@ async def test_a_started_action_cannot_be_withdrawn(agent: httpx2.AsyncClient) -
 async def test_a_long_poll_answers_when_somebody_decides(bot: Bot, agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent, "money.wire")
     waiting = asyncio.create_task(look(agent, action, wait=30))
-    await asyncio.sleep(0.05)
+    await until(lambda: bot.membrane.wakeups.is_watched(action["id"]))
     assert not waiting.done()
     await bot.vote(action)
     async with asyncio.timeout(60):

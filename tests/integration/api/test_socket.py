@@ -12,6 +12,7 @@ from bot.api import request_body
 from bot.domain.action import Action
 from bot.domain.record import Standing
 from tests.integration.api.conftest import Bot
+from tests.waiting import PATIENCE_S, until
 
 
 async def connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -30,10 +31,13 @@ async def status_of(reader: asyncio.StreamReader) -> int:
 
 
 async def test_a_whole_crossing_over_one_connection(bot: Bot) -> None:
-    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+    async with (
+        bot.served() as address,
+        httpx2.AsyncClient(base_url=address, headers=bot.headers, timeout=PATIENCE_S) as agent,
+    ):
         made = (await agent.post("/v1/actions", json={"kind": "money.wire", "args": {"id": 1}})).json()
         waiting = asyncio.create_task(agent.get(f"/v1/actions/{made['id']}?wait=30"))
-        await asyncio.sleep(0.05)
+        await until(lambda: bot.membrane.wakeups.is_watched(made["id"]))
         await bot.vote(made)
         found = (await waiting).json()
         assert found["outcome"] == "approved"
@@ -121,9 +125,7 @@ def polls(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
 
 
 async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot, polls: asyncio.Semaphore) -> None:
-    patient = httpx2.AsyncClient(headers=bot.headers, timeout=50)
-    async with bot.served() as address, patient as agent:
-        agent.base_url = httpx2.URL(address)
+    async with bot.served() as address, bot.caller(address) as agent:
         made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
         waiting = asyncio.create_task(agent.get(f"/v1/actions/{made['id']}?wait=60"))
         await polls.acquire()
@@ -135,7 +137,10 @@ async def test_a_token_cannot_hold_more_than_so_many_long_polls(
     bot: Bot, polls: asyncio.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.api.long_polls.MOST_POLLS", 2)
-    async with bot.served() as address, httpx2.AsyncClient(base_url=address, headers=bot.headers) as agent:
+    async with (
+        bot.served() as address,
+        httpx2.AsyncClient(base_url=address, headers=bot.headers, timeout=PATIENCE_S) as agent,
+    ):
         made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
         url = f"/v1/actions/{made['id']}?wait=60"
         held = [asyncio.create_task(agent.get(url)) for _ in range(2)]

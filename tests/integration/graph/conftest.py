@@ -19,6 +19,7 @@ from bot.membrane import Membrane
 from bot.store.database import Database, open_database
 from tests.fakes import CLEO, SECRET, Clock, FakeDirectory, policy, send
 from tests.integration.graph import agents
+from tests.waiting import PATIENCE_S
 
 HOSTED = Path(__file__).parent / "hosted.py"
 
@@ -43,7 +44,7 @@ class House:
     async def settle(self) -> None:
         """Sweep until nothing is due."""
         while await self.host.sweep() or self.host.running:
-            assert await self.host.drain(10)
+            assert await self.host.drain(PATIENCE_S)
 
     async def run(self, graph: str, given: dict[str, Any], **who: Any) -> str:
         """Start a thread and run it until it waits or ends."""

@@ -12,6 +12,7 @@ from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
 from tests.integration.graph.test_recovery import GRAPHS
+from tests.waiting import PATIENCE_S
 
 WAYS = {"one": {"kind": "data.delete", "args": {"id": 1}}, **dict.fromkeys(GRAPHS[1:], say("delete"))}
 
@@ -91,9 +92,9 @@ async def test_an_answer_that_a_thread_took_before_the_bot_died_is_delivered(hou
     thread = await house.run("one", {"kind": "mail.send", "args": {"id": 1}})
     await house.expire()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(house.membrane.interrupts, "delivered", _die)
+        patch.setattr(house.membrane.interrupts, "mark_delivered", _die)
         await house.host.sweep()
-        await house.host.drain(5)
+        await house.host.drain(PATIENCE_S)
     await house.vote(thread)
     await house.host.stop()
     await house.open(*GRAPHS)

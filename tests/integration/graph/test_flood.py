@@ -24,6 +24,7 @@ from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
+from tests.waiting import patience
 
 CAP = 20
 
@@ -252,7 +253,7 @@ async def test_an_agent_that_starts_many_threads_leaves_places_to_others(house: 
     quiet = await house.host.start_thread("gated", say("read"), agent="quiet")
     await house.host.sweep()
     assert house.host.running == 8
-    async with asyncio.timeout(30):
+    async with patience():
         while (await house.thread(quiet.id)).state != "running":
             await asyncio.sleep(0.01)
     agents.HOLD["read"].set()

@@ -14,6 +14,7 @@ from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
 from tests.integration.graph.test_between_saves import WAYS, Dying
 from tests.integration.graph.test_guard import AROUND, KINDS
+from tests.waiting import PATIENCE_S
 
 
 async def freeze(house: House, name: str) -> None:
@@ -152,9 +153,9 @@ async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
 
     with monkeypatch.context() as patch:
         patch.setattr(house.membrane.claims, "start", freeze_first)
-        patch.setattr(house.membrane.interrupts, "delivered", die)
+        patch.setattr(house.membrane.interrupts, "mark_delivered", die)
         await house.host.sweep()
-        await house.host.drain(5)
+        await house.host.drain(PATIENCE_S)
     await house.host.stop()
     await house.open(graph)
     await house.settle()

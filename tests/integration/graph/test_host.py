@@ -23,6 +23,7 @@ from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import HOSTED, House
 from tests.integration.graph.scripted import say
 from tests.unit.slack.reading import read
+from tests.waiting import PATIENCE_S
 
 DELETE = {"kind": "data.delete", "args": {"id": 1}}
 
@@ -236,9 +237,8 @@ async def test_no_more_threads_run_at_once_than_allowed(house: House) -> None:
         await host.start_thread("one", {"kind": "db.read", "args": {"n": n}}, agent="ops-agent")
         for n in range(5)
     ]
-    await host.sweep()
-    await asyncio.sleep(0.05)
-    await host.sweep()
+    for _ in range(5):
+        await host.sweep()
     assert host.running == 2
     event.set()
     await house.settle()
@@ -335,7 +335,7 @@ async def test_a_question_that_was_not_recorded_before_its_graph_changed_is_said
         patch.setattr(house.membrane.interrupts, "park", die)
         thread = await house.host.start_thread("one", DELETE, agent="ops-agent")
         await house.host.sweep()
-        await house.host.drain(5)
+        await house.host.drain(PATIENCE_S)
     await house.host.stop()
     await open_renamed(house)
     await house.settle()
@@ -353,7 +353,7 @@ async def test_an_answer_to_a_thread_that_moved_on_unseen_runs_nothing(house: Ho
         await graph.ainvoke(DELETE, {"configurable": {"thread_id": thread}}, durability="sync")
     await house.vote(thread)
     assert await house.host.sweep(look=False) == 1
-    assert await house.host.drain(10)
+    assert await house.host.drain(PATIENCE_S)
     assert ran == []
     await house.settle()
     assert await house.states(thread) == ["withdrawn", "waiting"]

@@ -18,6 +18,7 @@ from tests.integration.graph import agents
 from tests.integration.graph.agents import ran
 from tests.integration.graph.conftest import House
 from tests.integration.graph.scripted import say
+from tests.waiting import PATIENCE_S
 
 DELETE = {"kind": "data.delete", "args": {"id": 1}}
 JOB = {"kind": "job.run", "args": {"id": 1}}
@@ -37,7 +38,7 @@ async def test_a_parked_interrupt_without_a_review_gets_one(house: House) -> Non
         patch.setattr(house.membrane.interrupts, "park", _die)
         thread = await house.host.start_thread("gated", say("two"), agent="ops-agent")
         await house.host.sweep()
-        await house.host.drain(5)
+        await house.host.drain(PATIENCE_S)
     assert await house.actions(thread.id) == []
     await restart(house)
     await house.settle()
@@ -216,6 +217,7 @@ from bot.membrane import Membrane
 from bot.store.database import open_database
 from tests.fakes import CLEO, SECRET, FakeDirectory, policy
 from tests.integration.graph import agents, conftest
+from tests.waiting import PATIENCE_S
 
 folder, graph, given = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
 
@@ -238,7 +240,7 @@ async def main():
         await host.start_thread(graph, given, agent="ops-agent")
     for _ in range(4):
         while await host.sweep() or host.running:
-            await host.drain(10)
+            await host.drain(PATIENCE_S)
         for action in await membrane.proposals.listed("ops-agent", most=9):
             standing = await membrane.proposals.standing(action.id)
             review = standing.review

@@ -22,6 +22,7 @@ from bot.graph.saver import GroupedSaver, open_saver
 from bot.graph.serializer import check_strict
 from bot.graph.threads_file import Step
 from bot.membrane import Vault
+from tests.waiting import PATIENCE_S
 
 VAULT = Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")
 
@@ -47,7 +48,7 @@ class Held:
     def __init__(self, saver: GroupedSaver) -> None:
         self._file = saver._file
         self._free = threading.Event()
-        self._file.put(Step(None, lambda _: self._free.wait(10), writes=False))
+        self._file.put(Step(None, lambda _: self._free.wait(PATIENCE_S), writes=False))
         while self._file.waiting:
             time.sleep(0.001)
 

@@ -17,6 +17,7 @@ from bot.graph.tool_threads import LONG_S, ToolThreads
 from tests.fakes import Clock
 from tests.integration.graph import waiting
 from tests.integration.graph.conftest import House
+from tests.waiting import PATIENCE_S, patience
 
 FILE = Path(waiting.__file__)
 
@@ -43,7 +44,7 @@ async def test_nodes_that_hang_hold_up_neither_the_bot_nor_other_graphs(house: H
     for number in range(12):
         await host.start_thread("hanging", {"name": str(number)}, agent="ops-agent")
     await host.sweep()
-    async with asyncio.timeout(20):
+    async with patience():
         for _ in range(12):
             await asyncio.to_thread(module.entered.acquire)
         assert await asyncio.get_running_loop().getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
@@ -53,7 +54,7 @@ async def test_nodes_that_hang_hold_up_neither_the_bot_nor_other_graphs(house: H
             await asyncio.sleep(0.01)
     assert module.ran == ["fine"]
     module.go.set()
-    assert await host.drain(20)
+    assert await host.drain(PATIENCE_S)
 
 
 @pytest.mark.usefixtures("let_go")
@@ -64,7 +65,7 @@ async def test_a_thread_that_is_withdrawn_leaves_its_place_though_its_tool_hangs
     for number in range(4):  # twice as many as there are OS threads
         thread = await host.start_thread("hanging", {"name": str(number)}, agent="ops-agent")
         await host.sweep()
-        async with asyncio.timeout(20):
+        async with patience():
             await asyncio.to_thread(module.entered.acquire)
         await host.end_thread(thread.id, "it hangs")
     fine = await house.run("fine", {"name": "fine"})
@@ -81,18 +82,18 @@ def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> N
 
     with code_from("thr_1"):
         first = pool.submit(hang_here)
-        began.acquire(timeout=20)
+        began.acquire(timeout=PATIENCE_S)
         clock.forward(LONG_S)
         assert pool.trouble([Path(__file__).parent]) is None, "one of two"
         second = pool.submit(hang_here)
-        began.acquire(timeout=20)
+        began.acquire(timeout=PATIENCE_S)
     assert pool.trouble([Path(__file__).parent]) is None, "not for long"
     clock.forward(LONG_S)
     said = pool.trouble([Path(__file__).parent])
     assert said is not None
     assert said.startswith("all 2 tool threads have been taken for 1 minute; thr_1 is at hang_here (")
     go.set()
-    assert first.result(20) is second.result(20) is None
+    assert first.result(PATIENCE_S) is second.result(PATIENCE_S) is None
     pool.close()
 
 

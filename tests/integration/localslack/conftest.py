@@ -12,6 +12,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspace
+from tests.waiting import PATIENCE_S
 
 SEED = Workspace(
     users=(
@@ -53,7 +54,9 @@ def clock() -> Clock:
 @pytest.fixture
 async def slack(clock: Clock) -> AsyncIterator[LocalSlack]:
     """The workspace without rate limits; retries come at once."""
-    async with LocalSlack(SEED, rate_scale=None, retry_scale=0, ack_timeout=1.0, clock=clock) as server:
+    async with LocalSlack(
+        SEED, rate_scale=None, retry_scale=0, ack_timeout=PATIENCE_S, clock=clock
+    ) as server:
         yield server
 
 

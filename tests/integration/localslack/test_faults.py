@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.localslack import LocalSlack, Person
 from bot.localslack.faults import HELD
 from tests.integration.localslack.conftest import SEED, Clock, Connect, button, card
+from tests.waiting import PATIENCE_S, until
 
 
 async def texts(web: AsyncWebClient) -> list[str]:
@@ -154,9 +155,9 @@ async def test_clicks_that_come_out_of_order(
     blocks = card(button("first"), button("second"))
     ts = (await web.chat_postMessage(channel="C0APPR", text="a card", blocks=blocks))["ts"]
     async with connected(app):
-        slack.faults.arm(method="interactions", kind="out_of_order", seconds=5)
+        held = slack.faults.arm(method="interactions", kind="out_of_order", seconds=PATIENCE_S)
         first = asyncio.ensure_future(ada.click("C0APPR", ts, "first"))
-        await asyncio.sleep(0.05)
+        await until(lambda: held.hits)
         assert (await ada.click("C0APPR", ts, "second")).acked
         assert (await first).acked
         assert seen == ["second", "first"]

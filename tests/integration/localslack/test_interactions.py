@@ -1,6 +1,7 @@
 """People click, and a real Bolt app in Socket Mode answers."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import LocalSlack, Person, PersonError
 from tests.integration.localslack.conftest import Clock, Connect, button, card
+from tests.waiting import eventually
 
 META = {"event_type": "card", "event_payload": {"card": "c1"}}
 MODAL: dict[str, Any] = {
@@ -292,13 +294,17 @@ async def test_three_views_deep_and_no_further(
         except SlackApiError as error:
             errors.append(error.response["error"])
 
+    async def pushed(count: int) -> bool:
+        """Whether so many views were opened or refused."""
+        return len((await ada.state())["views"]) + len(errors) == count
+
     async with connected(app):
         ts = (await web.chat_postMessage(channel="C0APPR", text="a card", blocks=card()))["ts"]
         await ada.click("C0APPR", ts, "approve")
-        for _ in range(3):
+        for count in (2, 3, 4):
             view = await ada.wait_for_view()
             await ada.click_view(view, "push")
-            await asyncio.sleep(0.05)
+            await eventually(partial(pushed, count))
         assert len((await ada.state())["views"]) == 3
     assert errors == ["push_limit_reached"]
 
@@ -306,9 +312,11 @@ async def test_three_views_deep_and_no_further(
 async def test_nobody_answers(
     slack: LocalSlack, app: AsyncApp, web: AsyncWebClient, ada: Person, connected: Connect
 ) -> None:
+    over = asyncio.Event()
+
     @app.action("approve")
     async def approve(ack: Any) -> None:
-        await asyncio.sleep(0.3)
+        await over.wait()
         await ack()
 
     ts = (
@@ -320,6 +328,7 @@ async def test_nobody_answers(
         clicked = await ada.click("C0APPR", ts, "approve")
         assert (clicked.acked, clicked.reason) == (False, "timeout")
         assert (await ada.click("C0APPR", ts, "other")).reason == "timeout"
+        over.set()
     assert not (await ada.state())["bot"]["connected"]
 
 

@@ -1,6 +1,5 @@
 """The page in a real browser."""
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import LocalSlack, Person
 from tests.integration.localslack.conftest import Connect, button, card
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -128,7 +128,7 @@ async def test_a_confirm_dialog_can_be_declined(
         await approve_button.click()
         await page.get_by_test_id("confirm-yes").click()
         await expect(approve_button).not_to_have_attribute("aria-busy", "true")
-        await asyncio.sleep(0.05)
+        await until(lambda: clicks)
     assert clicks == ["click"]
 
 
@@ -346,7 +346,7 @@ async def test_the_home_tab(app: AsyncApp, open_page: Open, connected: Connect) 
         await page.get_by_test_id("tab-home").click()
         await page.get_by_test_id("home").locator("[data-action-id=approve]").click()
         await expect(page.get_by_test_id("banner")).to_be_hidden()
-        await asyncio.sleep(0.1)
+        await until(lambda: seen)
         await page.get_by_test_id("tab-messages").click()
         await expect(page.get_by_test_id("home")).to_be_hidden()
     assert seen == ["view"]

@@ -19,6 +19,7 @@ from bot.membrane.caps import TAKEN_BACK_S
 from bot.store import journal
 from tests.fakes import ADA, CLEO, DIA, policy
 from tests.integration.membrane.conftest import Room
+from tests.waiting import until
 
 RULE = RaiseRule("odd-card", Tier.SYNC_APPROVAL, {"card": (Condition(Op.EQ, "6666"),)}, "it is stolen")
 
@@ -128,7 +129,7 @@ async def test_waiting_ends_with_the_outcome(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("mail.send"))
     assert standing.review is not None
     waiting = asyncio.create_task(room.membrane.proposals.wait(standing.action.id, 30))
-    await asyncio.sleep(0.05)
+    await until(lambda: room.membrane.wakeups.is_watched(standing.action.id))
     assert not waiting.done()
     await room.membrane.votes.cast(
         standing.review.id, ADA, approve=True, args_digest=standing.review.args_digest

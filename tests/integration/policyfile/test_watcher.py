@@ -15,6 +15,7 @@ from bot.domain.policy import Policy
 from bot.errors import PolicyError
 from bot.policyfile import PolicyInForce, PolicyWatcher, Reload, load
 from tests.unit.policyfile.making import BASE, with_action
+from tests.waiting import until
 
 QUORUM_1 = BASE.replace("quorum: 2", "quorum: 1")
 BROKEN = BASE.replace("approvers: [leads]", "approvers: [lead]")
@@ -27,6 +28,23 @@ class Told:
         self.loaded: list[tuple[Policy, Reload]] = []
         self.failed: list[PolicyError] = []
         self.raises: Exception | None = None
+        self.looks = 0
+
+    def watch(self, watcher: PolicyWatcher) -> None:
+        """Count how often the watcher looks at the file."""
+        self.watcher = watcher
+        look = watcher.look
+
+        async def counted() -> float | None:
+            self.looks += 1
+            return await look()
+
+        watcher.look = counted  # type: ignore[method-assign]
+
+    async def looked(self, times: int = 5) -> None:
+        """Wait until the watcher has looked several times more."""
+        enough = self.looks + times
+        await until(lambda: self.looks >= enough)
 
     async def on_loaded(self, policy: Policy, reload: Reload) -> None:
         self.loaded.append((policy, reload))
@@ -49,20 +67,15 @@ async def _watched(path: Path, *, rehash_every_s: float = 30.0) -> AsyncIterator
         settle_s=0.05,
         settle_looser_s=0.05,
     )
+    told.watch(watcher)
     task = asyncio.create_task(watcher.run())
-    await asyncio.sleep(0.3)
+    await until(lambda: watcher._seen is not None)
     try:
         yield in_force, told
     finally:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-
-
-async def _until(what: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not what():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -94,7 +107,7 @@ async def test_a_change_comes_into_force(file: Path, change: Callable[[Path, str
     async with _watched(file) as (in_force, told):
         before = in_force.current
         change(file, QUORUM_1)
-        await _until(lambda: bool(told.loaded))
+        await until(lambda: bool(told.loaded))
         ((policy, reload),) = told.loaded
         assert in_force.current is policy
         assert policy.version != before.version
@@ -113,7 +126,7 @@ async def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
     async with _watched(tmp_path / "default.yaml") as (_, told):
         (tmp_path / "..new").symlink_to("two")
         (tmp_path / "..new").replace(tmp_path / "..data")
-        await _until(lambda: bool(told.loaded))
+        await until(lambda: bool(told.loaded))
         assert told.loaded[0][1].source == QUORUM_1
 
 
@@ -121,13 +134,13 @@ async def test_a_file_that_does_not_load_changes_nothing_and_is_told_once(file: 
     async with _watched(file, rehash_every_s=0.05) as (in_force, told):
         before = in_force.current
         file.write_text(BROKEN)
-        await _until(lambda: bool(told.failed))
-        await asyncio.sleep(0.3)
+        await until(lambda: bool(told.failed))
+        await told.looked()
         (error,) = told.failed
         assert str(error).startswith(f"{file}:23:42: approver `lead` is not in `people`; did you mean leads?")
         assert in_force.current is before
         file.write_text(BASE)
-        await _until(lambda: bool(told.loaded))
+        await until(lambda: bool(told.loaded))
         assert [reload.changes for _, reload in told.loaded] == [()], "that it is mended is told too"
         assert in_force.current.version == before.version
 
@@ -136,19 +149,19 @@ async def test_a_file_that_is_gone_is_told_and_its_return_is_noticed(file: Path)
     async with _watched(file) as (in_force, told):
         before = in_force.current
         file.unlink()
-        await _until(lambda: bool(told.failed))
+        await until(lambda: bool(told.failed))
         assert "the file cannot be read" in str(told.failed[0])
         assert in_force.current is before
         file.write_text(QUORUM_1)
-        await _until(lambda: bool(told.loaded))
+        await until(lambda: bool(told.loaded))
 
 
 async def test_layout_and_other_files_are_no_news(file: Path) -> None:
     async with _watched(file) as (in_force, told):
-        before = in_force.current
+        before, seen = in_force.current, told.watcher._seen
         file.write_text("# a comment\n" + BASE)
         (file.parent / "demo.yaml").write_text(BROKEN)
-        await asyncio.sleep(0.5)
+        await until(lambda: told.watcher._seen != seen)
         assert (told.loaded, told.failed) == ([], [])
         assert in_force.current is before
 
@@ -160,7 +173,7 @@ async def test_what_changed_before_the_watching_began_is_found(file: Path) -> No
         file, in_force, told.on_loaded, told.on_failed, settle_s=0.05, settle_looser_s=0.05
     )
     task = asyncio.create_task(watcher.run())
-    await _until(lambda: bool(told.loaded))
+    await until(lambda: bool(told.loaded))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -172,20 +185,20 @@ async def test_another_folder_in_its_place_is_found_by_the_clock(file: Path) -> 
         shutil.move(file.parent, file.parent.with_name("old"))
         file.parent.mkdir()
         file.write_text(QUORUM_1)
-        await _until(lambda: bool(told.loaded))
-        await asyncio.sleep(0.5)
+        await until(lambda: bool(told.loaded))
+        await told.looked()
         file.write_text(BASE)
-        await _until(lambda: len(told.loaded) == 2)
+        await until(lambda: len(told.loaded) == 2)
 
 
 async def test_a_callback_that_fails_stops_nothing(file: Path) -> None:
     async with _watched(file) as (in_force, told):
         told.raises = RuntimeError("Slack is down")
         file.write_text(QUORUM_1)
-        await _until(lambda: bool(told.loaded))
+        await until(lambda: bool(told.loaded))
         assert in_force.current is told.loaded[0][0]
         file.write_text(BASE)
-        await _until(lambda: len(told.loaded) == 2)
+        await until(lambda: len(told.loaded) == 2)
 
 
 async def test_rules_that_never_raise_are_logged_when_a_policy_comes_into_force(file: Path) -> None:
@@ -201,7 +214,7 @@ async def test_rules_that_never_raise_are_logged_when_a_policy_comes_into_force(
     with capture_logs() as logs:
         async with _watched(file) as (_, told):
             file.write_text(idle(60))
-            await _until(lambda: bool(told.loaded))
+            await until(lambda: bool(told.loaded))
     assert [entry["note"] for entry in logs if entry["event"] == "policy.idle_rule"] == [
         f"x.y: rule large never raises anything: usd > {cost} is a cost that makes it tier 1 or higher "
         "without the rule"

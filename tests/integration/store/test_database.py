@@ -16,6 +16,7 @@ from bot.errors import AlreadyRunning, StoreError
 from bot.store import actions, digests, journal
 from bot.store.database import Database, Transaction
 from tests.integration.store.conftest import Opened, say
+from tests.waiting import PATIENCE_S
 
 
 def keep(number: int, *, fail: bool = False) -> Callable[[Transaction], int]:
@@ -172,7 +173,7 @@ async def test_callers_of_several_loops_share_a_group_and_all_are_woken(db: Data
         async def several() -> list[int]:
             return [await db.write(say(number)) for number in range(first, first + 20)]
 
-        return asyncio.run(asyncio.wait_for(several(), 10))
+        return asyncio.run(asyncio.wait_for(several(), PATIENCE_S))
 
     here = asyncio.gather(*(db.write(say(number)) for number in range(200)))
     there = await asyncio.gather(*(asyncio.to_thread(elsewhere, 1000 * each) for each in (1, 2)))
