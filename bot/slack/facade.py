@@ -20,7 +20,7 @@ from bot.slack.cards import digests
 from bot.slack.failures import CallFailed
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
 from bot.slack.inbound import other_bots
-from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.bolt_app import build_app
 from bot.slack.inbound.signed_requests import HttpDelivery
 from bot.slack.inbound.sockets import Delivery, SocketDelivery
 from bot.slack.outbound.backlog_alert import Lateness

@@ -1,7 +1,7 @@
-"""What people click, as Slack delivers it: parse, one call of the membrane, one answer. No rules.
+"""Answers every click: parse it, make one call of the membrane, give one answer. No rules.
 
-Every listener goes through one of two wrappers, so that whatever happens Slack gets its acknowledgement
-within three seconds and the person an answer.
+Each listener goes through one of two wrappers: Slack always gets its acknowledgement within three seconds,
+and the person an answer.
 """
 
 from __future__ import annotations
@@ -11,26 +11,23 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.domain.people import USER_ID
-from bot.domain.record import NOT_TOLD, Clicked, Standing, Verdict
+from bot.domain.record import NOT_TOLD, Standing, Verdict
 from bot.domain.review import Review
 from bot.errors import MembraneError, NotFound, VoteRefused
 from bot.membrane import Membrane, made_at
 from bot.proxies import proxy_for
 from bot.slack.cards import buttons, views
 from bot.slack.failures import CALL_FAILURES, CallFailed
-from bot.slack.identity import Identity, web_client
 from bot.slack.inbound import answers
+from bot.slack.inbound.clicks import Click
 from bot.slack.outbound import unknown_mentions
 
 Json = dict[str, Any]
@@ -39,99 +36,19 @@ LIMIT_S = 2.5
 """Slack waits for three seconds."""
 CHECK_S = 1.0
 NEW_S = 86_400.0
-"""What is younger has not been forgotten here: it never was."""
+"""An action younger than this cannot have been pruned: if it is not here, it never was."""
 SPENT = "exchanged_trigger_id"
-"""A click opens one window: the one that the same click, delivered before, has opened."""
+"""Slack's answer to the second window of one click, which was delivered twice."""
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Click:
-    """Somebody pressed a button, or submitted a modal: who, and what it carried.
-
-    Reading a `value` that none of our messages can have made raises BadButton.
-    """
-
-    user: str
-    team: str | None
-    value: Any
-    trigger_id: str
-    view: Json
-    clicked: Clicked = NOT_TOLD
-
-    @classmethod
-    def of(cls, body: Json, value: Any) -> Click:
-        """Read a payload. Raises BadButton for one that names nobody."""
-        user = body.get("user") or {}
-        if not USER_ID.fullmatch(str(user.get("id"))):
-            raise buttons.BadButton("That click names nobody, so nothing was changed.")
-        team = user.get("team_id") or (body.get("team") or {}).get("id")
-        view = body.get("view") or {}
-        box = body.get("container") or {}
-        clicked = buttons.clicked_in(box.get("channel_id"), box.get("message_ts"))
-        return cls(user["id"], team, value, str(body.get("trigger_id") or ""), view, clicked)
-
-    @property
-    def pressed(self) -> buttons.Pressed:
-        """What a review's button carried."""
-        return buttons.decode(self.value)
-
-    @property
-    def receipt(self) -> buttons.PressedReceipt:
-        """What the button of an unknown receipt carried."""
-        return buttons.decode_receipt(self.value)
-
-
 Handler = Callable[[Click, AsyncWebClient], Awaitable[str | None]]
-"""Does what a click asks for, and returns what to tell the person, if anything."""
-
-
-def build_app(
-    client: AsyncWebClient,
-    identity: Identity,
-    membrane: Membrane,
-    *,
-    signing_secret: str | None = None,
-    limit_s: float = LIMIT_S,
-    others: Callable[[], int] = lambda: 0,
-) -> AsyncApp:
-    """Return the Bolt app with all listeners. `client` has the bot's token; `identity` is who it is.
-
-    `signing_secret` is what Slack signs its HTTP requests with; Socket Mode needs none. A person whose click
-    takes longer than `limit_s` seconds is told so. `others` tells how many connections of the app are surely
-    another bot's.
-    """
-    result = AuthorizeResult(
-        enterprise_id=identity.enterprise_id,
-        team_id=identity.team_id,
-        url=identity.workspace_url,
-        bot_user_id=identity.bot_user_id,
-        bot_id=identity.bot_id,
-        bot_token=client.token,
-    )
-
-    async def authorize() -> AuthorizeResult:
-        # Asked once, at the start: Bolt's own way calls auth.test for requests that come at the same time.
-        return result
-
-    # Without a token, as Bolt would otherwise set this aside and ask for itself.
-    bare = web_client(None, client.base_url, timeout_s=client.timeout)
-    app = AsyncApp(client=bare, authorize=authorize, signing_secret=signing_secret)
-
-    async def proxied(context: AsyncBoltContext, next: Callable[[], Awaitable[None]]) -> None:  # noqa: A002 - Bolt's name
-        # Bolt makes a client for each request, which takes its proxy from the environment as it likes.
-        if context.client is not None:
-            context.client.proxy = bare.proxy
-        await next()
-
-    app.middleware(proxied)
-    Listeners(membrane, limit_s, others=others).register(app)
-    return app
+"""Carries out a click, and returns the words for the person, or None."""
 
 
 class Listeners:
-    """The answers to every button and modal of ours."""
+    """Listens for every button and modal of the bot."""
 
     def __init__(
         self, membrane: Membrane, limit_s: float = LIMIT_S, *, others: Callable[[], int] = lambda: 0
@@ -141,7 +58,7 @@ class Listeners:
         self._limit_s = limit_s
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for everything that our messages and modals can send, and for what they cannot."""
+        """Listen for all buttons and modals of the bot, and for unknown ones."""
         handlers: dict[str, Handler] = {
             buttons.APPROVE: self._approve,
             buttons.REJECT: self._reject,
@@ -156,7 +73,7 @@ class Listeners:
             app.action(action_id)(self._clicked(handler))
         app.action(re.compile(rf"{buttons.VIEW_PAGE}_\d+"))(self._clicked(self._turn_page))
         app.view(views.NOTE_VIEW)(self._submitted(self._reject_with_note))
-        # Bolt answers 404 to what nobody listens for, and Slack shows the person a warning sign.
+        # Bolt answers 404 if nobody listens, and Slack shows the person a warning sign.
         app.action(re.compile(".*"))(self._clicked(self._unknown))
         app.view(re.compile(".*"))(self._submitted(self._unknown))
 
@@ -181,7 +98,7 @@ class Listeners:
         return listener
 
     async def _answer(self, handler: Handler, body: Json, value: Any, client: AsyncWebClient) -> str | None:
-        """Return what to tell the person. Never raises: an unanswered click looks like a broken bot."""
+        """Return the words for the person. Never raises: an unanswered click looks like a broken bot."""
         try:
             async with asyncio.timeout(self._limit_s):
                 return await self._handled(handler, Click.of(body, value), client)
@@ -201,7 +118,7 @@ class Listeners:
             raise
 
     async def _tell_of_another_bot(self, click: Click) -> None:
-        """Tell the admins of a click for a review that is new and not here: another bot's, most likely."""
+        """Tell the admins of a click on a new review that is not here: most likely it is another bot's."""
         about = buttons.action_in(click.value)
         if time.time() - made_at(about) > NEW_S:
             return
@@ -260,9 +177,9 @@ class Listeners:
         return answers.about(standing.action, answers.acknowledged(review))
 
     async def _check(self, click: Click, review: Review) -> None:
-        """Raise VoteRefused for somebody whose vote will not count: it is no use to write a note for it.
+        """Raise VoteRefused before the note is written, if the vote will not count.
 
-        What cannot be told in the time that Slack leaves for a window is told when the vote comes.
+        Slack leaves little time for a window. If the check takes longer, the vote itself is refused later.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_S):
@@ -318,7 +235,7 @@ async def _open(client: AsyncWebClient, click: Click, view: Json) -> None:
 
 
 async def _tell(words: str, body: Json, respond: AsyncRespond, client: AsyncWebClient) -> None:
-    """Tell the person alone: below the message, or, where the click was in a modal, in that modal."""
+    """Tell the person alone: below the message, or in the modal that was clicked."""
     try:
         if respond.response_url:
             hook = AsyncWebhookClient(respond.response_url)

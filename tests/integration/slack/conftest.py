@@ -22,7 +22,7 @@ from bot.localslack import Channel, LocalSlack, Person, User, UserGroup, Workspa
 from bot.membrane import Directory, Membrane
 from bot.slack.identity import Identity, identify, web_client
 from bot.slack.inbound import listeners
-from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.bolt_app import build_app
 from bot.slack.outbound.courier import Courier
 from bot.slack.outbound.pace import Rates
 from bot.slack.people import SlackPeople

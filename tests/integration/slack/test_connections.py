@@ -12,7 +12,7 @@ from bot.domain.action import Action
 from bot.localslack import LocalSlack, Person
 from bot.localslack.faults import HELD
 from bot.slack.inbound import sockets as module
-from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.bolt_app import build_app
 from bot.slack.inbound.sockets import CONNECTIONS, REST_S, SOON_S, SocketDelivery
 from tests.fakes import Clock
 from tests.integration.slack.conftest import Room

@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.errors import SettingsError
 from bot.localslack import Person
-from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.bolt_app import build_app
 from bot.slack.inbound.signed_requests import HttpDelivery
 from bot.slack.inbound.sockets import SocketDelivery
 from tests.fakes import CLEO

@@ -17,7 +17,7 @@ from bot.localslack import LocalSlack, Person
 from bot.membrane import Membrane
 from bot.slack import facade
 from bot.slack.inbound import other_bots
-from bot.slack.inbound.listeners import build_app
+from bot.slack.inbound.bolt_app import build_app
 from bot.slack.inbound.other_bots import Others, Waits
 from bot.slack.inbound.sockets import SOON_S, SocketDelivery
 from bot.store.database import open_database
