@@ -1,6 +1,6 @@
-"""Slack as a projection: what people see there, and the way their answers come back.
+"""Slack as a projection of the store: the messages that people see, and the way their answers come back.
 
-`Slack` is all of it behind one name.
+`Slack` in `facade.py` starts and stops all of it.
 """
 
 from bot.slack.facade import Slack

@@ -1,4 +1,4 @@
-"""Answers of Slack that are believed for a moment, and asked for once however many wait for them."""
+"""Caches Slack's answers for a moment; concurrent questions share one call."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bot.slack.failures import CallFailed
 FRESH_S = 30.0
 """How long an answer is believed."""
 FAILED_S = 3.0
-"""How long a failure is: a burst of clicks asks once."""
+"""How long a failure is kept: a burst of clicks asks once."""
 MOST_KEPT = 10_000
 
 T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """Answers by key; whoever asks while one is on its way waits for that one."""
+    """Answers by key. A question that is already on its way is not asked again."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -42,7 +42,7 @@ class Kept(Generic[T]):
     def _answered(self, key: str, done: asyncio.Task[T]) -> None:
         self._asked.pop(key, None)
         if not done.cancelled():
-            done.exception()  # seen: whoever waited for it may have gone
+            done.exception()  # retrieved, as nobody may be waiting for it any more
 
     async def _fetch(self, key: str, fetch: Callable[[], Awaitable[T]]) -> T:
         if len(self._kept) >= MOST_KEPT:

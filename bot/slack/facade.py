@@ -1,4 +1,4 @@
-"""Slack behind one name: what the composition root starts, asks and stops."""
+"""Starts, asks and stops everything that talks to Slack."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from bot.slack.people import SlackPeople
 from bot.slack.web_api import POST, Calls
 
 AGAIN_S = 5.0
-"""How soon Slack is asked again who the bot is, while it cannot be reached."""
+"""How soon Slack is asked again who the bot is, if it could not be reached."""
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ class Slack:
         return permalink(self._known.workspace_url, channel_id, ts) if self._known is not None else None
 
     async def run(self, membrane: Membrane) -> None:
-        """Show and listen until cancelled. Raises SettingsError where Slack refuses a token."""
+        """Show messages and take clicks until cancelled. Raises SettingsError if Slack refuses a token."""
         self._outbox = membrane.outbox
         admins = self._admins = membrane.admins
         self._lateness = Lateness(self.behind_s, admins, self._clock)
@@ -102,7 +102,7 @@ class Slack:
             places=self._places,
         )
         self._delivery = delivery = self._way_in(app, signing_secret)
-        # Cards go out meanwhile, however long it takes to learn whether clicks will come in.
+        # Cards go out at once: it may take long to learn whether clicks will come in.
         sending = asyncio.create_task(self._courier.run(), name="courier")
         try:
             await delivery.start()
@@ -127,7 +127,7 @@ class Slack:
         return SocketDelivery(app, token.get_secret_value() if token else "")
 
     def mount(self, api: FastAPI) -> None:
-        """Give Slack's requests their place in the API, where clicks come by HTTP."""
+        """Add Slack's route to the API, if clicks come by HTTP."""
         if self._settings.delivery is Way.HTTP:
             api.add_api_route("/slack/events", self._events, methods=["POST"], include_in_schema=False)
 
@@ -137,7 +137,7 @@ class Slack:
         return Response("the bot is not up yet", status_code=503)
 
     async def post(self, notice: Notice) -> None:
-        """Post a notice to the admins at once, past the store, which cannot keep it.
+        """Post a notice to the admins at once, without the store, which cannot be written.
 
         Raises NoSuchChannel, or CallFailed while Slack is not reached.
         """
@@ -151,7 +151,7 @@ class Slack:
             )
 
     async def trouble(self) -> str | None:
-        """Return why clicks would not arrive now; None where all is well."""
+        """Return why clicks would not arrive now, or None."""
         if self._delivery is None:
             return "Slack has not been reached yet"
         if not self._delivery.healthy():
@@ -159,7 +159,7 @@ class Slack:
         return None
 
     async def other_bots(self) -> str | None:
-        """Return that another bot is connected with the same Slack app; None where none is."""
+        """Return a sentence if another bot is connected with the same Slack app, or None."""
         count = self._other_connections()
         return other_bots.in_words(count) if count else None
 
@@ -173,7 +173,7 @@ class Slack:
         return await self._outbox.behind_s() if self._outbox is not None else 0.0
 
     async def look_out(self) -> None:
-        """Say so if messages are or were late, another bot gets clicks, or a channel is shared."""
+        """Tell of late messages, of another bot that gets clicks, and of shared channels."""
         if self._lateness is not None:
             await self._lateness.look()
         if self._courier is not None:
@@ -182,6 +182,6 @@ class Slack:
             await self._admins.tell(other_bots.notice(count))
 
     async def close(self) -> None:
-        """Take nothing more from Slack."""
+        """Stop taking clicks."""
         if self._delivery is not None:
             await self._delivery.stop()

@@ -28,13 +28,13 @@ class Identity:
     bot_user_id: str
     workspace_url: str
     is_enterprise_install: bool = False
-    """Whether the app is installed in a whole organisation of Enterprise Grid, and not in one workspace."""
+    """Whether the app is installed in a whole Enterprise Grid organisation, not in one workspace."""
 
 
 def web_client(token: str | None, base_url: str, *, timeout_s: int = 15) -> AsyncWebClient:
-    """Return a client that repeats nothing by itself.
+    """Return a client without automatic retries.
 
-    The default one posts again after a connection broke, and so posts twice.
+    The default client posts again after a broken connection, and so posts twice.
     """
     client = AsyncWebClient(token=token, base_url=base_url, timeout=timeout_s, retry_handlers=[])
     client.proxy = proxy_for(base_url)

@@ -1,7 +1,7 @@
-"""Walks through Slack's lists, page by page.
+"""Reads Slack's lists page by page.
 
-A page may hold fewer items than were asked for, or none, and go on all the same: only a missing cursor is the
-end. https://docs.slack.dev/apis/web-api/pagination
+A page may hold fewer items than requested, or none, and still not be the last: only a missing cursor ends the
+list. https://docs.slack.dev/apis/web-api/pagination
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Walk:
-    """How far a list was read. One that Slack cut short goes on where it was."""
+    """How far a list was read. After Slack cut it short, reading continues there."""
 
     cursor: str = ""
     pages: int = 0
@@ -42,7 +42,7 @@ class Walk:
 async def pages(
     calls: Calls, method: str, call: Callable[..., Awaitable[Any]], walk: Walk, **arguments: Any
 ) -> AsyncIterator[Any]:
-    """Read the pages of a list from where a walk is to its end. Raises CallFailed."""
+    """Read the remaining pages of a list. Raises CallFailed."""
     while not walk.ended:
         page = await calls.ask(method, call, limit=PAGE, cursor=walk.cursor, **arguments)
         walk.turn(page)

@@ -1,9 +1,8 @@
 """Who people are, as Slack says now: user groups, rotations, and who is a full member.
 
-What Slack says is believed for half a minute, and asked once however many clicks wait for it; where a quorum
-fills, Slack is asked afresh about those who voted before. What it does
-not say is unresolved: nothing older is used in its place, so a vote is refused rather than counted on old
-news.
+Answers are kept for half a minute, and concurrent clicks share one question. When a quorum fills, Slack is
+asked afresh about the earlier voters. Without an answer a name is unresolved: no older answer is used, so a
+vote is refused rather than counted on old news.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """What decides whether somebody may vote at all."""
+    """The facts that decide whether somebody may vote at all."""
 
     teams: frozenset[str]
     enterprise_id: str | None
     full: bool
 
     def belongs_to(self, home: Identity) -> bool:
-        """Whether the person is of the bot's workspace, or of the organisation that has installed the app."""
+        """Whether the person belongs to the bot's workspace, or the organisation that installed the app."""
         if home.is_enterprise_install:
             return self.enterprise_id is not None and self.enterprise_id == home.enterprise_id
         return home.team_id in self.teams
@@ -74,12 +73,12 @@ class SlackPeople:
         self._accounts: Kept[_Account] = Kept(clock)
         self.tell: Told | None = None
         self.troubles: dict[str, str] = {}
-        """What is wrong now, in a sentence, by user group."""
+        """One sentence about what is wrong now, by user group."""
         self._lasting: dict[str, str] = {}
-        """What is wrong until somebody corrects it, in a sentence, by name of the policy."""
+        """One sentence about what somebody has to correct, by name of the policy."""
 
     async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
-        """Return who the names of the policy in force are at this moment."""
+        """Resolve names of the policy in force to the users of this moment."""
         found = await asyncio.gather(*(self._users(name, fresh=fresh) for name in names))
         known = [users for users in found if users is not None]
         unresolved = tuple(name for name, users in zip(names, found, strict=True) if users is None)
@@ -128,8 +127,8 @@ class SlackPeople:
     async def full_member(self, user: str, team: str | None = None, *, fresh: bool = False) -> bool:
         """Whether somebody is a full, active, human member of the bot's workspace.
 
-        `team` is what the click says its user is of: a workspace, or, on Enterprise Grid, the organisation or
-        another workspace of the person. Raises MembraneError where Slack does not say.
+        `team` is the user's team in the click: a workspace or, on Enterprise Grid, the organisation or
+        another workspace of the person. Raises MembraneError if Slack does not answer.
         """
         try:
             home = await self._identity()

@@ -1,4 +1,4 @@
-"""Calls to Slack's Web API, each held back for as long as Slack said when it last refused one as too fast."""
+"""Rate-limited Web API client for background work: it obeys `Retry-After`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MOST_KEPT = 1000
 
 
 class Calls:
-    """The one door to the Web API for whoever calls it by himself, and not in answer to a click.
+    """Rate-limited Web API client for background work. Answers to clicks do not wait for it.
 
-    Slack counts a method's calls in the whole workspace, posts by channel:
+    Slack counts the calls of a method in the whole workspace, and posts by channel:
     https://docs.slack.dev/apis/web-api/rate-limits
     """
 
@@ -36,9 +36,9 @@ class Calls:
     async def ask(
         self, method: str, call: Callable[..., Awaitable[T]], *, changes: bool = False, **arguments: Any
     ) -> T:
-        """Make one call of `method`. Raises CallFailed, also where it is held back, without calling then.
+        """Make one call of `method`. Raises CallFailed, without a call if the method is held back.
 
-        One that `changes` nothing is never in doubt: where it broke, it is simply made again.
+        A call that `changes` nothing is never in doubt: if it broke, it is made again.
         """
         channel_id = str(arguments.get("channel", "")) if method == POST else ""
         wait = self.held_until(method, channel_id) - self._clock()
@@ -52,16 +52,16 @@ class Calls:
             raise
 
     def held_until(self, method: str, channel_id: str = "") -> Instant:
-        """Return until when a method is left alone, in a channel where it is counted so; the past, if not."""
+        """Return until when a method is held back, by channel if Slack counts so; else the past."""
         return max(self._stopped_until, self._held.get((method, channel_id), 0.0))
 
     def stop(self, seconds: float) -> None:
-        """Hold everything back for a while: the token is not good."""
+        """Hold every call back for a while: Slack refuses the token."""
         self._stopped_until = max(self._stopped_until, self._clock() + seconds)
 
     @property
     def stopped_until(self) -> Instant:
-        """Until when nothing at all may be called; the past, if that is now."""
+        """Until when every call is held back; the past, if none is."""
         return self._stopped_until
 
     def _hold(self, method: str, channel_id: str, seconds: float) -> None:

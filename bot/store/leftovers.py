@@ -1,7 +1,7 @@
-"""Queries on leftovers: messages of ours in places that were closed to the bot, and that show an old state.
+"""Queries on leftovers: stale copies in channels that were closed to the bot.
 
-One is where its message still is, which is drawn again once the place is open. Or the message went elsewhere
-meanwhile: then it is a copy with buttons of its own, and is deleted.
+If the message is still there, it is drawn again once the channel is open. If it went elsewhere meanwhile, the
+copy has buttons of its own, and is deleted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _REVIVE = (
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A place with an old state. `current`: its message is still there; `given_up`: and not drawn now."""
+    """A stale copy. `current`: its message is still there; `given_up`: and it is not drawn now."""
 
     channel_id: str
     ts: str
@@ -55,13 +55,13 @@ class Leftover:
 def leave(
     connection: Connection, message_id: str, channel_id: str, ts: str, *, now: float, at: float
 ) -> None:
-    """Note a place that shows an old state, to be looked at then. One that is noted stays as it is."""
+    """Note a stale copy, to be looked at `at` an instant. A known one stays as it is."""
     row = {"message_id": message_id, "channel_id": channel_id, "ts": ts, "since": now, "look_at": at}
     connection.execute(_LEAVE, row)
 
 
 def due(connection: Connection, now: float, most: int) -> list[Leftover]:
-    """Return the leftovers that are to be looked at now."""
+    """Return the leftovers that are due."""
     rows = connection.execute(_DUE, {"now": now, "most": most})
     return [
         Leftover(
@@ -77,15 +77,15 @@ def due(connection: Connection, now: float, most: int) -> list[Leftover]:
 
 
 def postpone(connection: Connection, leftover: Leftover, at: float) -> None:
-    """Look again then."""
+    """Look at a leftover again at an instant."""
     connection.execute(_POSTPONE, {"channel": leftover.channel_id, "stamp": leftover.ts, "then": at})
 
 
 def forget(connection: Connection, leftover: Leftover) -> None:
-    """Look at it no more."""
+    """Forget a leftover."""
     connection.execute(_FORGET, {"channel": leftover.channel_id, "stamp": leftover.ts})
 
 
 def revive(connection: Connection, message_id: str, now: float) -> None:
-    """Owe a message again that was given up."""
+    """Want a message again that was given up."""
     connection.execute(_REVIVE, {"of": message_id, "now": now})

@@ -1,4 +1,4 @@
-"""Queries on messages: what Slack should show, and what it shows."""
+"""Queries on messages: the wanted ones, their leases, and where each is in its life."""
 
 from __future__ import annotations
 
@@ -115,10 +115,10 @@ _FREE_ALL = Prepared(
     .values(
         leased_until=None,
         due_at=earlier(messages.c.due_at, bindparam("now")),
-        # An earlier process may have had a clock that was ahead.
+        # The clock of an earlier process may have been ahead.
         attempt_at=earlier(messages.c.attempt_at, bindparam("now")),
         owed_since=earlier(messages.c.owed_since, bindparam("now")),
-        # What was under way when an earlier process was killed may still land.
+        # A redraw that was on its way when an earlier process was killed may still land.
         unsure_since=case(
             (and_(messages.c.leased_until.is_not(None), _IN_SLACK), bindparam("now")),
             else_=messages.c.unsure_since,
@@ -129,7 +129,7 @@ _OWED_SINCE = Prepared(select(func.min(messages.c.owed_since)).where(messages.c.
 
 
 def last_paged(connection: Connection, review_ids: Sequence[str]) -> int | None:
-    """Return the last position of a chain that people were paged at about any of these reviews, or None."""
+    """Return the last position of a chain that any of these reviews was paged at, or None."""
     found: int | None = connection.execute(_LAST_PAGED, {"ids": list(review_ids)}).scalar()
     return found
 
@@ -211,7 +211,7 @@ def of_review(connection: Connection, review_id: str) -> list[Message]:
 
 
 def in_doubt_of(connection: Connection, review_id: str) -> list[Message]:
-    """Return the messages about a review that were posted, and of which it is not known if they landed."""
+    """Return the messages about a review whose posts are in doubt."""
     return [record_of(row) for row in _IN_DOUBT_OF.all(connection, {"review": review_id})]
 
 
@@ -237,9 +237,9 @@ def lease(
     may: Callable[[Head], bool] = every,
     one_each: bool = False,
 ) -> list[Message]:
-    """Take due messages for one worker, in the order of `turns`: the most urgent first, and every agent's.
+    """Take due messages for one worker, in the order of `turns`: the most urgent first, and agents in turn.
 
-    Only what `may` go now is taken; with `one_each`, of every place one.
+    It takes only messages that `may` go now; with `one_each`, one for each place.
     """
     turns, taken = turns or Turns(), list[Message]()
     while len(taken) < most:
@@ -270,18 +270,18 @@ def _life_of(message: Message) -> dict[str, Any]:
 
 
 def free_all(connection: Connection, now: float) -> None:
-    """Let go of everything that is leased, to whomever, and put nothing off any longer."""
+    """End every lease, and make every waiting message due."""
     _FREE_ALL.changed(connection, {"now": now})
 
 
 def owed_since(connection: Connection) -> float | None:
-    """Return since when the message is owed that Slack lacks for longest, or None where it lacks none."""
+    """Return since when Slack has lacked a wanted message, or None if it lacks none."""
     at: float | None = _OWED_SINCE.scalar(connection, {})
     return at
 
 
 def pages(connection: Connection) -> list[Message]:
-    """Return every page there was, in the order they came due."""
+    """Return all pages, in the order in which they came due."""
     rows = connection.execute(
         select(messages).where(messages.c.kind == MessageKind.PAGE).order_by(messages.c.created_at)
     )

@@ -1,4 +1,4 @@
-"""Queries on names that the policy no longer has: what waits for them, and who decides in their place."""
+"""Queries on names that the policy no longer has: the reviews that wait for them, and who decides instead."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UNKNOWN = Prepared(
 
 
 class Waiting(NamedTuple):
-    """A question that people are to answer: of which review and action, and the names of who may."""
+    """An open question: its review and action, and the names of the people who may answer."""
 
     review_id: str
     action_id: str
@@ -47,7 +47,7 @@ class Waiting(NamedTuple):
 
 
 def point(connection: Connection, name: str, to: str) -> None:
-    """Let the people named `to` decide what waits for `name`."""
+    """Let the people named `to` decide in place of `name`."""
     set_fact(connection, f"{_PREFIX}{name}", to)
 
 
@@ -57,11 +57,11 @@ def forget(connection: Connection, name: str) -> None:
 
 
 def in_place(connection: Connection) -> dict[str, str]:
-    """Return who decides in place of whom, by the name that the policy no longer has."""
+    """Return the name that decides in place of each name that the policy no longer has."""
     return {row.name.removeprefix(_PREFIX): row.value for row in connection.execute(_ALL)}
 
 
 def waiting(connection: Connection) -> list[Waiting]:
-    """Return the pending reviews, and the last one of each action that is asked about: did it happen?"""
+    """Return the pending reviews, and the last review of each action whose unknown receipt is open."""
     rows = (*_PENDING.all(connection), *_UNKNOWN.all(connection))
     return [Waiting(row.id, row.action_id, row.kind, parsed(row.ruling).approvers) for row in rows]

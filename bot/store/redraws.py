@@ -1,4 +1,4 @@
-"""Bulk changes of what is wanted: draw messages again, and drop those that no longer ask anything.
+"""Bulk changes: draw messages again, and drop messages whose question is closed.
 
 Each is one statement, however many messages there are about a review.
 """
@@ -39,8 +39,8 @@ def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
     }
 
 
-# A night's pages are many, and Slack takes some fifty redraws a minute: what was clicked goes first, with the
-# card that everybody looks at.
+# Slack takes about fifty redraws a minute, and a night may have more pages. The clicked message goes first,
+# with the card that everybody looks at.
 _IS_CLICKED = and_(messages.c.channel_id == bindparam("channel"), messages.c.ts == bindparam("ts"))
 _GOES_FIRST = or_(_IS_CLICKED, messages.c.kind == MessageKind.CARD)
 _OF_A_CLICK = case((_GOES_FIRST, Priority.CLICKED), else_=Priority.REDRAW)
@@ -119,7 +119,7 @@ _MOOT = Prepared(
 
 
 def touch(connection: Connection, review_id: str, *, now: float, clicked: Clicked | None = None) -> None:
-    """Want every message about a review drawn again; what somebody just clicked, and the card, before all."""
+    """Draw every message about a review again, first the one that somebody just clicked, and the card."""
     values = {"review": review_id, "now": now}
     if clicked is None:
         _TOUCH.changed(connection, {**values, "urgency": Priority.REDRAW})
@@ -133,18 +133,18 @@ def asking_in(connection: Connection, channel_id: str) -> list[str]:
 
 
 def touch_others(connection: Connection, review_id: str, but: str, *, now: float) -> None:
-    """Want what is in Slack about a review drawn again, except one message."""
+    """Draw the posted messages about a review again, except one."""
     values = {"review": review_id, "but": but, "now": now, "urgency": Priority.REDRAW}
     _TOUCH_OTHERS.changed(connection, values)
 
 
 def touch_card(connection: Connection, review_id: str, *, now: float) -> None:
-    """Want a review's card drawn again: if somebody deleted it, that is how it comes back."""
+    """Draw a review's card again. If somebody deleted it, it comes back."""
     _TOUCH_CARD.changed(connection, {"review": review_id, "now": now, "urgency": Priority.REDRAW})
 
 
 def touch_receipts(connection: Connection, action_id: str, *, now: float, clicked: bool = False) -> None:
-    """Want every message about an action's unknown receipts drawn again, soon if somebody just clicked it."""
+    """Draw every message about an action's unknown receipts again, soon if somebody just clicked one."""
     values = {"action": action_id, "now": now, "urgency": Priority.CLICKED if clicked else Priority.REDRAW}
     _TOUCH_RECEIPTS.changed(connection, values)
 
@@ -152,6 +152,6 @@ def touch_receipts(connection: Connection, action_id: str, *, now: float, clicke
 def drop_unsent(connection: Connection, review_id: str, now: float) -> int:
     """Drop the card and the pages of a closed review that were never tried; return how many.
 
-    One that may have been posted stays wanted until that is known: a copy in Slack has to show the outcome.
+    A message whose post is in doubt stays wanted: a copy in Slack has to show the outcome.
     """
     return _MOOT.changed(connection, {"review": review_id, "now": now})

@@ -21,7 +21,7 @@ CARD_CHARACTERS = 2400
 CARD_LINES = 30
 VALUE_CHARACTERS = 400
 VALUE_LINES = 8
-"""Of a string of several lines, on a card."""
+"""Most characters on a card of a string of several lines."""
 HEADLINE_VALUES = 4
 HEADLINE_CHARACTERS = 48
 BAR = "│ "
@@ -43,7 +43,7 @@ def draw(args: Mapping[str, Any]) -> Shown:
 
 
 def draw_short(args: Mapping[str, Any]) -> Drawing:
-    """Return what fits on a card; what is left out is counted in its place."""
+    """Return the arguments cut to fit on a card; it counts the omitted parts."""
     lines: list[str] = []
     left = CARD_CHARACTERS
     everything = _shortened(args)
@@ -60,10 +60,10 @@ def draw_short(args: Mapping[str, Any]) -> Drawing:
 
 
 def headline(args: Mapping[str, Any], most: int = HEADLINE_VALUES) -> tuple[list[tuple[Shown, Shown]], int]:
-    """Return the names and values that say most in one line, and how many arguments are not among them.
+    """Return the most telling names and values for one line, and how many arguments are left out.
 
-    Only single values stand there, and short lists of them, the whole ones before those that are cut; nothing
-    that is redacted, nor what is written from the right, which would reorder its neighbours.
+    It takes single values and short lists, whole ones before cut ones. It takes nothing redacted, and nothing
+    written from right to left, which would reorder its neighbours.
     """
     fit: list[tuple[str, str]] = []
     for name, value in sorted(args.items()):
@@ -79,7 +79,7 @@ def headline(args: Mapping[str, Any], most: int = HEADLINE_VALUES) -> tuple[list
 
 
 def _in_a_line(value: Any) -> str | None:
-    """Return a single value, or a short list of them, as it is told in a line; None for anything else."""
+    """Return a single value or a short list as a line shows it; None for anything else."""
     if not isinstance(value, list):
         return _single(value)
     each = [_single(item) for item in value]
@@ -104,7 +104,7 @@ def _name(name: str) -> Shown:
 
 
 def _quoted(words: str) -> Shown:
-    """Return the words in quotes, with backslashes before what would end or change them."""
+    """Return the words in quotes, with backslashes before quotes and backslashes."""
     escaped = visible(words).replace("\\", "\\\\").replace('"', '\\"').replace("⏎", "\\n").replace("⇥", "\\t")
     return Shown(f'"{escaped}"')
 

@@ -1,4 +1,4 @@
-"""The buttons of cards: what they are called, what each carries, and how that is read back.
+"""The buttons of cards: their names, their values, and how a value is read back.
 
 A button carries the ids of its review and action, and the digest of the arguments that its card showed, so a
 vote is for those arguments and no others (invariant 9).
@@ -41,7 +41,7 @@ _TS = re.compile(r"\d{1,20}\.\d{1,10}")
 
 
 class BadButton(MembraneError):
-    """A click whose value we never wrote. Nothing follows from it."""
+    """A click whose value the bot never wrote. Nothing follows from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Pressed:
 
     @classmethod
     def of(cls, review: Review, page: int = 0) -> Pressed:
-        """Return what a button about a review carries."""
+        """Return the value of a button about a review."""
         return cls(review.id, review.action_id, review.args_digest, page)
 
     def encode(self) -> str:

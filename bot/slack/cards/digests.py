@@ -36,9 +36,9 @@ def digest(
     *,
     halted_count: int | None = None,
 ) -> Drawn:
-    """Draw one message for all that passed and may be looked over, by agent and kind, the costliest first.
+    """Draw one message about all passed Tier 1 actions, by agent and kind, the costliest first.
 
-    `links` are to the cards of what is halted, by review id. `halted` are the first of `halted_count`.
+    `links` lead to the cards of halted actions, by review id. `halted` has the first of `halted_count`.
     """
     parked = len(halted) if halted_count is None else halted_count
     count = f"{passed.count:,} action{'s' * (passed.count != 1)} passed"
@@ -131,7 +131,7 @@ def _halted_line(standing: Standing, links: Mapping[str, str]) -> str:
 
 
 def _short(standing: Standing) -> str:
-    """Say how many approved, or that nobody was shown it; nothing where people could answer, and did not."""
+    """Say how many approved, or that nobody was shown it; nothing if people could have answered."""
     expired = standing.decided
     if expired is None or expiry_reason(expired) in (None, ExpiryReason.NOBODY_ANSWERED):
         return ""

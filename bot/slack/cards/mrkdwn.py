@@ -13,7 +13,7 @@ FALLBACK = 4000
 
 
 def escape(words: str) -> str:
-    """Return the words so that they are no mention, link or date. They may still be bold."""
+    """Return the words with mentions, links and dates disabled. They may still be bold."""
     return str(visible(words)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -23,7 +23,7 @@ def literal(words: str) -> str:
 
 
 def mention(user_id: str) -> str:
-    """Return a mention, or the words as they are where they are no user's id."""
+    """Return a mention of a user id, or other words unchanged."""
     return f"<@{user_id}>" if USER_ID.fullmatch(user_id) else literal(user_id[:80])
 
 

@@ -43,7 +43,7 @@ def lines(standing: Standing, review: Review) -> list[str]:
 
 
 def _deadline(standing: Standing, review: Review) -> str:
-    """Until when it waits, and what happens then."""
+    """The deadline, and what happens then."""
     if review.expires_at is None:
         earlier = next((each for each in standing.reviews if each.id == review.predecessor_id), review)
         why = unanswered(earlier)
@@ -66,7 +66,7 @@ def _deadline(standing: Standing, review: Review) -> str:
 
 
 def _votes(review: Review) -> str:
-    """How many approvals there are of how many, whose, and who may give one."""
+    """How many approvals of how many, by whom, and who may give one."""
     quorum = review.ruling.quorum
     count = f"*{len(review.approvals)} of {quorum} approval{'s' * (quorum != 1)}*"
     given = f": {mentions([vote.voter for vote in review.approvals])}" if review.approvals else ""
@@ -75,7 +75,7 @@ def _votes(review: Review) -> str:
 
 
 def fallen(review: Review) -> list[str]:
-    """Whose approvals do not count any more, and why, a line for each reason."""
+    """The approvals that do not count any more: one line for each reason."""
     lines = []
     for reason in dict.fromkeys(vote.fallen for vote in review.fallen):
         who = mentions([vote.voter for vote in review.fallen if vote.fallen is reason])

@@ -1,6 +1,6 @@
 """Messages about reviews: the card, the page to somebody on call, the post to a channel, the requester's.
 
-Pure: what is kept in, blocks and fallback text out. Top to bottom a card says what will happen, who asks,
+Pure: records in, blocks and fallback text out. Top to bottom a card says what will happen, who asks,
 the arguments, why it is here, until when and what happens then; then the buttons.
 """
 
@@ -67,9 +67,9 @@ def post(message: Message, standing: Standing, review: Review, links: Links = Li
 
 
 def told(standing: Standing, review: Review, links: Links = Links()) -> Drawn:
-    """Draw what the person in whose name it was asked hears of it. No buttons: it is not theirs to decide.
+    """Draw the message to the person in whose name the agent asked. It has no buttons, as they do not decide.
 
-    Nothing that the agent wrote in words of its own stands in it: whom it names has not asked to hear them.
+    It quotes nothing that the agent wrote: the person never asked to hear it.
     """
     action = standing.action
     agent = text(cut(action.agent, 120), code=True)
@@ -92,7 +92,7 @@ def stalled(drawn: Drawn, why: str) -> Drawn:
 
 
 def frozen(drawn: Drawn, freeze: Freeze) -> Drawn:
-    """Say above a card that an operator has stopped what it is about, until when and why."""
+    """Say above a card that an operator has frozen its action, until when and why."""
     end = "" if freeze.until is None else f" until {mrkdwn.date(freeze.until)}"
     by = mrkdwn.literal(cut(freeze.by, sentences.NAME_CHARACTERS))
     lead = f"🧊 *Frozen* by {by}{end}: it does not start before the thaw, whatever is decided."
@@ -227,12 +227,12 @@ def _link(links: Links) -> list[Json]:
 
 
 def _fallback(standing: Standing, review: Review) -> str:
-    """The whole in one line of Slack's markup, with nothing in it that an agent could have made to work."""
+    """The review in one line of Slack's markup, with all of the agent's markup disabled."""
     return fallback(_summary(review), standing.action)
 
 
 def fallback(summary: str, action: ActionRecord) -> str:
-    """What a notification says of an action, after a summary of ours."""
+    """The notification about an action, after the bot's own summary."""
     return f"{summary}: {sentences.in_a_line(action)}"[: mrkdwn.FALLBACK]
 
 

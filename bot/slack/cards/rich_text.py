@@ -16,21 +16,21 @@ Json = dict[str, Any]
 
 
 def text(words: str, *, bold: bool = False, italic: bool = False, code: bool = False) -> Json:
-    """Plain words. Whatever in them cannot be seen is written out; none are a blank, as Slack wants some."""
+    """Plain words, with invisible characters written out. Empty words become a blank."""
     styles = {name: True for name, on in (("bold", bold), ("italic", italic), ("code", code)) if on}
     shown = str(visible(words)) or " "
     return {"type": "text", "text": shown, "style": styles} if styles else {"type": "text", "text": shown}
 
 
 def user(user_id: str) -> Json:
-    """A mention, or the words themselves where they are no user's id."""
+    """A mention of a user id, or other words unchanged."""
     if USER_ID.fullmatch(user_id):
         return {"type": "user", "user_id": user_id}
     return text(user_id[:80], code=True)
 
 
 def link(url: str, words: str) -> Json:
-    """A link that we made; never one that an agent wrote."""
+    """A link that the bot made; never one that an agent wrote."""
     return {"type": "link", "url": url, "text": words}
 
 
@@ -45,7 +45,7 @@ def quote(words: str) -> Json:
 
 
 def preformatted(words: str) -> Json:
-    """Text in fixed width, line by line as it is. It has to be `Shown` where it has several lines."""
+    """Text in fixed width, line by line. Text of several lines has to be `Shown`."""
     return {"type": "rich_text_preformatted", "elements": [text(words)]}
 
 

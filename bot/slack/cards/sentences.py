@@ -1,4 +1,4 @@
-"""What a card says of an action and its ruling, as lines of rich text.
+"""Sentences about an action and its ruling, as lines of rich text.
 
 Everything that an agent, a reviewer or the policy wrote goes in as an element of its own; only the words
 between are ours.
@@ -26,7 +26,7 @@ NOTES = 3
 
 
 def headline(action: ActionRecord) -> Json:
-    """What will happen: the kind and the arguments that say most. Nothing the agent says of it."""
+    """What will happen: the kind and the most telling arguments, without the agent's description."""
     told, left = argument_text.headline(action.args)
     pieces = [text(cut(action.kind, NAME_CHARACTERS), bold=True)]
     for name, value in told:
@@ -37,7 +37,7 @@ def headline(action: ActionRecord) -> Json:
 
 
 def in_a_line(action: ActionRecord) -> str:
-    """The same in Slack's markup, with nothing in it that an agent could have made to work."""
+    """The same in Slack's markup, with all of the agent's markup disabled."""
     told, left = argument_text.headline(action.args)
     essence = " · ".join([action.kind[:NAME_CHARACTERS], *(f"{name} {value}" for name, value in told)])
     return f"{mrkdwn.literal(essence)}{f' and {left} more' if left else ''}"
@@ -67,7 +67,7 @@ def why(ruling: Ruling) -> Json:
 
 
 def notes(review: Review) -> list[Json]:
-    """What reviewers wrote to their votes, each under its author."""
+    """The notes to the votes, each under its author."""
     written = [vote for vote in review.votes if vote.note]
     lines: list[Json] = []
     for vote in written[:NOTES]:
@@ -79,7 +79,7 @@ def notes(review: Review) -> list[Json]:
 
 
 def reported(standing: Standing, review: Review) -> list[Json]:
-    """Why it failed, or was withdrawn, in the words of whoever said so."""
+    """Why it failed or was withdrawn, in its author's words."""
     action, latest = standing.action, standing.review
     if review.state is ReviewState.WITHDRAWN and review.note:
         return [rich_text.quote(excerpt(review.note, DETAIL_CHARACTERS))]

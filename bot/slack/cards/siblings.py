@@ -1,4 +1,4 @@
-"""What a card says of the other actions that its agent asked for in the same turn.
+"""Names on a card the other actions that its agent asked for in the same turn.
 
 Each is decided by itself, and a reviewer who knows of the others judges better: two equal calls are two.
 """
@@ -17,7 +17,7 @@ from bot.slack.cards.visible import cut
 Json = dict[str, Any]
 
 MOST = 4
-"""Actions that are named; it says how many more there are."""
+"""Most actions that are named; the rest is counted."""
 LINE_CHARACTERS = 160
 
 

@@ -19,7 +19,7 @@ NOTE_BLOCK = "note"
 NOTE_INPUT = "note"
 NOTE_LENGTH = 1000
 PART_CHARACTERS = 2500
-"""Of one preformatted part in the modal."""
+"""Most characters of one preformatted part in the modal."""
 PAGE_CHARACTERS = 20_000
 """Slack takes 250 kB of JSON for a view; a character may take twelve bytes there."""
 PAGE_BLOCKS = 80
@@ -54,13 +54,13 @@ def note(pressed: buttons.Pressed, standing: Standing) -> Json:
 
 
 def answer(words: str) -> Json:
-    """A modal that says what came of a submission. `words` are Slack's markup, as an ephemeral answer's."""
+    """A modal that answers a submission. `words` are in Slack's markup, as in an ephemeral answer."""
     line = {"type": "section", "text": {"type": "mrkdwn", "text": words, "verbatim": True}}
     return _closable("Not counted", [line])
 
 
 def everything(standing: Standing, review: Review, page: int = 0) -> Json:
-    """One page of all that is known: every argument, the agent's words, the votes, the whole trace."""
+    """One page of everything: all arguments, the agent's words, the votes, the whole trace."""
     pages = _paged(_parts(standing, review))
     place = min(max(page, 0), len(pages) - 1)
     blocks = pages[place]

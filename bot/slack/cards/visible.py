@@ -1,4 +1,4 @@
-"""Text that somebody else wrote, made so that everything in it can be seen.
+"""Makes every character of foreign text visible.
 
 Bidirectional controls reorder what stands beside them, zero-width characters split words unseen, and long
 runs of blanks push the rest out of view. A reviewer who cannot see a character cannot judge it, so each such
@@ -20,7 +20,7 @@ BLANKS = 16
 COMBINING = 4
 """More marks than this on one letter (some scripts need three) cover the lines around it."""
 DRAWN = 4
-"""Of a text that is cut, so many times what is shown is looked at, since a run of blanks is drawn short."""
+"""A cut looks at this many times the shown length, because a run of blanks is drawn short."""
 CUT_NOTE = 30
 """Room for saying how much was cut."""
 
@@ -41,7 +41,7 @@ class Shown(str):
 
 
 def visible(text: str, *, lines: bool = False) -> Shown:
-    """Return the text with everything unseen written out; what is `Shown` already stays as it is.
+    """Return the text with invisible characters written out. Text that is `Shown` stays as it is.
 
     With `lines`, line feeds stay; without, one line remains one line.
     """
@@ -103,5 +103,5 @@ def excerpt(text: str, most: int, lines: int = 12) -> Shown:
 
 
 def right_to_left(text: str) -> bool:
-    """Whether it has letters that are written from the right, and so may reorder what follows them."""
+    """Whether it has right-to-left letters, which may reorder the text after them."""
     return any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text)

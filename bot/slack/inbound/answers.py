@@ -1,4 +1,4 @@
-"""What somebody is told in answer to a click, in one kind sentence. Errors are translated here, once."""
+"""The words that answer a click, in one kind sentence. Errors become words here alone."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def review_in(standing: Standing, review_id: str) -> Review:
 
 
 def about(action: ActionRecord, words: str) -> str:
-    """Say what an answer is about: it is shown below the newest message, which may be another card."""
+    """Name the action of an answer: Slack shows it below the newest message, which may be another card."""
     return f"{sentences.in_a_line(action)}: {words}"
 
 
 def counts_already(error: VoteRefused, review: Review, voter: str, *, approve: bool) -> bool:
-    """Whether a vote was refused only because the same one, of the same person, has decided the review.
+    """Whether a vote was refused only because the same person's same vote has already decided the review.
 
     Slack delivers a click again if it is not sure that the first one arrived.
     """
@@ -56,7 +56,7 @@ def counts_already(error: VoteRefused, review: Review, voter: str, *, approve: b
 
 
 def voted(review: Review, *, approve: bool) -> str:
-    """Say what a vote that counted has done."""
+    """Say what a counted vote has done."""
     if not approve:
         return "You rejected it. The agent is told, with your name."
     if review.state is ReviewState.APPROVED:
@@ -74,7 +74,7 @@ def acknowledged(review: Review) -> str:
 
 
 def closed(review: Review) -> str:
-    """Say how a review that is closed was closed: by whom and when."""
+    """Say by whom a closed review was closed, and when."""
     when = f", {mrkdwn.date(review.closed_at)}" if review.closed_at is not None else ""
     who = " and ".join(mrkdwn.mention(user) for user in review.decided_by[:10])
     match review.state:
@@ -96,7 +96,7 @@ def _expired(review: Review, when: str) -> str:
 
 
 def refused(error: VoteRefused, review: Review) -> str:
-    """Say why a vote does not count; of a closed review also who decided, and when."""
+    """Say why a vote does not count, and who decided a closed review, and when."""
     if error.reason in CLOSED and not review.pending:
         return closed(review)
     words = mrkdwn.escape(str(error))
@@ -127,7 +127,7 @@ def resolved(standing: Standing, verdict: Verdict) -> str:
 
 
 def not_resolved(error: VoteRefused, standing: Standing, unknown: Unknown) -> str:
-    """Say why an answer about an unknown receipt does not count; of a closed one also who was first."""
+    """Say why an answer about an unknown receipt does not count, and who was first."""
     if unknown.is_open or error.reason is not Refusal.DECIDED:
         return mrkdwn.escape(str(error))
     when = f", {mrkdwn.date(unknown.closed_at)}" if unknown.closed_at is not None else ""
@@ -143,7 +143,7 @@ def not_resolved(error: VoteRefused, standing: Standing, unknown: Unknown) -> st
 
 
 def of_another_bot(action_id: str) -> Notice:
-    """Return what tells the admins that somebody clicked a card which another bot must have posted."""
+    """Return the notice to the admins about a click on a card that another bot must have posted."""
     return Notice(
         Subject.ANOTHER_BOT,
         f"Somebody clicked on a new card about {action_id}, which this bot does not have. Another bot with a "
@@ -157,7 +157,7 @@ def of_another_bot(action_id: str) -> Notice:
 def failed(error: BaseException, *, other_connections: int = 0) -> str:
     """Say what any other error means for the person who clicked.
 
-    `other_connections` is how many connections of the same Slack app are surely another bot's.
+    `other_connections` is how many connections of the Slack app certainly belong to another bot.
     """
     match error:
         case TimeoutError():

@@ -1,7 +1,7 @@
-"""Whether another bot is connected with the same Slack app, as Slack's count of connections tells.
+"""Tells by Slack's count of connections whether another bot uses the same Slack app.
 
-Slack hands each click to one of the connections of an app. Where two bots share its tokens, each gets clicks
-on the other's cards. A new connection is greeted with how many there are.
+Slack hands each click to one connection of an app. If two bots share its tokens, each gets clicks on the
+other's cards. Slack greets a new connection with the number of connections.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import structlog
 from bot.domain.notices import Notice, Subject
 
 CONFIRM_S = 120.0
-"""A count that is too high has to be so still after this time: Slack may count broken ones."""
+"""How long a count must stay too high: Slack may count broken connections."""
 FORGET_S = 60.0
 """How long Slack may go on counting a connection that was closed here."""
 LOOK_S = 1800.0
-"""How often Slack's count is asked for while another bot is there, by making one of the connections new."""
+"""How often Slack's count is read while another bot is there, by replacing a connection."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,20 +51,20 @@ class Others:
         self._suspected_at: float | None = None
         self._greeted_at = clock()
         self.count = 0
-        """How many connections are surely another bot's."""
+        """How many connections certainly belong to another bot."""
 
     def opened(self, connection: object) -> None:
-        """Note that a connection of ours is being made."""
+        """Note that this bot opens a connection."""
         self._own.add(id(connection))
 
     def closed(self, connection: object) -> None:
-        """Note that one is not ours any more."""
+        """Note that this bot closed a connection."""
         if id(connection) in self._own:
             self._own.discard(id(connection))
             self._closed.append(self._clock())
 
     def greeted(self, counted: int) -> None:
-        """Note how many connections Slack counts now, with all of ours at most."""
+        """Note how many connections Slack counts now."""
         now = self._greeted_at = self._clock()
         self._closed = [at for at in self._closed if now - at < self._waits.forget_s]
         more = counted - len(self._own) - len(self._closed)
@@ -78,10 +78,10 @@ class Others:
             self.count = more
 
     def wants_greeting(self) -> bool:
-        """Whether it is time to ask for Slack's count again; asked for so once.
+        """Whether it is time to read Slack's count again. Asking starts the next period.
 
-        Only where it was too high. Else the connections that Slack itself makes new every few hours tell: one
-        that is given up for nothing could take a click along.
+        It is only if the count was too high. Otherwise the connections that Slack itself replaces every few
+        hours tell: closing one for nothing could lose a click.
         """
         wait_s = self._waits.look_s if self.count else self._waits.confirm_s
         if self._suspected_at is None or self._clock() - self._greeted_at < wait_s:
@@ -100,6 +100,6 @@ def in_words(count: int) -> str:
 
 
 def notice(count: int) -> Notice:
-    """Return what tells the admins that another bot is connected."""
+    """Return the notice to the admins that another bot is connected."""
     where = "the bot's Slack app, and every machine that has its tokens"
     return Notice(Subject.ANOTHER_BOT, f"{in_words(count)}.", where, WHAT_TO_DO, about="connections")

@@ -1,4 +1,4 @@
-"""How clicks reach the bot as HTTP requests that Slack signs."""
+"""Receives clicks as HTTP requests that Slack signs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from starlette.responses import Response
 from bot.errors import SettingsError
 
 MOST_BYTES = 1_000_000
-"""Of one request; Slack's largest payloads are far smaller."""
+"""Largest body of a request in bytes; Slack's are far smaller."""
 MOST_DIGITS = 19
-"""Of a declared length."""
+"""Most digits of a declared length."""
 BODY_S = 10.0
 """How long a request's body may take to arrive; Slack itself gives up after three seconds."""
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -50,7 +50,7 @@ class HttpDelivery:
         self._open = True
 
     async def stop(self) -> None:
-        """Refuse requests from now on, so that Slack tries an event again later."""
+        """Refuse requests from now on: Slack tries again later."""
         self._open = False
 
     def healthy(self) -> bool:
@@ -58,11 +58,11 @@ class HttpDelivery:
         return self._open
 
     def others(self) -> int:
-        """Return 0: Slack delivers to one address, whose bot it is."""
+        """Return 0: Slack delivers to one address, where this bot is."""
         return 0
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request. One that is not signed by Slack gets nowhere."""
+        """Answer one request. A request without Slack's signature is refused."""
         if not self._open:
             return Response("the bot is not up", status_code=503)
         try:
@@ -74,12 +74,12 @@ class HttpDelivery:
         except Exception as error:  # noqa: BLE001 - Bolt reads a body's parts all over, trusting their types
             _log.warning("slack_request_not_read", error=f"{type(error).__name__}: {error}")
             return Response("not a request of Slack's", status_code=400)
-        if answer.status >= 500:  # Bolt's own stumble, which it has logged: our listeners raise nothing
+        if answer.status >= 500:  # Bolt failed, and logged it: our listeners raise nothing
             return Response("not a request of Slack's", status_code=400)
         return to_starlette_response(answer)
 
     async def _signed_body(self, request: Request) -> bytes:
-        """Return the body of a request that Slack signed lately. Before Bolt, which reads the body first."""
+        """Return the body of a request that Slack signed lately. Bolt reads the body before it checks."""
         declared = request.headers.get("content-length", "")
         if len(declared) > MOST_DIGITS or (declared.isdecimal() and int(declared) > MOST_BYTES):
             raise _NotTaken(413, "too large")
@@ -98,7 +98,7 @@ class HttpDelivery:
 
 
 class _NotTaken(Exception):
-    """A request that gets nowhere, and the status that it is answered with."""
+    """A refused request, and the status of the answer."""
 
     def __init__(self, status: int, why: str) -> None:
         self.status = status

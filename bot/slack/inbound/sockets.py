@@ -21,18 +21,18 @@ from bot.slack.inbound import other_bots
 from bot.slack.web_api import Calls
 
 CONNECTIONS = 2
-"""Slack closes each every few hours; the other one takes what comes meanwhile."""
+"""Slack closes each connection every few hours; the other one takes the clicks meanwhile."""
 CHECK_S = 1.0
 PATIENCE_S = 15.0
-"""How long a connection may be down before it is replaced; twice as long after each attempt in vain."""
+"""How long a connection may be down before it is replaced; doubled after each failed attempt."""
 LONGEST_PATIENCE_S = 120.0
 FIRST_S = 5.0
 """How long the start waits to hear whether the app token is good."""
 REST_S = 1.0
-"""So long after a connection was made the next one in its place is; twice as long if Slack ended it soon."""
+"""Minimum delay before reconnecting, in seconds; doubled if Slack ended the connection soon."""
 SOON_S = 10.0
 DRAIN_S = 30.0
-"""How long one that Slack is about to end is listened to; Slack ends it some ten seconds after it said so."""
+"""How long an ending connection is listened to; Slack ends it about ten seconds after its notice."""
 CLOSE_S = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -42,11 +42,11 @@ class Delivery(Protocol):
     """A way for clicks to come in."""
 
     async def start(self) -> None:
-        """Begin. Raises SettingsError where Slack refuses what is set."""
+        """Start. Raises SettingsError if Slack refuses a token."""
         ...
 
     async def stop(self) -> None:
-        """Take nothing more."""
+        """Stop."""
         ...
 
     def healthy(self) -> bool:
@@ -54,13 +54,13 @@ class Delivery(Protocol):
         ...
 
     def others(self) -> int:
-        """Return how many connections of the same app are another bot's, as far as that can be told."""
+        """Return how many connections of the app certainly belong to another bot."""
         ...
 
 
 @dataclass(slots=True)
 class _Line:
-    """One of the connections: who handles it, since when it is down, and who takes over when it ends."""
+    """One of the connections: its client, since when it is down, and the line that takes over."""
 
     handler: AsyncSocketModeHandler
     connecting: asyncio.Task[None]
@@ -69,12 +69,12 @@ class _Line:
     patience_s: float
     rest_s: float = REST_S
     ending_at: float | None = None
-    """When it ended, or Slack said that it is about to end it."""
+    """When it ended, or when Slack announced its end."""
     relief: _Line | None = None
 
     @property
     def with_reliefs(self) -> list[_Line]:
-        """It, and those that are to take over."""
+        """This line and its successors."""
         return [self, *(self.relief.with_reliefs if self.relief is not None else [])]
 
 
@@ -113,7 +113,7 @@ class SocketDelivery:
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Connect. Returns at once where Slack cannot be reached; the watch goes on trying."""
+        """Connect. Returns at once if Slack cannot be reached; the watch keeps trying."""
         first = self._handler()
         try:
             await self._ask_first(first)
@@ -125,7 +125,7 @@ class SocketDelivery:
         self._watching = asyncio.create_task(self._watch(), name="socket mode watch")
 
     async def _ticket(self, handler: AsyncSocketModeHandler) -> str:
-        """Get an address for one connection. In place of the SDK's way, which knows no other line's limit."""
+        """Get an address for one connection. The SDK's own way ignores the limits of other connections."""
         opening = self._calls.client.apps_connections_open
         told = await self._calls.ask("apps.connections.open", opening, app_token=self._app_token)
         address = str(told["url"])
@@ -176,7 +176,7 @@ class SocketDelivery:
         line = _Line(handler, connecting, now, now, patience_s or self._patience_s)
 
         async def ending(*, force: bool = False) -> None:  # noqa: ARG001 - as the SDK calls it
-            """Take note, in place of the SDK's way to connect anew: Slack ends the connection, or has."""
+            """Note that Slack ends the connection. This replaces the SDK's reconnecting."""
             if line.ending_at is None:
                 line.ending_at = self._clock()
             self._news.set()
@@ -201,7 +201,7 @@ class SocketDelivery:
             for place, line in enumerate(self._lines):
                 try:
                     self._lines[place] = await self._checked(line)
-                except Exception as error:  # noqa: BLE001 - the watch must outlive what it watches
+                except Exception as error:  # noqa: BLE001 - the watch must outlive the connections
                     _log.warning("socket_mode_check_failed", error=str(error))
             self._ask_for_a_greeting()
             with suppress(TimeoutError):
@@ -209,13 +209,13 @@ class SocketDelivery:
                     await self._news.wait()
 
     def _ask_for_a_greeting(self) -> None:
-        """Let another connection take over from one that is well: Slack says then how many it counts."""
+        """Replace a healthy connection: Slack then says how many it counts."""
         well = [line for line in self._lines if line.ending_at is None and line.down_since is None]
         if len(well) == len(self._lines) and self._others.wants_greeting():
             well[0].ending_at = self._clock()
 
     async def _checked(self, line: _Line) -> _Line:
-        """Return the line, or the one that takes its place."""
+        """Return the line, or its replacement."""
         now = self._clock()
         up = await line.handler.client.is_connected()
         if up:
@@ -234,7 +234,7 @@ class SocketDelivery:
         return self._connect(self._handler(), min(LONGEST_PATIENCE_S, 2 * line.patience_s))
 
     async def _relieved(self, line: _Line) -> _Line:
-        """Let another take over from a line that Slack is about to end. Returns it once it is up."""
+        """Replace a line that Slack is about to end. Returns the new one once it is up."""
         if line.relief is None:
             if self._clock() - line.made_at >= line.rest_s:
                 line.relief = self._connect(self._handler())
@@ -253,7 +253,7 @@ class SocketDelivery:
         task.add_done_callback(self._hanging_up.discard)
 
     async def _drained(self, line: _Line, drain_s: float) -> None:
-        """Listen until Slack ends the connection, then close what belongs to it."""
+        """Listen until Slack ends the connection, then close it."""
         try:
             until = self._clock() + drain_s
             while self._clock() < until and await line.handler.client.is_connected():  # noqa: ASYNC110 - no event
@@ -276,7 +276,7 @@ async def _connected(handler: AsyncSocketModeHandler) -> None:
 
 
 async def _close(handler: AsyncSocketModeHandler) -> None:
-    """Close a connection and what belongs to it, even if the other end does not answer."""
+    """Close a connection and its tasks, even if the other end does not answer."""
     client: Any = handler.client
     try:
         async with asyncio.timeout(CLOSE_S):

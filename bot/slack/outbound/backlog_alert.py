@@ -1,4 +1,4 @@
-"""Says so when Slack shows things late: loudly in the log while it lasts, to the admins once it is over."""
+"""Alerts when messages reach Slack late: in the log while it lasts, to the admins once it is over."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bot.domain.notices import Notice, Subject
 from bot.membrane import Admins
 
 LATE_S = 60.0
-"""A message that has waited longer than this is late: people do not see what waits for them."""
+"""A message is late after this time: people do not see the question that waits for them."""
 LATE = "messages to Slack are late: people do not see what waits for them"
 CAUGHT_UP_S = 5.0
 EVERY_S = 60.0
-"""How often the log is told while it lasts."""
+"""How often the log says so while it lasts."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Lateness:
-    """Watches how far the courier is behind. `behind_s` says it in seconds."""
+    """Watches how many seconds the courier is behind: `behind_s`."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Lateness:
         self._said_at = -EVERY_S
 
     async def look(self) -> None:
-        """Look once. Also after a restart, it is known since when: the messages that wait say it."""
+        """Look once. A restart forgets nothing: the waiting messages say since when they are late."""
         now, behind_s = self._clock(), await self._behind_s()
         if behind_s > LATE_S:
             self._since = min(self._since or now, now - behind_s)

@@ -1,10 +1,10 @@
-"""Finds a message that may have been posted, by the id in its metadata.
+"""Reads channel histories, to find messages by the id in their metadata.
 
-A post is the one call that can be lost half-way: the connection breaks, or Slack says `internal_error`, and
-the message is there or is not. Posting again unseen makes two. The id in the message's metadata tells.
+A post can be lost half-way: the connection breaks, or Slack says `internal_error`, and the message may be
+there. A second post without a look makes two. The id in the metadata of each post identifies it.
 
-Slack lets an app that a vendor hosts read one page of 15 messages a minute. So a history that Slack cuts
-short is read on later where it was, and one reading serves all messages of its channel that are in doubt.
+Slack lets an app that a vendor hosts read one page of 15 messages a minute. So reading continues later where
+Slack cut it short, and one reading serves all messages in doubt of its channel.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from bot.slack.web_api import Calls
 EVENT_TYPE = "membrane_message"
 METHOD = "conversations.history"
 SKEW_S = 300.0
-"""How far Slack's clock and ours may be apart, where the newest page is not enough."""
+"""How far Slack's clock and ours may be apart, once the newest page is not enough."""
 MOST_READ = 2000
-"""The newest so many messages are looked at, at most."""
+"""How many messages are read at most, newest first."""
 NEWEST = PAGE
-"""The newest so many messages are looked at whatever their time is: no clock has to be right for that."""
+"""How many of the newest messages are read whatever their time: so no clock has to be right."""
 SLOW_PAGE = 15
-"""What Slack gives to an app that a vendor hosts, in place of the page that was asked for."""
+"""The page size that Slack gives to an app that a vendor hosts, whatever size was requested."""
 AS_NEW_S = 90.0
 """How long after its end a reading serves others: for a minute Slack lets a slow app read nothing else."""
 STALE_S = 600.0
-"""One that was cut short, and that nobody went on with for so long, is begun again."""
+"""After so long without progress, a reading that was cut short starts again."""
 MOST_KEPT = 500
 """Channels whose readings are kept."""
 
 
 def metadata(message_id: str) -> dict[str, Any]:
-    """What a post carries. Everybody in the workspace can read it, so it holds an id and no arguments."""
+    """Return the metadata of a post: an id and no arguments, as everybody in the workspace can read it."""
     return {"event_type": EVENT_TYPE, "event_payload": {"message_id": message_id}}
 
 
@@ -66,25 +66,25 @@ class _Reading:
     read_at: Instant = 0.0
     """When its last page was read."""
     cut_short: bool = True
-    """Whether somebody still wants it to go further back."""
+    """Whether it still has to go further back."""
 
     def serves(self, good_from: Instant, now: Instant) -> bool:
-        """Whether it, or what it becomes once it is read on, is as good as a new one.
+        """Whether this reading, once it is complete, serves as well as a new one.
 
-        One that has ended is only where Slack gives no new one at once: what lands late is in that.
+        A complete reading serves only while Slack allows no new one: a new one also has the late posts.
         """
         if self.cut_short:
             return now - self.read_at <= STALE_S
         return self.slow and self.started >= good_from and now - self.read_at <= AS_NEW_S
 
     def covers(self, since: Instant) -> bool:
-        """Whether it goes back to before an instant, as far as it may go back at all."""
+        """Whether it goes back to before an instant, or as far as it may go."""
         newest = self.slow or self.count >= NEWEST
         far_enough = newest and self.reached < since - SKEW_S
         return self.walk.ended or self.count >= MOST_READ or far_enough
 
     def take(self, page: Any, bot_id: str) -> None:
-        """Note what is on a page. Only this bot's own messages count: metadata can be written by any app."""
+        """Add a page. Only the bot's own messages count, as any app can write metadata."""
         said = page["messages"]
         self.slow = self.slow or (len(said) == SLOW_PAGE and not self.walk.ended)
         for message in said:
@@ -107,10 +107,10 @@ class Histories:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def look(self, channel_id: str, message_id: str, since: Instant, *, good_from: Instant) -> Look:
-        """Return the copies of a message of ours that was posted `since`.
+        """Return the copies of a message that was posted `since`.
 
-        A reading that began at `good_from` or later is as good as a new one, and one that was cut short is
-        read on, whenever it began. Raises CallFailed, also where it is cut short (again).
+        A reading that began at `good_from` or later will do, and one that was cut short continues, however
+        old it is. Raises CallFailed, also if it is cut short again.
         """
         async with self._locks[channel_id]:
             reading = self._readings.get(channel_id)
@@ -127,7 +127,7 @@ class Histories:
         return reading
 
     async def _read(self, channel_id: str, reading: _Reading, since: Instant) -> None:
-        """Read back to before an instant, from where the reading is."""
+        """Continue a reading back to before an instant."""
         reading.cut_short = True
         history = self._calls.client.conversations_history
         more: dict[str, Any] = {"channel": channel_id, "include_all_metadata": True}

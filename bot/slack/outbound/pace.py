@@ -16,7 +16,7 @@ from bot.slack.web_api import UPDATE
 class Rates:
     """Seconds between posts in one channel and in the workspace, and between updates.
 
-    Updates may come in a burst; the last `kept_updates` of it are kept for cards that somebody just clicked.
+    Updates may come in a burst. Its last `kept_updates` are reserved for cards that somebody just clicked.
     """
 
     channel_s: float = 1.05
@@ -26,7 +26,7 @@ class Rates:
     kept_updates: int = 8
 
     def times(self, pace: float) -> Rates:
-        """Return rates that are so many times as fast."""
+        """Return the rates, `pace` times as fast."""
         return replace(
             self,
             channel_s=self.channel_s / pace,
@@ -52,7 +52,7 @@ class Pace:
     def take(
         self, method: str, channel: str, now: Instant, *, held_until: Instant = 0.0, urgent: bool = False
     ) -> Instant:
-        """Return when the call may go, if Slack takes any then. If that is now, it is counted as gone."""
+        """Return when the call may go. If that is now, count it as made."""
         if method == UPDATE:
             return max(held_until, self._take_update(now, urgent=urgent, may=held_until <= now))
         ready = max(held_until, self._next_in.get(channel, 0.0), self._next_post)
@@ -79,7 +79,7 @@ class Pace:
         return self._next_in.get(channel, 0.0)
 
     def hold(self, recipient: str, until: Instant) -> None:
-        """Take no post for a recipient before then: its channel was found to be busy."""
+        """Hold posts to a recipient back until then: its channel is busy."""
         self._held[recipient] = until
 
     def is_open(self, recipient: str, now: Instant) -> bool:
@@ -91,14 +91,14 @@ class Pace:
         return self._take_update(now, urgent=urgent, may=False) <= now
 
     def next_turn(self, now: Instant) -> Instant | None:
-        """Return when something may go that may not now; None where everything may."""
+        """Return when the next call may go that is held back now; None if none is."""
         waits = [at for at in (*self._held.values(), self._next_post) if at > now]
         if (update := self._take_update(now, urgent=False, may=False)) > now:
             waits.append(update)
         return min(waits, default=None)
 
     def _forget(self, now: Instant) -> None:
-        """Drop what is past, so that a year of DMs does not stay in memory."""
+        """Drop past entries, so that a year of DMs does not stay in memory."""
         if len(self._next_in) > 1000:
             self._next_in = {key: at for key, at in self._next_in.items() if at > now}
             self._held = {key: at for key, at in self._held.items() if at > now}

@@ -18,9 +18,9 @@ CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 LISTED_FOR_S = 60.0
 """How long a list of channels is believed when a name is not in it."""
 BELIEVED_S = 600.0
-"""How long a name is believed to be its channel's: channels are renamed, and another can take the name."""
+"""How long the id behind a name is believed: channels are renamed, and another can take the name."""
 FAILED_S = 5.0
-"""How long a look-up that Slack refused is not made again: cards for one closed channel ask once."""
+"""How long a refused look-up is not repeated: all cards for a closed channel ask once."""
 LIST = "users.conversations"
 MOST_KEPT = 1000
 GROUP = 8
@@ -32,7 +32,7 @@ class NoSuchChannel(MembraneError):
 
 
 class Places:
-    """Finds the conversation that a recipient stands for.
+    """Finds the conversation of a recipient.
 
     A recipient is a channel's name or id, a person, or several people with commas between them, who get a
     group message.
@@ -49,7 +49,7 @@ class Places:
         self._listing = asyncio.Lock()
         self._walk = Walk()
         self._read: dict[str, str] = {}
-        """The names on the pages of the list that have been read, while Slack lets it be read no further."""
+        """The names read so far, while Slack holds back the rest of the list."""
 
     async def find(self, recipient: str) -> str:
         """Return the id of the conversation. Raises NoSuchChannel or CallFailed."""
@@ -62,7 +62,7 @@ class Places:
         return self._people[recipient]
 
     def forget(self, recipient: str) -> None:
-        """Look a recipient up again the next time, if it was not looked up a moment ago."""
+        """Forget the id of a recipient, so that the next message looks it up again."""
         self._people.pop(recipient, None)
         self._names.pop(recipient.removeprefix("#").lower(), None)
         self._listed_at = min(self._listed_at, self._clock() - LISTED_FOR_S + FAILED_S)
@@ -119,7 +119,7 @@ class Places:
             ):
                 self._read |= {str(each["name"]).lower(): str(each["id"]) for each in page["channels"]}
         except CallFailed as failed:
-            if failed.failure.kind is not FailureKind.LIMITED:  # else it goes on where it was
+            if failed.failure.kind is not FailureKind.LIMITED:  # else reading continues there
                 self._walk, self._read = Walk(), {}
             raise
         self._names, self._listed_at = self._read, self._clock()
@@ -133,7 +133,7 @@ def is_people(recipient: str) -> bool:
 
 
 def permalink(workspace_url: str, channel_id: str | None, ts: str | None) -> str | None:
-    """Return the link to a message, as Slack writes it; None while it is nowhere."""
+    """Return the link to a message as Slack writes it; None if the message is nowhere."""
     if not channel_id or not ts:
         return None
     return f"{workspace_url.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}"

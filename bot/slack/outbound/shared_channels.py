@@ -19,7 +19,7 @@ from bot.slack.web_api import Calls
 
 METHOD = "conversations.info"
 SIGNS = ("is_ext_shared", "is_pending_ext_shared", "pending_shared", "pending_connected_team_ids")
-"""What a channel has, of which any is true or not empty, where another company is in it or invited."""
+"""Fields of a channel. If one is true or not empty, another company is in it or invited."""
 LOOK_S = 60.0
 """How often the policy's channels are looked at: one may be shared while the bot runs."""
 
@@ -30,7 +30,7 @@ def is_shared(channel: Mapping[str, Any]) -> bool:
 
 
 def todo(name: str) -> str:
-    """Say what an admin does about a channel that is shared."""
+    """Return what an admin can do about a shared channel."""
     return (
         "Name a channel of your own workspace in the policy, or end the sharing in Slack. To post arguments "
         f'there all the same, write in the policy: channels: {{"{name}": {{allow_external: true}}}}'
@@ -38,7 +38,7 @@ def todo(name: str) -> str:
 
 
 def notice(name: str) -> Notice:
-    """Return what tells the admins of a channel that is shared."""
+    """Return the notice to the admins about a shared channel."""
     return Notice(
         Subject.CHANNEL_SHARED,
         f"{name} is shared with another company, or an invitation to it is open, so nothing with arguments "
@@ -68,19 +68,19 @@ class Sharing:
         self._known: set[str] = set()
 
     async def check(self, recipient: str, channel_id: str) -> None:
-        """Raise CallFailed, of a place that is closed, where arguments must not be posted to a channel."""
+        """Raise CallFailed if arguments must not be posted to a channel."""
         if await self._shared_with_others(channel_id) and not await self._allowed(recipient, channel_id):
             raise CallFailed(METHOD, Failure(FailureKind.SHARED, "shared_with_another_company"))
 
     async def look(self) -> list[tuple[str, str]]:
-        """Return the policy's channels that are shared against it, name and id. Looks once a minute."""
+        """Return the channels, name and id, that are shared against the policy. Looks once a minute."""
         if self._clock() < self._look_at:
             return []
         self._look_at = self._clock() + LOOK_S
         return [found for name in sorted(self._policy().channels) if (found := await self._found(name))]
 
     def is_news(self, channel_id: str) -> bool:
-        """Note that a channel is shared; whether that is news."""
+        """Whether it is news that a channel is shared. Asking makes it known."""
         news = channel_id not in self._known
         self._known.add(channel_id)
         return news
@@ -104,7 +104,7 @@ class Sharing:
         return is_shared((await self._calls.ask(METHOD, info, channel=channel_id))["channel"])
 
     async def _allowed(self, recipient: str, channel_id: str) -> bool:
-        """Whether the policy allows it, by the channel's name or by its id."""
+        """Whether the policy allows arguments there, by the channel's name or its id."""
         for name in self._policy().external_channels:
             try:
                 if name in (recipient, channel_id) or await self._places.find(name) == channel_id:

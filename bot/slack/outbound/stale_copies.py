@@ -1,4 +1,4 @@
-"""Clears up in places that were closed to the bot and are open again, as a channel that was archived."""
+"""Deletes stale copies in channels that were closed to the bot, such as archived ones, and are open again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bot.slack.failures import CallFailed
 from bot.slack.web_api import DELETE, Calls
 
 EVERY_S = 30.0
-"""How often it is looked which of them are due."""
+"""How often stale copies are looked for."""
 
 _log = structlog.get_logger(__name__)
 
 
 class StaleCopies:
-    """Deletes copies whose message went elsewhere. What is to be drawn again the outbox owes by itself."""
+    """Deletes copies whose message went elsewhere. Messages that stayed are drawn again like all others."""
 
     def __init__(self, outbox: Outbox, calls: Calls, clock: Callable[[], float] = time.time) -> None:
         self._outbox = outbox
@@ -29,7 +29,7 @@ class StaleCopies:
         self._look_at: Instant = 0.0
 
     async def clear_up(self) -> None:
-        """Look once, if it is time to."""
+        """Delete the copies that are due, at most every 30 seconds."""
         if self._clock() < self._look_at:
             return
         self._look_at = self._clock() + EVERY_S

@@ -1,7 +1,7 @@
-"""Mentions of people whom Slack does not know, drawn as text.
+"""Draws mentions of people whom Slack does not know as text.
 
-Slack refuses a message or a window whose rich text mentions an id that nobody has. An agent names on whose
-behalf it acts, and a policy or a token may name somebody who never was, and that must hide no card.
+Slack refuses a message or a window whose rich text mentions an unknown id. Agents, policies and tokens may
+name somebody who never existed, and that must hide no card.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from bot.slack.web_api import Calls
 Json = dict[str, Any]
 
 UNKNOWN = ("user_not_found", "user_not_visible", "users_not_found")
-"""What Slack answers of an id that nobody has, or nobody whom the bot may see."""
+"""Slack's answers about an id that nobody has, or nobody whom the bot may see."""
 REFUSED = ("invalid_blocks", "invalid_arguments", "invalid_blocks_format")
-"""What Slack answers to a message or a window that mentions one."""
+"""Slack's answers to a message or a window that mentions such an id."""
 REMEMBERED_S = 600.0
-"""How long it is believed that nobody has an id."""
+"""How long an id is believed to be nobody's."""
 MOST_KEPT = 1000
 
 _MARKUP = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
@@ -50,7 +50,7 @@ def _leaves(value: Any) -> Iterator[Json]:
 
 
 def as_text(value: Any, users: Collection[str] | None = None) -> Any:
-    """Return blocks or a window with mentions of these users as plain text; of all, unless some are given."""
+    """Return blocks or a window with the mentions of `users` as plain text; None means all users."""
     if isinstance(value, list):
         return [as_text(item, users) for item in value]
     if isinstance(value, str):
@@ -71,7 +71,7 @@ def _plain(user: str, markup: str, users: Collection[str] | None) -> str:
 
 
 async def show(method: str, call: Callable[..., Awaitable[Any]], view: Json, **arguments: Any) -> None:
-    """Show a window; where Slack refuses a mention of somebody it does not know, with mentions as text."""
+    """Show a window. If Slack refuses a mention in it, show it with mentions as text."""
     try:
         await ask(method, call(view=view, **arguments))
     except CallFailed as failed:
@@ -81,7 +81,7 @@ async def show(method: str, call: Callable[..., Awaitable[Any]], view: Json, **a
 
 
 class Mentions:
-    """Knows whom Slack does not know, once it has refused a message for that."""
+    """Remembers the ids that Slack does not know."""
 
     def __init__(self, calls: Calls, clock: Callable[[], float] = time.time) -> None:
         self._calls = calls
@@ -89,15 +89,15 @@ class Mentions:
         self._unknown: dict[str, float] = {}
 
     def settled(self, drawn: Drawn) -> Drawn:
-        """Return a message with the ids that nobody has, as far as that is known, as text."""
+        """Return a message with the ids that are known to be nobody's as text."""
         now = self._clock()
         unknown = {user for user, until in self._unknown.items() if until > now}
         return _without(drawn, unknown) if unknown else drawn
 
     async def without_unknown(self, drawn: Drawn) -> Drawn:
-        """Ask Slack about everybody whom a message mentions; return it with those it does not know as text.
+        """Ask Slack about everybody whom a message mentions, and return it with unknown people as text.
 
-        Those of whom it cannot be told now are text as well: better than no message.
+        If Slack does not answer about somebody, that mention becomes text, too: better than no message.
         """
         doubtful = set()
         for user in sorted(mentioned(drawn.blocks)):

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from bot.domain.expiry import ExpiryReason, expiry_reason
+from bot.domain.message import LATE_S
 from bot.domain.message_record import Message
 from bot.domain.message_steps import Place, Wait
 from bot.domain.review import Review
@@ -167,6 +168,7 @@ async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doub
     found = Place(channel_id="C1", ts="1.1", version=0)
     assert await room.membrane.outbox.apply(card.id, found, leased=False)
     assert (await now(room, review)).shown_at == tried
+    room.clock.forward(LATE_S)
     assert await attempting(room.membrane, page.id) is not None, "its window goes on"
 
 
