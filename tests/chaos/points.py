@@ -38,7 +38,8 @@ from bot.membrane.restores import Restores
 from bot.membrane.seals import Seals
 from bot.membrane.stalls import Stalls
 from bot.slack import Slack
-from bot.store import heads, sqlite
+from bot.store import heads
+from bot.store.sqlite import transactions
 from tests.chaos.ledger import Ledger
 
 
@@ -106,7 +107,7 @@ SEAMS = {
     "delete": Seam(AsyncWebClient, "chat_delete", "deleting a copy"),
     "updated": Seam(Outbox, "_updated", "noting what a message shows"),
     # The group's commit, between the work and the answer.
-    "commit": Seam(sqlite, "commit", "committing a group"),
+    "commit": Seam(transactions, "commit", "committing a group"),
 }
 
 NAMES = tuple(f"{name}.{side}" for name in SEAMS for side in ("before", "after"))
