@@ -172,3 +172,24 @@ def test_what_was_owed_is_owed_since_it_was_wanted() -> None:
         rows = connection.exec_driver_sql("SELECT id, owed_since FROM messages ORDER BY id").all()
         assert [tuple(row) for row in rows] == [("done", None), ("new", 100.0), ("old", 500.0)]
     engine.dispose()
+
+
+def test_a_message_that_was_being_replaced_and_a_folded_notice_say_so_in_columns() -> None:
+    """Before, the text of their error said so."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        migrations.upgrade(connection, "base", "0013")
+        connection.exec_driver_sql(
+            "INSERT INTO messages (id, kind, recipient, wanted, priority, due_at, ts, error, created_at) "
+            "VALUES ('card', 'card', '#a', 2, 5, 9.0, '1.1', 'edit_window_closed', 1.0), "
+            "('late', 'card', '#a', 2, 5, 9.0, '1.2', 'ratelimited', 1.0), "
+            "('fold', 'notice', '#a', 1, 6, NULL, NULL, 'it is counted and listed in msg_all', 1.0)"
+        )
+        migrations.upgrade(connection, "0013")
+        rows = connection.exec_driver_sql("SELECT id, obstacle, folded_into FROM messages ORDER BY id").all()
+        assert [tuple(row) for row in rows] == [
+            ("card", "uneditable", None),
+            ("fold", None, "msg_all"),
+            ("late", None, None),
+        ]
+    engine.dispose()
