@@ -129,7 +129,7 @@ REFUSED = {
 }
 
 
-async def test_one_who_may_not_vote_is_told_why(stage: Stage, open_page: Open, agent: Agent) -> None:
+async def test_a_person_who_may_not_vote_is_told_why(stage: Stage, open_page: Open, agent: Agent) -> None:
     await agent.propose("data.delete", {"what": "old logs"})
     pages = {who: await open_page(who) for who in REFUSED}
     for page in pages.values():
@@ -162,7 +162,7 @@ async def test_an_escalation_pages_somebody_who_takes_it_and_answers(open_page: 
     assert (await agent.wait_for(asked, "approved"))["decided_by"] == [ADA]
 
 
-async def test_what_passed_and_may_be_looked_over_is_in_a_digest(open_page: Open, agent: Agent) -> None:
+async def test_a_digest_lists_the_passed_actions_for_review(open_page: Open, agent: Agent) -> None:
     page = await open_page(CLEO, DIGEST)
     await expect(page.get_by_test_id("empty")).to_contain_text("start of #agent-digest")
     for cost in (5, 40):

@@ -35,7 +35,7 @@ async def approve(person: Person, words: str) -> None:
     assert (await person.click(APPROVALS, card, "approve")).acked
 
 
-async def test_what_was_parked_when_the_bot_was_killed_is_approved_later_and_runs_once(
+async def test_a_thread_parked_before_a_kill_is_approved_later_and_runs_once(
     stage: Stage, cleo: Person
 ) -> None:
     """A hosted thread and an agent's own action; the cards that are clicked were posted before the kill.

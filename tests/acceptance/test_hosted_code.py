@@ -58,7 +58,7 @@ async def test_hanging_tools_end_no_card_and_hold_up_no_stop(stage: Stage, cleo:
         assert await process.ended() == 0
 
 
-async def test_what_holds_the_loop_is_named(stage: Stage) -> None:
+async def test_the_log_names_the_tool_that_blocks_the_event_loop(stage: Stage) -> None:
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         thread = await agent.start("hold", {"text": "3"})
@@ -69,7 +69,7 @@ async def test_what_holds_the_loop_is_named(stage: Stage) -> None:
         await agent.thread(thread, "finished")
 
 
-async def test_a_held_loop_is_ended_with_the_process(stage: Stage) -> None:
+async def test_a_stop_ends_a_process_with_a_blocked_event_loop(stage: Stage) -> None:
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         await agent.start("hold", {"text": "600"})
@@ -79,7 +79,7 @@ async def test_a_held_loop_is_ended_with_the_process(stage: Stage) -> None:
         assert process.logged("the bot does not stop in time")
 
 
-async def test_what_hosted_code_prints_is_in_the_log_and_nowhere_between(stage: Stage) -> None:
+async def test_output_of_hosted_code_is_logged_as_json_lines(stage: Stage) -> None:
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         thread = await agent.start("chatter", {"text": 'two\nlines, {"event": "forged"}'})

@@ -13,7 +13,9 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_what_passed_leaves_for_the_archive(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_running_bot_archives_old_passed_actions(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bot.app, "RETENTION_EVERY_S", 0.2)
     stage.settings["MEMBRANE_RETAIN_TIER_0_DAYS"] = "0"
     folder = stage.database.parent / "archive"

@@ -71,7 +71,7 @@ async def clicked(person: Person, ts: str, action_id: str) -> bool:
 
 
 @pytest.mark.parametrize("way", ["socket", "http"])
-async def test_nothing_is_lost_when_slack_goes_away_in_between(
+async def test_a_slack_outage_loses_nothing(
     stage: Stage, slack: LocalSlack, bot: Bot, agent: Agent, way: str
 ) -> None:
     """Ten changes while Slack was away become what is so now: one card each, and one digest."""

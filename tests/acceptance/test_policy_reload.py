@@ -71,7 +71,7 @@ async def test_a_bad_file_changes_nothing_and_the_admins_are_told_where_it_is_wr
     assert (await agent.propose("db.read"))["policy_version"] == version
 
 
-async def test_each_break_and_each_repair_is_told_also_of_the_same_words_on_the_same_day(
+async def test_each_break_and_repair_is_told_even_with_the_same_text_on_the_same_day(
     stage: Stage, agent: Agent, cleo: Person
 ) -> None:
     good, broken, looser = "blast_radius: medium", "blast_radios: medium", MEDIUM.replace("medium", "low")

@@ -18,7 +18,7 @@ STOP_S = "3600"
 """So long could a stop take that waits for what is in hand: only a hang takes longer than `UP_S`."""
 
 
-async def test_sigterm_stops_the_bot_which_finishes_what_is_in_hand(stage: Stage, cleo: Person) -> None:
+async def test_the_bot_finishes_work_in_progress_after_sigterm(stage: Stage, cleo: Person) -> None:
     token = await stage.token()
     stage.settings["MEMBRANE_STOP_S"] = STOP_S
     async with stage.process() as process, Agent(process.url, token) as agent:
@@ -88,7 +88,7 @@ async def test_a_graph_that_raises_and_an_effect_that_fails_stop_nothing(
 
 
 @pytest.mark.parametrize("way", ["socket", "http"])
-async def test_a_companys_proxy_does_not_stand_before_this_machine(stage: Stage, cleo: Person) -> None:
+async def test_requests_to_this_machine_bypass_a_company_proxy(stage: Stage, cleo: Person) -> None:
     """Nothing listens at that proxy, so that whatever went through it would be lost."""
     dead = "http://127.0.0.1:9"
     stage.settings |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), dead)

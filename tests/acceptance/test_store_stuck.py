@@ -43,7 +43,7 @@ def no_writes(process: Process) -> Iterator[None]:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
 
-async def test_a_store_that_cannot_write_is_told_everywhere_and_so_is_its_end(
+async def test_a_store_that_cannot_write_is_reported_everywhere_and_so_is_its_recovery(
     stage: Stage, cleo: Person
 ) -> None:
     token = await stage.token()

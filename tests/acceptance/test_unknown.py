@@ -67,7 +67,9 @@ async def test_a_person_says_that_it_did_not_and_the_agent_starts_it_once_more(
     assert (await agent.claim(action, expect=409))["reason"] == "already_claimed"
 
 
-async def test_what_passed_is_asked_among_the_admins(agent: Agent, cleo: Person, stage: Stage) -> None:
+async def test_the_admins_are_asked_about_an_unreported_passed_action(
+    agent: Agent, cleo: Person, stage: Stage
+) -> None:
     action = await started(agent, cleo, "db.read", table="users")
     assert (await cleo.click(ADMIN, await asked(cleo, ADMIN), "it_did_not")).acked
     await agent.wait_for(action, "passed")

@@ -48,7 +48,9 @@ async def test_invariant_15_no_way_leads_around_the_gate(target: Target, attacke
     assert {each["thread"] for each in stopped} <= {thread["id"], None}
 
 
-async def test_the_admins_are_told_how_to_gate_it(target: Target, attacker: Agent, cleo: Person) -> None:
+async def test_the_admins_are_told_how_to_gate_a_bypassed_tool(
+    target: Target, attacker: Agent, cleo: Person
+) -> None:
     await ended(attacker, "around", {"way": "tool.ainvoke", "word": mark()})
     await cleo.wait_for_message(ADMIN, "MembraneMiddleware()")
 
@@ -127,7 +129,7 @@ async def test_a_pause_that_is_swallowed_runs_nothing(target: Target, attacker: 
 
 @pytest.mark.parametrize("graph", GATED)
 @pytest.mark.parametrize("amount", ["9e2", 900])
-async def test_what_is_shown_is_what_the_tool_reads(
+async def test_the_card_shows_the_arguments_that_the_tool_reads(
     target: Target, attacker: Agent, finn: Person, graph: str, amount: Any
 ) -> None:
     """The card shows 900 and the default that nobody wrote, and exactly those run."""
@@ -158,7 +160,7 @@ UNASKED: dict[str, Any] = {
 
 @pytest.mark.parametrize("graph", GATED)
 @pytest.mark.parametrize("what", UNASKED)
-async def test_what_cannot_run_is_answered_to_the_model_and_nobody_is_asked(
+async def test_a_call_that_cannot_run_is_answered_to_the_model_and_nobody_is_asked(
     target: Target, attacker: Agent, graph: str, what: str
 ) -> None:
     word = mark()
@@ -168,9 +170,7 @@ async def test_what_cannot_run_is_answered_to_the_model_and_nobody_is_asked(
     assert target.effects(word) == []
 
 
-async def test_an_agent_over_http_cannot_say_that_its_tools_stand_for_less(
-    target: Target, attacker: Agent
-) -> None:
+async def test_an_agent_over_http_cannot_lower_the_kind_of_its_tools(target: Target, attacker: Agent) -> None:
     """A tool's kind comes from the policy, not from what a model, an id or an argument calls it."""
     word = mark()
     call = ["wipe", {"note": word, "kind": "attack.look", "tier": 0}, "attack.look"]
@@ -191,7 +191,7 @@ async def test_types_of_the_state_survive_a_park(target: Target, attacker: Agent
 
 
 @pytest.mark.parametrize("graph", ["acting", "functional"])
-async def test_what_acts_by_itself_is_unknown_and_never_failed(
+async def test_an_effect_without_a_tool_is_unknown_and_never_failed(
     target: Target, attacker: Agent, cleo: Person, graph: str
 ) -> None:
     """A node that interrupts in LangChain's form and then acts without a tool."""
@@ -206,7 +206,7 @@ async def test_what_acts_by_itself_is_unknown_and_never_failed(
 
 @pytest.mark.parametrize("graph", ["stock", "batched"])
 @pytest.mark.parametrize("way", ["raises", "returns", "prints"])
-async def test_what_is_redacted_is_nowhere(
+async def test_a_redacted_value_appears_nowhere(
     target: Target, attacker: Agent, cleo: Person, graph: str, way: str
 ) -> None:
     """A stock agent's tool fails with the secret in its error, repeats it, or prints it."""
@@ -224,7 +224,7 @@ async def test_what_is_redacted_is_nowhere(
 
 @pytest.mark.parametrize("graph", GATED[1:])
 @pytest.mark.parametrize("slip", [{"way": "no identifier"}, {"way": 7}, {"card": None}])
-async def test_what_is_redacted_is_nowhere_where_the_door_refuses_its_call(
+async def test_a_refused_call_reveals_no_redacted_value(
     target: Target, attacker: Agent, graph: str, slip: Json
 ) -> None:
     """The policy or the tool takes no such arguments: nobody is asked, and no refusal repeats the number."""
@@ -300,7 +300,7 @@ async def test_graphs_that_are_refused_keep_nothing_else_down(target: Target, at
     assert [line["ran"] for line in target.effects(word)] == ["look"]
 
 
-async def test_what_a_graph_prints_forges_no_line_of_the_log(target: Target, attacker: Agent) -> None:
+async def test_output_of_a_graph_forges_no_log_line(target: Target, attacker: Agent) -> None:
     word = mark()
     thread = await ended(attacker, "chatty", {"word": word})
     assert thread["state"] == "finished"

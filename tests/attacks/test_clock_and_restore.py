@@ -39,7 +39,7 @@ def put_off(stage: Stage) -> None:
         connection.commit()
 
 
-async def test_what_a_clock_that_was_ahead_has_put_off(stage: Stage) -> None:
+async def test_a_clock_that_was_ahead_postpones_no_deadline(stage: Stage) -> None:
     """Reviews, mandated ones too, expire and page in their own windows, and health says so."""
     bearer = await token(stage)
     async with stage.process() as process, Agent(process.url, bearer) as agent:
@@ -137,7 +137,7 @@ async def test_a_backup_revives_no_token_and_runs_nothing_twice(stage: Stage, no
             ).status_code == 409
 
 
-async def test_a_rotated_secret_approves_and_claims_what_waited(stage: Stage) -> None:
+async def test_actions_asked_before_a_rotation_are_approved_and_claimed_after_it(stage: Stage) -> None:
     """What was asked under the old key is approved and claimed under the new one."""
     word = mark()
     bearer = await token(stage)

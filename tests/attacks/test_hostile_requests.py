@@ -64,7 +64,7 @@ BODIES: dict[str, Callable[[], str | bytes]] = {
 
 
 @pytest.mark.parametrize("body", BODIES)
-async def test_a_body_that_is_dear_to_read_is_refused_while_others_go_on(
+async def test_a_body_that_is_costly_to_read_is_refused_while_others_go_on(
     target: Target, attacker: Agent, body: str
 ) -> None:
     """Ten at once from one token: each is refused as such, and another agent's actions pass meanwhile."""
@@ -118,7 +118,7 @@ TIMESTAMPS = [
 
 
 @pytest.mark.parametrize("timestamp", TIMESTAMPS, ids=range(len(TIMESTAMPS)))
-async def test_a_timestamp_that_is_none_is_no_signature(target: Target, timestamp: str) -> None:
+async def test_an_invalid_timestamp_is_refused(target: Target, timestamp: str) -> None:
     """A click with 309 digits was a traceback and 500."""
     body = urlencode({"payload": json.dumps({"type": "block_actions"})}).encode()
     try:
@@ -132,7 +132,7 @@ async def test_a_timestamp_that_is_none_is_no_signature(target: Target, timestam
 @pytest.mark.parametrize(
     "signature", ["", "v0=", "v0=" + "0" * 64, "v1=" + "0" * 64, "v0=" + "é" * 5, "x" * 5000]
 )
-async def test_a_signature_that_is_none(target: Target, signature: str) -> None:
+async def test_an_invalid_signature_is_refused(target: Target, signature: str) -> None:
     with suppress(UnicodeEncodeError):
         assert (await target.signed(b"payload={}", signature=signature)).status_code == 401
 
@@ -156,7 +156,7 @@ def payloads() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", payloads())
-async def test_what_slack_signed_and_makes_no_sense_changes_nothing(target: Target, name: str) -> None:
+async def test_a_malformed_signed_request_changes_nothing(target: Target, name: str) -> None:
     before = len(target.stage.rows("votes"))
     answer = await target.signed(payloads()[name])
     assert answer.status_code < 500, answer.text
@@ -165,7 +165,7 @@ async def test_what_slack_signed_and_makes_no_sense_changes_nothing(target: Targ
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"payload=\xff", b"\x00", "ü".encode("latin-1")])
-async def test_anybody_can_send_bytes_that_are_no_text(target: Target, body: bytes) -> None:
+async def test_an_unsigned_body_that_is_not_text_is_refused(target: Target, body: bytes) -> None:
     """Unsigned, but with headers of the right form: the signature's check stumbled over it, with 500."""
     assert (await target.signed(body, signature="v0=" + "0" * 64)).status_code == 401
 
@@ -258,7 +258,7 @@ HEADS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("head", HEADS)
-async def test_a_head_that_is_no_head(target: Target, head: str) -> None:
+async def test_a_malformed_request_head_is_refused(target: Target, head: str) -> None:
     """It is refused or cut off, takes no memory to speak of, and nothing of it is an action."""
     before = _resident(target)
     first = await raw(target, *HEADS[head])
@@ -272,7 +272,7 @@ def _resident(target: Target) -> int:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-async def test_nobody_says_for_themselves_where_they_come_from(
+async def test_a_forwarded_header_without_trusted_proxies_is_plain_text(
     target: Target, attacker: Agent, header: str
 ) -> None:
     """Without trusted proxies such a header is only text, however long or odd."""
@@ -282,7 +282,7 @@ async def test_nobody_says_for_themselves_where_they_come_from(
     await target.well()
 
 
-async def test_tokens_that_are_none(target: Target) -> None:
+async def test_malformed_tokens_are_refused(target: Target) -> None:
     async with Agent(target.url) as nobody:
         for given in (
             "",

@@ -50,7 +50,9 @@ async def test_tools_that_hang_end_neither_cards_nor_the_stop(hosting: Stage) ->
 
 
 @pytest.mark.parametrize("graph", ["gated", "stock"])
-async def test_a_tool_that_stands_for_another_kind_while_its_thread_waits(hosting: Stage, graph: str) -> None:
+async def test_a_tool_that_changes_its_kind_never_runs_under_the_old_approval(
+    hosting: Stage, graph: str
+) -> None:
     """Approved as one kind, it never runs as another; and nothing says that it may start."""
     bearer, word = await token(hosting), mark()
     async with hosting.process() as process, hosting.person(CLEO) as cleo:
@@ -96,7 +98,7 @@ async def test_an_agent_fills_no_more_than_its_share(stage: Stage) -> None:
         assert (await other.propose("kb.search", {"q": mark()}))["state"] == "passed"
 
 
-async def test_doctor_lists_what_is_gated_how(hosting: Stage) -> None:
+async def test_the_doctor_lists_how_each_tool_is_gated(hosting: Stage) -> None:
     """Beside the files alone: each graph, and those that are refused with why."""
     hosting.settings["MEMBRANE_GRAPHS"] += f",ungated={HOSTILE}:ungated"
     said = await command(hosting, "doctor", "--no-slack", "--json", code=None)

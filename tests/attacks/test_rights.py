@@ -118,7 +118,7 @@ async def test_every_owner_of_the_agent_is_a_requester(target: Target, cleo: Per
 
 @pytest.mark.parametrize("user", [GUS, GUEST, STRANGER, FAY])
 @pytest.mark.parametrize("button", ["approve", "reject", "acknowledge"])
-async def test_who_may_not_decide_changes_nothing(
+async def test_a_person_who_may_not_decide_changes_nothing(
     target: Target, attacker: Agent, cleo: Person, user: str, button: str
 ) -> None:
     """The owner, a guest, a stranger and a colleague, again and again: no vote, and no chain falls silent."""
@@ -182,7 +182,7 @@ async def test_a_forged_click_of_another_team_or_digest(
     await attacker.wait_for(action, "approved")
 
 
-async def test_a_guest_looks_at_nothing(target: Target, attacker: Agent) -> None:
+async def test_a_guest_sees_no_arguments(target: Target, attacker: Agent) -> None:
     word = mark()
     await attacker.propose("attack.wipe", {"note": word, "rows": ["x" * 200] * 50})
     async with target.stage.person(GUEST) as guest:
@@ -191,7 +191,7 @@ async def test_a_guest_looks_at_nothing(target: Target, attacker: Agent) -> None
         assert (await guest.state())["views"] == []
 
 
-async def test_an_agent_writes_to_nobody_it_likes(target: Target, attacker: Agent) -> None:
+async def test_an_agent_cannot_write_to_people_of_its_choice(target: Target, attacker: Agent) -> None:
     """It names somebody, takes back an action that people were shown, and its own words went to them."""
     for user, told in ((GUEST, False), (GUS, True)):
         word = mark()
@@ -220,7 +220,7 @@ def _dms(target: Target, user: str) -> list[str]:
 @pytest.mark.parametrize(
     "named", ["<@U0CLEO>", "U0CLEO ", "cleo", "", ["U0CLEO"], 5, "U0CLEO\nU0DIA", "@here"]
 )
-async def test_a_name_that_is_none_is_refused(attacker: Agent, named: Any) -> None:
+async def test_an_invalid_requester_is_refused(attacker: Agent, named: Any) -> None:
     given = {"kind": "kb.search", "args": {}, "on_behalf_of": named}
     assert (await attacker.send("POST", "/v1/actions", json=given)).status_code == 422
     for body in ({"on_behalf_of": named, "input": {}}, {"input": {"on_behalf_of": named}}):
@@ -251,7 +251,7 @@ async def changed(target: Target, old: str, new: str) -> None:
     await eventually(loaded, what="the new policy in force")
 
 
-async def test_a_file_that_is_written_slowly_is_never_in_force_by_half(edited: Target) -> None:
+async def test_a_half_written_policy_file_is_never_in_force(edited: Target) -> None:
     """Every prefix is valid YAML, and one of them has lost the rule that stops a refund of 900."""
     whole = edited.stage.policy.read_text(encoding="utf-8")
     refund = {"order": "A-7", "amount": 900, "recipient": "sam@acme.example"}
@@ -277,7 +277,7 @@ async def test_a_file_that_is_written_slowly_is_never_in_force_by_half(edited: T
         assert [each for each in kept if "large-refund" not in each] == []
 
 
-async def test_a_policy_that_says_more_reaches_what_was_let_through(edited: Target) -> None:
+async def test_a_stricter_policy_reaches_actions_that_were_let_through(edited: Target) -> None:
     """What passed, what was approved, and a vote of somebody who has been taken out since."""
     stage = edited.stage
     async with edited.agent() as agent, stage.person(CLEO) as cleo, stage.person(DIA) as dia:

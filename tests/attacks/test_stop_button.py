@@ -45,7 +45,7 @@ async def approved(target: Target, agent: Agent, cleo: Person) -> Json:
 
 
 @pytest.mark.parametrize("name", [DELETE, ATTACKER, "all"])
-async def test_nothing_of_it_starts_whatever_was_approved(
+async def test_a_frozen_action_does_not_start_even_if_approved(
     target: Target, attacker: Agent, cleo: Person, freeze: Freeze, name: str
 ) -> None:
     """What waits, what is approved, what would pass: an agent that tries at once and again gets nothing."""
@@ -66,7 +66,7 @@ async def test_nothing_of_it_starts_whatever_was_approved(
     await attacker.claim(action)
 
 
-async def test_an_approved_hosted_call_stays_parked(
+async def test_an_approved_hosted_call_stays_parked_while_frozen(
     target: Target, attacker: Agent, finn: Person, freeze: Freeze
 ) -> None:
     word = mark()
@@ -91,7 +91,7 @@ async def test_an_approved_hosted_call_stays_parked(
     assert sorted(line["ran"] for line in target.effects(word)) == ["look", "pay"]
 
 
-async def test_what_would_pass_in_a_hosted_thread_waits(
+async def test_a_frozen_call_in_a_hosted_thread_waits(
     target: Target, attacker: Agent, freeze: Freeze
 ) -> None:
     word = mark()
@@ -104,7 +104,9 @@ async def test_what_would_pass_in_a_hosted_thread_waits(
     assert len(target.effects(word)) == 1
 
 
-async def test_a_race_of_claims_against_the_freeze(target: Target, attacker: Agent, freeze: Freeze) -> None:
+async def test_no_claim_succeeds_after_the_freeze_returns(
+    target: Target, attacker: Agent, freeze: Freeze
+) -> None:
     """What was claimed was claimed before the freeze; of what came after nothing."""
     actions = [await attacker.propose("kb.search", {"q": mark()}) for _ in range(60)]
     stop = asyncio.create_task(freeze("kb.search"))
@@ -132,7 +134,7 @@ async def test_an_agent_neither_freezes_nor_thaws(target: Target, attacker: Agen
     assert (await attacker.propose("kb.search", {"q": mark()}))["state"] == "frozen"
 
 
-async def test_the_admins_and_the_card_are_told(
+async def test_the_admins_and_the_card_are_told_of_a_freeze(
     target: Target, attacker: Agent, cleo: Person, freeze: Freeze
 ) -> None:
     word = mark()
@@ -154,7 +156,7 @@ async def test_a_freeze_that_ends_by_itself(target: Target, attacker: Agent, fre
 
 
 @pytest.mark.parametrize("name", ["../all", "al", "kb.*", ""])
-async def test_a_name_that_nothing_bears_stops_nothing_else(
+async def test_freezing_an_unknown_name_stops_nothing_else(
     target: Target, attacker: Agent, name: str
 ) -> None:
     """A slip is said (or refused), and does not look like the whole bot's freeze."""

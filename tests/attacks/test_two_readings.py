@@ -99,7 +99,7 @@ def refund(amount: Any = 20, recipient: Any = "sam@acme.example") -> tuple[str, 
     return "payment.refund", {"order": "A-7", "amount": amount, "recipient": recipient}
 
 
-async def test_what_is_fine_passes(attacker: Agent) -> None:
+async def test_plain_values_pass(attacker: Agent) -> None:
     """The attacks below say something only where the plain forms pass."""
     fine = [
         mail("gus@northwind.example", "a.b+c@eu.northwind.example"),
@@ -120,7 +120,7 @@ async def test_invariant_16_an_address_that_two_mailers_read_differently(
     assert await passed(attacker, cases) == []
 
 
-async def test_an_address_that_is_no_text(attacker: Agent) -> None:
+async def test_an_address_that_is_not_text_does_not_pass(attacker: Agent) -> None:
     odd = [["x@northwind.example"], {"to": "x@northwind.example"}, None, 5, True, [["x@northwind.example"]]]
     cases = [mail(each) for each in odd] + [refund(recipient=each) for each in odd]
     cases += [("mail.send", {"to": "gus@northwind.example", "subject": "x", "body": "x"})]
@@ -128,13 +128,13 @@ async def test_an_address_that_is_no_text(attacker: Agent) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_path_that_leads_somewhere_else(attacker: Agent, path: str) -> None:
+async def test_a_path_that_leads_somewhere_else_does_not_pass(attacker: Agent, path: str) -> None:
     cases = [("attack.read", {"path": path}), ("file.write", {"path": path, "text": "x"})]
     assert await passed(attacker, cases) == []
 
 
 @pytest.mark.parametrize("table", TABLES)
-async def test_a_name_of_a_table_that_is_none_or_another(attacker: Agent, table: str) -> None:
+async def test_an_ambiguous_table_name_does_not_pass(attacker: Agent, table: str) -> None:
     assert await passed(attacker, [("db.read", {"table": table})]) == []
 
 
@@ -236,7 +236,7 @@ async def test_invariant_16_two_different_actions_never_look_the_same(
         assert "⟨" not in first or name == "Greek in a word", (name, first)
 
 
-async def test_what_is_ordinary_in_a_language_is_not_marked(
+async def test_ordinary_letters_of_a_language_are_not_marked(
     attacker: Agent, cleo: Person, target: Target
 ) -> None:
     word = mark()

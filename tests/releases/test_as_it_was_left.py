@@ -51,7 +51,7 @@ def test_old_exports_and_archives_verify(release: Path, folder: Path) -> None:
         assert (read > 0, breaks) == (True, [])
 
 
-async def test_nothing_stands_elsewhere_after_the_start(left: Left) -> None:
+async def test_the_start_changes_no_state(left: Left) -> None:
     for name, state in WAITED.items():
         found = await left.agent.standing(left.action(name))
         assert (name, found["state"]) == (name, state)
@@ -62,7 +62,7 @@ async def test_nothing_stands_elsewhere_after_the_start(left: Left) -> None:
         await nobody.ask("GET", f"/v1/actions/{left.action('waiting')['id']}", expect=401)
 
 
-async def test_a_parked_thread_is_told_no(left: Left) -> None:
+async def test_a_rejection_resumes_a_parked_thread_as_denied(left: Left) -> None:
     (action,) = await left.of("gate")
     await left.press(action["id"], "reject")
     ended = await left.thread("gate", "finished")

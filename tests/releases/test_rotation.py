@@ -62,7 +62,7 @@ async def test_a_rejection_is_remembered(left: Left) -> None:
     assert (again["state"], held["id"] in again["detail"]) == ("rejected", True)
 
 
-async def test_new_ones_are_written_under_the_new_key(left: Left) -> None:
+async def test_new_actions_and_threads_are_written_under_the_new_key(left: Left) -> None:
     data = left.place.data
     new = Key.of((data / "secret").read_bytes().split()[0]).id
     made = await left.agent.propose("mail.send", {"to": "after@x.example"})
@@ -88,7 +88,7 @@ async def test_a_key_that_open_actions_need_cannot_be_forgotten(folder: Path) ->
                 pass
 
 
-async def test_the_bot_starts_without_a_key_that_only_what_has_ended_names(tmp_path: Path) -> None:
+async def test_the_bot_starts_without_a_key_that_only_closed_actions_need(tmp_path: Path) -> None:
     """No key is in the newest actions but the one that was dropped."""
     first, second = keyfile.new_key(), keyfile.new_key()
     (tmp_path / "policy.yaml").write_bytes((Path(__file__).parent / "v0_1" / "policy.yaml").read_bytes())

@@ -82,7 +82,7 @@ async def test_an_open_modal_of_the_release_is_submitted(left: Left) -> None:
 
 
 @pytest.mark.parametrize("name", ["approved", "numbers approved", "passed", "noticed"])
-async def test_what_was_approved_or_passed_is_claimed_once(left: Left, name: str) -> None:
+async def test_approved_and_passed_actions_are_claimed_once(left: Left, name: str) -> None:
     held = left.action(name)
     wrong = {**held, "args_digest": held["args_digest"][::-1]}
     assert (await left.agent.claim(wrong, expect=409))["reason"] == "args_changed"
@@ -101,13 +101,13 @@ async def is_claimed_once(left: Left, held: Json, claimed: Json) -> None:
         assert (await other.claim(held, expect=409))["reason"] == "already_claimed"
 
 
-async def test_what_was_running_is_reported_and_runs_no_second_time(left: Left) -> None:
+async def test_a_running_action_is_reported_and_does_not_run_twice(left: Left) -> None:
     held = left.action("running")
     assert (await left.agent.claim(held, expect=409))["reason"] == "already_claimed"
     assert (await left.agent.report(held))["receipt"] == "executed"
 
 
-async def test_what_is_unknown_is_answered_on_its_old_card(left: Left) -> None:
+async def test_an_unknown_receipt_is_answered_on_its_old_card(left: Left) -> None:
     held = left.action("unknown")
     shelf = left.place.slack.state.conversations[APPROVALS].messages
     (asked,) = (each for each in shelf.values() if '"action_id": "it_happened"' in json.dumps(each.blocks))
@@ -144,7 +144,7 @@ async def test_parked_threads_resume_and_run_once(left: Left, name: str) -> None
     assert sorted(map(repr, mine)) == sorted(map(repr, wanted))
 
 
-async def test_an_answer_that_was_not_delivered_is(left: Left) -> None:
+async def test_an_undelivered_answer_is_delivered(left: Left) -> None:
     ended = await left.thread("gate, answered", "finished")
     assert [each["receipt"] for each in ended["actions"]] == ["executed"]
     assert left.place.effects().count(("data.delete", {"id": 20})) == 1

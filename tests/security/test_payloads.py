@@ -144,7 +144,7 @@ async def each_is_answered(scene: Scene, count: int, send: Callable[[httpx2.Asyn
     assert decided(scene) == before
 
 
-async def test_no_payload_breaks_it(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_no_payload_breaks_the_slack_endpoint(scene: Scene, agent: httpx2.AsyncClient) -> None:
     """Payloads made up, and genuine ones of which one part is something else."""
     asked = await propose(agent, "data.delete", {"id": 1})
     payloads = examples(JSON)
@@ -160,7 +160,7 @@ async def test_no_payload_breaks_it(scene: Scene, agent: httpx2.AsyncClient) -> 
     await each_is_answered(scene, len(payloads), send)
 
 
-async def test_no_body_breaks_it(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_no_body_breaks_the_slack_endpoint(scene: Scene, agent: httpx2.AsyncClient) -> None:
     """Bodies that are no form, no JSON, no text; of every content type."""
     await propose(agent, "data.delete", {"id": 1})
     types = st.sampled_from(["application/x-www-form-urlencoded", "application/json", "text/plain", "x", ""])

@@ -52,7 +52,9 @@ async def threads_action(agent: httpx2.AsyncClient, thread: Json, state: str) ->
     return await standing(agent, await eventually(look, f"a thread's action {state}"))
 
 
-async def test_of_an_agent_over_http(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_redacted_values_of_an_agent_over_http_are_nowhere(
+    scene: Scene, agent: httpx2.AsyncClient
+) -> None:
     """Card, page, everything in the modal, the note's modal, the digest; the answers of the API."""
     told = f"Charge {CARD}; the customer's number is {SSN!r}"
     for kind in ("card.look", "card.note"):
@@ -105,7 +107,9 @@ async def on_the_command_line(scene: Scene, asked: Json) -> None:
         assert not SECRETS.search(out.decode())
 
 
-async def test_of_an_object_that_is_sent_as_text(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_redacted_values_in_an_object_sent_as_text_are_nowhere(
+    scene: Scene, agent: httpx2.AsyncClient
+) -> None:
     """As language models do. It may hold what the path leads to, so none of it is shown."""
     told = f"Charge Bo, whose number is {SSN}"
     await propose(agent, "card.charge", {**ARGS, "customer": json.dumps(BUYER)}, description=told)
@@ -120,7 +124,9 @@ async def test_of_an_object_that_is_sent_as_text(scene: Scene, agent: httpx2.Asy
     ("till", {"kind": "card.charge", "args": ARGS, "description": f"charge {CARD}"}),
     ("clerk", {"messages": [{"role": "user", "content": f"charge {CARD}"}]}),
 ])  # fmt: skip
-async def test_of_a_hosted_thread(scene: Scene, agent: httpx2.AsyncClient, graph: str, given: Json) -> None:
+async def test_redacted_values_of_a_hosted_thread_are_nowhere(
+    scene: Scene, agent: httpx2.AsyncClient, graph: str, given: Json
+) -> None:
     """While it waits, after a restart, and after its effect, which does get the values."""
     thread = (await agent.post("/v1/threads", json={"graph": graph, "input": given})).json()
     asked = await threads_action(agent, thread, "waiting")
@@ -137,7 +143,7 @@ async def test_of_a_hosted_thread(scene: Scene, agent: httpx2.AsyncClient, graph
     nowhere(scene)
 
 
-async def test_of_an_effect_that_fails(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_a_failing_effect_reveals_no_redacted_value(scene: Scene, agent: httpx2.AsyncClient) -> None:
     given = {"kind": "card.charge", "args": {**ARGS, "amount": 13}}
     thread = (await agent.post("/v1/threads", json={"graph": "till", "input": given})).json()
     await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
@@ -147,7 +153,9 @@ async def test_of_an_effect_that_fails(scene: Scene, agent: httpx2.AsyncClient) 
     nowhere(scene)
 
 
-async def test_of_a_stock_tool_that_repeats_it(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_a_stock_tool_that_repeats_a_redacted_value_reveals_nothing(
+    scene: Scene, agent: httpx2.AsyncClient
+) -> None:
     given = {"messages": [{"role": "user", "content": f"charge {CARD}"}]}
     thread = (await agent.post("/v1/threads", json={"graph": "clerk", "input": given})).json()
     await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
@@ -156,7 +164,9 @@ async def test_of_a_stock_tool_that_repeats_it(scene: Scene, agent: httpx2.Async
     nowhere(scene)
 
 
-async def test_of_a_stock_tool_that_fails(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_a_failing_stock_tool_reveals_no_redacted_value(
+    scene: Scene, agent: httpx2.AsyncClient
+) -> None:
     """And of the thread that fails by it, which the admins are told of."""
     given = {"messages": [{"role": "user", "content": "fail"}]}
     thread = (await agent.post("/v1/threads", json={"graph": "clerk", "input": given})).json()
@@ -173,7 +183,7 @@ async def test_of_a_stock_tool_that_fails(scene: Scene, agent: httpx2.AsyncClien
     nowhere(scene)
 
 
-async def test_of_a_question_that_no_host_knows(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_an_unknown_question_reveals_no_redacted_value(scene: Scene, agent: httpx2.AsyncClient) -> None:
     given = {"messages": [{"role": "user", "content": f"charge {CARD}"}]}
     thread = (await agent.post("/v1/threads", json={"graph": "curious", "input": given})).json()
     await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
@@ -186,7 +196,9 @@ async def test_of_a_question_that_no_host_knows(scene: Scene, agent: httpx2.Asyn
     nowhere(scene)
 
 
-async def test_of_what_an_agent_over_http_says_later(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_later_reports_of_an_agent_over_http_reveal_no_redacted_value(
+    scene: Scene, agent: httpx2.AsyncClient
+) -> None:
     """In a report, whatever its shape, and in why an action is withdrawn."""
     said = {"text": f"card={CARD}.", CARD: [CARD, int(CARD), {"ssn": f"<{SSN}>"}]}
     for receipt, more in (("executed", {"result": said}), ("failed", {"detail": f"declined: {CARD}/{SSN}"})):
@@ -206,7 +218,7 @@ async def test_of_what_an_agent_over_http_says_later(scene: Scene, agent: httpx2
     nowhere(scene)
 
 
-async def test_what_was_redacted_is_still_bound(scene: Scene, agent: httpx2.AsyncClient) -> None:
+async def test_an_approval_binds_redacted_values(scene: Scene, agent: httpx2.AsyncClient) -> None:
     """An approval of one card number is no approval of another, though both look the same."""
     asked = await propose(agent, "card.charge", ARGS)
     other = await propose(agent, "card.charge", {**ARGS, "card_number": "5555555555554444"})

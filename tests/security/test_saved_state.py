@@ -80,7 +80,7 @@ def test_even_sealed_poison_is_read_strictly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["msgpack", "json", "pickle", "bytes", "null", "msgpack+aes"])
-def test_what_the_bot_did_not_seal_is_not_read(kind: str) -> None:
+def test_unsealed_saved_state_is_not_read(kind: str) -> None:
     with pytest.raises(StoreError, match="sealed"):
         sealed(Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")).loads_typed(
             (kind, b"\x80")
@@ -132,5 +132,5 @@ def _sources() -> list[Path]:
 @pytest.mark.parametrize(
     "wrong", ["import pickle", "from pickle", "pickle_fallback", "yaml.load(", "shell=True"]
 )
-def test_nothing_that_runs_what_it_reads_is_used(wrong: str) -> None:
+def test_the_sources_use_no_loader_that_runs_its_input(wrong: str) -> None:
     assert [str(path) for path in _sources() if wrong in path.read_text(encoding="utf-8")] == []

@@ -22,7 +22,7 @@ BOUNDS = {"timeout", "wait_for"}
 CLOCKS = {"monotonic", "perf_counter", "process_time"}
 
 ALLOWED: dict[str, str] = {
-    "attacks/test_rights.py::test_a_file_that_is_written_slowly_is_never_in_force_by_half": (
+    "attacks/test_rights.py::test_a_half_written_policy_file_is_never_in_force": (
         "the file is written slowly on purpose, and the tier is the same at any pace"
     ),
     "integration/graph/test_between_saves.py::Dying::sweep": "lets a stop begin, without an event",

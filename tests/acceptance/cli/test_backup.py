@@ -38,7 +38,7 @@ def restore(archive: Path, into: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["backup.tar", "backup.tar.gz"])
-async def test_a_backup_restores_to_what_there_was(shell: Shell, room: Room, name: str) -> None:
+async def test_a_backup_restores_the_saved_state(shell: Shell, room: Room, name: str) -> None:
     threads_database(shell.folder)
     await proposals(room, 20)
     made = await shell.run("backup", name)
@@ -87,7 +87,7 @@ async def test_the_secret_is_in_it_only_if_asked(shell: Shell, room: Room) -> No
             assert ("secret" in tar.getnames()) is there
 
 
-async def test_nothing_is_overwritten(shell: Shell, room: Room) -> None:
+async def test_a_backup_overwrites_no_file(shell: Shell, room: Room) -> None:
     (shell.folder / "there.tar").write_text("precious")
     ended = await shell.run("backup", "there.tar")
     assert ended.code == 2
@@ -132,7 +132,7 @@ async def test_the_help_says_how_to_restore(shell: Shell) -> None:
     assert "tar -xf FILE -C .membrane" in ended.out
 
 
-async def test_a_backup_says_of_itself_that_it_is_one(shell: Shell, room: Room) -> None:
+async def test_a_backup_is_marked_as_a_backup(shell: Shell, room: Room) -> None:
     await room.propose("mail.send", to="a@acme.example")
     await shell.run("backup", "backup.tar")
     restore(shell.folder / "backup.tar", shell.folder / "restored")
@@ -158,7 +158,7 @@ async def test_tokens_are_confirmed_one_by_one_or_all(shell: Shell, room: Room) 
     assert sorted(rest.out.splitlines()) == sorted(f"{each} is confirmed." for each in ids[1:])
 
 
-async def test_the_doctor_says_what_a_restore_left(shell: Shell, room: Room) -> None:
+async def test_the_doctor_names_the_tokens_to_confirm_after_a_restore(shell: Shell, room: Room) -> None:
     await Tokens(room.db).create("mailer", GUS)
 
     def put(tx: Transaction) -> None:

@@ -99,7 +99,7 @@ def scopes() -> frozenset[str]:
     return frozenset(manifest["oauth_config"]["scopes"]["bot"])
 
 
-async def test_where_all_is_well_it_says_so(clinic: Clinic) -> None:
+async def test_the_doctor_says_that_all_is_well(clinic: Clinic) -> None:
     ended = await clinic.ask(scopes=scopes() | {"connections:write"})
     assert "fail" not in ended.out
     assert ended.code == 0
@@ -140,7 +140,7 @@ async def test_people_who_cannot_vote_and_quorums_out_of_reach(clinic: Clinic) -
     assert "tier 3, data.delete, db.read need 2 approvals, and 0 of leads can vote" in found["quorum"]
 
 
-async def test_everybody_of_a_rotation_is_looked_at_whoever_is_on_call(clinic: Clinic) -> None:
+async def test_the_doctor_checks_everybody_in_a_rotation(clinic: Clinic) -> None:
     (clinic.shell.folder / "policy.yaml").write_text(POLICY.replace("oncall:  {users: [U0ADA, U0BEN]}", ROTA))
     users = (*USERS[:4], User(id="U0EVE", name="eve", is_restricted=True))
     found = await clinic.failures(Workspace(users=users, channels=CHANNELS, usergroups=GROUPS))
@@ -173,7 +173,7 @@ async def test_slack_out_of_reach(shell: Shell, clinic: Clinic) -> None:
     assert "does not answer" in ended.out
 
 
-async def test_without_tokens_it_looks_at_the_rest(shell: Shell, clinic: Clinic) -> None:
+async def test_the_doctor_checks_the_rest_without_tokens(shell: Shell, clinic: Clinic) -> None:
     ended = await shell.run("doctor", **clinic.env)
     assert ended.code == 1
     assert ended.out.count("fail ") == 2
@@ -231,7 +231,7 @@ async def test_a_missing_graph_file_is_named(clinic: Clinic) -> None:
     assert "there is no file agents/refunds.py" in (await clinic.failures())["graphs"]
 
 
-async def test_what_gates_each_tool_is_listed(clinic: Clinic) -> None:
+async def test_the_doctor_lists_the_gate_of_each_tool(clinic: Clinic) -> None:
     """The demo's agent gates its own tools; one that nothing gates is a failure."""
     demo = Path(bot.demo.__file__).parent / "graphs" / "support.py"
     file = clinic.shell.folder / "open.py"

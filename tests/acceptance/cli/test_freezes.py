@@ -17,7 +17,7 @@ async def approved(room: Room) -> tuple[str, str]:
     return standing.action.id, standing.action.args_digest
 
 
-async def test_it_holds_when_the_command_returns_and_until_the_thaw(shell: Shell, room: Room) -> None:
+async def test_a_freeze_holds_from_the_commands_return_until_the_thaw(shell: Shell, room: Room) -> None:
     action, passed = await approved(room), await room.propose("db.read", id=1)
     ended = await shell.run("freeze", "all", "--why", "incident 42", "--until", "2h")
     assert (ended.code, "everything is frozen by" in ended.out, "incident 42" in ended.out) == (0, True, True)
@@ -37,7 +37,7 @@ async def test_it_holds_when_the_command_returns_and_until_the_thaw(shell: Shell
     assert (await shell.run("journal", "verify")).code == 0
 
 
-async def test_a_name_that_nothing_bears_is_frozen_and_said(shell: Shell, room: Room) -> None:
+async def test_freezing_an_unknown_name_warns(shell: Shell, room: Room) -> None:
     await room.membrane.tokens.create("mailer", "U0GUS")
     ended = await shell.run("freeze", "mailr", "--why", "x")
     assert ended.code == 0
@@ -55,18 +55,20 @@ async def test_a_name_that_nothing_bears_is_frozen_and_said(shell: Shell, room: 
         ("freeze", "all", "--why", "x", "--until", "9999-12-31T23:59:59-14:00"),
     ],
 )
-async def test_what_is_missing_or_wrong_is_said(shell: Shell, room: Room, line: tuple[str, ...]) -> None:
+async def test_missing_or_wrong_arguments_are_a_wrong_command(
+    shell: Shell, room: Room, line: tuple[str, ...]
+) -> None:
     ended = await shell.run(*line)
     assert (ended.code, ended.out) == (2, "")
 
 
-async def test_there_is_nothing_to_thaw(shell: Shell, room: Room) -> None:
+async def test_thawing_a_name_that_is_not_frozen_is_an_error(shell: Shell, room: Room) -> None:
     ended = await shell.run("thaw", "all")
     assert ended.code != 0
     assert "nothing named 'all' is frozen" in ended.err
 
 
-async def test_an_operators_token_is_made_and_listed_as_one(shell: Shell, room: Room) -> None:
+async def test_an_operators_token_is_listed_as_an_operators(shell: Shell, room: Room) -> None:
     made = await shell.run("token", "create", "--operator", "pager", "--owner", "U0CLEO")
     assert "pager may freeze and thaw, and nothing else" in made.err
     listed = json.loads((await shell.run("token", "list", "--json")).out)

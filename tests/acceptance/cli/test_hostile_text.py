@@ -44,7 +44,7 @@ async def seeded(room: Room) -> tuple[str, str, str]:
     return standing.review.id, standing.action.id, made.id
 
 
-async def test_no_command_prints_what_steers_a_terminal(
+async def test_no_command_prints_terminal_control_characters(
     shell: Shell, room: Room, seeded: tuple[str, str, str]
 ) -> None:
     review, action, thread = seeded
@@ -72,7 +72,7 @@ async def test_no_command_prints_what_steers_a_terminal(
     assert EVIL in {json.loads(line).get("event", "")[4:] for line in exported.out.splitlines()}
 
 
-async def test_no_command_echoes_what_it_was_given_raw(shell: Shell, room: Room) -> None:
+async def test_no_command_echoes_its_arguments_raw(shell: Shell, room: Room) -> None:
     for command in (
         ("reviews", "show", EVIL),
         ("reviews", "list", "--kind", EVIL),
@@ -102,7 +102,7 @@ async def test_no_command_echoes_what_it_was_given_raw(shell: Shell, room: Room)
         check(told.out + told.err, command)
 
 
-async def test_no_command_prints_what_a_policy_hides(shell: Shell, room: Room) -> None:
+async def test_no_command_prints_redacted_values(shell: Shell, room: Room) -> None:
     good = POLICY.read_text()
     shutil.copy(POLICY, shell.folder / "good.yaml")
     hostile = good.replace("read only", "read only \u202e\u2066 \u2028 rev_forged").replace(

@@ -35,7 +35,7 @@ async def test_its_settings_load_and_are_for_their_owner_alone(shell: Shell) -> 
     assert (await shell.run("settings")).err == "", "every value that it suggests is one"
 
 
-async def test_what_is_there_stays_as_it_is(shell: Shell) -> None:
+async def test_init_keeps_existing_files(shell: Shell) -> None:
     (shell.folder / ".env").write_text("SLACK_BOT_TOKEN=mine\n")
     made = await shell.spawn(PROGRAM, "init")
     assert (shell.folder / ".env").read_text() == "SLACK_BOT_TOKEN=mine\n"

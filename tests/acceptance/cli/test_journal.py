@@ -38,7 +38,7 @@ def age(room: Room, seconds: float) -> None:
         raw.execute("UPDATE actions SET proposed_at = proposed_at - ?", (seconds,))
 
 
-async def test_an_anchor_kept_elsewhere_tells_of_a_cut_off_end(shell: Shell, room: Room) -> None:
+async def test_an_anchor_kept_elsewhere_shows_a_truncated_journal(shell: Shell, room: Room) -> None:
     await some(room, 5)
     printed = await shell.run("journal", "anchor")
     assert printed.code == 0
@@ -74,7 +74,7 @@ async def test_an_export_goes_into_a_pipe(shell: Shell, room: Room) -> None:
     assert [line.get("event", "head") for line in lines] == ["head", "action.proposed", "review.opened"]
 
 
-async def test_what_was_done_to_an_export_is_told(shell: Shell, room: Room) -> None:
+async def test_verify_names_the_changed_entry_of_an_export(shell: Shell, room: Room) -> None:
     await some(room, 3)
     await shell.run("journal", "export", "--out", "audit.jsonl")
     path = shell.folder / "audit.jsonl"
@@ -84,7 +84,7 @@ async def test_what_was_done_to_an_export_is_told(shell: Shell, room: Room) -> N
     assert [(each["writer"], each["seq"]) for each in json.loads(told.out)["breaks"]] == [("bot.tier0", 1)]
 
 
-async def test_what_an_export_cannot_be_held_to_is_said(shell: Shell, room: Room) -> None:
+async def test_verify_names_the_anchors_that_an_export_cannot_check(shell: Shell, room: Room) -> None:
     await some(room, 3)
     kept = shell.folder / "anchors.jsonl"
     kept.write_text((await shell.run("journal", "anchor")).out)
@@ -125,7 +125,7 @@ async def test_a_file_that_is_something_else_is_a_wrong_command(
     assert "notes.txt:1: this is no" in ended.err
 
 
-async def test_what_passed_long_ago_is_pruned_beside_a_running_bot(shell: Shell, room: Room) -> None:
+async def test_old_passed_actions_are_pruned_beside_a_running_bot(shell: Shell, room: Room) -> None:
     await some(room, 5)
     age(room, 2 * 3600)
     young = await shell.run("journal", "prune", "--before", "2020-01-01")
@@ -147,7 +147,7 @@ async def test_a_prune_beside_another_says_so(shell: Shell, room: Room) -> None:
     assert "another prune is running" in ended.err
 
 
-async def test_a_prune_that_could_not_do_all_says_what_stays(shell: Shell, room: Room) -> None:
+async def test_an_incomplete_prune_says_what_stays(shell: Shell, room: Room) -> None:
     await some(room, 5)
     age(room, 2 * 3600)
     tamper(room, "UPDATE journal SET at = at - 7200")

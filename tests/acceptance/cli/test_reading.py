@@ -13,7 +13,7 @@ from tests import fakes
 from tests.acceptance.cli.conftest import PROGRAM, Room, Shell
 
 
-async def test_what_waits_is_listed_with_deadline_and_who_may_answer(shell: Shell, room: Room) -> None:
+async def test_the_list_shows_open_reviews_with_deadline_and_approvers(shell: Shell, room: Room) -> None:
     assert (await shell.run("reviews", "list")).out == "Nothing waits for a person.\n"
     standing = await room.propose("money.wire", amount=7)
     listed = await shell.run("reviews", "list")
@@ -39,7 +39,7 @@ async def test_the_list_can_be_narrowed_and_read_by_machines(shell: Shell, room:
     assert review.id not in every.out
 
 
-async def test_what_ran_is_told_from_what_would_run(shell: Shell, room: Room) -> None:
+async def test_the_list_tells_executed_actions_from_approved_ones(shell: Shell, room: Room) -> None:
     """Whoever restores a backup has to see which approved actions would be claimed."""
     for executed in (True, False):
         standing = await room.propose("mail.send", to=str(executed))
@@ -55,7 +55,7 @@ async def test_what_ran_is_told_from_what_would_run(shell: Shell, room: Room) ->
     assert [each["receipt"] for each in machines] == [None, "executed"]
 
 
-async def test_one_review_is_told_whole_and_cannot_play_tricks(shell: Shell, room: Room) -> None:
+async def test_show_prints_a_whole_review_without_control_characters(shell: Shell, room: Room) -> None:
     standing = await room.propose("money.wire", to="\x1b[2J\u202eevil")
     review = standing.review
     await room.membrane.votes.cast(review.id, fakes.CLEO, approve=True, args_digest=review.args_digest)

@@ -42,7 +42,7 @@ async def test_a_rotation_keeps_the_old_key_and_says_what_it_costs(shell: Shell,
     assert (entry["body"]["from"], entry["body"]["to"]) == (old, new)
 
 
-async def test_status_says_what_needs_which_key(shell: Shell, room: Room) -> None:
+async def test_status_says_how_many_open_actions_need_each_key(shell: Shell, room: Room) -> None:
     await room.propose("data.delete", id=1)
     await room.propose("db.read", id=1)
     await shell.run("secret", "rotate")
@@ -91,7 +91,7 @@ async def test_a_rejection_that_is_remembered_holds_its_key(shell: Shell, room: 
     assert (needed.code, "1 remembered rejections" in needed.err) == (2, True)
 
 
-async def test_where_it_is_set_outside_it_is_rotated_there(shell: Shell, room: Room) -> None:
+async def test_a_secret_set_in_the_environment_is_rotated_there(shell: Shell, room: Room) -> None:
     for command in (("rotate",), ("drop", OLD.id)):
         ended = await shell.run("secret", *command, MEMBRANE_SECRET="s" * 32)
         assert ended.code == 2

@@ -47,7 +47,7 @@ async def run(shell: Shell, *line: str, code: int = 0) -> Any:
     return ended
 
 
-async def test_the_list_shows_what_has_not_ended_and_why_it_stands_still(shell: Shell, room: Room) -> None:
+async def test_the_list_shows_unfinished_threads_and_why_each_one_waits(shell: Shell, room: Room) -> None:
     done, waiting, stalled = (
         await thread(room, ThreadState.FINISHED),
         await thread(room, ThreadState.PARKED),
@@ -108,7 +108,7 @@ async def test_a_retry_and_a_withdrawal_are_left_for_the_bot(shell: Shell, room:
     assert getpass.getuser() != BY_ITSELF
 
 
-async def test_what_cannot_be_asked_is_told_in_a_sentence(shell: Shell, room: Room) -> None:
+async def test_an_impossible_request_is_refused_in_a_sentence(shell: Shell, room: Room) -> None:
     parked, question, error = await thread(room, ThreadState.PARKED), await asking(room), await broken(room)
     for line, says in (
         (("retry", "thr_none"), "there is no thread thr_none"),

@@ -78,7 +78,7 @@ async def test_a_wrong_secret_is_noticed_by_bolt(slack: LocalSlack, web: AsyncWe
         await server.close()
 
 
-async def test_what_a_request_looks_like(
+async def test_a_request_is_a_signed_form_with_a_fresh_timestamp(
     slack: LocalSlack, web: AsyncWebClient, ada: Person, serve: Callable[[Handler], Awaitable[str]]
 ) -> None:
     seen: list[tuple[dict[str, str], str]] = []

@@ -221,7 +221,7 @@ async def test_a_modal_is_opened_filled_and_submitted(
     assert result.errors == ({"why": "Say more."} if answer == "errors" else {})
 
 
-async def test_closing_a_modal_is_told_if_asked_for(
+async def test_the_bot_hears_of_a_closed_modal_if_it_asked_for_it(
     app: AsyncApp, web: AsyncWebClient, ada: Person, connected: Connect
 ) -> None:
     closed: list[dict[str, Any]] = []
@@ -356,7 +356,7 @@ async def test_home(slack: LocalSlack, app: AsyncApp, ada: Person, connected: Co
     assert homes[1]["view"]["id"] == home["id"]
 
 
-async def test_who_is_not_in_a_channel_sees_and_clicks_nothing(web: AsyncWebClient, ben: Person) -> None:
+async def test_a_person_outside_a_channel_sees_and_clicks_nothing(web: AsyncWebClient, ben: Person) -> None:
     ts = await web.chat_postMessage(channel="U0AAA", text="a page", blocks=card())
     with pytest.raises(PersonError, match="in no conversation"):
         await ben.click(str(ts["channel"]), str(ts["ts"]), "approve")

@@ -153,7 +153,7 @@ async def test_metadata(web: AsyncWebClient, metadata: Any, error: str) -> None:
 
 
 @pytest.mark.parametrize("blocks", ["{", '"text"', '{"type": "section"}'])
-async def test_blocks_that_are_no_list(web: AsyncWebClient, blocks: str) -> None:
+async def test_blocks_that_are_not_a_list_are_refused(web: AsyncWebClient, blocks: str) -> None:
     with pytest.raises(SlackApiError, match="invalid_blocks_format"):
         await web.api_call("chat.postMessage", json={"channel": "C0APPR", "text": "t", "blocks": blocks})
 
@@ -208,7 +208,7 @@ async def test_a_huge_view(slack: LocalSlack, web: AsyncWebClient) -> None:
         await web.views_open(trigger_id=slack.state.triggers.issue("U0AAA"), view=huge)
 
 
-async def test_ids_are_made_up_where_the_app_gave_none(web: AsyncWebClient) -> None:
+async def test_ids_that_the_app_left_out_are_generated(web: AsyncWebClient) -> None:
     nameless = button()
     del nameless["action_id"]
     posted = await web.chat_postMessage(channel="C0APPR", text="t", blocks=[*actions(nameless), *card()])

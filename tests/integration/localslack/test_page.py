@@ -82,7 +82,7 @@ async def test_reading_clicking_and_seeing_the_answer_without_a_reload(
         await expect(message.locator("[data-action-id]")).to_have_count(0)
 
 
-async def test_a_bot_that_does_not_answer_is_said_at_the_button(
+async def test_the_button_shows_that_the_bot_does_not_answer(
     slack: LocalSlack, app: AsyncApp, web: AsyncWebClient, open_page: Open, connected: Connect
 ) -> None:
     slack.sockets.ack_timeout = 2.0  # the busy button has to be seen meanwhile
@@ -352,7 +352,7 @@ async def test_the_home_tab(app: AsyncApp, open_page: Open, connected: Connect) 
     assert seen == ["view"]
 
 
-async def test_a_lost_connection_is_said_and_mended(
+async def test_the_page_shows_a_lost_connection_and_reconnects(
     slack: LocalSlack, web: AsyncWebClient, open_page: Open
 ) -> None:
     await web.chat_postMessage(channel="C0APPR", text="before")

@@ -67,7 +67,7 @@ async def test_encodings_and_where_the_token_is(slack: LocalSlack, encoding: str
     assert slack.calls.of("chat.postMessage")[0].args == args
 
 
-async def test_bodies_that_are_no_arguments(slack: LocalSlack) -> None:
+async def test_bodies_without_arguments_are_refused(slack: LocalSlack) -> None:
     url = slack.api_url + "chat.postMessage"
     json_type = {"Content-Type": "application/json"}
     async with aiohttp.ClientSession() as session:

@@ -14,7 +14,7 @@ def watch(room: Room, courier: Courier) -> Lateness:
     return Lateness(courier.behind_s, room.membrane.admins, room.clock)
 
 
-async def test_it_is_said_loudly_once_a_minute_and_to_the_admins_when_it_is_over(room: Room) -> None:
+async def test_a_backlog_is_logged_once_a_minute_and_told_to_the_admins_when_it_ends(room: Room) -> None:
     lateness = watch(room, room.courier)
     room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
     await room.propose()
@@ -36,7 +36,7 @@ async def test_it_is_said_loudly_once_a_minute_and_to_the_admins_when_it_is_over
     assert "messages came late, by up to 2 minutes 4" in words
 
 
-async def test_a_restart_does_not_forget_since_when(room: Room) -> None:
+async def test_a_restart_keeps_the_start_of_a_backlog(room: Room) -> None:
     room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
     await room.propose()
     room.clock.ahead += 600
@@ -50,7 +50,7 @@ async def test_a_restart_does_not_forget_since_when(room: Room) -> None:
     assert "by up to 10 minutes" in room.said("C0ADMIN")[-1]
 
 
-async def test_a_moment_is_nothing_to_speak_of(room: Room) -> None:
+async def test_a_short_delay_raises_no_backlog_alert(room: Room) -> None:
     lateness = watch(room, room.courier)
     await room.propose()
     room.clock.ahead += 30

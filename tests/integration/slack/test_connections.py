@@ -73,7 +73,7 @@ async def button(room: Room) -> str:
 
 
 @pytest.mark.parametrize("most", [None, 1])
-async def test_no_click_is_lost_while_slack_warns(
+async def test_no_click_is_lost_after_slack_warns_of_a_disconnect(
     app: AsyncApp, room: Room, cleo: Person, watched: Watched, most: int | None
 ) -> None:
     ts = await button(room)
@@ -124,7 +124,9 @@ async def test_connections_that_slack_ends_at_once_are_not_made_in_a_rush(
             assert opened() == before + CONNECTIONS
 
 
-async def test_a_stop_closes_what_is_still_listened_to(app: AsyncApp, room: Room, watched: Watched) -> None:
+async def test_a_stop_closes_the_connections_that_are_still_open(
+    app: AsyncApp, room: Room, watched: Watched
+) -> None:
     async with by_socket(app, room.slack, watched):
         watched.forward(REST_S)
         await room.slack.sockets.announce("warning")

@@ -164,7 +164,7 @@ async def test_the_requester_is_told_and_a_made_up_one_reaches_no_channel(room: 
     assert room.dm(ADA, BEN) == ""
 
 
-async def test_whom_an_agent_names_is_told_only_if_it_may_write_to_them(room: Room) -> None:
+async def test_a_named_requester_is_told_only_if_the_agent_may_write_to_them(room: Room) -> None:
     """The owner, whom a live token names, and the people of the policy: ADA is one of them, GUS is none."""
     taken, _ = await room.membrane.tokens.create("named", DIA, acts_for=[GUS])
     for agent, requester in (("ops-agent", GUS), ("ops-agent", ADA), ("named", GUS)):

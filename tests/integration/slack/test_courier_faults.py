@@ -86,7 +86,7 @@ async def test_a_bot_that_died_while_posting_finds_its_message_again(room: Room)
     assert len(room.said("C0APPR")) == 1
 
 
-async def test_of_a_post_that_lands_late_the_first_copy_stays(room: Room) -> None:
+async def test_the_first_copy_stays_when_a_post_lands_late(room: Room) -> None:
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     standing = await room.propose()
     await until_quiet(room)
@@ -141,7 +141,7 @@ async def test_a_page_that_lands_after_the_outcome_says_so(room: Room) -> None:
     assert "[Approve]" not in text
 
 
-async def test_of_a_post_that_lands_after_a_restart_the_first_copy_stays(room: Room) -> None:
+async def test_the_first_copy_stays_when_a_post_lands_after_a_restart(room: Room) -> None:
     """The bot that posted it again is gone before the first post lands."""
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     standing = await room.propose()
@@ -228,7 +228,7 @@ async def test_a_429_in_one_channel_holds_no_other_up(room: Room) -> None:
     assert room.said("C0ADMIN") == ["hello"]
 
 
-async def test_an_update_that_failed_is_made_again(room: Room) -> None:
+async def test_a_failed_update_is_retried(room: Room) -> None:
     standing = await room.propose()
     await room.courier.sweep()
     room.slack.faults.arm(method="chat.update", kind="drop", after=True, times=2)
@@ -346,7 +346,7 @@ async def test_without_an_admin_channel_a_card_reaches_its_approvers_together(ro
     assert any("A card could not be sent to #agent-approvals" in words for words in told)
 
 
-async def test_a_card_for_nobody_is_tried_again_later_and_never_dropped(room: Room) -> None:
+async def test_a_card_for_nobody_is_retried_later_and_never_dropped(room: Room) -> None:
     room.slack.state.change_channel("C0APPR", is_archived=True)
     room.slack.state.change_channel("C0ADMIN", is_archived=True)
     room.people.away.add("leads")
@@ -384,7 +384,7 @@ async def test_a_refused_token_stops_everything_for_a_while(room: Room) -> None:
     assert len(room.said("C0APPR")) == 5
 
 
-async def test_a_missing_scope_is_told_to_the_admins_and_tried_ever_more_slowly(room: Room) -> None:
+async def test_a_missing_scope_is_told_to_the_admins_and_retried_ever_more_slowly(room: Room) -> None:
     refused: Any = {
         "kind": "error",
         "error": "missing_scope",

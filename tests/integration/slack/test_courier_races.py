@@ -59,7 +59,7 @@ def approved(room: Room) -> bool:
     return "✅ Approved" in read(room.blocks("C0APPR"))
 
 
-async def test_a_page_that_its_outcome_overtook_leaves_nobody_behind(room: Room) -> None:
+async def test_a_page_overtaken_by_its_outcome_leaves_no_message_due(room: Room) -> None:
     """The second of two people waits for Slack's pace when the review is decided: nothing is owed."""
     courier = room.new_courier(rates=Rates(channel_s=0.0, workspace_s=5.0, update_s=0.0))
     standing = await room.propose()
@@ -76,7 +76,7 @@ async def test_a_page_that_its_outcome_overtook_leaves_nobody_behind(room: Room)
     assert await courier.behind_s() < 60
 
 
-async def test_a_late_copy_is_cleared_although_slack_was_busy_at_the_look(room: Room) -> None:
+async def test_a_late_copy_is_cleared_although_slack_was_busy_during_the_check(room: Room) -> None:
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     await room.propose()
     await until_quiet(room)
@@ -92,7 +92,7 @@ async def test_a_late_copy_is_cleared_although_slack_was_busy_at_the_look(room: 
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
-async def test_a_kill_while_copies_are_cleared_leaves_one_that_is_kept_up(
+async def test_a_kill_while_copies_are_cleared_leaves_one_live_copy(
     room: Room, monkeypatch: pytest.MonkeyPatch, side: str
 ) -> None:
     standing, first = await two_copies(room)
@@ -119,7 +119,7 @@ async def test_a_kill_while_copies_are_cleared_leaves_one_that_is_kept_up(
     assert "✅ Approved" in read(room.blocks("C0APPR"))
 
 
-async def test_a_redraw_on_its_way_to_a_copy_that_is_deleted_posts_no_third(room: Room) -> None:
+async def test_a_redraw_of_a_copy_being_deleted_posts_no_third_copy(room: Room) -> None:
     standing, first = await two_copies(room, "release.sign")
     assert (await room.card(standing)).ts != first
     room.slack.faults.arm(method="chat.update", kind="delay", seconds=HELD)
@@ -163,7 +163,7 @@ async def test_a_leap_of_the_clock_sends_nothing_twice(room: Room, monkeypatch: 
     assert len(room.slack.calls.of("chat.postMessage")) == 1
 
 
-async def test_a_channel_made_anew_under_its_name_is_found(room: Room) -> None:
+async def test_a_new_channel_with_the_same_name_is_found(room: Room) -> None:
     await room.propose()
     await until_quiet(room)
     room.slack.state.change_channel("C0APPR", is_archived=True, name="agent-approvals-old")
@@ -175,7 +175,7 @@ async def test_a_channel_made_anew_under_its_name_is_found(room: Room) -> None:
     assert any(text.startswith("Approval wanted") for text in room.said("C0INC"))
 
 
-async def test_what_is_elsewhere_by_now_is_not_lost(room: Room) -> None:
+async def test_a_message_posted_elsewhere_meanwhile_is_not_lost(room: Room) -> None:
     standing = await room.propose()
     await until_quiet(room)
     card: Message = await room.card(standing)
@@ -183,7 +183,7 @@ async def test_what_is_elsewhere_by_now_is_not_lost(room: Room) -> None:
     assert (await room.card(standing)).ts == card.ts
 
 
-async def test_a_copy_that_slack_lets_nobody_delete_is_not_looked_for_for_ever(room: Room) -> None:
+async def test_the_courier_stops_looking_for_a_copy_that_cannot_be_deleted(room: Room) -> None:
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     await room.propose()
     await until_quiet(room)
@@ -195,7 +195,7 @@ async def test_a_copy_that_slack_lets_nobody_delete_is_not_looked_for_for_ever(r
     assert await in_doubt(room) == []
 
 
-async def test_a_page_whose_outcome_came_just_before_it_is_sent_is_not_sent(
+async def test_a_page_is_not_sent_when_the_outcome_comes_just_before(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standing = await paged(room)
@@ -212,7 +212,7 @@ async def test_a_page_whose_outcome_came_just_before_it_is_sent_is_not_sent(
     assert all(row.due_at is None for row in await room.rows(standing))
 
 
-async def test_what_is_sent_is_what_was_true_when_it_was_noted(room: Room) -> None:
+async def test_an_attempt_draws_the_state_that_it_recorded(room: Room) -> None:
     """One read for the note and the drawing: an outcome in between is not sent as a page."""
     page = next(row for row in await room.rows(await paged(room)) if row.kind == "page")
     facts = await attempting(room.membrane, page.id)
@@ -221,7 +221,7 @@ async def test_what_is_sent_is_what_was_true_when_it_was_noted(room: Room) -> No
     assert facts.message.attempt_at is not None
 
 
-async def test_a_look_is_made_although_the_last_post_was_refused(room: Room) -> None:
+async def test_a_post_in_doubt_is_searched_for_although_the_last_post_was_refused(room: Room) -> None:
     """In doubt, then refused as too fast: the first one has landed meanwhile."""
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     room.slack.faults.arm(method="chat.postMessage", kind="rate_limit", retry_after=2)
@@ -250,7 +250,7 @@ async def test_a_clicked_card_is_redrawn_while_posts_are_slow(room: Room) -> Non
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_redraw_that_lands_late_does_not_stay_over_the_outcome(room: Room) -> None:
+async def test_a_late_redraw_does_not_stay_over_the_outcome(room: Room) -> None:
     standing = await room.propose()
     await until_quiet(room)
     assert standing.review
@@ -264,7 +264,7 @@ async def test_a_redraw_that_lands_late_does_not_stay_over_the_outcome(room: Roo
     assert "✅ Approved" in read(room.blocks("C0APPR"))
 
 
-async def test_nor_does_one_that_was_under_way_when_the_bot_was_killed(room: Room) -> None:
+async def test_a_redraw_under_way_at_a_kill_does_not_stay_over_the_outcome(room: Room) -> None:
     standing = await room.propose()
     await until_quiet(room)
     assert standing.review

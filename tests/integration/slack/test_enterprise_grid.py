@@ -53,7 +53,7 @@ async def click(room: Room, cleo: Person) -> ActionState:
     ],
     indirect=True,
 )
-async def test_members_of_the_workspace_decide_whatever_a_click_says_they_are_of(
+async def test_members_of_the_workspace_decide_whichever_workspace_a_click_names(
     live: Room, cleo: Person
 ) -> None:
     assert await click(live, cleo) is ActionState.APPROVED
@@ -104,7 +104,7 @@ async def test_without_grid_a_click_that_claims_an_organisation_is_refused(
     assert not await room.membrane.people.full_member(CLEO, "None")
 
 
-async def test_a_person_of_two_workspaces_is_looked_up_once(room: Room) -> None:
+async def test_a_person_in_two_workspaces_is_looked_up_once(room: Room) -> None:
     room.slack.state.users[DIA] = User(id=DIA, name="dia", teams=(OTHER, HOME))
     for team in (OTHER, HOME, ORG, None):
         assert await room.membrane.people.full_member(DIA, team)

@@ -51,7 +51,9 @@ async def running(given: Settings, folder: Path) -> AsyncIterator[tuple[Slack, M
         await db.close()
 
 
-async def test_a_proposal_a_card_a_click_an_outcome(slack: LocalSlack, cleo: Person, tmp_path: Path) -> None:
+async def test_a_proposal_is_posted_clicked_and_decided(
+    slack: LocalSlack, cleo: Person, tmp_path: Path
+) -> None:
     async with running(settings(slack), tmp_path) as (side, membrane, _):
 
         async def well() -> bool:
@@ -94,7 +96,7 @@ async def test_slack_may_be_away_at_the_start(slack: LocalSlack, cleo: Person, t
 @pytest.mark.parametrize(
     ("name", "wrong"), [("slack_bot_token", "xoxb-wrong000"), ("slack_app_token", "xapp-wrong000")]
 )
-async def test_a_token_that_slack_refuses_ends_it_with_a_word_on_which(
+async def test_a_refused_token_stops_the_bot_and_is_named(
     slack: LocalSlack, tmp_path: Path, name: str, wrong: str
 ) -> None:
     given = settings(slack, **{name: SecretStr(wrong)})
@@ -108,7 +110,7 @@ def test_without_a_bot_token_there_is_no_slack(slack: LocalSlack) -> None:
         Slack(settings(slack, slack_bot_token=None), policy)
 
 
-async def test_by_http_the_api_gets_the_route(slack: LocalSlack) -> None:
+async def test_delivery_by_http_adds_a_route_to_the_api(slack: LocalSlack) -> None:
     given = settings(slack, delivery="http", slack_signing_secret=SecretStr("s" * 32))
     for one, count in ((given, 1), (settings(slack), 0)):
         api = FastAPI(openapi_url=None)

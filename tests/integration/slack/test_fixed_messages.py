@@ -86,7 +86,7 @@ async def test_a_page_stays_while_it_asks(room: Room) -> None:
     assert room.said(room.dm(ADA)) == []
 
 
-async def test_what_the_requester_is_told_is_told_anew(room: Room) -> None:
+async def test_a_requesters_message_that_cannot_be_edited_is_replaced(room: Room) -> None:
     standing = await room.propose(on_behalf_of=ADA)
     await vote(room, standing)
     await until_quiet(room)

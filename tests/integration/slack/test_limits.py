@@ -7,7 +7,7 @@ from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import paged, until_quiet, vote
 
 
-async def test_the_list_of_channels_is_not_asked_for_by_the_next_message(room: Room) -> None:
+async def test_a_429_stops_the_listing_of_channels_for_the_next_message(room: Room) -> None:
     room.slack.faults.arm(method="users.conversations", kind="rate_limit", retry_after=30, times=1000)
     for number in range(10):
         await room.propose(args={"n": number})
@@ -21,7 +21,7 @@ async def test_the_list_of_channels_is_not_asked_for_by_the_next_message(room: R
     assert len(room.said("C0APPR")) == 10
 
 
-async def test_no_other_conversation_is_opened(room: Room) -> None:
+async def test_a_429_stops_the_opening_of_other_conversations(room: Room) -> None:
     room.slack.faults.arm(method="conversations.open", kind="rate_limit", retry_after=30, times=1000)
     for number, user in enumerate((ADA, BEN, CLEO, DIA, GUS)):
         await room.notice(user, "x", key=str(number))
@@ -29,7 +29,7 @@ async def test_no_other_conversation_is_opened(room: Room) -> None:
     assert len(room.slack.calls.of("conversations.open")) == 1
 
 
-async def test_updates_are_counted_in_the_whole_workspace(room: Room) -> None:
+async def test_the_pace_of_updates_counts_the_whole_workspace(room: Room) -> None:
     standing = await paged(room)
     await until_quiet(room)
     room.slack.faults.arm(method="chat.update", kind="rate_limit", retry_after=30, times=1000)

@@ -109,7 +109,7 @@ async def test_a_late_click_is_told_who_decided(live: Room, cleo: Person, dia: P
     assert (await cleo.state())["views"] == []
 
 
-async def test_a_click_after_the_window_is_told_so(live: Room, cleo: Person) -> None:
+async def test_a_click_after_the_window_is_told_that_it_is_late(live: Room, cleo: Person) -> None:
     standing = await live.propose()
     card = await shown(cleo)
     live.clock.ahead += 1001
@@ -125,7 +125,9 @@ async def test_a_click_after_the_window_is_told_so(live: Room, cleo: Person) -> 
         (GUS, "cannot be told right now"),
     ],
 )
-async def test_one_who_may_not_vote_is_told_why_and_nothing_changes(live: Room, who: str, words: str) -> None:
+async def test_a_person_who_may_not_vote_is_told_why_and_nothing_changes(
+    live: Room, who: str, words: str
+) -> None:
     if who == GUS:
         live.people.away.add("leads")
     standing = await live.propose()
@@ -224,7 +226,7 @@ async def test_an_approval_of_somebody_who_left_falls_out_when_the_quorum_fills(
     await shown(dia, f"✅ Approved by @{DIA} and @{ADA}")
 
 
-async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room, ada: Person) -> None:
+async def test_a_clicked_message_is_redrawn_before_other_pages(live: Room, ada: Person) -> None:
     """Slack takes some fifty redraws a minute: the message under the finger does not wait for the others."""
     standing = await live.propose("mail.send")
     live.clock.ahead += 300
@@ -241,7 +243,7 @@ async def test_what_was_clicked_is_drawn_again_before_a_nights_pages(live: Room,
     assert soon == {"#agent-approvals", ADA}
 
 
-async def test_so_is_what_a_note_was_asked_from(live: Room, cleo: Person) -> None:
+async def test_the_message_that_opened_a_note_is_redrawn_first(live: Room, cleo: Person) -> None:
     standing = await live.propose()
     for _ in range(2):
         live.clock.ahead += 300
@@ -332,7 +334,7 @@ async def test_invariant_8_a_click_delivered_twice_counts_once(live: Room, cleo:
     assert len(after.review.votes) == 1
 
 
-async def test_of_clicks_that_come_out_of_order_the_first_to_arrive_counts(
+async def test_the_first_click_to_arrive_counts_when_clicks_come_out_of_order(
     live: Room, cleo: Person, dia: Person
 ) -> None:
     standing = await live.propose()
@@ -435,7 +437,7 @@ async def test_a_bug_of_ours_is_answered_too(live: Room, cleo: Person, monkeypat
     assert (await whisper(cleo)).startswith("Something went wrong in the bot")
 
 
-async def test_a_modal_that_slack_will_not_open_is_said(live: Room, cleo: Person) -> None:
+async def test_a_clicker_is_told_when_slack_does_not_open_a_modal(live: Room, cleo: Person) -> None:
     await live.propose()
     live.slack.faults.arm(method="views.open", kind="error", error="expired_trigger_id")
     assert (await cleo.click(CARD, await shown(cleo), "view_all")).acked

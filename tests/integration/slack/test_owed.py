@@ -33,7 +33,7 @@ async def pass_time(room: Room, seconds: float, step: float = 15.0) -> list[str]
     return found
 
 
-async def test_the_metric_says_so_when_nothing_can_be_posted(room: Room) -> None:
+async def test_the_metric_rises_when_nothing_can_be_posted(room: Room) -> None:
     room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=10_000)
     await room.propose()
     await pass_time(room, 10 * MINUTES)
@@ -45,7 +45,7 @@ async def test_the_metric_says_so_when_nothing_can_be_posted(room: Room) -> None
     assert await lag(room) == 0
 
 
-async def test_the_next_process_knows_since_when(room: Room) -> None:
+async def test_the_next_process_knows_since_when_a_message_is_late(room: Room) -> None:
     room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=10_000)
     await room.propose()
     await pass_time(room, 10 * MINUTES)
@@ -79,7 +79,7 @@ async def test_a_card_that_has_no_place_at_all_is_late(room: Room) -> None:
     assert "[Approve]" in read(room.blocks("C0APPR"))
 
 
-async def test_nothing_is_owed_of_what_was_dropped(room: Room) -> None:
+async def test_a_dropped_message_is_not_late(room: Room) -> None:
     standing = await room.propose("release.sign")
     await until_quiet(room)
     room.clock.ahead += 300
@@ -94,7 +94,7 @@ async def test_nothing_is_owed_of_what_was_dropped(room: Room) -> None:
     assert await lag(room) == 0
 
 
-async def test_a_burst_at_slacks_pace_is_no_finding(room: Room) -> None:
+async def test_a_burst_at_slacks_pace_is_not_an_audit_finding(room: Room) -> None:
     """Two hundred cards take their time in one channel. That is late, and nothing is stuck."""
     courier = room.new_courier(rates=USUAL)
     for number in range(200):

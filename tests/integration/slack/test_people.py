@@ -53,7 +53,7 @@ async def test_users_groups_and_rotations_are_resolved(people: SlackPeople, cloc
     assert (await people.resolve(["duty"])).users == {BEN}
 
 
-async def test_what_cannot_be_told_is_unresolved(people: SlackPeople) -> None:
+async def test_unknown_people_and_inactive_groups_are_unresolved(people: SlackPeople) -> None:
     assert await people.resolve(["leads", "off", "nobody"]) == Resolved(
         frozenset({CLEO, "U0DIA"}), ("off", "nobody")
     )
@@ -108,7 +108,7 @@ async def test_invariant_14_slack_is_asked_afresh_about_earlier_voters_when_a_qu
     await db.close()
 
 
-async def test_old_news_is_not_used_when_slack_is_silent(
+async def test_an_expired_answer_is_not_used_when_slack_is_silent(
     people: SlackPeople, slack: LocalSlack, clock: Clock
 ) -> None:
     await people.resolve(["money"])
@@ -157,9 +157,7 @@ async def test_a_click_from_another_workspace_does_not_count(people: SlackPeople
     assert not await people.full_member(ADA, "T0OTHER")
 
 
-async def test_one_who_gives_up_waiting_takes_the_answer_from_nobody(
-    people: SlackPeople, slack: LocalSlack
-) -> None:
+async def test_a_cancelled_lookup_does_not_cancel_the_others(people: SlackPeople, slack: LocalSlack) -> None:
     slack.faults.arm(method="users.info", kind="delay", seconds=HELD)
     hasty = asyncio.create_task(people.full_member(ADA))
     await until(lambda: slack.calls.of("users.info"))

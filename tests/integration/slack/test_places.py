@@ -17,7 +17,7 @@ def places_of(room: Room) -> Places:
     return Places(Calls(room.web, room.clock), room.clock)
 
 
-async def test_a_name_that_another_channel_took_leads_there_in_time(room: Room) -> None:
+async def test_a_channel_name_leads_to_its_new_channel_in_time(room: Room) -> None:
     """The old channel was renamed; whoever took its name must not be asked in its place for ever."""
     places = places_of(room)
     assert await places.find("#agent-approvals") == "C0APPR"
@@ -29,7 +29,7 @@ async def test_a_name_that_another_channel_took_leads_there_in_time(room: Room) 
     assert await places.find("approvals-old") == "C0APPR"
 
 
-async def test_a_name_is_believed_on_while_slack_does_not_answer(room: Room) -> None:
+async def test_a_cached_channel_name_stays_in_use_while_slack_does_not_answer(room: Room) -> None:
     places = places_of(room)
     await places.find("#agent-approvals")
     room.clock.ahead += BELIEVED_S

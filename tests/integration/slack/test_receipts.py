@@ -55,7 +55,7 @@ async def whisper(person: Person, channel: str = CARD) -> str:
     return str(message["text"])
 
 
-async def test_it_happened_is_one_click(live: Room, cleo: Person) -> None:
+async def test_the_answer_it_happened_is_one_click(live: Room, cleo: Person) -> None:
     standing = await silent(live)
     card = await shown(cleo)
     assert f"approved by @{CLEO}, and nothing was reported back in time" in read(card["blocks"])
@@ -69,7 +69,7 @@ async def test_it_happened_is_one_click(live: Room, cleo: Person) -> None:
     )
 
 
-async def test_it_did_not_is_asked_again_and_points_to_the_new_card(
+async def test_the_answer_it_did_not_asks_again_and_points_to_the_new_card(
     live: Room, cleo: Person, dia: Person
 ) -> None:
     standing = await silent(live, "money.wire")
@@ -91,7 +91,7 @@ def asked_at(room: Room, message: dict[str, Any]) -> str:
     return f"{url}/archives/C0APPR/p{message['ts'].replace('.', '')}"
 
 
-async def test_what_passed_is_asked_in_the_admin_channel(live: Room, cleo: Person) -> None:
+async def test_the_admin_channel_is_asked_about_an_unreported_passed_action(live: Room, cleo: Person) -> None:
     standing = await silent(live, "db.read")
     card = await shown(cleo, channel=ADMIN)
     assert (await cleo.click(ADMIN, card, "leave_it")).acked
@@ -100,14 +100,16 @@ async def test_what_passed_is_asked_in_the_admin_channel(live: Room, cleo: Perso
     assert await state(live, standing) is ActionState.UNKNOWN
 
 
-async def test_one_who_may_not_answer_is_told_why(live: Room, ada: Person) -> None:
+async def test_a_person_who_may_not_answer_is_told_why(live: Room, ada: Person) -> None:
     standing = await silent(live)
     assert (await ada.click(CARD, await shown(ada), "it_happened")).acked
     assert "You are not one of the approvers of this action" in await whisper(ada)
     assert await state(live, standing) is ActionState.UNKNOWN
 
 
-async def test_the_second_is_told_who_was_first(live: Room, cleo: Person, dia: Person) -> None:
+async def test_the_second_person_to_answer_is_told_who_was_first(
+    live: Room, cleo: Person, dia: Person
+) -> None:
     standing = await silent(live)
     card = await shown(cleo)
     live.slack.faults.arm(method="chat.update", kind="error", error="internal_error", times=50)
@@ -141,7 +143,7 @@ async def test_a_forged_button_changes_nothing(live: Room, cleo: Person, value: 
     assert await state(live, standing) is ActionState.UNKNOWN
 
 
-async def test_one_that_somebody_deleted_comes_back_while_it_asks(room: Room) -> None:
+async def test_a_deleted_receipt_card_comes_back_while_it_asks(room: Room) -> None:
     standing = await silent(room)
     await until_quiet(room)
     card = await row(room, standing)
@@ -153,7 +155,7 @@ async def test_one_that_somebody_deleted_comes_back_while_it_asks(room: Room) ->
     assert "[It happened]" in read(room.blocks("C0APPR"))
 
 
-async def test_without_its_channels_it_reaches_who_may_answer(room: Room) -> None:
+async def test_a_receipt_card_without_channels_reaches_the_people_who_may_answer(room: Room) -> None:
     for channel in ("C0APPR", "C0ADMIN"):
         room.slack.state.change_channel(channel, is_archived=True)
     standing = await silent(room, "data.delete", owner=DIA)
@@ -163,7 +165,7 @@ async def test_without_its_channels_it_reaches_who_may_answer(room: Room) -> Non
     assert any("A receipt could not be sent to #agent-approvals" in w for w in room.said(room.dm(CLEO, DIA)))
 
 
-async def test_one_for_nobody_is_tried_again_later_and_never_dropped(room: Room) -> None:
+async def test_a_receipt_card_for_nobody_is_retried_later_and_never_dropped(room: Room) -> None:
     for channel in ("C0APPR", "C0ADMIN"):
         room.slack.state.change_channel(channel, is_archived=True)
     standing = await silent(room)
@@ -178,7 +180,7 @@ async def test_one_for_nobody_is_tried_again_later_and_never_dropped(room: Room)
     assert (await row(room, standing)).channel_id == "C0ADMIN"
 
 
-async def test_an_ambiguous_post_of_it_makes_exactly_one_message(room: Room) -> None:
+async def test_an_ambiguous_post_of_a_receipt_card_makes_exactly_one_message(room: Room) -> None:
     room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True, times=2)
     await silent(room, "db.read")
     await until_quiet(room)

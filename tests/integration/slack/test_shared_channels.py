@@ -87,7 +87,7 @@ async def test_a_channel_shared_within_the_organisation_is_no_other_company(room
     assert SECRET_WORDS in everything_in(room, APPROVALS)
 
 
-async def test_what_asks_leaves_a_channel_that_becomes_shared(room: Room) -> None:
+async def test_pending_cards_leave_a_channel_that_becomes_shared(room: Room) -> None:
     standing = await room.propose(args={"who": SECRET_WORDS})
     closed = await room.propose("job.run", args={"id": 7})
     await until_quiet(room)

@@ -79,7 +79,7 @@ async def test_empty_pages_with_a_cursor_end_no_search(room: Room, landed: bool)
     assert len(cards(room)) == 1
 
 
-async def test_both_at_once_are_only_slower(slow: Room) -> None:
+async def test_a_busy_channel_with_empty_pages_is_only_slower(slow: Room) -> None:
     slow.slack.state.sparse_pages = True
     slow.slack.faults.arm(method="chat.postMessage", kind="drop", after=True)
     await slow.propose()
@@ -95,7 +95,7 @@ async def test_channels_are_found_on_pages_that_are_empty_or_short(room: Room) -
     assert len(room.slack.calls.of("users.conversations")) > 2
 
 
-async def test_a_list_that_slack_cuts_short_goes_on_where_it_was(room: Room) -> None:
+async def test_a_list_that_slack_cuts_short_resumes_where_it_stopped(room: Room) -> None:
     """A workspace with more pages than Slack lets anybody read in a minute."""
     room.slack.state.sparse_pages = True
     calls = {"n": 0}

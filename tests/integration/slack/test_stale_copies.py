@@ -17,9 +17,7 @@ async def later(room: Room, seconds: float = 301.0) -> None:
 
 
 @pytest.mark.parametrize("error", ["is_archived", "not_in_channel", "channel_not_found", "no_permission"])
-async def test_an_outcome_that_came_while_the_place_was_closed_is_shown_afterwards(
-    room: Room, error: str
-) -> None:
+async def test_an_outcome_during_a_closed_channel_is_shown_afterwards(room: Room, error: str) -> None:
     standing = await room.propose()
     await until_quiet(room)
     room.slack.faults.arm(method="chat.update", kind="error", error=error, times=2)
@@ -103,7 +101,7 @@ async def test_a_card_that_somebody_deleted_comes_back_with_the_next_page(room: 
     assert "[Approve]" in read(room.blocks("C0APPR"))
 
 
-async def test_the_card_of_what_is_halted_comes_back_with_the_next_digest(room: Room) -> None:
+async def test_the_card_of_a_halted_action_comes_back_with_the_next_digest(room: Room) -> None:
     standing = await room.propose("mail.send")
     await until_quiet(room)
     room.clock.ahead += 1001

@@ -42,7 +42,7 @@ async def test_a_page_whose_redraw_is_too_long_loses_its_buttons(room: Room) -> 
     assert "[Approve]" not in read(room.blocks(room.dm(ADA)))
 
 
-async def test_a_bad_quarter_of_an_hour_hides_no_card_for_ever(room: Room) -> None:
+async def test_two_refused_posts_hide_no_card_for_ever(room: Room) -> None:
     room.slack.faults.arm(
         method="chat.postMessage",
         kind="error",
@@ -64,7 +64,7 @@ async def test_a_bad_quarter_of_an_hour_hides_no_card_for_ever(room: Room) -> No
     assert len(room.said("C0APPR")) == 1
 
 
-async def test_of_each_card_that_is_too_long_somebody_is_told(room: Room) -> None:
+async def test_the_admins_are_told_of_each_card_that_is_too_long(room: Room) -> None:
     room.slack.faults.arm(
         method="chat.postMessage",
         kind="error",

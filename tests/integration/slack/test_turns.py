@@ -28,7 +28,7 @@ async def until_said(room: Room, courier: Courier, channel: str, count: int) -> 
     raise AssertionError(room.said(channel))
 
 
-async def test_a_card_that_was_overtaken_is_next_and_not_last_again(room: Room) -> None:
+async def test_an_overtaken_card_is_next_and_not_last_again(room: Room) -> None:
     courier = room.new_courier(rates=Rates(channel_s=STEP_S, workspace_s=0.0))
     for number in range(CARDS):
         await room.propose(args={"number": number})
@@ -42,7 +42,7 @@ async def test_a_card_that_was_overtaken_is_next_and_not_last_again(room: Room) 
     assert looks * LOOK_S <= CARDS * 2 * LOOK_S + STEP_S
 
 
-async def test_a_card_goes_when_its_turn_comes_and_not_at_the_next_look(
+async def test_a_card_goes_at_its_turn_and_not_at_the_next_sweep(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a second lost on each of two hundred cards would be minutes for the last."""

@@ -99,7 +99,9 @@ async def test_own_connections_that_overlap_are_no_other_bot(room: Room) -> None
         await until(replaced)
 
 
-async def test_who_clicks_and_the_admins_are_told(room: Room, cleo: Person, tmp_path: Path) -> None:
+async def test_the_clicker_and_the_admins_are_told_of_another_bot(
+    room: Room, cleo: Person, tmp_path: Path
+) -> None:
     """The click lands at the bot that has not posted the card."""
     await room.propose()
     await room.courier.sweep()
@@ -140,7 +142,9 @@ async def test_an_old_card_is_no_sign_of_another_bot(room: Room, cleo: Person) -
     assert told == 0
 
 
-async def test_where_it_is_certain_who_clicks_reads_that(room: Room, cleo: Person, tmp_path: Path) -> None:
+async def test_a_clicker_reads_that_another_bot_is_connected_once_it_is_certain(
+    room: Room, cleo: Person, tmp_path: Path
+) -> None:
     await room.propose()
     await room.courier.sweep()
     async with another(room, tmp_path / "one") as one, another(room, tmp_path / "two") as two:
@@ -151,7 +155,7 @@ async def test_where_it_is_certain_who_clicks_reads_that(room: Room, cleo: Perso
         assert "Slack handed your click to the wrong one" in await whisper(cleo)
 
 
-async def test_admins_and_health_are_told(
+async def test_the_admins_and_health_are_told_of_another_bot(
     slack: LocalSlack, room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(facade, "SocketDelivery", partial(SocketDelivery, waits=QUICK, check_s=0.05))
@@ -163,7 +167,7 @@ async def test_admins_and_health_are_told(
         assert "beside this bot's" in str(await side.other_bots())
 
 
-def test_one_greeting_is_no_proof() -> None:
+def test_one_greeting_is_no_proof_of_another_bot() -> None:
     """A bot that was killed leaves connections that Slack counts for a while."""
     clock = Clock()
     mine, first, second = Others(clock), object(), object()

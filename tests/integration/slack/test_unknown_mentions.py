@@ -77,7 +77,7 @@ async def test_somebody_who_comes_later_is_mentioned_in_time(room: Room) -> None
     assert "@U0STR2" in read(room.blocks(APPROVALS))
 
 
-async def test_everything_about_it_opens(live: Room, cleo: Person) -> None:
+async def test_every_view_of_a_card_in_the_name_of_nobody_opens(live: Room, cleo: Person) -> None:
     await live.propose(on_behalf_of=NOBODY, args={"text": "x" * 60_000})
     card = await shown(cleo)
     assert (await cleo.click(CARD, card, "view_all")).acked
@@ -85,7 +85,7 @@ async def test_everything_about_it_opens(live: Room, cleo: Person) -> None:
     assert f"`{NOBODY}`" in read(view["blocks"])
 
 
-async def test_what_an_agent_writes_of_nobody_stays_what_it_wrote(room: Room) -> None:
+async def test_a_mention_of_nobody_in_an_agents_text_stays_as_written(room: Room) -> None:
     words = f"pay <@{NOBODY}> at once"
     await room.propose(on_behalf_of=NOBODY, args={"memo": words}, description=words)
     await until_quiet(room)

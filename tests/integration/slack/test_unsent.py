@@ -89,7 +89,7 @@ async def test_a_post_that_slack_never_took_is_not_made_after_the_outcome(room: 
     assert not await room.waits()
 
 
-async def test_who_asked_is_told_of_a_withdrawal_only_where_it_was_seen(room: Room) -> None:
+async def test_the_requester_is_told_of_a_withdrawal_only_if_the_card_was_posted(room: Room) -> None:
     unseen = await room.propose(on_behalf_of=GUS, owner=GUS)
     await close(room, unseen, "withdrawn")
     await until_quiet(room)
@@ -101,7 +101,7 @@ async def test_who_asked_is_told_of_a_withdrawal_only_where_it_was_seen(room: Ro
     assert len(room.said(room.dm(GUS))) == 1
 
 
-async def test_who_asked_is_told_of_an_expiry_that_nobody_saw(room: Room) -> None:
+async def test_the_requester_is_told_of_an_expiry_before_the_card_was_posted(room: Room) -> None:
     standing = await room.propose(on_behalf_of=GUS, owner=GUS)
     await close(room, standing, "expired")
     await until_quiet(room)

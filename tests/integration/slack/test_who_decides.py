@@ -21,7 +21,7 @@ async def room(room: Room) -> Room:
     return room
 
 
-async def test_who_clicks_on_a_free_plan_reads_that_user_groups_need_a_paid_one(
+async def test_a_clicker_on_a_free_plan_reads_that_user_groups_need_a_paid_plan(
     live: Room, cleo: Person
 ) -> None:
     live.slack.state.paid = False
@@ -37,7 +37,7 @@ async def test_who_clicks_on_a_free_plan_reads_that_user_groups_need_a_paid_one(
     ("error", "says"),
     [("missing_scope", "lacks the scope usergroups:read"), ("no_such_subteam", "no active user group S0FIN")],
 )
-async def test_who_clicks_reads_whatever_waiting_does_not_help(
+async def test_a_clicker_reads_an_error_that_waiting_does_not_fix(
     live: Room, cleo: Person, error: str, says: str
 ) -> None:
     live.slack.faults.arm(method="usergroups.users.list", kind="error", error=error, times=99)
@@ -46,14 +46,14 @@ async def test_who_clicks_reads_whatever_waiting_does_not_help(
     assert says in await whisper(cleo)
 
 
-async def test_what_passes_by_itself_is_to_be_tried_again(live: Room, cleo: Person) -> None:
+async def test_a_clicker_is_asked_to_retry_after_a_temporary_error(live: Room, cleo: Person) -> None:
     live.slack.faults.arm(method="usergroups.users.list", kind="http", status=503, times=99)
     await live.propose()
     assert (await cleo.click(CARD, await shown(cleo), "approve")).acked
     assert "Try again in a minute" in await whisper(cleo)
 
 
-async def test_a_group_that_the_policy_lost_is_told_to_who_clicks(live: Room, cleo: Person) -> None:
+async def test_a_clicker_is_told_that_the_policy_lost_a_group(live: Room, cleo: Person) -> None:
     await live.propose()
     card = await shown(cleo)
     live.in_force.append(with_people(captains=UserGroup("S0FIN")))
