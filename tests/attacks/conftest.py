@@ -1,4 +1,4 @@
-"""One running bot for all attacks that it has to survive anyway; those that stop it start their own."""
+"""One running bot serves all attacks that must not stop it. A test that stops the bot starts its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ fresh = pytest_asyncio.fixture(loop_scope="session")
 
 @shared
 async def target(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Target]:
-    """The bot that all attack, one after the other."""
+    """The bot that all tests attack in turn."""
     async with workspace_open() as slack:
         stage = set_up(slack, tmp_path_factory.mktemp("target"))
         stage.descriptors = 1024
@@ -58,12 +58,12 @@ async def dia(target: Target) -> AsyncIterator[Person]:
 
 @fresh
 async def slack() -> AsyncIterator[LocalSlack]:
-    """A workspace for a bot of one test's own."""
+    """A workspace for one test's own bot."""
     async with workspace_open() as opened:
         yield opened
 
 
 @pytest.fixture
 def stage(slack: LocalSlack, tmp_path: Path) -> Stage:
-    """A stage for a bot of one test's own, without hosted graphs unless it names some."""
+    """A stage for one test's own bot, without hosted graphs unless the test names some."""
     return set_up(slack, tmp_path, ())

@@ -40,7 +40,7 @@ from bot.graph import MembraneMiddleware, Proposal, add_gate
 
 LEDGER = "ACCEPTANCE_LEDGER"
 _DOWN: dict[str, int] = {}
-"""How often the model still fails, by the word that is in the conversation."""
+"""How often the model still fails, by the word in the conversation."""
 
 
 def done(name: str, **args: Any) -> str:
@@ -51,7 +51,7 @@ def done(name: str, **args: Any) -> str:
 
 
 class Unavailable(Exception):
-    """What a model's client raises when the service is overloaded."""
+    """The error of a model's client when the service is overloaded."""
 
     status_code = 503
 
@@ -87,7 +87,7 @@ class Model(BaseChatModel):
 
 
 def say(*turns: Any) -> dict[str, Any]:
-    """Return what an agent is asked with."""
+    """Return an agent's input."""
     return {"messages": [{"role": "user", "content": json.dumps(turns)}]}
 
 
@@ -353,7 +353,7 @@ class Renames(AgentMiddleware[Any, Any, Any]):
 
 
 class Safe(AgentMiddleware[Any, Any, Any]):
-    """Swallows everything, the pause too."""
+    """Swallows every exception, including the pause."""
 
     async def awrap_tool_call(self, request: Any, handler: Any) -> Any:
         try:
@@ -377,7 +377,7 @@ FLIPPED: dict[str, bool] = {}
 
 
 def _once(request: Any) -> bool:
-    """A condition that is true when the call is asked about, and no longer when the thread goes on."""
+    """A condition that holds when the review opens, and no longer when the thread resumes."""
     return not FLIPPED.setdefault(json.dumps(request.tool_call["args"]), False) and not FLIPPED.update(
         {json.dumps(request.tool_call["args"]): True}
     )
@@ -408,7 +408,7 @@ SUBS: dict[str, Callable[[], Any]] = {
     "flips": lambda: _agent([look, pay], HumanInTheLoopMiddleware({"pay": _asking_once["pay"]})),
     "asks nothing": lambda: _agent(TOOLS, HumanInTheLoopMiddleware({})),
 }
-"""Made when they are called, where no look at the graph finds them."""
+"""Sub-agents that are built when they are called, so an inspection of the graph does not find them."""
 flipping = _agent([look, pay], HumanInTheLoopMiddleware({"pay": _asking_once["pay"]}))
 
 
@@ -420,7 +420,7 @@ async def task(sub: str, script: str) -> str:
 
 
 deep = _agent([look, pay, wipe, task], MembraneMiddleware())
-"""As a deep agent is made: the middleware is the main agent's, its sub-agents have none."""
+"""An agent like a deep agent: the main agent has the middleware, its sub-agents have none."""
 
 
 @tool
@@ -488,7 +488,7 @@ class Words(TypedDict, total=False):
 
 
 def _act(state: Words) -> dict[str, Any]:
-    """Interrupts in LangChain's form, and then acts by itself."""
+    """Interrupts in LangChain's form, and then acts without a tool."""
     if interrupt(_hitl(state["word"]))["decisions"][0]["type"] == "approve":
         done("itself", word=state["word"])
     return {}
@@ -499,7 +499,7 @@ acting = StateGraph(Words).add_node("act", _act).add_edge(START, "act").compile(
 
 @entrypoint()
 async def functional(given: dict[str, Any]) -> str:
-    """Acts by itself, in LangGraph's functional form."""
+    """Acts without a tool, in LangGraph's functional form."""
     if interrupt(_hitl(given["word"]))["decisions"][0]["type"] == "approve":
         done("functional", word=given["word"])
     return "done"

@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 DEFAULT = HERE.parents[1] / "policies" / "default.yaml"
 HOSTILE = HERE / "hostile.py"
 CARDS = "C0ATTACKS"
-"""The channel of the attacks' own kinds: their cards wait for no others at Slack's pace."""
+"""The channel of the attacks' own kinds, so that Slack's pace for other cards does not delay theirs."""
 ATTACKER = "attacker"
 """The agent whose tokens start the hostile graphs."""
 GRAPHS = (
@@ -44,7 +44,7 @@ GRAPHS = (
     "chatty", "idling",
 )  # fmt: skip
 REFUSED = ("ungated", "flipping", "seen", "missing")
-"""Graphs that the bot refuses at the start, and everything else starts."""
+"""Graphs that the bot refuses at the start. Everything else starts."""
 MORE = """
   attack.pay:
     risk: {reversible: true, blast_radius: medium}
@@ -109,12 +109,12 @@ def policy() -> str:
 
 
 def mark() -> str:
-    """Return a word that stands nowhere else, to find a card by."""
+    """Return a unique word by which to find a card."""
     return f"mark-{next(_numbers)}-{time.time_ns()}"
 
 
 def say(*turns: Any) -> Json:
-    """Return a thread's input: the user's message is what the model of `hostile.py` answers, turn by turn."""
+    """Return a thread's input: its user message is the script of `hostile.py`'s model, turn by turn."""
     return {"messages": [{"role": "user", "content": json.dumps(turns)}]}
 
 
@@ -129,7 +129,7 @@ class Ended:
 
 @dataclass
 class Target:
-    """A running bot and what an attacker, a reviewer and an operator can do to it."""
+    """A running bot, with the actions of an attacker, a reviewer and an operator."""
 
     stage: Stage
     process: Process
@@ -150,7 +150,7 @@ class Target:
         return await token(self.stage, name, owner)
 
     async def command(self, *line: str, code: int | None = 0) -> Ended:
-        """Run `membrane …` as an operator does beside the bot; `code` is the one exit code that will do."""
+        """Run `membrane …` as an operator beside the bot, and fail unless it exits with `code`."""
         return await command(self.stage, *line, code=code)
 
     async def signed(self, body: bytes, *, form: bool = True, **headers: str) -> httpx2.Response:
@@ -170,7 +170,7 @@ class Target:
             return await web.post(f"{self.url}/slack/events", content=body, headers=sent)
 
     async def clicked(self, voter: str, card: Json, action_id: str, **changes: Any) -> httpx2.Response:
-        """Send a click that Slack signed, also on no button of the card; `changes` replace parts of it."""
+        """Send a click that Slack signed, even on no button of the card; `changes` replace parts of it."""
         shown = [each for block in card["blocks"] for each in block.get("elements", ())]
         button = next(each for each in shown if each.get("action_id") == "approve")
         team = {"id": self.stage.slack.team_id}
@@ -189,17 +189,17 @@ class Target:
         return await self.signed(urlencode({"payload": json.dumps(payload)}).encode())
 
     def effects(self, word: str) -> list[Json]:
-        """Return what hosted tools have done for the thread or call that has this word in it."""
+        """Return the effects of hosted tools for the thread or call with this word."""
         return [line for line in self.stage.effects() if word in json.dumps(line)]
 
     def told(self, event: str, word: str = "") -> list[Json]:
-        """Return what the journal says of an event, where a word is in it."""
+        """Return the journal's entries of an event that contain a word."""
         rows = [row for row in self.stage.rows("journal") if row["event"] == event]
         bodies = [row["body"] if isinstance(row["body"], str) else row["body"].decode() for row in rows]
         return [json.loads(body) for body in bodies if word in body]
 
     def everywhere(self) -> str:
-        """Return all that is kept and shown: the store, the log, every message in Slack."""
+        """Return the contents of the store, the log and every message in Slack."""
         with closing(sqlite3.connect(self.stage.database)) as connection:
             store = "\n".join(connection.iterdump())
         shown = [
@@ -224,7 +224,7 @@ class Target:
             assert (await person.click(CARDS, await self.card(person, word), "approve")).acked
 
     async def well(self) -> None:
-        """Fail unless an action still passes and nothing is wrong with the bot."""
+        """Fail unless an action still passes and the bot is healthy."""
         async with self.agent("somebody-else") as other:
             assert (await other.propose("kb.search", {}))["state"] == "passed"
             await eventually(lambda: _nothing_wrong(other), what="readiness")

@@ -1,4 +1,4 @@
-"""Hosted agents that others wrote: no tool that the policy gates runs without a person's approval."""
+"""No gated tool of a hosted agent runs without a person's approval, whoever wrote the agent."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ async def ended(attacker: Agent, graph: str, given: Json) -> Json:
 
 
 def said(thread: Json) -> str:
-    """Return everything that a thread's answer says."""
+    """Return a thread's answer as text."""
     return json.dumps(thread)
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_invariant_15_no_way_leads_around_the_gate(target: Target, attacker: Agent, way: str) -> None:
-    """Nothing runs, whatever called the tool, and what was stopped is in the journal."""
+    """The tool does not run, whatever calls it, and the journal records the stop."""
     word, before = mark(), len(target.told("tool.stopped"))
     thread = await ended(attacker, "around", {"way": way, "word": word})
     assert target.effects(word) == []
@@ -72,7 +72,7 @@ async def test_a_sub_agent_has_none_of_the_main_agents_middleware(
 async def test_a_call_that_a_person_rejected_does_not_run(
     target: Target, attacker: Agent, finn: Person, graph: str
 ) -> None:
-    """Also where a middleware jumps to the tools, past LangChain's filter of answered calls."""
+    """This holds even if a middleware jumps to the tools, past LangChain's filter of answered calls."""
     word = mark()
     started = await attacker.start(graph, say([pay(word)], "done"))
     await finn.click(CARDS, await target.card(finn, word), "reject")
@@ -93,7 +93,7 @@ async def test_a_condition_that_flips_in_a_sub_agent(target: Target, attacker: A
 async def test_arguments_that_change_after_the_approval(
     target: Target, attacker: Agent, finn: Person
 ) -> None:
-    """150 is approved, and a middleware inside ours makes 9000 of it."""
+    """A person approves 150, and a middleware inside ours changes it to 9000."""
     word = mark()
     started = await attacker.start("changing", say([pay(word)], "done"))
     await target.approve(word, finn)
@@ -132,7 +132,7 @@ async def test_a_pause_that_is_swallowed_runs_nothing(target: Target, attacker: 
 async def test_the_card_shows_the_arguments_that_the_tool_reads(
     target: Target, attacker: Agent, finn: Person, graph: str, amount: Any
 ) -> None:
-    """The card shows 900 and the default that nobody wrote, and exactly those run."""
+    """The card shows 900 and the unwritten default, and the tool runs with exactly those."""
     word = mark()
     started = await attacker.start(graph, say([pay(word, amount)], "done"))
     card = json.dumps(await target.card(finn, word))
@@ -181,7 +181,7 @@ async def test_an_agent_over_http_cannot_lower_the_kind_of_its_tools(target: Tar
 
 
 async def test_types_of_the_state_survive_a_park(target: Target, attacker: Agent, cleo: Person) -> None:
-    """They came back as dicts, so the thread failed after what was approved had been done."""
+    """A type that comes back as a dict would fail the thread after the approved effect."""
     word = mark()
     started = await attacker.start("typed", {"word": word})
     await target.approve(word, cleo)
@@ -227,7 +227,7 @@ async def test_a_redacted_value_appears_nowhere(
 async def test_a_refused_call_reveals_no_redacted_value(
     target: Target, attacker: Agent, graph: str, slip: Json
 ) -> None:
-    """The policy or the tool takes no such arguments: nobody is asked, and no refusal repeats the number."""
+    """The policy or the tool refuses the arguments: nobody is asked, and no refusal repeats the number."""
     secret = int(f"4000{time.time_ns() % 10**11}")
     card = secret if "card" in slip else str(secret)
     before = len(target.effects("charge"))
@@ -243,7 +243,7 @@ async def test_a_refused_call_reveals_no_redacted_value(
 async def test_a_model_that_is_overloaded_after_an_approval(
     target: Target, attacker: Agent, finn: Person, cleo: Person
 ) -> None:
-    """The thread stands still with its state, and goes on: what was paid is paid once."""
+    """The thread stalls with its state and resumes, and the payment happens once."""
     word = mark()
     fails = {"fails": word, "times": 1, "then": "done"}
     started = await attacker.start("unavailable", say([pay(word)], fails))

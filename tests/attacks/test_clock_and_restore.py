@@ -1,4 +1,4 @@
-"""Time and the store: what a wrong clock left, what a backup brings back, a secret that is rotated."""
+"""The bot after a wrong clock, a restored backup and a rotated secret."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ AHEAD = {
     "reviews": ("opened_at", "expires_at", "expiry_due_at", "next_page_at", "overdue_at", "quiet_until"),
     "actions": ("proposed_at",),
 }
-"""What a bot wrote while the clock was a year ahead."""
+"""Columns that a bot wrote while the clock was a year ahead."""
 
 
 def put_off(stage: Stage) -> None:
-    """Leave the store as a clock does that was a year ahead."""
+    """Change the store as if the clock had been a year ahead."""
     with closing(sqlite3.connect(stage.database)) as connection:
         for table, columns in AHEAD.items():
             there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
@@ -64,7 +64,7 @@ async def test_a_clock_that_was_ahead_postpones_no_deadline(stage: Stage) -> Non
 
 
 def restore(stage: Stage, backup: Path, *, note: bool) -> None:
-    """Put a backup back as `membrane backup --help` says; without the `note` as people do it."""
+    """Restore a backup as `membrane backup --help` says; without `note`, as people do it in practice."""
     folder = stage.database.parent
     old = folder.with_name("old")
     folder.rename(old)
@@ -77,7 +77,7 @@ def restore(stage: Stage, backup: Path, *, note: bool) -> None:
 
 
 async def claimed(agent: Agent, person: Person, word: str, target: Target) -> Json:
-    """Return an action that was approved, and is not claimed yet."""
+    """Return an approved action that is not claimed yet."""
     action = await agent.propose("attack.wipe", {"note": word}, idempotency_key=word)
     await target.approve(word, person)
     return await agent.wait_for(action, "approved")
@@ -122,9 +122,9 @@ async def test_a_backup_revives_no_token_and_runs_nothing_twice(stage: Stage, no
             assert (await other.send("GET", "/v1/actions")).status_code == 401
             body = {"args_digest": action["args_digest"]}
             answer = await owner.send("POST", f"/v1/actions/{action['id']}/claim", json=body)
-            assert answer.status_code == 409, "it ran after the backup"
+            assert answer.status_code == 409, "the action ran after the backup"
             again = await owner.propose("attack.wipe", {"note": word}, idempotency_key=word)
-            assert again["id"] == action["id"], "an agent's own keys are honoured"
+            assert again["id"] == action["id"], "the bot honours the agent's own key"
             card = await cleo.wait_for_message(
                 CARDS,
                 lambda each: "may have run since" in all_text(each) and "it_happened" in json.dumps(each),
@@ -138,7 +138,7 @@ async def test_a_backup_revives_no_token_and_runs_nothing_twice(stage: Stage, no
 
 
 async def test_actions_asked_before_a_rotation_are_approved_and_claimed_after_it(stage: Stage) -> None:
-    """What was asked under the old key is approved and claimed under the new one."""
+    """Actions proposed under the old key are approved and claimed under the new one."""
     word = mark()
     bearer = await token(stage)
     async with stage.process() as process, Agent(process.url, bearer) as agent:

@@ -1,4 +1,4 @@
-"""Requests and connections that are made to stop the bot: others go on, and it says what it refuses."""
+"""Hostile requests and connections delay nobody else, and the bot names each refusal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 JSON = {"Content-Type": "application/json"}
 SOURCES = 8
-"""Addresses of this machine that connections come from."""
+"""This machine's addresses, from which connections come."""
 
 
 def proposal(args: str) -> str:
@@ -67,7 +67,7 @@ BODIES: dict[str, Callable[[], str | bytes]] = {
 async def test_a_body_that_is_costly_to_read_is_refused_while_others_go_on(
     target: Target, attacker: Agent, body: str
 ) -> None:
-    """Ten at once from one token: each is refused as such, and another agent's actions pass meanwhile."""
+    """One token sends ten at once. The bot refuses each, and another agent's actions pass meanwhile."""
     made = BODIES[body]()
     content = made.encode() if isinstance(made, str) else made
 
@@ -75,7 +75,7 @@ async def test_a_body_that_is_costly_to_read_is_refused_while_others_go_on(
         try:
             return (await attacker.send("POST", "/v1/actions", content=content, headers=JSON)).status_code
         except httpx2.TransportError:
-            return 413  # cut off before all of it was sent
+            return 413  # the bot closed the connection before the whole body was sent
 
     async with target.agent("somebody-else") as other:
         attack = [asyncio.create_task(send()) for _ in range(10)]
@@ -119,7 +119,7 @@ TIMESTAMPS = [
 
 @pytest.mark.parametrize("timestamp", TIMESTAMPS, ids=range(len(TIMESTAMPS)))
 async def test_an_invalid_timestamp_is_refused(target: Target, timestamp: str) -> None:
-    """A click with 309 digits was a traceback and 500."""
+    """A timestamp of 309 digits overflows a float."""
     body = urlencode({"payload": json.dumps({"type": "block_actions"})}).encode()
     try:
         answer = await target.signed(body, timestamp=timestamp)
@@ -166,13 +166,13 @@ async def test_a_malformed_signed_request_changes_nothing(target: Target, name: 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"payload=\xff", b"\x00", "ü".encode("latin-1")])
 async def test_an_unsigned_body_that_is_not_text_is_refused(target: Target, body: bytes) -> None:
-    """Unsigned, but with headers of the right form: the signature's check stumbled over it, with 500."""
+    """The body is unsigned and its headers have the right form, so the signature check has to read it."""
     assert (await target.signed(body, signature="v0=" + "0" * 64)).status_code == 401
 
 
 @asynccontextmanager
 async def connections(target: Target, count: int, say: bytes = b"") -> AsyncIterator[list[socket.socket]]:
-    """Open connections from several addresses that say this and no more."""
+    """Open connections from several addresses that send these bytes and nothing more."""
     host, _, port = target.url.removeprefix("http://").partition(":")
     loop = asyncio.get_running_loop()
     opened: list[socket.socket] = []
@@ -205,7 +205,7 @@ HALVES = {
 async def test_connections_that_never_end_stop_neither_clicks_nor_cards(
     target: Target, attacker: Agent, cleo: Person, half: str
 ) -> None:
-    """1,100 of them, under a limit of 1,024 descriptors."""
+    """1,100 connections meet a limit of 1,024 descriptors."""
     lines, word = len(target.process.log), mark()
     count = 1100 if half == "silent" else 400
     async with connections(target, count, HALVES[half]), target.agent("somebody-else") as other:
@@ -218,7 +218,7 @@ async def test_connections_that_never_end_stop_neither_clicks_nor_cards(
 
 
 async def raw(target: Target, *pieces: bytes) -> bytes:
-    """Send bytes as they are, and return the first line of what is answered."""
+    """Send raw bytes, and return the first line of the answer."""
     host, _, port = target.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -259,7 +259,7 @@ HEADS: dict[str, Any] = {
 
 @pytest.mark.parametrize("head", HEADS)
 async def test_a_malformed_request_head_is_refused(target: Target, head: str) -> None:
-    """It is refused or cut off, takes no memory to speak of, and nothing of it is an action."""
+    """The bot refuses it or closes the connection, and its memory hardly grows."""
     before = _resident(target)
     first = await raw(target, *HEADS[head])
     assert first[9:10] in {b"", b"4"}, first
@@ -275,7 +275,7 @@ def _resident(target: Target) -> int:
 async def test_a_forwarded_header_without_trusted_proxies_is_plain_text(
     target: Target, attacker: Agent, header: str
 ) -> None:
-    """Without trusted proxies such a header is only text, however long or odd."""
+    """Without trusted proxies such a header has no effect, however long or odd."""
     for value in ("127.0.0.1", ",".join(["10.0.0.1"] * 500), "x" * 5_000, "for=unknown", "::ffff:127.0.0.1"):
         answer = await attacker.send("GET", "/v1/actions", params={"limit": 1}, headers={header: value})
         assert answer.status_code in {200, 400, 431}

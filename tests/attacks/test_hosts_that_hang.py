@@ -1,4 +1,4 @@
-"""Bots of their own: tools that hang, a tool that changes its kind, an agent that fills the store."""
+"""Each test has its own bot: tools hang, a tool changes its kind, an agent fills the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HANGING = 12
-"""More than the loop's default executor has threads."""
+"""More calls than the loop's default executor has threads."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_tools_that_hang_end_neither_cards_nor_the_stop(hosting: Stage) ->
 async def test_a_tool_that_changes_its_kind_never_runs_under_the_old_approval(
     hosting: Stage, graph: str
 ) -> None:
-    """Approved as one kind, it never runs as another; and nothing says that it may start."""
+    """A call that was approved as one kind never runs as another, and no answer says that it may start."""
     bearer, word = await token(hosting), mark()
     async with hosting.process() as process, hosting.person(CLEO) as cleo:
         target = Target(hosting, process)
@@ -81,7 +81,7 @@ async def test_a_tool_that_changes_its_kind_never_runs_under_the_old_approval(
 
 
 async def test_an_agent_fills_no_more_than_its_share(stage: Stage) -> None:
-    """Its own actions end; another agent's go on."""
+    """The agent reaches its cap, and another agent's actions go on."""
     stage.settings["MEMBRANE_AGENT_MB_A_DAY"] = "0.2"
     greedy, modest = await token(stage, "greedy"), await token(stage, "modest")
     async with (
@@ -99,7 +99,7 @@ async def test_an_agent_fills_no_more_than_its_share(stage: Stage) -> None:
 
 
 async def test_the_doctor_lists_how_each_tool_is_gated(hosting: Stage) -> None:
-    """Beside the files alone: each graph, and those that are refused with why."""
+    """The doctor reads only the files. It lists each graph, and a reason for each refused one."""
     hosting.settings["MEMBRANE_GRAPHS"] += f",ungated={HOSTILE}:ungated"
     said = await command(hosting, "doctor", "--no-slack", "--json", code=None)
     text = json.dumps(json.loads(said.out))

@@ -1,4 +1,4 @@
-"""Who may do what: tokens, votes, pages, policies and names that are not one's own."""
+"""Nobody acts with another's tokens, votes, pages, policies or names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def act(agent: Agent, action: Json, verb: str, **body: Any) -> int:
-    """Try to do something with an action; returns the status."""
+    """Try an operation on an action, and return the status."""
     sent: Json = {"claim": {"args_digest": action["args_digest"]}, "report": {"receipt": "executed"}}.get(
         verb, {}
     )
@@ -32,7 +32,7 @@ async def act(agent: Agent, action: Json, verb: str, **body: Any) -> int:
 async def test_a_token_neither_starts_nor_reports_what_a_hosted_thread_does(
     target: Target, attacker: Agent, finn: Person
 ) -> None:
-    """Before and after the approval; the effect runs, and its receipt is what the host saw."""
+    """It can do so neither before nor after the approval. The host runs it and writes the receipt."""
     word = mark()
     started = await attacker.start("gated", say([["pay", {"amount": 5, "note": word}]], "done"))
     (action,) = (await attacker.thread(started, "parked"))["actions"]
@@ -97,13 +97,13 @@ async def test_another_agents_threads_and_actions_are_out_of_reach(target: Targe
 
 
 async def clicks(target: Target, user: str, word: str, button: str) -> None:
-    """Let somebody click a button on the card with this word."""
+    """Let a person click a button on the card with this word."""
     async with target.stage.person(user) as person:
         assert (await person.click(CARDS, await target.card(person, word), button)).acked
 
 
 async def test_every_owner_of_the_agent_is_a_requester(target: Target, cleo: Person) -> None:
-    """Two tokens of one agent: neither owner's vote counts for what the other's token proposed."""
+    """One agent has two tokens. Neither owner's vote counts for an action of the other's token."""
     for owner, other in ((GUS, FINN), (FINN, GUS)):
         word, agent = mark(), f"shared-{mark()[5:]}"
         await target.token(agent, other)
@@ -121,7 +121,7 @@ async def test_every_owner_of_the_agent_is_a_requester(target: Target, cleo: Per
 async def test_a_person_who_may_not_decide_changes_nothing(
     target: Target, attacker: Agent, cleo: Person, user: str, button: str
 ) -> None:
-    """The owner, a guest, a stranger and a colleague, again and again: no vote, and no chain falls silent."""
+    """The owner, a guest, a stranger and a colleague click: no vote counts, and no chain falls silent."""
     word = mark()
     action = await attacker.propose("attack.both", {"note": word})
     card = await target.card(cleo, word)
@@ -154,7 +154,7 @@ async def test_one_persons_acknowledgement_quiets_once(target: Target, attacker:
 async def test_a_forged_click_of_another_team_or_digest(
     target: Target, attacker: Agent, cleo: Person
 ) -> None:
-    """Signed by Slack, but of another workspace, of nobody, for other arguments or another review."""
+    """Slack signed the click, but it names another workspace, nobody, other arguments or another review."""
     word = mark()
     action = await attacker.propose("attack.wipe", {"note": word})
     card = await target.card(cleo, word)
@@ -192,13 +192,13 @@ async def test_a_guest_sees_no_arguments(target: Target, attacker: Agent) -> Non
 
 
 async def test_an_agent_cannot_write_to_people_of_its_choice(target: Target, attacker: Agent) -> None:
-    """It names somebody, takes back an action that people were shown, and its own words went to them."""
+    """It names a person and withdraws an action that was shown. Its reason must not reach that person."""
     for user, told in ((GUEST, False), (GUS, True)):
         word = mark()
         action = await attacker.propose("attack.wipe", {"note": word}, on_behalf_of=user)
         why = f"BUY NOW at evil.example {word}"
         async with target.stage.person(user) as person:
-            await target.card(person, word)  # nobody is told of the end of what nobody was shown
+            await target.card(person, word)  # an action that was never shown notifies nobody when it ends
             await attacker.ask("POST", f"/v1/actions/{action['id']}/withdraw", json={"why": why})
             if told:
                 message = await person.wait_for_message("dm", "Withdrawn")
@@ -208,7 +208,7 @@ async def test_an_agent_cannot_write_to_people_of_its_choice(target: Target, att
 
 
 def _dms(target: Target, user: str) -> list[str]:
-    """Return what stands in somebody's conversations with the bot."""
+    """Return the text of a person's conversations with the bot."""
     return [
         message.text
         for conversation in target.stage.slack.state.conversations.values()
@@ -230,7 +230,7 @@ async def test_an_invalid_requester_is_refused(attacker: Agent, named: Any) -> N
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def edited(stage: Stage) -> AsyncIterator[Target]:
-    """A bot of the test's own, whose policy is edited."""
+    """A bot of its own, whose policy the test edits."""
     async with stage.process() as process:
         yield Target(stage, process)
 
@@ -252,7 +252,7 @@ async def changed(target: Target, old: str, new: str) -> None:
 
 
 async def test_a_half_written_policy_file_is_never_in_force(edited: Target) -> None:
-    """Every prefix is valid YAML, and one of them has lost the rule that stops a refund of 900."""
+    """Every prefix is valid YAML, and one prefix lacks the rule that stops a refund of 900."""
     whole = edited.stage.policy.read_text(encoding="utf-8")
     refund = {"order": "A-7", "amount": 900, "recipient": "sam@acme.example"}
     cut = whole.index("      - {id: large-refund")
@@ -278,7 +278,7 @@ async def test_a_half_written_policy_file_is_never_in_force(edited: Target) -> N
 
 
 async def test_a_stricter_policy_reaches_actions_that_were_let_through(edited: Target) -> None:
-    """What passed, what was approved, and a vote of somebody who has been taken out since."""
+    """It reaches passed actions, approved actions, and the vote of a person who was removed."""
     stage = edited.stage
     async with edited.agent() as agent, stage.person(CLEO) as cleo, stage.person(DIA) as dia:
         read = await agent.propose("attack.read", {"path": "/srv/x"})

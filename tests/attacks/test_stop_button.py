@@ -1,4 +1,4 @@
-"""The stop button: from the command's end no pass, claim or hosted start of what is frozen."""
+"""The stop button: once the command returns, nothing frozen passes, is claimed or starts in a host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DELETE = "attack.wipe"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def freeze(target: Target) -> AsyncIterator[Freeze]:
-    """Freezes at the terminal, and thaws at the end what the test left frozen."""
+    """Freezes at the terminal, and thaws at the end whatever is still frozen."""
     names: list[str] = []
 
     async def stop(name: str, *more: str) -> None:
@@ -37,7 +37,7 @@ async def freeze(target: Target) -> AsyncIterator[Freeze]:
 
 
 async def approved(target: Target, agent: Agent, cleo: Person) -> Json:
-    """Return an action that somebody has approved."""
+    """Return an approved action."""
     word = mark()
     action = await agent.propose(DELETE, {"what": word, "note": word})
     await target.approve(word, cleo)
@@ -48,7 +48,7 @@ async def approved(target: Target, agent: Agent, cleo: Person) -> Json:
 async def test_a_frozen_action_does_not_start_even_if_approved(
     target: Target, attacker: Agent, cleo: Person, freeze: Freeze, name: str
 ) -> None:
-    """What waits, what is approved, what would pass: an agent that tries at once and again gets nothing."""
+    """An agent that tries repeatedly starts neither an approved action nor one that would pass."""
     action = await approved(target, attacker, cleo)
     await freeze(name)
     for _ in range(3):
@@ -107,7 +107,7 @@ async def test_a_frozen_call_in_a_hosted_thread_waits(
 async def test_no_claim_succeeds_after_the_freeze_returns(
     target: Target, attacker: Agent, freeze: Freeze
 ) -> None:
-    """What was claimed was claimed before the freeze; of what came after nothing."""
+    """Claims before the freeze may succeed. Every claim after it fails."""
     actions = [await attacker.propose("kb.search", {"q": mark()}) for _ in range(60)]
     stop = asyncio.create_task(freeze("kb.search"))
     for action in actions[:40]:
@@ -159,7 +159,7 @@ async def test_a_freeze_that_ends_by_itself(target: Target, attacker: Agent, fre
 async def test_freezing_an_unknown_name_stops_nothing_else(
     target: Target, attacker: Agent, name: str
 ) -> None:
-    """A slip is said (or refused), and does not look like the whole bot's freeze."""
+    """The command warns of the slip or refuses it, and does not freeze the whole bot."""
     await target.command("freeze", name, "--why", "a slip", code=0 if name else None)
     assert (await attacker.propose("kb.search", {"q": mark()}))["state"] == "passed"
     if name:

@@ -1,4 +1,4 @@
-"""One reading for each value: what two programs could read differently waits for a person, or is refused."""
+"""A value that two programs could read differently waits for a person or is refused."""
 
 from __future__ import annotations
 
@@ -42,38 +42,38 @@ ADDRESSES = [
     "undisclosed-recipients:;@northwind.example",
     "x@evil.northwind.example.evil.example",
 ]
-"""None is one address within the company, whatever a mailer makes of it."""
+"""None of these is a single address within the company, whatever a mailer makes of it."""
 PATHS = [
     "/./prod/a", "//prod/a", "/srv/../prod/a", "/PROD/a", "file:///prod/a", "%2Fprod/a", "/prod//a", "/prod/",
     "/srv/./../prod/a", "/prod/../prod/a", "\\\\prod\\a", "/prod%2fa", "/%70rod/a", "/pr\u043ed/a",
     "/ prod/a", "/\uff50rod/a", "/proc/self/cwd/../prod/a", "~root/prod", "$HOME/../prod", "/tmp/\n/prod/a",
     "/srv/\u2024\u2024/prod/a", "/srv/.\u200b./prod/a", "/tmp/a\x00/prod", "", ".", "/",
 ]  # fmt: skip
-"""Each leads below /prod for some program, or may."""
+"""Some program may resolve each of these below /prod."""
 TABLES = [
     "users; DROP TABLE users", "cust\u043emers", "public.users", "Users", "USERS", '"users"', "[users]",
     "users/**/", "users--", "orders,users", "orders users", "orders\nusers", "orders;", "secret.orders",
     "orders.users", "user\u017f", "\uff55sers", "u\u0455ers", "us\u200bers", "(select 1)",
     "users", "orders union select",     "information_schema.tables", "pg_catalog.orders", "",
 ]  # fmt: skip
-"""None is a table that the default policy lets everybody read."""
+"""None of these is a table that the default policy lets everybody read."""
 ROUNDED = [
     "9007199254740993.0", "1e-400", "99999999999999999.99", "100.00000000000000001", "-1e-400", "1e400",
     "-1e999", "0.1000000000000000055511151231257827", "123456789012345678901234567890", "1e-325",
     "4.9406564584124654e-325", "9007199254740993.00", "90071992547409930e-1", "NaN", "Infinity", "-Infinity",
     "01", "1_000", "0x10", "1.", ".5", "+1", "1e", "１", "true1",
 ]  # fmt: skip
-"""JSON numbers that 64 bits would round, and what is no JSON number at all."""
+"""JSON numbers that 64 bits would round, and values that are not JSON numbers."""
 
 
 async def waits(agent: Agent, kind: str, args: Json) -> bool:
-    """Propose, and tell whether a person is asked; what is refused passes nobody either."""
+    """Propose, and return whether the action waits for a person or is refused."""
     answer = await try_out(agent, kind, args)
     return bool(answer.status_code >= 400 or answer.json()["state"] == "waiting")
 
 
 async def try_out(agent: Agent, kind: str, args: Json) -> Any:
-    """Propose, and take it back, so that no card keeps others waiting at Slack's pace."""
+    """Propose an action and withdraw it, so that its card does not delay others at Slack's pace."""
     answer = await agent.send("POST", "/v1/actions", json={"kind": kind, "args": args})
     if answer.status_code < 400:
         await agent.send("POST", f"/v1/actions/{answer.json()['id']}/withdraw", json={"why": "an attack"})
@@ -81,13 +81,13 @@ async def try_out(agent: Agent, kind: str, args: Json) -> Any:
 
 
 async def tier(agent: Agent, kind: str, args: Json) -> int:
-    """Return the tier that an action is ruled; what the strict default policy refuses would be Tier 3."""
+    """Return an action's tier. An action that the strict default policy refuses counts as Tier 3."""
     answer = (await try_out(agent, kind, args)).json()
     return 3 if answer.get("type") == "urn:membrane:problem:unfit-action" else int(answer["tier"])
 
 
 async def passed(agent: Agent, cases: list[tuple[str, Json]]) -> list[Json]:
-    """Return the arguments that passed."""
+    """Return the arguments of the actions that passed."""
     return [args for kind, args in cases if not await waits(agent, kind, args)]
 
 
@@ -100,7 +100,7 @@ def refund(amount: Any = 20, recipient: Any = "sam@acme.example") -> tuple[str, 
 
 
 async def test_plain_values_pass(attacker: Agent) -> None:
-    """The attacks below say something only where the plain forms pass."""
+    """The attacks below prove something only if the plain forms pass."""
     fine = [
         mail("gus@northwind.example", "a.b+c@eu.northwind.example"),
         refund(),
@@ -139,7 +139,7 @@ async def test_an_ambiguous_table_name_does_not_pass(attacker: Agent, table: str
 
 
 async def test_names_in_a_list(attacker: Agent) -> None:
-    """An export of what is listed waits for one person, and of anything else for two (Tier 3)."""
+    """An export of listed names waits for one person, and of anything else for two (Tier 3)."""
     for column in ("email", "Email", "id;", "\u0456d", "id,email", "customers.id", ""):
         args = {"columns": ["id", column], "destination": "files.northwind.example"}
         answer = await try_out(attacker, "data.export", args)
@@ -153,7 +153,7 @@ async def test_names_in_a_list(attacker: Agent) -> None:
 
 
 async def send(agent: Agent, body: str) -> Any:
-    """Send a body as it is."""
+    """Send a raw body."""
     return await agent.send(
         "POST", "/v1/actions", content=body.encode(), headers={"Content-Type": "application/json"}
     )
@@ -173,7 +173,7 @@ async def test_a_number_that_cannot_be_kept_is_refused_and_named(attacker: Agent
 
 
 async def test_the_spellings_of_a_number_are_one_value(attacker: Agent, finn: Person, target: Target) -> None:
-    """One args digest, one remembered rejection."""
+    """They share one args digest and one remembered rejection."""
     word = mark()
 
     def body(number: str) -> str:
@@ -221,7 +221,7 @@ PAIRS = {
 async def test_invariant_16_two_different_actions_never_look_the_same(
     attacker: Agent, cleo: Person, target: Target, where: str
 ) -> None:
-    """Of each pair the second is marked; the cards of all the first and of all the second differ in each."""
+    """The card marks the second of each pair, and no two cards look the same."""
     drawn: list[list[str]] = []
     for place in (0, 1):
         word = mark()

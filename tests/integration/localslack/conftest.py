@@ -53,7 +53,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def slack(clock: Clock) -> AsyncIterator[LocalSlack]:
-    """The workspace without rate limits; retries come at once."""
+    """The workspace without rate limits, and with immediate retries."""
     async with LocalSlack(
         SEED, rate_scale=None, retry_scale=0, ack_timeout=PATIENCE_S, clock=clock
     ) as server:

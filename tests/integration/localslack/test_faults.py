@@ -1,4 +1,4 @@
-"""What can be made to go wrong, and the rate limits."""
+"""Injected faults and rate limits."""
 
 import asyncio
 import re
@@ -123,7 +123,7 @@ async def test_clicks_that_are_lost_late_or_doubled(
 async def test_a_click_that_comes_twice_at_once_comes_on_two_connections(
     slack: LocalSlack, web: AsyncWebClient, ada: Person, connected: Connect
 ) -> None:
-    """Two apps stand for two connections of one: neither is done before the other has begun."""
+    """Two apps stand for two connections of one app. Neither finishes before the other has begun."""
     both = asyncio.Barrier(2)
 
     def app() -> AsyncApp:

@@ -1,4 +1,4 @@
-"""Who is kept out: other machines, other pages, other names for this machine."""
+"""The workspace refuses other machines, other pages, and other names for this machine."""
 
 import aiohttp
 import pytest

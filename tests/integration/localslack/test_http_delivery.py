@@ -146,7 +146,7 @@ async def test_a_bot_can_ask_for_no_retries(
         async with asyncio.timeout(60):
             while len(seen) < number:
                 await asyncio.sleep(0.01)
-        assert len(seen) == number, "one that comes again comes at once"
+        assert len(seen) == number, "a retry comes at once"
 
 
 async def test_silence_and_absence(

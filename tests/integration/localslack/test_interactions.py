@@ -295,7 +295,7 @@ async def test_three_views_deep_and_no_further(
             errors.append(error.response["error"])
 
     async def pushed(count: int) -> bool:
-        """Whether so many views were opened or refused."""
+        """Whether that many views were opened or refused."""
         return len((await ada.state())["views"]) + len(errors) == count
 
     async with connected(app):

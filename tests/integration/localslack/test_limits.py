@@ -54,7 +54,7 @@ def radio(count: int) -> Blocks:
     return actions(element)
 
 
-# What the limit is of, what passes, what does not.
+# The limited part, a value that passes, a value that does not.
 MESSAGE_LIMITS: dict[str, tuple[Blocks, Blocks]] = {
     "blocks": ([{"type": "divider"}] * 50, [{"type": "divider"}] * 51),
     "section text": ([section(3000)], [section(3001)]),

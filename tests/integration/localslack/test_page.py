@@ -33,7 +33,7 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def open_page(slack: LocalSlack, browser: Browser) -> AsyncIterator[Open]:
-    """Opens the page as somebody; any complaint in the console fails the test."""
+    """Open the page as a person; any error in the console fails the test."""
     complaints: list[str] = []
 
     async def show(as_user: str = "U0AAA", channel: str = "C0APPR", **options: Any) -> Page:
@@ -85,7 +85,7 @@ async def test_reading_clicking_and_seeing_the_answer_without_a_reload(
 async def test_the_button_shows_that_the_bot_does_not_answer(
     slack: LocalSlack, app: AsyncApp, web: AsyncWebClient, open_page: Open, connected: Connect
 ) -> None:
-    slack.sockets.ack_timeout = 2.0  # the busy button has to be seen meanwhile
+    slack.sockets.ack_timeout = 2.0  # long enough to see the busy button
     await web.chat_postMessage(channel="C0APPR", text="a card", blocks=card())
     page = await open_page()
     await expect(page.get_by_test_id("bot-status")).to_contain_text("not running")

@@ -72,12 +72,14 @@ async def test_an_event_is_sent_again_until_it_is_acknowledged(
         await opened.receive_json()
         await ada.open_home()
         seen: list[dict[str, Any]] = [await opened.receive_json()]
-        slack.sockets.ack_timeout = PATIENCE_S  # of the second try, which is answered
+        slack.sockets.ack_timeout = PATIENCE_S  # for the second try, which is answered
         seen += [await opened.receive_json()]
         await opened.send_json({"envelope_id": seen[1]["envelope_id"]})
         await ada.open_home()
         another = await opened.receive_json()
-        assert another["payload"]["event_id"] != seen[0]["payload"]["event_id"], "it came no third time"
+        assert another["payload"]["event_id"] != seen[0]["payload"]["event_id"], (
+            "the first event came no third time"
+        )
     assert [e["retry_attempt"] for e in seen] == [0, 1]
     assert seen[0]["payload"]["event_id"] == seen[1]["payload"]["event_id"]
     assert seen[0]["payload"]["event"]["type"] == "app_home_opened"

@@ -12,14 +12,14 @@ from bot.localslack import LocalSlack, Person
 from bot.localslack.methods import ALL_SCOPES
 from tests.integration.localslack.conftest import Clock, card
 
-# The client warns of messages without text; how Slack treats them is what is tested here.
+# The client warns of messages without text. These tests show how Slack treats them.
 pytestmark = pytest.mark.filterwarnings("ignore:The top-level `text` argument is missing")
 
 META = {"event_type": "card", "event_payload": {"card": "c1"}}
 
 
 async def refusal(call: Awaitable[Any]) -> Any:
-    """The answer of a call that is refused."""
+    """Make a call that is refused, and return the answer."""
     with pytest.raises(SlackApiError) as refused:
         await call
     return refused.value.response

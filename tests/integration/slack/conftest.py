@@ -64,7 +64,7 @@ QUICK = Timing(settle_s=0.3, recheck_s=(0.2,))
 
 
 ACK_S = PATIENCE_S
-"""How long the workspace waits for an acknowledgement. Slack waits 3 s, which a busy machine can miss."""
+"""The workspace's time limit for an acknowledgement. Slack's 3 s is too short for a busy machine."""
 
 
 class Clock:
@@ -79,13 +79,13 @@ class Clock:
         return (time.time() if self._runs else self._start) + self.ahead
 
     def run(self) -> None:
-        """Follow the real clock from now on, for what waits in real time."""
+        """Follow the real clock from now on, for code that waits in real time."""
         self._runs = True
 
 
 @dataclass
 class Room:
-    """The bot's inside, without listeners."""
+    """The bot's core, without listeners."""
 
     membrane: Membrane
     db: Database
@@ -111,7 +111,7 @@ class Room:
         return next(row for row in await self.rows(standing) if row.kind == "card")
 
     async def notice(self, recipient: str, text: str, key: str) -> bool:
-        """Want a message that is only its text. False: it is wanted already."""
+        """Want a message that is only text. Return False if it is wanted already."""
         more: dict[str, Any] = {"now": self.clock(), "priority": Priority.REST, "body": text}
         return await self.db.write(
             lambda tx: messages.want(tx.connection, f"msg_{key}", MessageKind.NOTICE, recipient, **more)
@@ -139,7 +139,7 @@ class Room:
         return found.id if found else ""
 
     def new_courier(self, **changes: Any) -> Courier:
-        """A courier as after a restart: it remembers nothing."""
+        """A courier without memory, as after a restart."""
         return make_courier(self.membrane, self.web, self.identity, self.people, self.clock, **changes)
 
 
@@ -190,7 +190,7 @@ async def room(tmp_path: Path, slack: LocalSlack, clock: Clock) -> AsyncIterator
 
 
 def asks_slack(room: Room, in_force: Policy) -> None:
-    """Let the room's membrane ask Slack who people are, by a policy, in place of what a fake says."""
+    """Let the room's membrane ask Slack who people are, in place of the fake directory."""
     room.in_force[:] = [in_force]
 
     async def known() -> Identity:
@@ -206,7 +206,7 @@ def asks_slack(room: Room, in_force: Policy) -> None:
 
 @pytest.fixture
 def limit_s() -> float:
-    """How long a click may take in the bot before the person is told that it took too long."""
+    """The bot's time limit for a click. Beyond it the person is told that it took too long."""
     return PATIENCE_S
 
 
@@ -217,7 +217,7 @@ def no_check_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["socket", "http"])
 async def live(room: Room, limit_s: float, request: pytest.FixtureRequest) -> AsyncIterator[Room]:
-    """The room with listeners and a courier that runs, on a clock that runs too."""
+    """The room with listeners, a running courier and a running clock."""
     room.clock.run()
     secret = room.slack.signing_secret
     app = build_app(room.web, room.identity, room.membrane, signing_secret=secret, limit_s=limit_s)

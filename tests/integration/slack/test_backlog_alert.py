@@ -1,4 +1,4 @@
-"""While Slack shows things late the log says so, and afterwards the admins hear from when to when."""
+"""The log reports a backlog while it lasts, and the admins hear afterwards from when to when."""
 
 from __future__ import annotations
 

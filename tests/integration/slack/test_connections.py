@@ -1,4 +1,4 @@
-"""Socket Mode connections that Slack ends, and a Slack that does not open any."""
+"""Socket Mode: Slack ends connections, or opens none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def app(room: Room) -> AsyncApp:
 
 
 class Watched(Clock):
-    """A clock that knows how often it was asked."""
+    """A clock that counts how often it is read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Watched(Clock):
         return super().__call__()
 
     async def looked_at(self) -> None:
-        """Wait until the watch over the connections has gone round several times."""
+        """Wait until the watch over the connections has run several rounds."""
         enough = self._asked + 20
         await until(lambda: self._asked >= enough)
 
@@ -53,7 +53,7 @@ def watched() -> Watched:
 
 
 async def clicks(room: Room, cleo: Person, ts: str, number: int) -> list[asyncio.Task[str]]:
-    """Click a button that is not ours, some hundred times a second."""
+    """Click another app's button, some hundred times a second."""
 
     async def click() -> str:
         return (await cleo.click(CARD, ts, "x")).reason
@@ -172,4 +172,4 @@ async def test_no_line_asks_for_a_ticket_before_slack_takes_it(
             await watched.looked_at()
             watched.forward(2.5)
         assert 1 <= len(room.slack.calls.of("apps.connections.open")) - before <= 2
-        assert delivery.healthy(), "what was warned is listened to"
+        assert delivery.healthy(), "the warned connection still counts"

@@ -1,4 +1,4 @@
-"""The courier brings Slack to what the store wants."""
+"""The courier makes Slack show what the store wants."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def test_the_requester_is_told_and_a_made_up_one_reaches_no_channel(room: 
 
 
 async def test_a_named_requester_is_told_only_if_the_agent_may_write_to_them(room: Room) -> None:
-    """The owner, whom a live token names, and the people of the policy: ADA is one of them, GUS is none."""
+    """The agent may write to its owner, a live token's people and the policy's people: ADA, but not GUS."""
     taken, _ = await room.membrane.tokens.create("named", DIA, acts_for=[GUS])
     for agent, requester in (("ops-agent", GUS), ("ops-agent", ADA), ("named", GUS)):
         args = {"id": f"{agent} {requester}"}
@@ -174,14 +174,14 @@ async def test_a_named_requester_is_told_only_if_the_agent_may_write_to_them(roo
         await room.membrane.proposals.withdraw(standing.action.id, why="BUY NOW at evil.example", agent=agent)
         await room.courier.sweep()
         if agent == "ops-agent" and requester == GUS:
-            assert room.dm(GUS) == "", "not even a conversation is opened with them"
-            assert (await room.rows(standing))[-1].due_at is None, "and it is not tried again"
+            assert room.dm(GUS) == "", "the bot does not even open a conversation"
+            assert (await room.rows(standing))[-1].due_at is None, "the message is not retried"
     for user in (ADA, GUS):
         (words,) = room.said(room.dm(user))
         assert words.startswith("What you asked for through an agent: Withdrawn")
         text = read(room.blocks(room.dm(user)))
         assert text.startswith("In your name, the agent `")
-        assert "evil.example" not in words + text, "nor is what the agent says of it"
+        assert "evil.example" not in words + text, "the agent's reason is not shown"
     await room.membrane.tokens.revoke(taken.id)
     standing = await room.propose(agent="named", on_behalf_of=GUS, args={"id": "later"})
     await room.courier.sweep()
@@ -237,7 +237,7 @@ async def test_a_channel_gets_no_more_than_its_pace(room: Room) -> None:
         await courier.sweep()
         assert len(room.said("C0APPR")) == count
         room.clock.ahead += 100
-        assert await courier.sweep() == 0, "the others wait for their turn in the store"
+        assert await courier.sweep() == 0, "the other cards wait in the store"
         assert len(room.said("C0APPR")) == count
         room.clock.ahead += 101
 

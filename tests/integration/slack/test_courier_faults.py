@@ -1,4 +1,4 @@
-"""The courier when Slack, or somebody in it, gets in the way. Every fault is a real one, over HTTP."""
+"""The courier when Slack or a person in it interferes. Every fault is real, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.waiting import patience, until
 STEP_S = 0.05
 """How far a room's clock moves between two sweeps."""
 SLOW = Timing(settle_s=0.3, recheck_s=(30.0, 60.0))
-"""Looks for late copies long after the bot was replaced."""
+"""A timing that looks for late copies long after a restart."""
 
 
 async def until_quiet(room: Room, courier: Courier | None = None) -> None:
-    """Sweep, moving the room's clock on, until nothing is due any more."""
+    """Sweep and advance the room's clock until nothing is due."""
     courier = courier or room.courier
     async with patience():
         while await courier.sweep() or await room.waits():
@@ -33,7 +33,7 @@ async def until_quiet(room: Room, courier: Courier | None = None) -> None:
 
 
 async def landed(room: Room, count: int = 2, channel: str = "C0APPR") -> None:
-    """Let the posts that are held land, and wait until so many are there."""
+    """Let the held posts land, and wait until the channel has that many messages."""
     room.slack.faults.release()
     await until(lambda: len(room.said(channel)) >= count)
 
@@ -142,7 +142,7 @@ async def test_a_page_that_lands_after_the_outcome_says_so(room: Room) -> None:
 
 
 async def test_the_first_copy_stays_when_a_post_lands_after_a_restart(room: Room) -> None:
-    """The bot that posted it again is gone before the first post lands."""
+    """The bot posts again and stops before the first post lands."""
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     standing = await room.propose()
     courier = room.new_courier(timing=SLOW)
@@ -185,7 +185,7 @@ async def test_a_page_that_lands_after_the_outcome_and_a_restart_says_so(room: R
 
 
 async def in_doubt(room: Room) -> list[str]:
-    """The messages of which a late copy may still land, as the store has them."""
+    """The stored messages that may still have a late copy."""
     found = await room.db.read(lambda connection: doubts.in_doubt(connection, 50))
     return [message.id for message in found]
 
@@ -212,7 +212,7 @@ async def test_a_429_is_waited_for_and_posted_once(room: Room) -> None:
     assert card.due_at is not None
     assert 2 < card.due_at - room.clock() <= 3
     await room.courier.sweep()
-    assert len(room.slack.calls.of("chat.postMessage")) == 1, "nothing before Retry-After"
+    assert len(room.slack.calls.of("chat.postMessage")) == 1, "no post before Retry-After"
     room.clock.ahead += 3
     await until_quiet(room)
     assert len(room.said("C0APPR")) == 1
@@ -235,7 +235,9 @@ async def test_a_failed_update_is_retried(room: Room) -> None:
     await vote(room, standing)
     await until_quiet(room)
     assert "✅ Approved" in read(room.blocks("C0APPR"))
-    assert len(room.slack.calls.of("chat.update")) == 4, "twice broken, once made, and once more to be sure"
+    assert len(room.slack.calls.of("chat.update")) == 4, (
+        "two failures, one success, and one repetition to be sure"
+    )
 
 
 async def test_invariant_11_slack_is_a_view_and_its_absence_delays_and_loses_nothing(room: Room) -> None:

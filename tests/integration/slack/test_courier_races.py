@@ -1,4 +1,4 @@
-"""What comes in between while the courier sends and clears up: an outcome, a leap, a kill, a copy."""
+"""Races with the courier's sends and clean-up: an outcome, a clock leap, a kill, a late copy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.waiting import patience, until
 
 
 async def two_copies(room: Room, kind: str = "data.delete") -> tuple[Any, str]:
-    """Post a card twice: the first post lands between the look-up and the second one."""
+    """Post a card twice: the first post lands between the look-up and the second post."""
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
     standing = await room.propose(kind)
@@ -42,12 +42,12 @@ async def two_copies(room: Room, kind: str = "data.delete") -> tuple[Any, str]:
 
 
 async def called(room: Room, method: str, times: int = 1) -> None:
-    """Wait until a method was called so often."""
+    """Wait until a method was called that many times."""
     await until(lambda: len(room.slack.calls.of(method)) >= times)
 
 
 async def sweep_until(room: Room, condition: Callable[[], object]) -> None:
-    """Sweep, moving the room's clock on, until a condition is true."""
+    """Sweep and advance the room's clock until a condition is true."""
     async with patience():
         while not condition():
             await room.courier.sweep()
@@ -60,7 +60,7 @@ def approved(room: Room) -> bool:
 
 
 async def test_a_page_overtaken_by_its_outcome_leaves_no_message_due(room: Room) -> None:
-    """The second of two people waits for Slack's pace when the review is decided: nothing is owed."""
+    """The review is decided while the page to the second person waits for Slack's pace."""
     courier = room.new_courier(rates=Rates(channel_s=0.0, workspace_s=5.0, update_s=0.0))
     standing = await room.propose()
     await courier.sweep()
@@ -138,7 +138,7 @@ async def test_a_redraw_of_a_copy_being_deleted_posts_no_third_copy(room: Room) 
 
 
 async def test_a_leap_of_the_clock_sends_nothing_twice(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lease is over by the clock, and the post is still under way."""
+    """The clock ends the lease while the post is still under way."""
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
     courier = room.new_courier()
     room.clock.run()
@@ -213,7 +213,7 @@ async def test_a_page_is_not_sent_when_the_outcome_comes_just_before(
 
 
 async def test_an_attempt_draws_the_state_that_it_recorded(room: Room) -> None:
-    """One read for the note and the drawing: an outcome in between is not sent as a page."""
+    """One read serves the record and the drawing, so a page never shows a later outcome."""
     page = next(row for row in await room.rows(await paged(room)) if row.kind == "page")
     facts = await attempting(room.membrane, page.id)
     assert isinstance(facts, CardFacts)
@@ -222,7 +222,7 @@ async def test_an_attempt_draws_the_state_that_it_recorded(room: Room) -> None:
 
 
 async def test_a_post_in_doubt_is_searched_for_although_the_last_post_was_refused(room: Room) -> None:
-    """In doubt, then refused as too fast: the first one has landed meanwhile."""
+    """The first post is in doubt, the second gets a 429, and meanwhile the first one lands."""
     room.slack.faults.arm(method="chat.postMessage", kind="lands_late", seconds=HELD)
     room.slack.faults.arm(method="chat.postMessage", kind="rate_limit", retry_after=2)
     await room.propose()
@@ -245,7 +245,7 @@ async def test_a_clicked_card_is_redrawn_while_posts_are_slow(room: Room) -> Non
     await called(room, "chat.postMessage", 13)
     await vote(room, standing)
     await until(lambda: approved(room))
-    assert len(room.said("C0APPR")) == 1, "the others are still on their way"
+    assert len(room.said("C0APPR")) == 1, "the other posts are still under way"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -279,11 +279,11 @@ async def test_a_redraw_under_way_at_a_kill_does_not_stay_over_the_outcome(room:
     await room.web.chat_update(channel="C0APPR", ts=str(card.ts), text="an old state", blocks=old)
     await until_quiet(room, courier)
     assert "✅ Approved" in read(room.blocks("C0APPR"))
-    assert not await room.waits(3600), "and that is the end of it"
+    assert not await room.waits(3600), "no further redraw is due"
 
 
 class TestAnotherClock:
-    """Slack's clock is the real one, and the bot's is ahead: as after the machine's was set back."""
+    """The bot's clock is ahead of Slack's, as after the machine's clock was set back."""
 
     @pytest.fixture
     async def slack(self) -> AsyncIterator[LocalSlack]:

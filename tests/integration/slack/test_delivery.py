@@ -1,4 +1,4 @@
-"""The ways in for clicks: connections that come back, and requests that have to be signed."""
+"""Clicks arrive by connections that reconnect, or by signed requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def app(room: Room) -> AsyncApp:
 
 
 async def click(room: Room, cleo: Person) -> str:
-    """Click a button that is not ours, which the bot answers without changing anything."""
+    """Click another app's button. The bot answers it and changes nothing."""
     button = {"type": "button", "action_id": "x", "text": {"type": "plain_text", "text": "x"}}
     posted = await room.web.chat_postMessage(
         channel="C0APPR", text="t", blocks=[{"type": "actions", "elements": [button]}]

@@ -1,4 +1,4 @@
-"""Enterprise Grid: who clicks belongs to an organisation of many workspaces, and the bot to one of them."""
+"""Enterprise Grid: people belong to an organisation of many workspaces, and the bot to one of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOME = SEED.team_id
 
 
 async def on_grid(room: Room, *, org_wide: bool = False, **of_cleo: object) -> None:
-    """Put the workspace into an organisation, and say of Cleo where she is and clicks."""
+    """Put the workspace into an organisation, and set where Cleo is a member and clicks."""
     slack = room.slack
     slack.state.seed = replace(SEED, enterprise_id=ORG, is_enterprise_install=org_wide)
     slack.state.change_user(CLEO, **of_cleo)

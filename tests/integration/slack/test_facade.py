@@ -1,4 +1,4 @@
-"""All of Slack, wired as the composition root does it, with people resolved by the workspace itself."""
+"""The whole Slack side, wired as in the composition root. The workspace itself resolves people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that Slack lets nobody change any more: no button stays that is not true."""
+"""Messages that cannot be edited any more keep no outdated button."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_a_card_that_may_not_even_be_deleted_is_posted_again(room: Room) -
 
 
 def not_editable(room: Room) -> None:
-    """Let nobody change what is in a DM."""
+    """Make messages in DMs uneditable."""
     room.slack.faults.arm(
         method="chat.update",
         kind="error",
@@ -100,7 +100,7 @@ async def test_a_requesters_message_that_cannot_be_edited_is_replaced(room: Room
 
 
 async def test_a_notice_whose_post_was_in_doubt_stays(room: Room) -> None:
-    """It is found in the channel and says what it is to say, so it is not given up."""
+    """The bot finds the notice in the channel with the right text, so it does not give up."""
     room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True)
     not_editable(room)
     await room.notice("#membrane-admin", "hello", key="k")

@@ -1,4 +1,4 @@
-"""A worker that was frozen for longer than its lease: it comes back and changes nothing."""
+"""A worker that freezes for longer than its lease changes nothing when it comes back."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_no_outcome_is_kept_after_a_new_start_took_over(room: Room) -> Non
 
 
 async def test_a_redraw_of_a_frozen_worker_does_not_stay_over_a_newer_one(room: Room) -> None:
-    """The next worker cannot know whether the frozen one redraws the card yet, so it does so twice."""
+    """The next worker cannot know whether the frozen one still redraws the card, so it redraws twice."""
     standing = await room.propose()
     await until_quiet(room)
     assert standing.review

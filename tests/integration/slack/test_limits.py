@@ -1,4 +1,4 @@
-"""Slack's 429: for as long as it says, the method is left alone by everybody."""
+"""After Slack's 429 nobody calls the method until Retry-After has passed."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ async def test_an_approval_of_somebody_who_left_falls_out_when_the_quorum_fills(
 
 
 async def test_a_clicked_message_is_redrawn_before_other_pages(live: Room, ada: Person) -> None:
-    """Slack takes some fifty redraws a minute: the message under the finger does not wait for the others."""
+    """Slack accepts some fifty redraws a minute, so the clicked message goes first."""
     standing = await live.propose("mail.send")
     live.clock.ahead += 300
     await live.membrane.deadlines.page_due()
@@ -311,7 +311,7 @@ async def test_a_button_that_is_not_ours_changes_nothing_and_is_answered(live: R
 
 
 async def test_a_vote_on_other_arguments_is_refused(live: Room, cleo: Person) -> None:
-    """A button of another card: right review, wrong digest."""
+    """The button names the right review and the digest of another card."""
     standing = await live.propose()
     card = await shown(cleo)
     message = live.slack.state.conversations["C0APPR"].messages[card["ts"]]
@@ -352,7 +352,7 @@ async def test_the_first_click_to_arrive_counts_when_clicks_come_out_of_order(
 
 
 async def answers(room: Room, person: Person) -> list[str]:
-    """What only this person was told, up to the answer to one more click, on a button of no use."""
+    """The ephemeral messages to a person, up to the answer to one more click on an unknown button."""
     posted = await room.web.chat_postMessage(channel="C0APPR", text="the last", blocks=[ODD])
     assert (await person.click(CARD, posted["ts"], "odd")).acked
     await person.wait_for_message(CARD, lambda message: message["ephemeral"] and NO_USE in message["text"])
@@ -445,7 +445,7 @@ async def test_a_clicker_is_told_when_slack_does_not_open_a_modal(live: Room, cl
 
 
 async def test_bolt_asks_slack_nothing_for_a_click(live: Room, cleo: Person) -> None:
-    """Who the bot is was asked once, at the start."""
+    """The bot asked for its own identity once, at the start."""
     await live.propose()
     card = await shown(cleo)
     before = len(live.slack.calls.of("auth.test"))

@@ -1,4 +1,4 @@
-"""Whatever answers in Slack's place, a proxy, a portal, a page of an outage: a failed call, and no more."""
+"""An answer of a proxy, a portal or an outage page in Slack's place is a failed call and nothing worse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.slack.identity import identify, web_client
 from bot.slack.web_api import POST, Calls
 
 NO_MORE = '{"ok": true}'
-"""Of a post it says only that it worked. It is looked for then, as its answer told no place."""
+"""It confirms a post without its place, so the bot searches for the message."""
 ODD = [
     ("<html>ok</html>", "text/html", 200),
     ("[]", "application/json", 200),

@@ -1,4 +1,4 @@
-"""What Slack lacks is late, however often it was tried: for the metric, the auditor, and the next process."""
+"""An unsent message counts as late despite failed tries: in the metric, the audit, and after a restart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MINUTES = 60.0
 
 
 async def lag(room: Room) -> float:
-    """The figure that a Prometheus server is told."""
+    """The figure that a Prometheus server scrapes."""
     text = (await Metrics(room.membrane, room.db, dict, clock=room.clock).scrape()).decode()
     line = next(line for line in text.splitlines() if line.startswith("membrane_courier_lag_seconds"))
     return float(line.split()[1])
 
 
 async def pass_time(room: Room, seconds: float, step: float = 15.0) -> list[str]:
-    """Let the sweeps run for a while. Returns what the auditor found."""
+    """Sweep for a while, and return the auditor's findings."""
     found = []
     for _ in range(int(seconds / step)):
         await room.courier.sweep()
@@ -65,7 +65,7 @@ async def test_the_auditor_finds_pages_that_reach_nobody(room: Room) -> None:
 
 
 async def test_a_card_that_has_no_place_at_all_is_late(room: Room) -> None:
-    """Every channel is archived, and nobody can be written to: an operator has to see that."""
+    """Every channel is archived and nobody can be written to. An operator has to see that."""
     for channel in ("C0APPR", "C0ADMIN", "C0INC"):
         room.slack.state.change_channel(channel, is_archived=True)
     room.slack.faults.arm(method="conversations.open", kind="error", error="user_disabled", times=10_000)
@@ -95,7 +95,7 @@ async def test_a_dropped_message_is_not_late(room: Room) -> None:
 
 
 async def test_a_burst_at_slacks_pace_is_not_an_audit_finding(room: Room) -> None:
-    """Two hundred cards take their time in one channel. That is late, and nothing is stuck."""
+    """Two hundred cards in one channel are late, yet nothing is stuck."""
     courier = room.new_courier(rates=USUAL)
     for number in range(200):
         await room.propose(agent=f"agent-{number}")
@@ -110,7 +110,7 @@ async def test_a_burst_at_slacks_pace_is_not_an_audit_finding(room: Room) -> Non
 
 
 async def test_a_clock_that_was_ahead_holds_no_card_back(room: Room) -> None:
-    """The clock was an hour ahead when a post was tried; it was put right, and the bot started again."""
+    """The clock is an hour ahead at the post; then it is corrected, and the bot restarts."""
     room.clock.ahead = 3600
     card = await room.card(await room.propose())
     assert await attempting(room.membrane, card.id)

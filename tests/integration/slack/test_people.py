@@ -1,4 +1,4 @@
-"""Who people are, asked of a real workspace."""
+"""A real workspace says who people are."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def test_an_expired_answer_is_not_used_when_slack_is_silent(
         await people.full_member(BEN)
     assert len(slack.calls.of("usergroups.users.list")) == 2
     await people.resolve(["money"])
-    assert len(slack.calls.of("usergroups.users.list")) == 2, "a failure is not asked again at once"
+    assert len(slack.calls.of("usergroups.users.list")) == 2, "a failed request is not repeated at once"
     clock.ahead += 4
     assert (await people.resolve(["money"])).users == {BEN}
     assert people.troubles == {}
@@ -162,7 +162,7 @@ async def test_a_cancelled_lookup_does_not_cancel_the_others(people: SlackPeople
     hasty = asyncio.create_task(people.full_member(ADA))
     await until(lambda: slack.calls.of("users.info"))
     patient = asyncio.create_task(people.full_member(ADA))
-    await asyncio.sleep(0)  # it has begun to wait
+    await asyncio.sleep(0)  # let it start to wait
     hasty.cancel()
     await asyncio.gather(hasty, return_exceptions=True)
     slack.faults.release()

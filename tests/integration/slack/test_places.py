@@ -1,4 +1,4 @@
-"""Where messages go: names are looked up again, refusals are remembered for a moment."""
+"""Where messages go: the bot looks names up again, and remembers refusals for a moment."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def places_of(room: Room) -> Places:
 
 
 async def test_a_channel_name_leads_to_its_new_channel_in_time(room: Room) -> None:
-    """The old channel was renamed; whoever took its name must not be asked in its place for ever."""
+    """The old channel was renamed. The channel that took its name is asked only until the next look-up."""
     places = places_of(room)
     assert await places.find("#agent-approvals") == "C0APPR"
     room.slack.state.conversations["C0APPR"].name = "approvals-old"
-    assert await places.find("#agent-approvals") == "C0APPR", "believed for a while"
+    assert await places.find("#agent-approvals") == "C0APPR", "the cached id is used for a while"
     room.clock.ahead += BELIEVED_S
     with pytest.raises(NoSuchChannel):
         await places.find("#agent-approvals")

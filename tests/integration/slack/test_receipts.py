@@ -21,7 +21,7 @@ ADMIN = "membrane-admin"
 
 
 async def silent(room: Room, kind: str = "data.delete", **more: Any) -> Standing:
-    """An action that was let start, was claimed, and was never reported."""
+    """An action that was claimed and never reported."""
     standing = await room.propose(kind, **more)
     action = standing.action
     for voter in (CLEO, DIA):

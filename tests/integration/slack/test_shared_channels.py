@@ -40,9 +40,9 @@ async def test_no_arguments_are_posted_and_the_admins_are_told_what_to_do(
     share(room, **signs)
     await room.propose(args={"who": SECRET_WORDS})
     await until_quiet(room)
-    assert room.said(APPROVALS) == [], "nothing at all"
+    assert room.said(APPROVALS) == [], "the channel gets no message"
     told = everything_in(room, ADMIN)
-    assert SECRET_WORDS in told, "the card is with the admins"
+    assert SECRET_WORDS in told, "the admins get the card"
     assert "#agent-approvals is shared with another company" in told
     assert "allow_external: true" in told
 
@@ -107,7 +107,7 @@ async def test_pending_cards_leave_a_channel_that_becomes_shared(room: Room) -> 
     await vote(room, standing)
     await until_quiet(room)
     assert "Approved" in read(room.blocks(ADMIN))
-    assert len(room.said(APPROVALS)) == 1, "what was decided before stays"
+    assert len(room.said(APPROVALS)) == 1, "the decided card stays"
 
 
 async def test_new_cards_come_back_when_the_sharing_ends(room: Room) -> None:
@@ -159,7 +159,7 @@ async def test_slack_is_asked_once_for_many_cards(room: Room) -> None:
 
 
 async def test_strangers_of_the_shared_channel_decide_nothing(live: Room, cleo: Person) -> None:
-    """Where the policy allows arguments there, only members vote: the rest is held by `test_people`."""
+    """The policy allows arguments there, and still only members vote. `test_people` covers the rest."""
     live.in_force[:] = [policy(external_channels=("#agent-approvals",))]
     share(live)
     live.people.outsiders.add(CLEO)

@@ -1,4 +1,4 @@
-"""A vendor's app reads one page of 15 messages a minute, and lists come in pages of any length."""
+"""A vendor's app reads one page of 15 messages a minute, and pages of a list have any length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HISTORY = "conversations.history"
 
 
 def chatter(room: Room, count: int) -> None:
-    """Let Ada say so much in the channel, after what the bot posted there."""
+    """Let Ada post that many messages in the channel, after the bot's."""
     state = room.slack.state
     for number in range(count):
         said = Said(ts=state.next_ts(), user=ADA, text=f"number {number}")
@@ -26,7 +26,7 @@ def chatter(room: Room, count: int) -> None:
 
 
 async def minutes(room: Room, count: int) -> None:
-    """Let the courier do what it can, minute by minute."""
+    """Sweep once a minute by the room's clock."""
     for _ in range(count):
         await room.courier.sweep()
         room.clock.ahead += 61
@@ -96,7 +96,7 @@ async def test_channels_are_found_on_pages_that_are_empty_or_short(room: Room) -
 
 
 async def test_a_list_that_slack_cuts_short_resumes_where_it_stopped(room: Room) -> None:
-    """A workspace with more pages than Slack lets anybody read in a minute."""
+    """The workspace has more pages than Slack lets an app read in a minute."""
     room.slack.state.sparse_pages = True
     calls = {"n": 0}
 

@@ -1,4 +1,4 @@
-"""Places that were closed to the bot and are open again: nothing old stays there, and nothing is missing."""
+"""A channel that was closed to the bot and is open again keeps no old message and lacks no new one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_an_outcome_during_a_closed_channel_is_shown_afterwards(room: Room
     await vote(room, standing)
     await until_quiet(room)
     assert "[Approve]" in read(room.blocks("C0APPR"))
-    assert await room.courier.behind_s() < 1, "nobody is late for what is decided"
+    assert await room.courier.behind_s() < 1, "a decided card does not count as late"
     for _ in range(4):
         await later(room, 1200.0)
     assert "✅ Approved" in read(room.blocks("C0APPR"))
@@ -43,7 +43,7 @@ async def test_the_copy_of_a_card_that_went_elsewhere_is_deleted(room: Room) -> 
     await until_quiet(room)
     assert (await room.card(standing)).channel_id == "C0ADMIN"
     await later(room)
-    assert len(room.said("C0APPR")) == 1, "it is closed still"
+    assert len(room.said("C0APPR")) == 1, "the channel is still closed"
     room.slack.state.change_channel("C0APPR", is_archived=False)
     await vote(room, standing)
     await later(room, 700.0)
@@ -53,7 +53,7 @@ async def test_the_copy_of_a_card_that_went_elsewhere_is_deleted(room: Room) -> 
     await later(room, 90 * 60.0)
     calls = len(room.slack.calls.of("chat.delete"))
     await later(room, 90 * 60.0)
-    assert len(room.slack.calls.of("chat.delete")) == calls, "it is cleared for good"
+    assert len(room.slack.calls.of("chat.delete")) == calls, "the copy needs no further call"
 
 
 async def test_a_page_to_somebody_who_was_away_loses_its_buttons(room: Room) -> None:

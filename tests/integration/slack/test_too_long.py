@@ -1,4 +1,4 @@
-"""Messages that Slack does not take even in their short form: nothing that asks is forgotten for it."""
+"""Slack refuses some messages even in their short form. The bot still forgets no open question."""
 
 from __future__ import annotations
 

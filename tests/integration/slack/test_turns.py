@@ -1,4 +1,4 @@
-"""A queue of messages moves up at Slack's pace, also where the courier comes to look at odd times."""
+"""A queue of messages moves at Slack's pace, even if the courier sweeps at odd times."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.waiting import until
 
 CARDS, STEP_S, LOOK_S = 12, 10.0, 7.0
 LONG_S = 20.0
-"""Between two posts in a channel, by a clock that only the test moves on."""
+"""Seconds between two posts in a channel, by the test's own clock."""
 
 
 async def until_said(room: Room, courier: Courier, channel: str, count: int) -> None:
-    """Let the courier look at every turn, until so many messages are in a channel."""
+    """Sweep at every turn until a channel has that many messages."""
     for _ in range(count * 5):
         await courier.sweep()
         if len(room.said(channel)) >= count:
@@ -38,14 +38,14 @@ async def test_an_overtaken_card_is_next_and_not_last_again(room: Room) -> None:
         room.clock.ahead += LOOK_S
         looks += 1
         assert looks < 100
-    # Looked at every 7 s, a channel that takes a card every 10 s can be used every 14 s.
+    # A sweep every 7 s finds a channel that takes a card every 10 s free every 14 s.
     assert looks * LOOK_S <= CARDS * 2 * LOOK_S + STEP_S
 
 
 async def test_a_card_goes_at_its_turn_and_not_at_the_next_sweep(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a second lost on each of two hundred cards would be minutes for the last."""
+    """Half a second lost on each of two hundred cards would delay the last by minutes."""
     monkeypatch.setattr(couriers, "INTERVAL_S", 600.0)
     courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
     for number in range(6):
@@ -95,14 +95,14 @@ async def test_invariant_18_nobodys_flood_delays_somebody_elses_tier_3(room: Roo
         room.clock.ahead += STEP_S
     assert len(room.said("C0APPR")) == before + 2
     card = await room.card(quiet)
-    assert card.ts is not None, "its card is among the next two"
+    assert card.ts is not None, "the Tier 3 card is among the next two"
     room.clock.ahead += 260
     await room.membrane.deadlines.page_due()
     for _ in range(2):
         await courier.sweep()
         room.clock.ahead += STEP_S
     assert [row for row in await room.rows(quiet) if row.kind == "page" and row.ts is not None]
-    assert (await room.card(mail)).ts is None, "what can wait waits for the flood's Tier 3"
+    assert (await room.card(mail)).ts is None, "a card of a lower tier waits for the flood's Tier 3"
 
 
 async def test_agents_take_turns_among_cards_that_can_wait(room: Room) -> None:

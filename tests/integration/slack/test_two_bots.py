@@ -29,7 +29,7 @@ from tests.waiting import eventually, until
 
 QUICK = Waits(confirm_s=0.3, forget_s=0.1, look_s=2.0)
 UNFORGETTING = Waits(confirm_s=0.3, forget_s=600.0, look_s=2.0)
-"""Slack may go on counting closed connections for longer than the test takes."""
+"""Slack may count closed connections for longer than the test takes."""
 
 
 @asynccontextmanager
@@ -48,7 +48,7 @@ async def another(room: Room, folder: Path) -> AsyncIterator[SocketDelivery]:
 async def connected(
     room: Room, membrane: Membrane, waits: Waits = QUICK, clock: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[SocketDelivery]:
-    """The listeners of a bot, which waits for no minutes."""
+    """The listeners of a bot, with short delays."""
     made: list[SocketDelivery] = []
     app = build_app(room.web, room.identity, membrane, others=lambda: sum(each.others() for each in made))
     delivery = SocketDelivery(
@@ -102,7 +102,7 @@ async def test_own_connections_that_overlap_are_no_other_bot(room: Room) -> None
 async def test_the_clicker_and_the_admins_are_told_of_another_bot(
     room: Room, cleo: Person, tmp_path: Path
 ) -> None:
-    """The click lands at the bot that has not posted the card."""
+    """The click reaches the bot that did not post the card."""
     await room.propose()
     await room.courier.sweep()
     folder = tmp_path / "other"
@@ -122,7 +122,7 @@ async def test_the_clicker_and_the_admins_are_told_of_another_bot(
 
 
 async def test_an_old_card_is_no_sign_of_another_bot(room: Room, cleo: Person) -> None:
-    """Reviews of long ago are forgotten; nobody is alarmed by a click on one."""
+    """The bot forgets old reviews, so a click on an old card raises no alarm."""
     old = Action.of("data.delete", {"id": 1}, agent="ops-agent")
     standing = await room.membrane.proposals.propose(old)
     await room.courier.sweep()
@@ -180,7 +180,7 @@ def test_one_greeting_is_no_proof_of_another_bot() -> None:
     assert not mine.wants_greeting()
     clock.forward(2.0)
     assert mine.wants_greeting()
-    assert not mine.wants_greeting(), "asked for once"
+    assert not mine.wants_greeting(), "the bot asks once"
     relief = object()
     mine.opened(relief)
     mine.greeted(5)
@@ -193,7 +193,7 @@ def test_one_greeting_is_no_proof_of_another_bot() -> None:
 
 
 def test_no_connection_is_given_up_while_all_is_well() -> None:
-    """A click that Slack is about to hand to it would be lost."""
+    """Closing it would lose a click that Slack is about to send there."""
     clock = Clock()
     mine, line = Others(clock), object()
     mine.opened(line)

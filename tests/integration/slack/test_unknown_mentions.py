@@ -1,4 +1,4 @@
-"""An id that nobody has hides no card: it is drawn as text, and people whom Slack knows are mentioned."""
+"""An unknown user id hides no card: it is drawn as text, and known people are mentioned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APPROVALS = "C0APPR"
 
 
 async def test_slack_refuses_a_mention_of_nobody(room: Room) -> None:
-    """Without this the tests below would show nothing."""
+    """The tests below rest on this refusal."""
     leaf = {"type": "user", "user_id": NOBODY}
     section = {"type": "rich_text_section", "elements": [leaf]}
     blocks = [{"type": "rich_text", "elements": [section]}]
@@ -42,12 +42,12 @@ async def test_a_card_in_the_name_of_nobody_is_shown_whole(room: Room, named: di
     assert f"`{NOBODY}`" in text
     assert f"@{GUS}" in text
     assert f"@{NOBODY}" not in text
-    assert "Arguments" in text, "not the short form"
+    assert "Arguments" in text, "the card has its full form"
     posts = len(room.slack.calls.of("chat.postMessage"))
     await vote(room, standing)
     await until_quiet(room)
-    assert "Approved" in read(room.blocks(APPROVALS)), "redraws work, too"
-    assert room.slack.calls.of("chat.update")[-1].error == "", "and are not refused once it is known"
+    assert "Approved" in read(room.blocks(APPROVALS)), "redraws work too"
+    assert room.slack.calls.of("chat.update")[-1].error == "", "Slack accepts the last redraw"
     assert len(room.slack.calls.of("chat.postMessage")) == posts
 
 

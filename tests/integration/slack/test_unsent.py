@@ -1,4 +1,4 @@
-"""What was not posted when its review closed: it goes. What may have been posted is drawn as it ended."""
+"""When a review closes, its unsent card is dropped; a card that may have been posted shows the outcome."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_a_halted_action_is_asked_on_its_new_card_alone(room: Room) -> Non
 
 
 async def test_a_card_that_may_have_been_posted_shows_how_its_review_ended(room: Room) -> None:
-    """Slack took the post and the answer was lost: the copy is found, and shows the outcome."""
+    """Slack takes the post and its answer is lost. The bot finds the copy, which then shows the outcome."""
     room.slack.faults.arm(method="chat.postMessage", kind="drop", after=True)
     standing = await room.propose()
     await room.courier.sweep()

@@ -1,4 +1,4 @@
-"""Who may decide, as Slack says: clicks that are signed, people who are asked of the workspace."""
+"""Slack says who may decide, and a clicker reads why their click does not count."""
 
 from __future__ import annotations
 

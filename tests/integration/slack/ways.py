@@ -1,4 +1,4 @@
-"""The two ways in for clicks, set up as the bot sets them up."""
+"""Delivery of clicks by socket and by HTTP, set up as the bot does it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.slack.inbound.sockets import SocketDelivery
 from tests.waiting import until
 
 DRAIN_S = 0.5
-"""How long a connection is listened to after another has taken over."""
+"""How long a connection stays open after another has taken over."""
 
 
 @asynccontextmanager
