@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class Agent:
-    """An agent with a token, or anybody without one. Answers of 400 and above fail, unless expected."""
+    """An agent with a token, or a client without one. An unexpected answer of 400 or above is a failure."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -28,11 +28,11 @@ class Agent:
         await self._web.aclose()
 
     async def send(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        """Make a request, and return whatever is answered."""
+        """Make a request, and return any answer."""
         return await self._web.request(method, path, **more)
 
     async def ask(self, method: str, path: str, *, expect: int | None = None, **more: Any) -> Json:
-        """Make a request; `expect` is the one status that will do."""
+        """Make a request, and fail unless the answer has the status `expect`."""
         response = await self.send(method, path, **more)
         right = response.status_code == expect if expect else response.status_code < 400
         assert right, f"{method} {path}: {response.status_code} {response.text}"
@@ -44,7 +44,7 @@ class Agent:
         return await self.ask("POST", "/v1/actions", json={"kind": kind, "args": args or {}, **more})
 
     async def standing(self, action: Json) -> Json:
-        """Ask how an action stands."""
+        """Fetch an action's state."""
         return await self.ask("GET", f"/v1/actions/{action['id']}")
 
     async def wait_for(self, action: Json, *states: str) -> Json:
@@ -62,7 +62,7 @@ class Agent:
         return await self.ask("POST", f"/v1/actions/{action['id']}/claim", expect=expect, json=body)
 
     async def report(self, action: Json, receipt: str = "executed", **more: Any) -> Json:
-        """Say what became of an action."""
+        """Report the outcome of an action."""
         return await self.ask("POST", f"/v1/actions/{action['id']}/report", json={"receipt": receipt, **more})
 
     async def start(self, graph: str, given: Json) -> Json:
@@ -70,7 +70,7 @@ class Agent:
         return await self.ask("POST", "/v1/threads", json={"graph": graph, "input": given})
 
     async def standing_of_thread(self, started: Json) -> Json:
-        """Ask how a thread stands."""
+        """Fetch a thread's state."""
         return await self.ask("GET", f"/v1/threads/{started['id']}")
 
     async def thread(self, started: Json, *states: str) -> Json:
@@ -83,11 +83,11 @@ class Agent:
         return await eventually(look, what=f"thread {' or '.join(states)}")
 
     async def text(self, path: str) -> str:
-        """Return a page that is no JSON."""
+        """Return a page that is not JSON."""
         return (await self._web.get(path)).text
 
     async def problems(self, path: str = "/readyz") -> Json:
-        """Ask what is wrong with the bot, by part."""
+        """Fetch the bot's problems, by part."""
         answer = (await self._web.get(path)).json()
         problems: Json = answer["problems"]
         return problems

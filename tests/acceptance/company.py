@@ -1,4 +1,4 @@
-"""A small company: who works there and where they talk. The ids are those that `policy.yaml` names."""
+"""A small company: its people and channels, with the ids that `policy.yaml` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole bot, driven from outside: through Slack's protocol, the API and a browser."""
+"""The whole bot, driven from outside through Slack's protocol, the API and a browser."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ LAUNCH = (
 )
 OFFLINE = re.compile("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET")
 fixture = pytest_asyncio.fixture(loop_scope="session")
-"""One loop for all, so that they share a browser: starting one takes longer than most of the tests."""
+"""All tests share one loop and one browser, whose start takes longer than most tests."""
 ACK_S = PATIENCE_S
-"""The bot answers within three seconds by its own clock; a busy machine may take longer."""
+"""The workspace waits longer than Slack's three seconds, which a busy machine can miss."""
 expect.set_options(timeout=PATIENCE_S * 1000)
 Open = Callable[..., Awaitable[Page]]
 
 
 @fixture
 async def slack() -> AsyncIterator[LocalSlack]:
-    """The workspace, without Slack's rate limits: the bot keeps its own pace all the same."""
+    """The workspace, without Slack's rate limits. The bot still keeps its own pace."""
     async with LocalSlack(workspace(), rate_scale=None, retry_scale=0, ack_timeout=ACK_S) as server:
         yield server
 
@@ -89,7 +89,7 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 
 @fixture
 async def open_page(slack: LocalSlack, browser: Browser) -> AsyncIterator[Open]:
-    """Opens the workspace's page as somebody; any complaint in its console fails the test."""
+    """Open the workspace's page as a person; any error in its console fails the test."""
     complaints: list[str] = []
 
     async def show(as_user: str = CLEO, channel: str = APPROVALS, **options: Any) -> Page:

@@ -1,4 +1,4 @@
-"""Graphs that misbehave as an author's first ones do: they hang, hold the event loop, print."""
+"""Graphs that misbehave like a beginner's: they hang, block the event loop, or print."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _hang(state: State) -> dict[str, Any]:
 
 def _hang_elsewhere(state: State) -> dict[str, Any]:
     print("hanging:", state["text"])
-    with ThreadPoolExecutor(1) as pool:  # whose threads the interpreter waits for
+    with ThreadPoolExecutor(1) as pool:  # the interpreter waits for its threads
         pool.submit(threading.Event().wait)
     return {}
 

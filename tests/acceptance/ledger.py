@@ -1,4 +1,4 @@
-"""Graphs that the bot hosts in the tests. What they do can be seen in a file: one line for each effect."""
+"""Graphs that the bot hosts in the tests. They write a line per effect to a file."""
 
 from __future__ import annotations
 

@@ -33,20 +33,20 @@ HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("membrane")
 GRAPHS = f"ledger={ledger.__file__}:graph,broken={ledger.__file__}:broken"
 UP_S = 60.0
-"""A start takes seconds, most of them for importing; on a busy machine it takes long."""
+"""Time limit for a start, which spends seconds on imports and more on a busy machine."""
 WHOLE_S = 120.0
-"""Of one test, with whatever it waits for."""
+"""Time limit for one test, including its waits."""
 PACE = "50"
-"""The workspace is on this machine, and its cards wait for no others."""
+"""The local workspace has no rate limits, so cards need not wait for each other."""
 SOCKETS = 2
-"""Connections that the bot keeps."""
+"""Number of connections that the bot keeps."""
 APART = ("tokens", "meta", "journal")
-"""Tables that say what was tried and when something was last used, not how anything stands."""
+"""Tables that record attempts and last uses, not the state of anything."""
 
 
 @dataclass
 class Stage:
-    """Where the bot plays: `slack`, a data folder, a policy file of its own."""
+    """The bot's surroundings: a workspace, a data folder and a policy file of its own."""
 
     slack: LocalSlack
     folder: Path
@@ -54,9 +54,9 @@ class Stage:
     settings: dict[str, str] = field(default_factory=dict)
     """More settings, by their names in the environment."""
     before: tuple[str, ...] = ()
-    """A command that starts the bot's, such as one that changes the user."""
+    """A command that runs the bot's command, such as one that changes the user."""
     descriptors: int | None = None
-    """How many a process may have open; None leaves it at the machine's limit."""
+    """Limit of open descriptors for a process; None keeps the machine's limit."""
 
     def __post_init__(self) -> None:
         shutil.copy(HERE / "policy.yaml", self.policy)
@@ -117,7 +117,7 @@ class Stage:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[Process]:
-        """Start `membrane run`, whatever comes of it."""
+        """Start `membrane run`, even if the start fails."""
         process = Process(self.environment, self.folder, before=self.before, descriptors=self.descriptors)
         try:
             await process.start()
@@ -126,7 +126,7 @@ class Stage:
             await process.kill()
 
     async def _reached(self, url: str) -> None:
-        """Let clicks arrive: over HTTP at the bot's address, or once its sockets are open."""
+        """Deliver clicks over HTTP to the bot's address, or wait until its sockets are open."""
         if self.way == "socket":
             await eventually(self._connected, what="two sockets")
             return
@@ -147,23 +147,23 @@ class Stage:
 
     @asynccontextmanager
     async def person(self, user: str) -> AsyncIterator[Person]:
-        """Be somebody in the workspace."""
+        """Act as a person in the workspace."""
         async with Patient(self.slack.base_url, user) as person:
             yield person
 
     def effects(self) -> list[Json]:
-        """Return what the hosted graphs have done, in order."""
+        """Return the hosted graphs' effects, in order."""
         path = Path(self.environment[ledger.VARIABLE])
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def rows(self, table: str) -> list[Json]:
-        """Return a table of the store, as it is on the disk."""
+        """Return a table of the store, read from the disk."""
         with closing(sqlite3.connect(self.database)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1")]
 
     def everything(self) -> dict[str, list[Json]]:
-        """Return how everything stands in the store."""
+        """Return the whole state in the store."""
         with closing(sqlite3.connect(self.database)) as connection:
             names = [
                 name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
@@ -189,7 +189,7 @@ async def _well(anybody: Agent) -> bool:
 
 
 class Patient(Person):
-    """Somebody who waits for as long as a busy machine takes."""
+    """A person who waits as long as a busy machine needs."""
 
     async def wait_for_message(
         self,
@@ -221,9 +221,9 @@ class Process:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self.log: list[Json] = []
-        """What it logged; a line that is no JSON is an event."""
+        """Log events; a line that is not JSON is an event of its own."""
         self.raw: list[bytes] = []
-        """What it wrote, line by line, to stdout and stderr."""
+        """Lines on stdout and stderr."""
 
     async def start(self) -> None:
         """Start it."""
@@ -259,7 +259,7 @@ class Process:
         return [line for line in self.log if words in str(line["event"])]
 
     async def up(self) -> str:
-        """Wait until it is up; returns the API's address."""
+        """Wait until the bot is up, and return the API's address."""
 
         async def look() -> bool:
             assert self._process
@@ -281,7 +281,7 @@ class Process:
         return str(self.logged("the bot is up")[0]["api"])
 
     async def ended(self, within: float = PATIENCE_S) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait for the process to end, and return its exit code."""
         assert self._process
         assert self._reading
         async with asyncio.timeout(within):
@@ -295,7 +295,7 @@ class Process:
         self._process.send_signal(number)
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it like a power cut."""
         if self._process is None or self._process.returncode is not None:
             return
         self._process.kill()

@@ -107,7 +107,7 @@ async def test_view_all_shows_every_argument(open_page: Open, agent: Agent) -> N
 
 
 async def test_a_late_click_is_told_who_decided(open_page: Open, agent: Agent, slack: LocalSlack) -> None:
-    """Dia's card is not redrawn yet when she clicks."""
+    """Dia clicks before her card is redrawn."""
     await agent.propose("data.delete", {"what": "old logs"})
     cleos, dias = await open_page(CLEO), await open_page(DIA)
     await expect(button(message(dias, "data.delete"), "reject")).to_be_visible()

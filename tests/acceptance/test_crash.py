@@ -1,4 +1,4 @@
-"""`membrane run` is killed as a power cut would, and started again: nothing is lost, nothing runs twice."""
+"""`membrane run` is killed like a power cut and restarted: nothing is lost, and nothing runs twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASKED = ("by thread", "by agent", "answered")
 
 @asynccontextmanager
 async def running(stage: Stage, token: str) -> AsyncIterator[Agent]:
-    """Run the bot as a process; it is killed at the end."""
+    """Run the bot as a process, and kill it at the end."""
     async with stage.process() as process, Agent(process.url, token) as agent:
         yield agent
         await process.kill()
@@ -38,9 +38,9 @@ async def approve(person: Person, words: str) -> None:
 async def test_a_thread_parked_before_a_kill_is_approved_later_and_runs_once(
     stage: Stage, cleo: Person
 ) -> None:
-    """A hosted thread and an agent's own action; the cards that are clicked were posted before the kill.
+    """A hosted thread and an agent's own action wait, with cards that were posted before the kill.
 
-    A third was approved just before it: killed between the click's answer and whatever follows.
+    A third was approved just before it, so the kill falls between the click's answer and the effect.
     """
     token = await stage.token()
     async with running(stage, token) as agent:
@@ -64,7 +64,7 @@ async def test_a_thread_parked_before_a_kill_is_approved_later_and_runs_once(
         await agent.wait_for(asked, "approved")
         claimed = await agent.claim(asked)
         assert claimed["args"] == {"what": "by agent"}
-        again = await agent.claim(asked)  # as if the answer had been lost
+        again = await agent.claim(asked)  # as an agent does that lost the answer
         assert (again["key"], again["repeated"]) == (claimed["key"], True)
         assert (await agent.report(asked))["receipt"] == "executed"
         assert (await agent.claim(asked, expect=409))["reason"] == "already_claimed"
@@ -80,7 +80,7 @@ async def test_a_thread_parked_before_a_kill_is_approved_later_and_runs_once(
 async def test_windows_that_ran_out_while_the_bot_was_down_are_handled_at_the_start(
     stage: Stage, cleo: Person
 ) -> None:
-    """All three defaults, of reviews that people were shown: abort, safe-halt, and a sign-off that stays."""
+    """The shown reviews have all three defaults: abort, safe-halt, and a sign-off that stays open."""
     stage.policy.write_text(stage.policy.read_text().replace("expires_in: 2s", "expires_in: 8s"))
     token = await stage.token()
     async with running(stage, token) as agent:
@@ -109,7 +109,7 @@ async def test_windows_that_ran_out_while_the_bot_was_down_are_handled_at_the_st
 
 
 async def last_window(stage: Stage) -> float | None:
-    """Return when the last window ends, once people were shown every review: its window starts then."""
+    """Return the end of the last window, once every review was shown, which starts its window."""
     found = stage.rows("reviews")
     return None if any(row["shown_at"] is None for row in found) else max(row["expires_at"] for row in found)
 

@@ -1,4 +1,4 @@
-"""Clicks by Socket Mode and by signed requests: each arrives, and what is not Slack's gets nowhere."""
+"""Clicks arrive by Socket Mode and by signed requests, and forged ones change nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NO_TIMES = (
     ",",
 )
 OLD_S = 301
-"""Slack's requests are good for five minutes."""
+"""A signed request of Slack's is valid for five minutes."""
 
 
 @pytest.fixture(params=["socket", "http"])
@@ -48,7 +48,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 async def asked_card(agent: Agent, cleo: Person, kind: str = "data.delete") -> tuple[Json, Json]:
-    """Propose something; return it and its card."""
+    """Propose an action, and return it with its card."""
     asked = await agent.propose(kind, {"what": "old logs"})
     return asked, await cleo.wait_for_message(APPROVALS, kind)
 
@@ -86,7 +86,7 @@ NOT_OURS = (
 async def test_a_button_that_is_not_ours_is_answered_and_changes_nothing(
     stage: Stage, agent: Agent, cleo: Person
 ) -> None:
-    """An action id that nobody knows, values that we never wrote, a review that does not exist."""
+    """It has an unknown action id, a value that the bot never wrote, or a review that does not exist."""
     await asked_card(agent, cleo)
     await stage.shown()
     before = stage.everything()
@@ -104,7 +104,7 @@ async def test_a_button_that_is_not_ours_is_answered_and_changes_nothing(
 async def test_a_button_for_other_arguments_is_refused_and_the_card_drawn_again(
     stage: Stage, agent: Agent, cleo: Person
 ) -> None:
-    """The right review, with a digest that its card never showed."""
+    """The button names the right review and a digest that its card never showed."""
     asked, card = await asked_card(agent, cleo)
     value = json.dumps({**json.loads(value_of(card)), "d": "0" * 64})
     ts = await forged(stage.slack, "approve", value)
@@ -116,7 +116,7 @@ async def test_a_button_for_other_arguments_is_refused_and_the_card_drawn_again(
 
 
 async def forged(slack: LocalSlack, action_id: str, value: str) -> str:
-    """Post a message with a button that the bot never drew; returns its ts."""
+    """Post a message with a button that the bot never drew, and return its ts."""
     web = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
     words = {"type": "plain_text", "text": "Click me"}
     element = {"type": "button", "action_id": action_id, "value": value, "text": words}
@@ -204,7 +204,7 @@ def form_of(payload: Json) -> str:
 async def test_only_a_fresh_request_with_slacks_signature_counts(
     stage: Stage, bot: Bot, agent: Agent, cleo: Person
 ) -> None:
-    """One and the same click, refused again and again and then taken: the signature is what decides."""
+    """The bot refuses a click with a wrong signature or a stale time, and then takes it with right ones."""
     asked, card = await asked_card(agent, cleo)
     await stage.shown()
     before, signer = stage.everything(), Signer(stage.slack, bot)
@@ -268,7 +268,7 @@ async def test_slack_can_check_the_address(stage: Stage, bot: Bot) -> None:
 async def test_a_click_of_somebody_from_another_workspace_is_refused(
     stage: Stage, agent: Agent, cleo: Person
 ) -> None:
-    """The workspace that the click says it is from counts, whoever its user is."""
+    """The click's workspace counts, even if the user is a member."""
     _, card = await asked_card(agent, cleo)
     await stage.shown()
     before = stage.everything()

@@ -1,4 +1,4 @@
-"""Connections that say nothing, and headers without end: clicks, cards and proposals go on."""
+"""Silent connections and endless headers stop neither clicks nor cards nor proposals."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SILENT = 1100
 SOURCES = 8
-"""Addresses of this machine that they come from."""
+"""Number of this machine's addresses from which connections come."""
 LINES = 300
-"""More than a bot logs that is well, and far fewer than a storm has."""
+"""More lines than a healthy bot logs, and far fewer than a log storm."""
 
 
 @pytest.fixture(params=["socket", "http"])

@@ -1,4 +1,4 @@
-"""One agent asks for far too much: people see no more of it than the cap, and the others' at once."""
+"""One agent asks for far too much. People see its cards up to the cap, and other agents' at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def states(stage: Stage) -> Counter[str]:
 
 
 async def cards_seen(person: Person) -> list[Json]:
-    """Return the cards in the channel, without what only this person is told."""
+    """Return the cards in the channel, without ephemeral messages."""
     found = await person.messages(APPROVALS, limit=2 * flooding.CALLS)
     return [message for message in found if not message["ephemeral"]]
 
@@ -62,7 +62,7 @@ async def test_500_calls_in_one_message_make_no_more_cards_than_the_cap(stage: S
 
 
 async def test_withdrawing_and_starting_again_in_a_loop_floods_no_channel(stage: Stage, cleo: Person) -> None:
-    """The cards that were not posted yet go with their thread, and what was withdrawn counts."""
+    """Unposted cards are dropped with their thread, and withdrawn actions count towards the cap."""
     token = await stage.token()
     async with stage.bot() as bot, Agent(bot.api_url, token) as agent:
         first = await agent.start("flood", say("all"))

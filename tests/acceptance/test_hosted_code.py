@@ -1,4 +1,4 @@
-"""`membrane run` with hosted code that misbehaves: it stays up, says what is wrong, stops when told."""
+"""`membrane run` with misbehaving hosted code stays up, names the problem, and stops when told."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISBEHAVING = ",".join(
 )
 
 STOP_S = "5"
-"""What hangs is cut off by the same rule as after 25 seconds."""
+"""A shorter time limit than the default of 25 seconds, by the same rule."""
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ async def said(process: Process, words: str, **more: str) -> dict[str, object]:
 
 
 async def test_hanging_tools_end_no_card_and_hold_up_no_stop(stage: Stage, cleo: Person) -> None:
-    """More than the default executor has threads. The kill that a supervisor would send is not needed."""
+    """More tools hang than the default executor has threads, and the bot still stops without a kill."""
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         for number in range(8):
@@ -111,7 +111,7 @@ async def test_a_graph_that_is_refused_keeps_nothing_else_down(stage: Stage, cle
 async def test_a_question_is_answered_by_an_operator_beside_the_running_bot(
     stage: Stage, cleo: Person
 ) -> None:
-    """The admins are told the command; an agent has no way to answer its own question."""
+    """The admins are told the command. An agent cannot answer its own question."""
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
         thread = await agent.start("asks", {"text": "a private matter"})

@@ -1,4 +1,4 @@
-"""What agents and people write is text on the page: nothing in it pings, links, formats, hides or runs."""
+"""Text of agents and people stays text on the page: it never pings, links, formats, hides or runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ INVISIBLE = (
 
 
 async def nothing_works_in(part: Locator, page: Page) -> None:
-    """Look at the page's DOM: no element that such text could have made, and no character that hides."""
+    """Fail if the DOM has an element that such text could have made, or a hidden character."""
     for made in ("script", "img", "iframe", "svg", "object", "[onerror]", "[onload]", "s", ".emoji"):
         assert await part.locator(made).count() == 0, made
     formatted = " ".join(await part.locator("em, strong").all_inner_texts())

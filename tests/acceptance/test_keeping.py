@@ -1,4 +1,4 @@
-"""A running bot lets what passed long ago leave its database, by itself."""
+"""A running bot archives old passed actions by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bot that ran while the machine's clock was a year ahead, and the one that is started after it."""
+"""A bot runs while the machine's clock is a year ahead, and another starts after the correction."""
 
 from __future__ import annotations
 

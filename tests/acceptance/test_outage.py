@@ -1,4 +1,4 @@
-"""Slack is away: at the start, and in between. The store is the truth, Slack a view of it."""
+"""Slack is down, at the start or later. The store is the truth, and Slack is a view of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the bot try again as soon as a test wants to see it."""
+    """Let the bot retry at once."""
     monkeypatch.setattr(facade, "AGAIN_S", 0.1)
     usual = SocketDelivery.__init__.__kwdefaults__ or {}
     soon = {**usual, "patience_s": 0.3, "check_s": 0.1}
@@ -28,7 +28,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_invariant_10_tiers_0_and_1_pass_at_once_while_slack_is_down_and_the_queue_is_full(
     stage: Stage, slack: LocalSlack
 ) -> None:
-    """Slack is away from the start, twenty actions wait for people, and machines go on."""
+    """Slack is down from the start and twenty actions wait for people, yet other actions pass."""
     token = await stage.token()
     await slack.stop()
     async with stage.bot(alone=True) as bot, Agent(bot.api_url, token) as agent:
@@ -49,7 +49,7 @@ async def test_invariant_10_tiers_0_and_1_pass_at_once_while_slack_is_down_and_t
 async def test_slack_that_is_down_at_the_start_gets_its_cards_when_it_comes(
     stage: Stage, slack: LocalSlack
 ) -> None:
-    """Meanwhile windows run out, and the answer for that is given without Slack; no card asks of it later."""
+    """Windows that end meanwhile are handled without Slack, and no card asks about them later."""
     token = await stage.token()
     await slack.stop()
     async with stage.bot(alone=True) as bot, Agent(bot.api_url, token) as agent:
@@ -74,7 +74,7 @@ async def clicked(person: Person, ts: str, action_id: str) -> bool:
 async def test_a_slack_outage_loses_nothing(
     stage: Stage, slack: LocalSlack, bot: Bot, agent: Agent, way: str
 ) -> None:
-    """Ten changes while Slack was away become what is so now: one card each, and one digest."""
+    """After ten changes during the outage Slack shows the present state: one card each, and one digest."""
     before = await agent.propose("data.delete", {"what": "asked before"})
     async with stage.person(CLEO) as cleo:
         card = await cleo.wait_for_message(APPROVALS, "asked before")
@@ -112,7 +112,7 @@ async def wanted(stage: Stage, *kinds: str) -> bool:
 async def test_invariant_11_slack_is_a_view(
     stage: Stage, slack: LocalSlack, agent: Agent, cleo: Person
 ) -> None:
-    """Cards are deleted in Slack: the reviews stand, and what still waits is drawn again when it changes."""
+    """Cards are deleted in Slack. The reviews stay, and an open one is redrawn when it changes."""
     decided = await agent.propose("data.delete", {"what": "decided before"})
     old = await cleo.wait_for_message(APPROVALS, "decided before")
     assert (await cleo.click(APPROVALS, old, "approve")).acked

@@ -28,7 +28,7 @@ def edit(stage: Stage, old: str, new: str) -> None:
 
 
 async def tier_of(agent: Agent, kind: str, tier: int) -> bool:
-    """Whether a new action of this kind is ruled so."""
+    """Whether the policy rules a new action of this kind so."""
     asked = await agent.propose(kind, {"to": "eve"})
     return bool(asked["tier"] == tier)
 
@@ -88,7 +88,7 @@ async def test_each_break_and_repair_is_told_even_with_the_same_text_on_the_same
     await eventually(lambda: told("stays in force", 3), what="that it broke")
     stage.policy.write_text(stage.policy.read_text().replace(broken, good).replace(MEDIUM, looser))
     loosened = await cleo.wait_for_message(ADMIN, "The policy loads again. It is in force since")
-    assert loosened["text"].startswith("🟠 Warning: "), "it is looser now"
+    assert loosened["text"].startswith("🟠 Warning: "), "the policy is looser now"
     assert "• LOOSER: mail.send" in loosened["text"]
     assert await tier_of(agent, "mail.send", 0)
 
@@ -120,7 +120,7 @@ async def reloaded(stage: Stage) -> bool:
 
 
 async def test_a_looser_policy_is_allowed_once(stage: Stage) -> None:
-    """What was allowed, came into force and was tightened since, waits for the command again."""
+    """A looser policy that was allowed, took effect and was tightened since needs the command again."""
     stage.settings = {"MEMBRANE_POLICY_REFUSE_LOOSER": "1"}
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
@@ -148,7 +148,7 @@ async def test_a_looser_policy_is_allowed_once(stage: Stage) -> None:
 
 
 async def test_a_group_that_is_renamed_strands_no_review(stage: Stage, agent: Agent, cleo: Person) -> None:
-    """The reload names what waits, who clicks reads what helps, and a command lets another group decide."""
+    """The reload names the waiting reviews, a clicker reads the remedy, and a command names another group."""
     asked = await agent.propose("data.delete", {"what": "old logs"})
     card = await cleo.wait_for_message(APPROVALS, "old logs")
     stage.policy.write_text(stage.policy.read_text().replace("release-leads", "captains"))

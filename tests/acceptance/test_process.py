@@ -1,4 +1,4 @@
-"""`membrane run` as an operator sees it: how it stops, what it refuses, what a broken graph does to it."""
+"""`membrane run` as an operator sees it: how it stops, refuses to start, and survives a broken graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.acceptance.staging import UP_S, Stage
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STOP_S = "3600"
-"""So long could a stop take that waits for what is in hand: only a hang takes longer than `UP_S`."""
+"""A stop may wait this long for work in progress. Only a hang takes longer than `UP_S`."""
 
 
 async def test_the_bot_finishes_work_in_progress_after_sigterm(stage: Stage, cleo: Person) -> None:
@@ -25,7 +25,7 @@ async def test_the_bot_finishes_work_in_progress_after_sigterm(stage: Stage, cle
         asked = await agent.propose("data.delete", {"what": "old logs"})
         await cleo.wait_for_message(APPROVALS, "old logs")
         poll = asyncio.create_task(agent.ask("GET", f"/v1/actions/{asked['id']}", params={"wait": 60}))
-        await agent.standing(asked)  # the poll, sent before it, waits by now
+        await agent.standing(asked)  # the poll was sent earlier, so it waits by now
         process.signal(signal.SIGTERM)
         assert (await poll)["state"] == "waiting"
         assert await process.ended(UP_S) == 0
@@ -35,7 +35,7 @@ async def test_the_bot_finishes_work_in_progress_after_sigterm(stage: Stage, cle
 
 async def test_a_second_bot_on_the_same_folder_is_refused_with_a_sentence(stage: Stage) -> None:
     async with stage.bot() as first:
-        stage.settings["MEMBRANE_PORT"] = first.api_url.rpartition(":")[2]  # taken too, and not what matters
+        stage.settings["MEMBRANE_PORT"] = first.api_url.rpartition(":")[2]  # taken too, but not the reason
         async with stage.started() as second:
             assert await second.ended(UP_S) == 3
         (told,) = second.log
@@ -47,7 +47,7 @@ async def test_a_second_bot_on_the_same_folder_is_refused_with_a_sentence(stage:
 
 
 async def test_a_database_is_not_opened_under_another_secret(stage: Stage) -> None:
-    """A restore that forgot the secret, or has a wrong one: what waits could not be used, so it is said."""
+    """A restore without the secret, or with a wrong one, could not use the waiting actions, so it fails."""
     key = stage.database.parent / "secret"
     async with stage.bot() as running, Agent(running.api_url, await stage.token()) as agent:
         await agent.propose("db.read")
@@ -56,7 +56,7 @@ async def test_a_database_is_not_opened_under_another_secret(stage: Stage) -> No
     async with stage.started() as without:
         assert await without.ended(UP_S) == 2
     assert "was written with it: put it back" in without.log[-1]["event"]
-    assert not key.exists(), "a new one would only hide that it is missing"
+    assert not key.exists(), "a new secret would hide that the old one is missing"
 
     key.write_text("f" * 64)
     key.chmod(0o600)
@@ -89,7 +89,7 @@ async def test_a_graph_that_raises_and_an_effect_that_fails_stop_nothing(
 
 @pytest.mark.parametrize("way", ["socket", "http"])
 async def test_requests_to_this_machine_bypass_a_company_proxy(stage: Stage, cleo: Person) -> None:
-    """Nothing listens at that proxy, so that whatever went through it would be lost."""
+    """Nothing listens at that proxy, so any request through it would fail."""
     dead = "http://127.0.0.1:9"
     stage.settings |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), dead)
     token = await stage.token()

@@ -1,4 +1,4 @@
-"""Both databases come back from a backup, and what ran after it does not run again."""
+"""Both databases are restored from a backup, and an effect that ran after it does not run again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = ("threads.db", "membrane.db")
 
 
 def copied(stage: Stage) -> Path:
-    """Copy both databases as a tool would that knows nothing of the bot."""
+    """Copy both databases like a tool that does not know the bot."""
     aside = stage.folder / "aside"
     aside.mkdir()
     for name in NAMES:
@@ -68,7 +68,7 @@ async def test_a_hosted_effect_that_ran_after_the_backup(stage: Stage, cleo: Per
         await cleo.wait_for_message(ADMIN, "The database was restored")
         await cleo.click(APPROVALS, await button(cleo, "approve", words="restored from a backup"), "approve")
         asked = await button(cleo, "it_happened", words="may have run since")
-        assert stage.effects() == [ran], "nothing runs before somebody has looked"
+        assert stage.effects() == [ran], "no effect runs before a person has decided"
         await cleo.click(APPROVALS, asked, answer)
         db = open_database(stage.database, writer="cli")
         await Tokens(db).confirm(None)
@@ -91,9 +91,9 @@ async def test_a_hosted_effect_that_ran_after_the_backup(stage: Stage, cleo: Per
 async def test_an_effect_is_asked_about_although_the_saved_threads_went_on(
     stage: Stage, cleo: Person
 ) -> None:
-    """The store alone comes back, so the thread has gone on from where the store says that it waits.
+    """Only the store is restored, so the saved thread is further on than the store says.
 
-    The first bot stops in order: where the journal ends is noted every second, and at a stop.
+    The first bot stops cleanly, because it records the journal's end every second and at a stop.
     """
     token = await stage.token()
     async with stage.bot() as first, Agent(first.api_url, token) as agent:

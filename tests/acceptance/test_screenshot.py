@@ -1,4 +1,4 @@
-"""The README's picture: one look at the product, taken from the real page."""
+"""The README's picture, taken from the real page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 PICTURE = Path(__file__).with_name("screenshot.png")
 SIZE = {"width": 1280, "height": 960}
 RETAKE = "MEMBRANE_SCREENSHOT"
-"""Set this to take the picture anew; otherwise only a missing one is taken, so that runs change nothing."""
+"""Set this to retake the picture. Otherwise only a missing one is taken, so runs change nothing."""
 
 
 @pytest.mark.skipif(
@@ -29,7 +29,7 @@ RETAKE = "MEMBRANE_SCREENSHOT"
 async def test_the_picture_for_the_readme(
     stage: Stage, open_page: Open, agent: Agent, cleo: Person, dia: Person
 ) -> None:
-    """A card that was decided and carried out, and one that waits for its second approval."""
+    """It shows an executed card, and one that waits for its second approval."""
     refund = {"amount": 480, "order": "A-1042"}
     asked = await agent.propose("payment.refund", refund, on_behalf_of=GUS)
     card = await cleo.wait_for_message(APPROVALS, "payment.refund")

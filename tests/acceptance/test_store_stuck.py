@@ -1,4 +1,4 @@
-"""A disk that takes no writes, and a folder for temporary files that takes none: what people hear."""
+"""People hear of a disk that takes no writes. The bot needs no folder for temporary files."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ os.environ["TMPDIR"] = f"/proc/self/fd/{handle}"
 os.execv(sys.argv[1], sys.argv[1:])
 """
 WITHOUT_TEMPORARY_FILES = (sys.executable, "-c", _LEAVE_NO_TMPDIR)
-"""Starts a command in whose TMPDIR no file can be made, though it looks well: as on a full disk."""
+"""Starts a command whose TMPDIR looks fine but takes no files, as on a full disk."""
 
 
 @contextmanager
 def no_writes(process: Process) -> Iterator[None]:
-    """Let no file of the process grow, as on a full disk. It needs no rights over the machine."""
+    """Keep the process's files from growing, as on a full disk. This needs no privileges."""
     _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -80,7 +80,7 @@ async def test_a_store_that_cannot_write_is_reported_everywhere_and_so_is_its_re
 
 
 ON_ANOTHER_FILE_SYSTEM = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /proc/$$/mountinfo && exec "$@"')
-"""Starts a command to which its own mounts look as a file says. It needs the rights to mount."""
+"""Starts a command that reads its mounts from a given file. This needs the right to mount."""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it mounts, which only root may")

@@ -1,4 +1,4 @@
-"""An agent starts something and is never heard of again: a person says what happened."""
+"""An agent starts an action and never reports it, so a person says what happened."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_person_says_that_it_did_not_and_the_agent_starts_it_once_more(
     assert (await cleo.click(APPROVALS, await asked(cleo, APPROVALS), "it_did_not")).acked
     again = await agent.wait_for(action, "approved")
     assert again["decided_by"] == [CLEO]
-    assert (await agent.claim(action))["key"] != action["key"], "another approval, another key"
+    assert (await agent.claim(action))["key"] != action["key"], "a new approval has a new key"
     await agent.report(action)
     assert (await agent.standing(action))["receipt"] == "executed"
     assert (await agent.claim(action, expect=409))["reason"] == "already_claimed"

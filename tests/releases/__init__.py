@@ -1,1 +1,1 @@
-"""What earlier releases left behind, and that the present one goes on with it."""
+"""Data folders of earlier releases, and tests that the present release continues with them."""

@@ -29,13 +29,13 @@ Unpack = Callable[[Path, Path], None]
 
 @dataclass
 class Left:
-    """What the release left, and the present bot beside it."""
+    """The data of an earlier release, and the present bot on it."""
 
     place: Place
     said: Json
-    """What its agent remembered and its workspace showed."""
+    """What the release's agent remembered and its workspace showed."""
     files: Path
-    """What else it wrote: anchors, an export of the journal."""
+    """The release's other files: anchors and an export of the journal."""
     bot: Bot
     agent: Agent
     cleo: Person
@@ -68,7 +68,7 @@ class Left:
         return dict(found[-1])
 
     async def press(self, action_id: str, button: str = "approve", person: Person | None = None) -> None:
-        """Click a button of the card as the release drew it, whatever the present bot makes of the card."""
+        """Click a button of the card as the release drew it, even if the present bot has redrawn it."""
         card = self.old_card(action_id)
         shelf = self.place.slack.state.conversations[APPROVALS].messages
         shelf[card["ts"]].blocks = card["blocks"]
@@ -83,7 +83,7 @@ def release(request: pytest.FixtureRequest) -> Path:
 
 
 def unpack(release: Path, into: Path) -> None:
-    """Put into a folder what the release left."""
+    """Unpack the release's data into a folder."""
     with tarfile.open(release / "left.tar.xz") as tar:
         tar.extractall(into, filter="fully_trusted")
     shutil.copy(release / "policy.yaml", into)
@@ -92,20 +92,20 @@ def unpack(release: Path, into: Path) -> None:
 
 @pytest.fixture(scope="module")
 def prepare() -> Unpack:
-    """How a folder is made of what the release left."""
+    """A function that unpacks the release's data into a folder."""
     return unpack
 
 
 @pytest.fixture
 def folder(release: Path, prepare: Unpack, tmp_path: Path) -> Path:
-    """What the release left, unpacked, for no other test."""
+    """The release's data, unpacked for one test."""
     prepare(release, tmp_path)
     return tmp_path
 
 
 @asynccontextmanager
 async def started(release: Path, folder: Path) -> AsyncIterator[Left]:
-    """Start the present bot on what the release left, a moment after its last."""
+    """Start the present bot on the release's data, a moment after the release's last write."""
     said = json.loads((folder / "left.json").read_text())
     clock = Later(said["made_at"] + 60)
     async with LocalSlack(
@@ -125,7 +125,7 @@ async def started(release: Path, folder: Path) -> AsyncIterator[Left]:
 async def left(
     release: Path, prepare: Unpack, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Left]:
-    """The present bot, a moment after the release's last, for all tests of the file."""
+    """The present bot, a moment after the release's last write, for all tests of the file."""
     folder = tmp_path_factory.mktemp("left")
     prepare(release, folder)
     async with started(release, folder) as left:

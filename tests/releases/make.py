@@ -38,11 +38,11 @@ from tests.waiting import eventually
 HERE = Path(__file__).parent
 ZOE = "Zoe\u0308"
 NUMBERS = {"amount": 900.0, "small": 1e-7, "whole": 9007199254740993, "list": [1.0, 2.5, -0.0], "to": ZOE}
-"""Arguments that another reading of numbers or texts would digest otherwise."""
+"""Arguments whose digest changes if numbers or texts are read differently."""
 
 
 class _Everybody:
-    """The people of the policy, for what is decided while no bot runs."""
+    """The people of the policy, for decisions while no bot runs."""
 
     async def resolve(self, names: Sequence[str], *, fresh: bool = False) -> Resolved:
         return Resolved(frozenset({CLEO, DIA}))
@@ -60,7 +60,7 @@ class Making:
         self.threads: dict[str, str] = {}
 
     async def propose(self, name: str, kind: str, args: Json, **more: Any) -> Json:
-        """Propose an action, and keep what the agent would."""
+        """Propose an action, and keep what an agent would remember."""
         answer = await self.agent.propose(kind, args, **more)
         self.actions[name] = {"id": answer["id"], "kind": kind, "args": args, **_of(answer), **more}
         return answer
@@ -159,7 +159,7 @@ class Making:
         return list(found["actions"])
 
     async def settled(self) -> None:
-        """Wait until what runs out has run out, and Slack shows everything."""
+        """Wait until every window has ended and Slack shows everything."""
         for name, state in {"unknown": "unknown", "halted": "halted", "aborted": "aborted"}.items():
             await self.agent.wait_for(self.actions[name], state)
 
@@ -211,7 +211,7 @@ async def _without_a_bot(place: Place, making: Making, anchors: Path) -> None:
         await membrane.votes.cast(standing.review.id, CLEO, approve=True, args_digest=answered.args_digest)
         await _anchor(db, anchors)
         pruned = await Retention(db, place.data / "archive", {Tier.TRANSPARENT: 0.0}).prune()
-        assert pruned.entries, "nothing passed long ago"
+        assert pruned.entries, "no action is old enough to prune"
         assert not pruned.failed, pruned.failed
         await _anchor(db, anchors)
 

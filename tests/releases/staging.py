@@ -25,9 +25,9 @@ GRAPHS = ",".join(
     f"{name}={graphs.__file__}:{name}" for name in ("one", "order", "batched", "per_call", "wrapped")
 )
 PACE = 50.0
-"""The workspace is on this machine, and its cards wait for no others."""
+"""The local workspace has no rate limits, so cards need not wait for each other."""
 CARD = "4242424242424242"
-"""What the policy redacts."""
+"""Values that the policy redacts."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Place:
 
 
 class Later:
-    """A clock that goes on from an instant, whatever the machine's says."""
+    """A clock that runs from a given instant, independent of the machine's time."""
 
     def __init__(self, start: float) -> None:
         self._start, self._since = start, time.monotonic()
@@ -97,14 +97,14 @@ class Later:
 
 
 def kept(slack: LocalSlack) -> Json:
-    """Return what is in the workspace: every conversation with its messages, every open modal."""
+    """Return the workspace's conversations with their messages, and its open modals."""
     state = slack.state
     stacks = {user: [asdict(view) for view in stack] for user, stack in state.views.stacks.items() if stack}
     return {"conversations": [asdict(each) for each in state.conversations.values()], "views": stacks}
 
 
 def put_back(slack: LocalSlack, was: Json) -> None:
-    """Put into a workspace what `kept` returned."""
+    """Restore into a workspace what `kept` returned."""
     state = slack.state
     for each in was["conversations"]:
         shelves = {
@@ -115,5 +115,5 @@ def put_back(slack: LocalSlack, was: Json) -> None:
     for user, stack in was["views"].items():
         state.views.stacks[user] = [View(**view) for view in stack]
     for _ in range(1000):
-        state.new_id("")  # the ids of what was put back are taken
+        state.new_id("")  # skip the ids of the restored messages
     state.changes.note()

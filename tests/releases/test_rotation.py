@@ -1,4 +1,4 @@
-"""The secret is rotated on a folder that an earlier release left: nothing that waits is lost by it."""
+"""A rotation of the secret on an earlier release's folder loses nothing that waits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEW = Key.of(b"the secret after the first rotation")
 
 @pytest.fixture(scope="module")
 def prepare() -> Unpack:
-    """What the release left, with a new key on top of its own."""
+    """The release's data, with a new key on top of its own."""
 
     def rotated(release: Path, into: Path) -> None:
         unpack(release, into)
@@ -73,7 +73,7 @@ async def test_new_actions_and_threads_are_written_under_the_new_key(left: Left)
 
 
 async def test_a_key_that_open_actions_need_cannot_be_forgotten(folder: Path) -> None:
-    """Neither by hand nor by a restore: the start is refused, with what to put back."""
+    """If the key is gone, by hand or by a restore, the start fails and names the key to put back."""
     data = folder / "data"
     async with LocalSlack(workspace(), rate_scale=None) as slack:
         place = Place(slack, folder)
@@ -89,7 +89,7 @@ async def test_a_key_that_open_actions_need_cannot_be_forgotten(folder: Path) ->
 
 
 async def test_the_bot_starts_without_a_key_that_only_closed_actions_need(tmp_path: Path) -> None:
-    """No key is in the newest actions but the one that was dropped."""
+    """The newest actions name only the key that was dropped."""
     first, second = keyfile.new_key(), keyfile.new_key()
     (tmp_path / "policy.yaml").write_bytes((Path(__file__).parent / "v0_1" / "policy.yaml").read_bytes())
     (tmp_path / "data").mkdir(mode=0o700)

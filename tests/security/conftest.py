@@ -1,4 +1,4 @@
-"""The whole bot between a Slack workspace, agents over HTTP and hosted graphs, driven from outside."""
+"""The whole bot between a Slack workspace, HTTP agents and hosted graphs, driven from outside."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADA, CLEO, DIA, GUS, MAL = "U0ADA", "U0CLEO", "U0DIA", "U0GUS", "U0MAL"
 EVERYBODY = (ADA, CLEO, DIA, GUS, MAL)
 APPROVALS, DIGEST = "C0APPROVALS", "C0DIGEST"
 CARD, SSN = "4242424242424242", "078-05-1120"
-"""What nobody may see."""
+"""Values that nobody may see."""
 BUYER = {"name": "Bo", "ssn": SSN}
 
 WORKSPACE = Workspace(
@@ -94,14 +94,14 @@ def signed(secret: str, body: str, at: float | None = None) -> dict[str, str]:
 
 @dataclass
 class Scene:
-    """The bot as everybody meets it, and the data folder as a thief would find it."""
+    """The bot as its users meet it, and the data folder as a thief finds it."""
 
     slack: LocalSlack
     folder: Path
     log: io.StringIO
     bot: Bot = field(init=False)
     answers: list[str] = field(default_factory=list)
-    """Everything that the API has said."""
+    """Every answer of the API."""
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -137,7 +137,7 @@ class Scene:
 
     @property
     def slack_url(self) -> str:
-        """Where Slack's requests go."""
+        """The URL for Slack's requests."""
         return f"{self.bot.api_url}/slack/events"
 
     @asynccontextmanager
@@ -186,7 +186,7 @@ class Scene:
             return (await slack.post(self.slack_url, content=body, headers=headers)).status_code
 
     def said(self) -> str:
-        """Everything in Slack, and everything that the bot ever sent there."""
+        """Everything in Slack, and every call that the bot made there."""
         messages = [
             repr((message.text, message.blocks, message.metadata))
             for conversation in self.slack.state.conversations.values()
@@ -207,7 +207,7 @@ class Scene:
 
 
 async def propose(agent: httpx2.AsyncClient, kind: str, args: Json, **more: Any) -> Json:
-    """Propose an action; it has to be taken."""
+    """Propose an action, and fail if the API refuses it."""
     response = await agent.post("/v1/actions", json={"kind": kind, "args": args, **more})
     assert response.status_code in (200, 201), response.text
     answer: Json = response.json()
@@ -215,14 +215,14 @@ async def propose(agent: httpx2.AsyncClient, kind: str, args: Json, **more: Any)
 
 
 async def standing(agent: httpx2.AsyncClient, action: Json, wait: float = 0.0) -> Json:
-    """Ask how an action stands."""
+    """Fetch an action's state."""
     answer: Json = (await agent.get(f"/v1/actions/{action['id']}", params={"wait": wait})).json()
     return answer
 
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Everything that is logged, down to debug, as an operator would keep it."""
+    """The whole log, down to debug, as an operator would keep it."""
     root, kept = logging.getLogger(), io.StringIO()
     handlers, level = root.handlers, root.level
     logs.configure("debug", "json", stream=kept)

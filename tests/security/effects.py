@@ -1,4 +1,4 @@
-"""What the hosted graphs did. A module of its own, since the host imports the graphs under another name."""
+"""The effects of the hosted graphs. A separate module: the host imports the graphs under another name."""
 
 from __future__ import annotations
 

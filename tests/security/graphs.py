@@ -1,4 +1,4 @@
-"""Hosted graphs that get hold of what nobody may see: one behind the gate, and a stock LangChain agent."""
+"""Hosted graphs that receive redacted values: one behind the gate, and a stock LangChain agent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ARGS: dict[str, Any] = {"amount": 9, "card_number": CARD, "customer": {"name": "
 
 
 def charge_card(run: Execution) -> dict[str, Any]:
-    """Note what it was run with, and repeat it as a careless effect does."""
+    """Record the arguments, and repeat them as a careless effect does."""
     done.append(run.args)
     if run.args["amount"] == 13:
         raise RuntimeError(f"the bank declined {run.args['card_number']}")
@@ -45,7 +45,7 @@ _ASKED: Any = {
 
 
 def ask(state: MessagesState) -> dict[str, Any]:
-    """Ask what no host knows, with what nobody may see in the question."""
+    """Ask a question that no host knows, with redacted values in it."""
     return {"messages": [("user", str(interrupt({"question": f"send a receipt for {CARD} to {SSN}?"})))]}
 
 

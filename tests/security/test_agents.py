@@ -1,4 +1,4 @@
-"""An agent that means harm, or somebody with its token: what they can do, and what they cannot."""
+"""The limits of a hostile agent, or of a person who holds its token."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ROUTES = {
     "/v1/threads/{thread_id}": {"get"},
     "/v1/threads/{thread_id}/withdraw": {"post"},
 }
-"""All that an agent's token opens. None of it votes, and none of it changes the policy."""
+"""All routes that an agent's token opens. None of them votes or changes the policy."""
 OPERATORS = {"/v1/operator/freezes": {"get", "post"}, "/v1/operator/thaws": {"post"}}
-"""All that an operator's token opens, and an agent's does not."""
+"""The routes that an operator's token opens and an agent's does not."""
 
 
 async def test_a_stolen_token_cannot_approve(scene: Scene, agent: httpx2.AsyncClient) -> None:
@@ -58,7 +58,7 @@ async def test_another_agents_token_opens_nothing_of_this_one(
 
 
 async def test_naming_somebody_else_wins_no_vote(scene: Scene) -> None:
-    """Whom it acts for is the agent's word; who answers for it is the token's. Neither of them may vote."""
+    """The agent names the person it acts for, and the token names its owner. Neither of them may vote."""
     async with scene.agent("mal-agent", CLEO) as mal:
         asked = await propose(mal, "data.delete", {"id": 1}, on_behalf_of=MAL)
         for field in ("owner", "agent", "requesters"):
@@ -76,7 +76,7 @@ async def test_naming_somebody_else_wins_no_vote(scene: Scene) -> None:
 
 
 async def test_a_flood_stops_at_the_door(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """A cap on what may wait at once, and no second card for what was just rejected."""
+    """A cap limits the waiting actions, and a rejected action gets no second card."""
     first = await propose(agent, "data.delete", {"id": 0})
     await scene.click(first, CLEO, "reject")
     assert (await standing(agent, first, wait=20))["state"] == "rejected"
@@ -106,7 +106,7 @@ async def test_arguments_cannot_be_swapped_nor_an_approval_used_twice(
 
 
 async def test_a_signed_click_that_is_sent_again_counts_once(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """Also with the card of one action and the digest of another, and by somebody who may not vote."""
+    """A click with another action's digest, or by a person who may not vote, does not count."""
     asked, other = [await propose(agent, "data.delete", {"id": number}) for number in (1, 2)]
     await scene.click(asked, CLEO, "approve", d=other["args_digest"])
     await scene.click(asked, ADA, "approve")

@@ -1,4 +1,4 @@
-"""What lies in the data folder is its owner's alone, and none of it opens with what else lies there."""
+"""Only its owner reads the data folder, and saved state and messages reveal only ids."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.security.test_redacted import threads_action
 
 @pytest.fixture(autouse=True)
 def _usual_umask() -> Iterator[None]:
-    """The one of most machines, under which a new file can be read by everybody."""
+    """The umask of most machines, under which everybody can read a new file."""
     before = os.umask(0o022)
     yield
     os.umask(before)
@@ -34,7 +34,7 @@ async def test_only_the_bots_user_can_read_the_data_folder(scene: Scene, agent: 
 
 
 async def test_saved_state_says_nothing_in_clear_but_ids(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """Also not in the metadata that LangGraph writes beside the state."""
+    """This includes the metadata that LangGraph writes beside the state."""
     given = {"kind": "data.delete", "args": {"what": "a plain secret"}}
     thread = (await agent.post("/v1/threads", json={"graph": "till", "input": given})).json()
     await threads_action(agent, thread, "waiting")

@@ -1,6 +1,6 @@
-"""Whatever arrives at Slack's address: it is answered, never with 500, and nothing changes in the store.
+"""The bot answers every request to Slack's URL, never with 500, and the store stays unchanged.
 
-Everything here is signed, as by somebody who has the signing secret or found a hole at Slack.
+Every request is signed, as by an attacker who has the signing secret or a hole in Slack.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DECIDED = (
     *(f"SELECT * FROM {table}" for table in ("votes", "executions", "threads", "interrupts")),
     "SELECT id, hash, revoked_at FROM tokens",
 )
-"""What only people who may, and agents, can change."""
+"""Queries for the state that only entitled people and agents can change."""
 
 KEYS = st.sampled_from(
     [
@@ -61,7 +61,7 @@ JSON = st.recursive(
 
 
 def examples(strategy: st.SearchStrategy[Any], count: int = EXAMPLES) -> list[Any]:
-    """Return examples, always the same ones: an async test cannot be run by hypothesis itself."""
+    """Return fixed examples, because hypothesis cannot run an async test itself."""
     found: list[Any] = []
 
     @settings(
@@ -81,13 +81,13 @@ def examples(strategy: st.SearchStrategy[Any], count: int = EXAMPLES) -> list[An
 
 
 def decided(scene: Scene) -> list[list[Any]]:
-    """Return how everything stands that somebody decides."""
+    """Return the state of everything that people decide."""
     with closing(sqlite3.connect(scene.data / "membrane.db")) as store:
         return [store.execute(f"{query} ORDER BY 1, 2").fetchall() for query in DECIDED]
 
 
 def genuine(scene: Scene, asked: Json) -> list[Json]:
-    """A click and a submission that are all right, but for who makes them: a stranger to the review."""
+    """A click and a submission that are valid except for their sender, a stranger to the review."""
     value = json.dumps({"r": asked["review"]["id"], "a": asked["id"], "d": asked["args_digest"]})
     who = {
         "team": {"id": scene.slack.team_id},
@@ -145,7 +145,7 @@ async def each_is_answered(scene: Scene, count: int, send: Callable[[httpx2.Asyn
 
 
 async def test_no_payload_breaks_the_slack_endpoint(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """Payloads made up, and genuine ones of which one part is something else."""
+    """It sends generated payloads, and genuine ones with one part replaced."""
     asked = await propose(agent, "data.delete", {"id": 1})
     payloads = examples(JSON)
     for payload in genuine(scene, asked):
@@ -161,7 +161,7 @@ async def test_no_payload_breaks_the_slack_endpoint(scene: Scene, agent: httpx2.
 
 
 async def test_no_body_breaks_the_slack_endpoint(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """Bodies that are no form, no JSON, no text; of every content type."""
+    """It sends bodies that are not a form, JSON or text, with every content type."""
     await propose(agent, "data.delete", {"id": 1})
     types = st.sampled_from(["application/x-www-form-urlencoded", "application/json", "text/plain", "x", ""])
     texts = st.text(max_size=40) | st.sampled_from(

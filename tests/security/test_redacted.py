@@ -1,4 +1,4 @@
-"""What the policy redacts is nowhere: not in Slack, not in the data folder, in no answer and no log."""
+"""A redacted value appears nowhere: not in Slack, the data folder, an answer or the log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECRETS = re.compile(f"{CARD}|{SSN}")
 
 
 def nowhere(scene: Scene) -> None:
-    """Look everywhere."""
+    """Fail if a redacted value appears anywhere."""
     for name, content in scene.stored().items():
         assert not SECRETS.search(content.decode("latin-1")), name
     assert not SECRETS.search(scene.said())
@@ -43,7 +43,7 @@ def nowhere(scene: Scene) -> None:
 
 
 async def threads_action(agent: httpx2.AsyncClient, thread: Json, state: str) -> Json:
-    """Wait until the one action of a thread is in a state; returns how it stands."""
+    """Wait until the only action of a thread is in a state, and return it."""
 
     async def look() -> Json | None:
         found = (await agent.get(f"/v1/threads/{thread['id']}")).json()
@@ -55,7 +55,7 @@ async def threads_action(agent: httpx2.AsyncClient, thread: Json, state: str) ->
 async def test_redacted_values_of_an_agent_over_http_are_nowhere(
     scene: Scene, agent: httpx2.AsyncClient
 ) -> None:
-    """Card, page, everything in the modal, the note's modal, the digest; the answers of the API."""
+    """It covers the card, the page, both modals, the digest and the answers of the API."""
     told = f"Charge {CARD}; the customer's number is {SSN!r}"
     for kind in ("card.look", "card.note"):
         await propose(agent, kind, {"card_number": CARD, "customer": BUYER, "why": "test"}, description=told)
@@ -91,7 +91,7 @@ async def test_redacted_values_of_an_agent_over_http_are_nowhere(
 
 
 async def on_the_command_line(scene: Scene, asked: Json) -> None:
-    """Look at it as an operator does, beside the bot."""
+    """Run an operator's commands beside the bot."""
     program = Path(sys.executable).with_name("membrane")
     environment = {"MEMBRANE_DATA": str(scene.data), "PATH": os.environ["PATH"]}
     for command in (
@@ -110,7 +110,7 @@ async def on_the_command_line(scene: Scene, asked: Json) -> None:
 async def test_redacted_values_in_an_object_sent_as_text_are_nowhere(
     scene: Scene, agent: httpx2.AsyncClient
 ) -> None:
-    """As language models do. It may hold what the path leads to, so none of it is shown."""
+    """Language models send such text. It may hold the redacted value, so the bot shows none of it."""
     told = f"Charge Bo, whose number is {SSN}"
     await propose(agent, "card.charge", {**ARGS, "customer": json.dumps(BUYER)}, description=told)
     async with scene.person(CLEO) as cleo:
@@ -127,7 +127,7 @@ async def test_redacted_values_in_an_object_sent_as_text_are_nowhere(
 async def test_redacted_values_of_a_hosted_thread_are_nowhere(
     scene: Scene, agent: httpx2.AsyncClient, graph: str, given: Json
 ) -> None:
-    """While it waits, after a restart, and after its effect, which does get the values."""
+    """This holds while it waits, after a restart, and after its effect, which gets the values."""
     thread = (await agent.post("/v1/threads", json={"graph": graph, "input": given})).json()
     asked = await threads_action(agent, thread, "waiting")
     async with scene.person(CLEO) as cleo:
@@ -167,7 +167,7 @@ async def test_a_stock_tool_that_repeats_a_redacted_value_reveals_nothing(
 async def test_a_failing_stock_tool_reveals_no_redacted_value(
     scene: Scene, agent: httpx2.AsyncClient
 ) -> None:
-    """And of the thread that fails by it, which the admins are told of."""
+    """Nor does its failed thread, of which the admins are told."""
     given = {"messages": [{"role": "user", "content": "fail"}]}
     thread = (await agent.post("/v1/threads", json={"graph": "clerk", "input": given})).json()
     await scene.click(await threads_action(agent, thread, "waiting"), CLEO, "approve")
@@ -199,7 +199,7 @@ async def test_an_unknown_question_reveals_no_redacted_value(scene: Scene, agent
 async def test_later_reports_of_an_agent_over_http_reveal_no_redacted_value(
     scene: Scene, agent: httpx2.AsyncClient
 ) -> None:
-    """In a report, whatever its shape, and in why an action is withdrawn."""
+    """This holds for reports of any shape, and for the reason of a withdrawal."""
     said = {"text": f"card={CARD}.", CARD: [CARD, int(CARD), {"ssn": f"<{SSN}>"}]}
     for receipt, more in (("executed", {"result": said}), ("failed", {"detail": f"declined: {CARD}/{SSN}"})):
         asked = await propose(agent, "card.charge", {**ARGS, "amount": len(receipt)})
@@ -219,7 +219,7 @@ async def test_later_reports_of_an_agent_over_http_reveal_no_redacted_value(
 
 
 async def test_an_approval_binds_redacted_values(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """An approval of one card number is no approval of another, though both look the same."""
+    """An approval of one card number does not approve another, though both look the same."""
     asked = await propose(agent, "card.charge", ARGS)
     other = await propose(agent, "card.charge", {**ARGS, "card_number": "5555555555554444"})
     assert asked["args_digest"] != other["args_digest"]

@@ -1,4 +1,4 @@
-"""Requests made from our own OpenAPI page: whatever an agent sends, the answer is one that the page names."""
+"""For any request of an agent, the bot gives an answer that its OpenAPI page names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.domain.numbers import LEAST, MOST
 from tests.security.conftest import Scene, propose
 
 EXAMPLES = 8
-"""For each operation, of requests that fit the page and of requests that do not."""
+"""The number of examples per operation, for valid and for invalid requests each."""
 
 
 def probe(url: str, token: str) -> set[str]:
-    """Try every operation of the page; returns which."""
+    """Try every operation of the page, and return their names."""
     headers = {"Authorization": token}
     page = schemathesis.openapi.from_url(f"{url}/openapi.json")
     tried: set[str] = set()
@@ -45,11 +45,11 @@ def _try(cases: Any, headers: dict[str, str]) -> None:
     )
     @given(cases)
     def one(case: Case[Any]) -> None:
-        assume(_fits_64_bits(case.body))  # a JSON schema cannot say it of numbers at any depth
-        assume("cursor" not in (case.query or {}))  # nor which text an earlier answer gave out
+        assume(_fits_64_bits(case.body))  # a JSON schema cannot limit numbers at any depth
+        assume("cursor" not in (case.query or {}))  # nor require a cursor from an earlier answer
         case.call_and_validate(headers=headers, timeout=60)
 
-    with suppress(Unsatisfiable):  # nothing can be wrong in a request that has no parts
+    with suppress(Unsatisfiable):  # a request without parts has no invalid form
         one()
 
 

@@ -1,4 +1,4 @@
-"""Somebody can write to `threads.db`: nothing of theirs runs, and nothing unapproved does."""
+"""An attacker who can write to `threads.db` runs neither code nor an unapproved action."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER = {**ARGS, "amount": 9_000_000}
 
 
 def poison(command: str) -> bytes:
-    """Return saved state that runs a command when it is read carelessly."""
+    """Return saved state that runs a command if a careless reader loads it."""
     call = ormsgpack.packb(["os", "system", command])
     return ormsgpack.packb(ormsgpack.Ext(0, call))
 
@@ -49,7 +49,7 @@ def write(scene: Scene, statement: str, *values: Any) -> None:
 
 
 async def test_a_poisoned_checkpoint_runs_nothing(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """It is not read, since it is not sealed; the thread stays as it is, and the log says why."""
+    """The bot does not read it, because it is not sealed. The thread stays, and the log says why."""
     asked = await parked(agent, ARGS)
     marker = scene.folder / "poisoned"
     write(scene, "UPDATE checkpoints SET type = 'msgpack', checkpoint = ?", poison(f"touch {marker}"))
@@ -66,7 +66,7 @@ async def test_a_poisoned_checkpoint_runs_nothing(scene: Scene, agent: httpx2.As
 
 
 def test_even_sealed_poison_is_read_strictly(tmp_path: Path) -> None:
-    """Should the secret be lost too, a type that is no message of LangChain's is still not called."""
+    """Even if the secret leaks too, the reader calls no type other than LangChain's messages."""
     vault = Vault(Keyring.of(b"a secret of thirty-two characters"), "threads")
     marker = tmp_path / "poisoned"
     sealed = vault.seal(poison(f"touch {marker}"))
@@ -90,7 +90,7 @@ def test_unsealed_saved_state_is_not_read(kind: str) -> None:
 async def test_the_saved_state_of_another_thread_runs_nothing(
     scene: Scene, agent: httpx2.AsyncClient
 ) -> None:
-    """Sealed rows can be copied. What runs is still only what was approved, by its digest in the store."""
+    """Sealed rows can be copied. Still only the approved action runs, by its digest in the store."""
     asked, other = await parked(agent, ARGS), await parked(agent, OTHER)
     with closing(sqlite3.connect(scene.data / "membrane.db")) as store:
         rows = dict(store.execute("SELECT id, thread_id FROM actions"))
@@ -109,7 +109,7 @@ async def test_the_saved_state_of_another_thread_runs_nothing(
 
 
 def test_strict_reading_is_set_before_langgraph_is_imported() -> None:
-    """Whichever module of the bot comes first, and whatever the environment says."""
+    """This holds for any first module of the bot, and for any environment."""
     look = (
         "import sys; read = sys.modules.get('langgraph.checkpoint.serde._msgpack'); "
         "print(read is None or read.STRICT_MSGPACK_ENABLED)"

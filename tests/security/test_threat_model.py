@@ -1,4 +1,4 @@
-"""SECURITY.md: every test that it names is there, and every threat has one."""
+"""SECURITY.md: every test that it names exists, and every threat has one."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ def test_every_threat_names_a_test() -> None:
     threats = re.split(r"^#{2,3} ", PAGE.split("## Threats")[1], flags=re.MULTILINE)[1:]
     assert len(threats) >= 14
     assert [threat.splitlines()[0] for threat in threats if "::" not in threat] == []
-    assert "tests/" not in re.sub(r"`tests/[\w/]+\.py::\w+`", "", PAGE), "in the form path::name"
+    assert "tests/" not in re.sub(r"`tests/[\w/]+\.py::\w+`", "", PAGE), "cite a test as path::name"

@@ -1,4 +1,4 @@
-"""The commands as a shell runs them, on a database that the real membrane wrote."""
+"""The commands, run as in a shell, on a database that the real membrane wrote."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Ended:
 
 @dataclass
 class Shell:
-    """A folder to run commands in, with a tidy environment."""
+    """A folder for commands, with a clean environment."""
 
     folder: Path
     env: dict[str, str]
@@ -101,7 +101,7 @@ class Room:
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    """The membrane of a running bot: it has the folder to itself."""
+    """The membrane of a running bot, which holds the folder's lock."""
     db = open_database(tmp_path / ".membrane" / "membrane.db", exclusive=True)
     rules = fakes.policy()
     membrane = Membrane(db, lambda: rules, fakes.FakeDirectory(), secret=fakes.SECRET)

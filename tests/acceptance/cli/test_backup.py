@@ -31,7 +31,7 @@ def threads_database(folder: Path) -> None:
 
 
 def restore(archive: Path, into: Path) -> None:
-    """Do what the help says."""
+    """Restore as the help says."""
     into.mkdir(mode=0o700)
     with tarfile.open(archive) as tar:
         tar.extractall(into, filter="data")
@@ -143,7 +143,7 @@ async def test_a_backup_is_marked_as_a_backup(shell: Shell, room: Room) -> None:
 
 
 async def test_tokens_are_confirmed_one_by_one_or_all(shell: Shell, room: Room) -> None:
-    """After a restore an operator says which of the tokens that came back are good."""
+    """After a restore an operator says which restored tokens are still valid."""
     ids = [(await Tokens(room.db).create(f"agent-{number}", GUS))[0].id for number in range(3)]
     await room.db.write(lambda tx: restores.unconfirm_tokens(tx.connection, 1_800_000_000.0))
     listed = (await shell.run("token", "list", "--json")).out

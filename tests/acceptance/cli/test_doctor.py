@@ -1,4 +1,4 @@
-"""The doctor finds what would stop the bot, and says how to mend it, against a workspace that enforces it."""
+"""The doctor finds the problems that would stop the bot and names the remedies, in a strict workspace."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ async def test_a_database_of_another_secret(clinic: Clinic, room: Room) -> None:
 
 
 async def test_the_doctor_makes_no_secret(clinic: Clinic, room: Room) -> None:
-    """It only looks: the first start of the bot makes one, where nothing is kept under another."""
+    """The doctor only reads. The bot's first start makes a secret, unless data under another one exists."""
     assert "database" not in await clinic.failures()
     assert not (clinic.shell.folder / ".membrane" / "secret").exists()
 
@@ -232,7 +232,7 @@ async def test_a_missing_graph_file_is_named(clinic: Clinic) -> None:
 
 
 async def test_the_doctor_lists_the_gate_of_each_tool(clinic: Clinic) -> None:
-    """The demo's agent gates its own tools; one that nothing gates is a failure."""
+    """The demo's agent gates its own tools. An ungated tool is a failure."""
     demo = Path(bot.demo.__file__).parent / "graphs" / "support.py"
     file = clinic.shell.folder / "open.py"
     file.write_text(OPEN_AGENT)
@@ -266,7 +266,7 @@ async def test_an_app_in_the_whole_organisation_is_to_be_installed_in_one_worksp
 
 
 async def test_another_bot_with_the_same_app_is_noticed(clinic: Clinic) -> None:
-    """Two connections of a bot that runs on another folder; none of its own is counted."""
+    """A bot on another folder has two connections, and the doctor counts none of its own."""
     async with (
         LocalSlack(WELL, rate_scale=None, scopes=scopes()) as server,
         aiohttp.ClientSession() as session,

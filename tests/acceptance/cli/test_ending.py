@@ -1,4 +1,4 @@
-"""How commands end: tokens beside a running bot, exit codes, one line per error, never a traceback."""
+"""Commands end with documented exit codes and one line per error, never with a traceback."""
 
 from __future__ import annotations
 

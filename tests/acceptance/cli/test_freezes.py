@@ -1,4 +1,4 @@
-"""The stop button at the terminal: it holds as soon as the command returns, beside a running bot."""
+"""The stop button at the terminal holds once the command returns, beside a running bot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agents, people and files say is printed so that it steers no terminal and forges no line."""
+"""Commands print text of agents, people and files without terminal control or forged lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check(said: str, command: object) -> None:
 
 @pytest.fixture
 async def seeded(room: Room) -> tuple[str, str, str]:
-    """A review, an action and a thread, with hostile text wherever somebody else may write."""
+    """A review, an action and a thread, with hostile text in every field that others may write."""
     standing = await room.propose("money.wire", to=EVIL, **{f"key{EVIL}": [EVIL, {"x": EVIL}]})
     assert standing.review
     made = await room.membrane.threads.start(

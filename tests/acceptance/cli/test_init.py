@@ -8,7 +8,7 @@ FILES = ("policies/default.yaml", "policies/policy.schema.json", "manifest.yml",
 
 
 async def test_an_empty_folder_gets_all_that_a_first_run_needs(shell: Shell) -> None:
-    """What is left to do is what nobody else can: Slack's tokens, and whose policy it is."""
+    """The operator only adds Slack's tokens and the people of the policy."""
     made = await shell.spawn(PROGRAM, "init")
     assert (made.code, made.err) == (0, "")
     assert [line.split()[1] for line in made.out.splitlines() if line.startswith("wrote")] == list(FILES)
@@ -30,9 +30,9 @@ async def test_its_settings_load_and_are_for_their_owner_alone(shell: Shell) -> 
     assert (listed.code, listed.err) == (0, "")
     text = (folder / ".env").read_text()
     for line in ("SLACK_BOT_TOKEN=", "SLACK_APP_TOKEN=", "#MEMBRANE_DATA=.membrane"):
-        assert line in text.splitlines(), "the tokens only have to be pasted behind it"
+        assert line in text.splitlines(), "an operator can paste the token after it"
     (folder / ".env").write_text(text.replace("#MEMBRANE_", "MEMBRANE_").replace("MEMBRANE_SECRET=", "#"))
-    assert (await shell.run("settings")).err == "", "every value that it suggests is one"
+    assert (await shell.run("settings")).err == "", "every suggested value is valid"
 
 
 async def test_init_keeps_existing_files(shell: Shell) -> None:

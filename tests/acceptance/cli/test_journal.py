@@ -1,4 +1,4 @@
-"""The record for auditors and operators: verified, anchored, exported, pruned, beside a running bot."""
+"""The journal is verified, anchored, exported and pruned beside a running bot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tamper(room: Room, *statements: str) -> None:
 
 
 def age(room: Room, seconds: float) -> None:
-    """Make everything older: no test waits for days."""
+    """Make every record older, so that no test waits for days."""
     with closing(sqlite3.connect(room.db.path)) as raw, raw:
         raw.execute("UPDATE actions SET proposed_at = proposed_at - ?", (seconds,))
 
@@ -94,7 +94,7 @@ async def test_verify_names_the_anchors_that_an_export_cannot_check(shell: Shell
     first, *lines = path.read_text().splitlines(keepends=True)
     head = json.loads(first)
     head["chains"]["bot.tier0"]["after"] = {"seq": 4, "hash": json.loads(lines[3])["hash"]}
-    path.write_text(json.dumps(head) + "\n" + "".join(lines[4:]))  # as if the first four had been pruned
+    path.write_text(json.dumps(head) + "\n" + "".join(lines[4:]))  # as if the first four were pruned
     told = await shell.run("journal", "verify", "--file", "audit.jsonl", "--anchor", str(kept))
     assert told.code == 0
     assert "bot.tier0 3: comes before the file's first" in told.out

@@ -1,4 +1,4 @@
-"""A group that the policy no longer has: what waits for it is named, and another decides in its place."""
+"""A policy loses a group: commands name the reviews that wait for it and let another group decide."""
 
 from __future__ import annotations
 

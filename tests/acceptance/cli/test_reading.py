@@ -1,4 +1,4 @@
-"""Reviews, journal, settings: what commands tell beside a running bot."""
+"""Commands list reviews, the journal and settings beside a running bot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_the_list_can_be_narrowed_and_read_by_machines(shell: Shell, room:
 
 
 async def test_the_list_tells_executed_actions_from_approved_ones(shell: Shell, room: Room) -> None:
-    """Whoever restores a backup has to see which approved actions would be claimed."""
+    """After a restore an operator has to see which approved actions can still be claimed."""
     for executed in (True, False):
         standing = await room.propose("mail.send", to=str(executed))
         review = standing.review
@@ -138,7 +138,7 @@ async def test_settings_are_listed_without_secrets_and_wrong_ones_named(shell: S
 
 
 async def test_a_list_shows_the_arguments_and_a_filter_looks_at_all(shell: Shell, room: Room) -> None:
-    """`--kind` picks among all reviews, not among the latest so many."""
+    """`--kind` filters all reviews, not only the latest page."""
     wire = await room.propose("money.wire", to="ap@acme.example", note="x" * 200)
     for number in range(3):
         await room.propose("mail.send", number=number)
@@ -150,7 +150,7 @@ async def test_a_list_shows_the_arguments_and_a_filter_looks_at_all(shell: Shell
 
 
 async def test_no_line_can_be_forged(shell: Shell, room: Room) -> None:
-    """A line separator is no line end here, and JSON holds no character that steers a terminal."""
+    """A line separator ends no line here, and JSON holds no terminal control character."""
     evil = "a\u2028rev_forged  approved\u2029\x85\x9b2J\u202eb\x7f"
     standing = await room.propose("money.wire", to=evil)
     shown = (await shell.run("reviews", "show", standing.review.id)).out
@@ -170,7 +170,7 @@ async def test_a_typing_error_in_a_hash_is_no_broken_journal(shell: Shell, room:
 
 
 async def test_a_folder_that_is_not_there_is_not_made(shell: Shell, room: Room) -> None:
-    """It is more often a typing error, or a disk that is not mounted."""
+    """A missing folder is usually a typing error or an unmounted disk."""
     await room.propose("money.wire")
     missing = shell.folder / "not" / "mounted"
     for command in (
@@ -200,7 +200,7 @@ COMMANDS = (
 async def test_another_user_reads_which_folder_is_closed_to_them(shell: Shell, room: Room) -> None:
     await room.propose("money.wire")
     folder = shell.folder / ".membrane"
-    # The superuser opens everything, unless that right is taken away.
+    # The superuser opens every folder unless it gives up that right.
     without = "--bounding-set=-dac_override,-dac_read_search"
     before = ["setpriv", without] if os.geteuid() == 0 else []
     folder.chmod(0)
@@ -218,6 +218,6 @@ async def test_another_user_reads_which_folder_is_closed_to_them(shell: Shell, r
         assert checked.code == 0, "anybody may check a policy"
         assert "open reviews were not checked" in checked.out
         doctor = await shell.spawn(*before, PROGRAM, "doctor", "--no-slack")
-        assert "policy" in doctor.out, "it looks at the rest all the same"
+        assert "policy" in doctor.out, "the doctor still checks the rest"
     finally:
         folder.chmod(0o700)

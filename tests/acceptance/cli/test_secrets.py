@@ -1,4 +1,4 @@
-"""Rotating the secret from the terminal: what it costs is said, and no key goes while something needs it."""
+"""The terminal rotates the secret, states the cost, and drops no key that is still needed."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ async def test_an_impossible_request_is_refused_in_a_sentence(shell: Shell, room
 
 
 async def test_another_secret_seals_no_answer(shell: Shell, room: Room) -> None:
-    """An answer under it would not open in the bot."""
+    """The bot could not open an answer under another secret."""
     await room.propose("db.read")
     found = await asking(room)
     ended = await shell.run("threads", "answer", found, "--text", "yes", MEMBRANE_SECRET="x" * 40)

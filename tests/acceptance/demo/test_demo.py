@@ -1,4 +1,4 @@
-"""`membrane demo` as a person starts it: a process, its page, its books."""
+"""`membrane demo`, started as a process, with its page and its books."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 COMMAND = (str(Path(sys.executable).with_name("membrane")), "demo")
 ROOT = Path(__file__).parents[3]
 HANG_S = 240.0
-"""Only a hang takes longer: the autopilot itself gives up within a minute."""
+"""Only a hang takes longer, because the autopilot gives up within a minute."""
 
 
 def demo(*options: str, data: Path, timeout: float = HANG_S) -> subprocess.CompletedProcess[str]:
@@ -80,7 +80,7 @@ def check_shape(result: Json) -> None:
 
 
 def check_outcomes(result: Json) -> None:
-    """Approved, rejected, expired, withdrawn; an abort, a safe-halt, a quorum, an unknown kind."""
+    """The run has every outcome, an abort, a safe-halt, a quorum and an unknown kind."""
     refunds = Counter((outcomes(each)[0], len(each["reviews"][0]["decided_by"]))
                       for each in of_kind(result, "payment.refund") if each["reviews"])  # fmt: skip
     assert refunds == {("approved", 2): 1, ("approved", 1): 1, ("rejected", 1): 1}
@@ -100,22 +100,22 @@ def check_outcomes(result: Json) -> None:
 
 
 def check_mandated(result: Json) -> None:
-    """The window passes and decides nothing; ever more people are paged, again; then two sign."""
+    """The window ends without a decision, pages reach more people and repeat, and then two people sign."""
     (deploy,) = of_kind(result, "deploy.production")
     (review,) = deploy["reviews"]
     assert (review["outcome"], deploy["receipt"]) == ("approved", "executed")
     assert len(set(review["decided_by"])) == 2
-    assert review["waited_s"] > 6, "it waited longer than its window"
+    assert review["waited_s"] > 6, "the review waited longer than its window"
     pages = [page for page in result["pages"] if page["action"] == deploy["id"]]
     by_step = {page["step"]: {each["to"] for each in pages if each["step"] == page["step"]} for page in pages}
     assert len(by_step[1]) == 1
     assert len(by_step[2]) == 3
-    assert by_step[3] <= by_step[1] | by_step[2], "a repetition pages everybody; some when it was signed"
+    assert by_step[3] <= by_step[1] | by_step[2], "a repetition pages people of the earlier steps"
     assert by_step[3] & by_step[2]
 
 
 def check_books(result: Json, books: Path) -> None:
-    """What the bot says was executed is what the books have, and a rejected refund is not there."""
+    """The books hold exactly the executed actions, and no rejected refund."""
     executed = [action["id"] for action in result["actions"] if action["receipt"] == "executed"]
     assert Counter(result["ledger"]["executed"]) == Counter(executed)
     assert len(rows(books, "SELECT key FROM effects")) == len(executed)
@@ -129,7 +129,7 @@ def check_books(result: Json, books: Path) -> None:
 
 
 def check_clicks_that_do_not_count(database: Path) -> None:
-    """Somebody not entitled, the requester, a second click, one after the outcome, one after the expiry."""
+    """Refused are an outsider, the requester, a second click, and clicks after the outcome or expiry."""
     refused = set(
         rows(
             database,
@@ -143,7 +143,7 @@ def check_clicks_that_do_not_count(database: Path) -> None:
 
 
 def check_agents(database: Path) -> None:
-    """One interrupt asks about four tiers at once; agents that ask over HTTP work beside hosted threads."""
+    """One interrupt covers four tiers at once, and HTTP agents work beside hosted threads."""
     batches = rows(database, "SELECT id FROM interrupts WHERE shape = 'hitl_batch'")
     tiers = [
         [tier for (tier,) in rows(database, f"SELECT tier FROM actions WHERE interrupt_id = '{interrupt}'")]

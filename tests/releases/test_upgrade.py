@@ -1,4 +1,4 @@
-"""What an earlier release left is verified, voted on, claimed and resumed: nothing is lost or runs twice."""
+"""Work of an earlier release is verified, voted on, claimed and resumed. Nothing is lost or runs twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARKED: dict[str, list[tuple[str, Json]]] = {
     "middleware, halted": [("flag", {"name": "wrapped"})],
     "second gate": [("data.delete", {"second": 30})],
 }
-"""What each thread does once all it waits for is approved."""
+"""The effects of each thread once all its reviews are approved."""
 
 
 async def test_the_journal_verifies_against_old_anchors(left: Left) -> None:
@@ -92,7 +92,7 @@ async def test_approved_and_passed_actions_are_claimed_once(left: Left, name: st
 
 
 async def is_claimed_once(left: Left, held: Json, claimed: Json) -> None:
-    """Fail unless a claim is repeated to the token that made it, under its key, and refused to any other."""
+    """Fail unless the claiming token gets the same claim again and any other token is refused."""
     again = await left.agent.claim(held)
     assert (claimed["repeated"], again["repeated"]) == (False, True)
     assert (again["key"], again["attempt"]) == (claimed["key"], claimed["attempt"])

@@ -1,4 +1,4 @@
-"""What an earlier release left, before anything is done with it: each test has a bot or folder of its own."""
+"""Data of an earlier release, before any test changes it: each test has its own bot or folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from bot.store.journal import read_anchors, verify_export
 from tests.acceptance.agent import Agent
 from tests.releases.conftest import Left, started
-from tests.releases.test_what_was_left import PARKED
+from tests.releases.test_upgrade import PARKED
 
 WAITED = {
     "waiting": "waiting",
@@ -35,7 +35,7 @@ WAITED = {
 
 @pytest.fixture
 async def left(release: Path, folder: Path) -> AsyncIterator[Left]:
-    """The present bot, a moment after the release's last, for one test."""
+    """The present bot, a moment after the release's last write, for one test."""
     async with started(release, folder) as left:
         yield left
 
