@@ -1,4 +1,4 @@
-"""A monitor hears from the bot while all is well, and only then."""
+"""The bot calls its monitor only while it is healthy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Monitor:
         return web.Response(status=self._status)
 
 
-async def test_the_monitor_is_called_while_all_is_well() -> None:
+async def test_the_monitor_is_called_while_the_bot_is_healthy() -> None:
     monitor = Monitor()
     async with monitor.server as server:
         assert await Heartbeat(str(server.make_url("/beat")), dict).beat()
@@ -36,7 +36,7 @@ async def test_the_monitor_is_not_called_when_a_sweep_has_stopped() -> None:
     assert monitor.calls == 0
 
 
-async def test_a_monitor_that_refuses_or_is_away_harms_nothing() -> None:
+async def test_a_refusing_or_unreachable_monitor_harms_nothing() -> None:
     monitor = Monitor(status=500)
     async with monitor.server as server:
         url = str(server.make_url("/beat"))

@@ -1,4 +1,4 @@
-"""Sweeps run at their intervals whatever one of them does."""
+"""Sweeps run at their intervals even if one of them fails or hangs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_clock_that_is_set_back_stops_no_sweep(monkeypatch: pytest.Monke
     await jobs.stop()
 
 
-async def test_stopping_waits_for_what_is_in_hand() -> None:
+async def test_stopping_waits_for_a_running_sweep() -> None:
     done: list[int] = []
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -89,7 +89,7 @@ async def test_stopping_waits_for_what_is_in_hand() -> None:
     assert done == [1]
 
 
-async def test_stopping_waits_no_longer_than_it_may() -> None:
+async def test_stopping_waits_no_longer_than_its_limit() -> None:
     begun = asyncio.Event()
 
     async def endless() -> None:
@@ -106,8 +106,10 @@ async def test_stopping_waits_no_longer_than_it_may() -> None:
 
 
 @pytest.mark.parametrize("turns", range(6))
-async def test_stopping_waits_for_what_was_just_begun(turns: int, caplog: pytest.LogCaptureFixture) -> None:
-    """However many turns of the loop after its time has come a sweep is when the stop is asked for."""
+async def test_stopping_waits_for_a_sweep_that_is_just_starting(
+    turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stop may come any number of loop turns after the sweep is due."""
     seen: list[str] = []
 
     async def sweep(name: str, seconds: float) -> None:
@@ -118,7 +120,7 @@ async def test_stopping_waits_for_what_was_just_begun(turns: int, caplog: pytest
     jobs = Jobs({"early": (lambda: sweep("early", 0.1), 0.01), "late": (lambda: sweep("late", 0.2), 0.05)})
     jobs.start()
     await until(lambda: "early begun" in seen)
-    time.sleep(0.06)  # the loop must not turn while the time of the other comes
+    time.sleep(0.06)  # the loop must not turn while the other sweep comes due
     for _ in range(turns):
         await asyncio.sleep(0)
     await jobs.stop()
@@ -129,7 +131,7 @@ async def test_stopping_waits_for_what_was_just_begun(turns: int, caplog: pytest
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_success_is_noted_for_the_health_check() -> None:
+async def test_a_successful_sweep_is_recorded_for_the_health_check() -> None:
     async def fine() -> None:
         return None
 

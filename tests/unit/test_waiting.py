@@ -31,7 +31,7 @@ ALLOWED: dict[str, str] = {
         "the bound itself is tested, on what never comes"
     ),
     "integration/slack/test_connections.py::clicks": "the pace of the clicks; any pace will do",
-    "integration/test_jobs.py::test_stopping_waits_for_what_was_just_begun": (
+    "integration/test_jobs.py::test_stopping_waits_for_a_sweep_that_is_just_starting": (
         "blocks the loop so that two jobs are due together; what began has ended at any pace"
     ),
     "releases/staging.py::Later::__init__": "it is a clock",

@@ -31,7 +31,7 @@ from tests.waiting import PATIENCE_S
 
 
 class FakeHost:
-    """Wants threads as the graph host does, without running them."""
+    """Records wanted threads as the graph host does, without running them."""
 
     def __init__(self, membrane: Membrane) -> None:
         self._membrane = membrane
@@ -47,7 +47,7 @@ class FakeHost:
 
 @dataclass
 class Bot:
-    """What a test drives: the API from outside, the membrane's other sides from inside."""
+    """Gives a test the API from outside and the membrane from inside."""
 
     membrane: Membrane
     db: Database
@@ -66,13 +66,13 @@ class Bot:
         return {"Authorization": f"Bearer {self.token}"}
 
     def client(self, **options: Any) -> httpx2.AsyncClient:
-        """A client in this process, with the token unless `headers` say otherwise."""
+        """A client in this process, with the token unless `headers` differ."""
         options.setdefault("headers", self.headers)
         transport = httpx2.ASGITransport(self.api, raise_app_exceptions=options.pop("raises", True))
         return httpx2.AsyncClient(transport=transport, base_url="http://membrane", **options)
 
     def caller(self, address: str) -> httpx2.AsyncClient:
-        """A client of a bot that is served, with the token."""
+        """A client of a served bot, with the token."""
         return httpx2.AsyncClient(base_url=address, headers=self.headers, timeout=2 * PATIENCE_S)
 
     @asynccontextmanager
@@ -105,7 +105,7 @@ class Bot:
         return found
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the clock and let the sweeps do what has come due."""
+        """Move the clock and run the sweeps."""
         self.clock.forward(seconds)
         await self.membrane.deadlines.expire_due()
         await self.membrane.deadlines.unknown_due()

@@ -34,7 +34,7 @@ async def count(agent: httpx2.AsyncClient) -> int:
     return len((await agent.get("/v1/actions?limit=200")).json()["actions"])
 
 
-async def test_each_is_ruled_by_itself_in_the_order_of_the_batch(agent: httpx2.AsyncClient) -> None:
+async def test_each_action_of_a_batch_is_ruled_by_itself_in_order(agent: httpx2.AsyncClient) -> None:
     wishes = (wish("money.wire"), wish("db.read", reference="call-2"), wish("mail.send"))
     found = (await batch(agent, *wishes))["actions"]
     assert [(each["kind"], each["state"]) for each in found] == [
@@ -48,7 +48,7 @@ async def test_each_is_ruled_by_itself_in_the_order_of_the_batch(agent: httpx2.A
     assert found[0]["turn"].startswith("trn_")
 
 
-async def test_one_alone_is_no_turn(agent: httpx2.AsyncClient) -> None:
+async def test_a_batch_of_one_is_no_turn(agent: httpx2.AsyncClient) -> None:
     (found,) = (await batch(agent, wish("db.read")))["actions"]
     assert found["turn"] is None
 
@@ -88,7 +88,7 @@ async def test_the_cards_of_a_turn_name_each_other(bot: Bot, agent: httpx2.Async
         ([wish("db.read"), "x"], "body.actions.1", "Input should be"),
     ],
 )
-async def test_one_that_is_wrong_keeps_all_from_being_proposed(
+async def test_one_faulty_action_refuses_the_whole_batch(
     agent: httpx2.AsyncClient, wishes: list[Any], where: str, says: str
 ) -> None:
     problem = await batch(agent, *wishes, status=409 if "of the batch has" in says else 422)
@@ -98,7 +98,7 @@ async def test_one_that_is_wrong_keeps_all_from_being_proposed(
     assert await count(agent) == 0
 
 
-async def test_each_that_is_wrong_is_named(agent: httpx2.AsyncClient) -> None:
+async def test_every_faulty_action_is_named(agent: httpx2.AsyncClient) -> None:
     await agent.post("/v1/actions", json=wish("db.read", 1, idempotency_key="used"))
     wishes = [
         wish("db.read", 2, idempotency_key="used"),
@@ -114,7 +114,9 @@ async def test_each_that_is_wrong_is_named(agent: httpx2.AsyncClient) -> None:
     assert await count(agent) == 1
 
 
-async def test_each_has_its_own_idempotency_key(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_each_action_of_a_batch_has_its_own_idempotency_key(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
     wishes = [wish("money.wire", number, idempotency_key=f"клuч {number}") for number in range(3)]
     first = (await batch(agent, *wishes))["actions"]
     bot.clock.forward(1)
@@ -133,12 +135,12 @@ async def test_a_key_for_the_whole_batch_is_refused(agent: httpx2.AsyncClient) -
 
 
 @pytest.mark.parametrize("wishes", [[], [wish("db.read")] * 51])
-async def test_a_batch_is_bounded(agent: httpx2.AsyncClient, wishes: list[Any]) -> None:
+async def test_a_batch_has_a_maximum_size(agent: httpx2.AsyncClient, wishes: list[Any]) -> None:
     problem = await batch(agent, *wishes, status=422)
     assert problem["errors"][0]["where"] == "body.actions"
 
 
-async def test_the_cap_holds_in_a_batch(make_bot: MakeBot) -> None:
+async def test_the_cap_of_open_reviews_applies_to_a_batch(make_bot: MakeBot) -> None:
     bot: Bot = await make_bot(policy=fakes.policy(open_per_agent=3))
     async with bot.client() as agent:
         await agent.post("/v1/actions", json=wish("money.wire"))
@@ -159,16 +161,14 @@ async def test_the_cap_holds_in_a_batch(make_bot: MakeBot) -> None:
         assert await bot.membrane.open_reviews() == 3
 
 
-async def test_a_batch_counts_as_its_actions_for_the_rate(make_bot: MakeBot) -> None:
+async def test_the_rate_limit_counts_each_action_of_a_batch(make_bot: MakeBot) -> None:
     bot: Bot = await make_bot(rate=10.0)
     async with bot.client() as agent:
         await batch(agent, *[wish("db.read", number) for number in range(50)])
         assert (await agent.get("/v1/actions")).status_code == 429
 
 
-async def test_what_was_rejected_a_moment_ago_is_remembered_in_a_batch(
-    bot: Bot, agent: httpx2.AsyncClient
-) -> None:
+async def test_a_recent_rejection_is_remembered_in_a_batch(bot: Bot, agent: httpx2.AsyncClient) -> None:
     (first,) = (await batch(agent, wish("money.wire")))["actions"]
     await bot.vote(first, approve=False)
     again = (await batch(agent, wish("money.wire"), wish("db.read")))["actions"]

@@ -1,4 +1,4 @@
-"""A body that could be read in two ways, or not at all, is refused with what and where."""
+"""An ambiguous or unreadable body is refused, and the answer names the fault and its place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ async def refused(agent: httpx2.AsyncClient, body: bytes | str, status: int, slu
         (b"[" * 3_000 + b"]" * 3_000, "nested deeper than 48 levels"),
     ],
 )
-async def test_what_is_not_strict_json_is_refused(agent: httpx2.AsyncClient, body: bytes, says: str) -> None:
+async def test_a_body_that_is_not_strict_json_is_refused(
+    agent: httpx2.AsyncClient, body: bytes, says: str
+) -> None:
     assert says in (await refused(agent, body, 400, "bad-json"))["detail"]
 
 
@@ -73,9 +75,7 @@ async def test_a_number_that_would_be_rounded_is_refused_with_its_path(
 @pytest.mark.parametrize(
     "number", ["900", "900.0", "9e2", "0.1", "-0.0", "5e-324", "18446744073709551615", "1e22"]
 )
-async def test_a_number_that_is_kept_comes_back_as_the_same_value(
-    agent: httpx2.AsyncClient, number: str
-) -> None:
+async def test_a_stored_number_comes_back_as_the_same_value(agent: httpx2.AsyncClient, number: str) -> None:
     body = b'{"kind": "db.read", "args": {"n": ' + number.encode() + b"}}"
     made = await agent.post("/v1/actions", content=body, headers=JSON)
     assert made.status_code == 201
@@ -109,7 +109,7 @@ async def test_a_number_that_is_kept_comes_back_as_the_same_value(
         ({"kind": "db.read", "idempotency_key": 7}, "body.idempotency_key"),
     ],
 )
-async def test_what_does_not_fit_is_named(agent: httpx2.AsyncClient, body: Any, where: str) -> None:
+async def test_a_field_that_does_not_fit_is_named(agent: httpx2.AsyncClient, body: Any, where: str) -> None:
     problem = await refused(agent, json.dumps(body), 422, "invalid")
     assert [fault["where"] for fault in problem["errors"]] == [where]
     assert problem["detail"].startswith(f"{where}: ")
@@ -182,24 +182,26 @@ def keyed(count: int) -> str:
         ('{"kind": 1' + ',"kind": 1' * 20_000 + "}", "more than"),
     ],
 )
-async def test_more_than_a_person_could_read_is_refused_before_it_is_parsed(
+async def test_a_body_with_too_many_values_is_refused_before_it_is_parsed(
     agent: httpx2.AsyncClient, body: str, says: str
 ) -> None:
     assert says in (await refused(agent, body, 413, "too-large"))["detail"]
 
 
 @pytest.mark.parametrize("text", ["1,2,3;" * 10_000, '":[{,' * 5_000, "\\,:" * 8_000, '"' * 10_000])
-async def test_what_stands_within_a_text_is_not_counted(agent: httpx2.AsyncClient, text: str) -> None:
+async def test_brackets_and_commas_within_a_string_are_not_counted(
+    agent: httpx2.AsyncClient, text: str
+) -> None:
     answer = await agent.post("/v1/actions", json={"kind": "db.read", "args": {"a": text}})
     assert answer.status_code == 201, answer.text
 
 
-async def test_the_last_of_many_keys_twice_is_named(agent: httpx2.AsyncClient) -> None:
+async def test_a_duplicate_of_the_last_of_many_keys_is_named(agent: httpx2.AsyncClient) -> None:
     body = keyed(1_900).removesuffix("}}") + ',"k1899":1}}'
     assert "the key 'k1899' stands twice" in (await refused(agent, body, 400, "bad-json"))["detail"]
 
 
-async def test_of_thousands_of_faults_a_few_are_named(agent: httpx2.AsyncClient) -> None:
+async def test_an_answer_names_the_first_twenty_of_many_faults(agent: httpx2.AsyncClient) -> None:
     body = "{" + ",".join(f'"k{n}":1' for n in range(1_900)) + "}"
     problem = await refused(agent, body, 422, "invalid")
     assert len(problem["errors"]) == 20

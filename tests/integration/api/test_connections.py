@@ -1,4 +1,4 @@
-"""What a connection may cost: places, by peer and in all; headers, in size and time; answers left unread."""
+"""Connections are limited in number, in all and by peer; headers in size and time; unread answers in time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIRE = Action.of("money.wire", {}, agent="mailer")
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Connects from an address of this machine's own (the whole of 127/8 is), and closes all in the end."""
+    """Connects from any address in 127/8, and closes every connection in the end."""
     opened: list[Streams] = []
 
     async def one(address: str, source: str = "127.0.0.1") -> Streams:
@@ -46,7 +46,7 @@ def head(bot: Bot, *lines: str, path: str = "/v1/actions?limit=1") -> bytes:
 
 
 async def status_of(streams: Streams) -> int | None:
-    """The status of the next answer; None where the connection ends without one."""
+    """Return the status of the next answer, or None if the connection ends without one."""
     async with asyncio.timeout(PATIENCE_S):
         try:
             line = await streams[0].readline()
@@ -56,7 +56,7 @@ async def status_of(streams: Streams) -> int | None:
 
 
 async def ended(streams: Streams) -> bytes:
-    """Wait until the server ends the connection; returns what it said."""
+    """Wait until the server ends the connection; return what it sent."""
     async with asyncio.timeout(PATIENCE_S):
         try:
             return await streams[0].read()
@@ -69,7 +69,7 @@ async def asked(bot: Bot, streams: Streams, *lines: str) -> int | None:
     return await status_of(streams)
 
 
-async def test_one_peer_has_so_many_connections_and_others_have_theirs(bot: Bot, connect: Connect) -> None:
+async def test_each_peer_has_a_connection_limit_of_its_own(bot: Bot, connect: Connect) -> None:
     async with bot.served(Connections(20, 4)) as address:
         silent = [await connect(address, "127.0.0.2") for _ in range(4)]
         assert await status_of(await connect(address, "127.0.0.2")) == 503
@@ -79,7 +79,9 @@ async def test_one_peer_has_so_many_connections_and_others_have_theirs(bot: Bot,
         assert await asked(bot, silent[1]) == 200
 
 
-async def test_where_all_places_are_taken_the_greediest_peer_makes_room(bot: Bot, connect: Connect) -> None:
+async def test_the_peer_with_the_most_connections_makes_room_when_all_places_are_taken(
+    bot: Bot, connect: Connect
+) -> None:
     async with bot.served(Connections(6, 4)) as address:
         few = [await connect(address, "127.0.0.2") for _ in range(2)]
         many = [await connect(address, "127.0.0.3") for _ in range(3)]
@@ -102,13 +104,15 @@ async def test_behind_a_trusted_proxy_each_client_is_a_peer(bot: Bot, connect: C
         other = await connect(address, "127.0.0.9")
         refused = await connect(address, "127.0.0.9")
         while await asked(bot, refused, "X-Forwarded-For: 8.8.8.8, 203.0.113.5") != 503:
-            refused = await connect(address, "127.0.0.9")  # those before are not begun yet
+            refused = await connect(address, "127.0.0.9")  # the server has not started the earlier ones yet
         assert await asked(bot, other, "X-Forwarded-For: 203.0.113.5, 203.0.113.6") == 200
         bot.closing.set()
         assert [await status_of(each) for each in held] == [200, 200, 200]
 
 
-async def test_who_is_no_proxy_is_not_believed(bot: Bot, connect: Connect) -> None:
+async def test_forwarded_for_is_ignored_from_a_peer_that_is_no_trusted_proxy(
+    bot: Bot, connect: Connect
+) -> None:
     async with bot.served(Connections(20, 2)) as address:
         for number in range(2):
             assert await asked(bot, await connect(address), f"X-Forwarded-For: 203.0.113.{number}") == 200
@@ -164,7 +168,7 @@ async def test_trailers_without_end_are_refused(bot: Bot, connect: Connect) -> N
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost", b"\r\n\r\n"])
-async def test_headers_that_do_not_come_are_given_up_on(
+async def test_the_server_gives_up_on_headers_that_do_not_arrive(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_S", 0.2)
@@ -175,7 +179,7 @@ async def test_headers_that_do_not_come_are_given_up_on(
         assert said.startswith(b"HTTP/1.1 408") if b"GET" in sent else said == b""
 
 
-async def test_a_header_that_drips_does_not_win_time(
+async def test_a_header_sent_byte_by_byte_does_not_extend_the_deadline(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_S", 3.0)
@@ -189,7 +193,7 @@ async def test_a_header_that_drips_does_not_win_time(
         await said
 
 
-async def test_an_answer_that_nobody_reads_is_given_up_on(
+async def test_the_server_gives_up_on_an_answer_that_nobody_reads(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_protocol, "WRITE_S", 0.2)
@@ -216,7 +220,7 @@ async def test_an_answer_that_nobody_reads_is_given_up_on(
         assert await asked(bot, await connect(address)) == 200
 
 
-async def test_no_more_than_a_few_requests_are_read_ahead(bot: Bot, connect: Connect) -> None:
+async def test_the_server_reads_only_a_few_requests_ahead(bot: Bot, connect: Connect) -> None:
     made = (await bot.membrane.proposals.propose(WIRE)).action
     async with bot.served() as address:
         streams = await connect(address)
@@ -225,7 +229,7 @@ async def test_no_more_than_a_few_requests_are_read_ahead(bot: Bot, connect: Con
 
 
 @pytest.mark.parametrize("lines", [("Content-Length: 5000",), ("Transfer-Encoding: chunked",)])
-async def test_a_request_that_is_answered_before_its_end_takes_no_other(
+async def test_a_connection_closes_after_an_answer_that_precedes_the_end_of_its_request(
     bot: Bot, connect: Connect, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(http_protocol, "LINGER_S", 0.05)
@@ -237,7 +241,7 @@ async def test_a_request_that_is_answered_before_its_end_takes_no_other(
         assert b"connection: close" in said
 
 
-async def test_another_protocol_is_not_taken_up(bot: Bot, connect: Connect) -> None:
+async def test_an_upgrade_to_another_protocol_is_ignored(bot: Bot, connect: Connect) -> None:
     connections = Connections(20, 1)
     async with bot.served(connections) as address:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Waiting, claiming, reporting, withdrawing: an action's way from the answer to its receipt."""
+"""Wait, claim, report, withdraw: an action's way from the answer to its receipt."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_a_rejection_names_who_and_why(bot: Bot, agent: httpx2.AsyncClient
         ("mail.send", "halted", "halted", "It is halted, and can still be answered."),
     ],
 )
-async def test_nobody_answering_is_told_apart_from_a_refusal(
+async def test_an_expiry_is_told_apart_from_a_rejection(
     bot: Bot, agent: httpx2.AsyncClient, kind: str, state: str, receipt: str, then: str
 ) -> None:
     action = await proposed(agent, kind)
@@ -95,7 +95,9 @@ async def test_nobody_answering_is_told_apart_from_a_refusal(
     assert (await claim(agent, action)).json()["reason"] == "not_approved"
 
 
-async def test_half_a_quorum_is_not_silence(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_an_expiry_with_half_a_quorum_is_not_reported_as_unanswered(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
     action = await proposed(agent, "money.wire")
     await bot.vote(action, voters=(fakes.CLEO,))
     half = await look(agent, action)
@@ -139,7 +141,7 @@ async def test_each_answer_says_what_to_do_next(bot: Bot, agent: httpx2.AsyncCli
     assert follows(done) == (True, "stop", "executed")
 
 
-async def test_what_passed_too_long_ago_is_done(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_an_action_that_passed_too_long_ago_is_done(bot: Bot, agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent, "db.read")
     assert follows(action) == (False, "claim", "passed")
     await bot.pass_time(3601)
@@ -161,13 +163,13 @@ async def test_an_unknown_receipt_is_done_once_a_person_leaves_it(
 
 
 @pytest.mark.parametrize(("kind", "state"), [("money.wire", "aborted"), ("mail.send", "halted")])
-async def test_what_nobody_was_shown_is_told_apart_from_what_nobody_answered(
+async def test_an_unshown_review_is_told_apart_from_an_unanswered_one(
     bot: Bot, agent: httpx2.AsyncClient, kind: str, state: str
 ) -> None:
     action = await proposed(agent, kind)
     assert action["review"]["shown_at"] is None
     opened, latest = (datetime.fromisoformat(action["review"][each]) for each in ("opened_at", "expires_at"))
-    assert (latest - opened).total_seconds() == 2000, "a window in which it is shown, and one after it"
+    assert (latest - opened).total_seconds() == 2000, "one window until it is shown, and one after it"
     await bot.pass_time(1001)
     found = await look(agent, action)
     assert (found["state"], found["outcome"], found["outcome_reason"]) == (state, "expired", "never_shown")
@@ -180,7 +182,7 @@ async def test_what_nobody_was_shown_is_told_apart_from_what_nobody_answered(
     assert 'membrane_reviews_expired_total{reason="never_shown"} 1.0' in await metrics(bot)
 
 
-async def test_the_window_that_an_agent_reads_is_fixed_once_people_see_it(
+async def test_the_window_reported_to_an_agent_is_fixed_once_people_see_the_card(
     bot: Bot, agent: httpx2.AsyncClient
 ) -> None:
     action = await proposed(agent, "money.wire")
@@ -221,8 +223,8 @@ async def test_an_overdue_sign_off_says_so_and_never_resumes(bot: Bot, agent: ht
     assert "It is overdue" in found["message"]
 
 
-async def test_invariant_13_an_approval_does_not_keep(bot: Bot, agent: httpx2.AsyncClient) -> None:
-    """Good for a time, for those arguments, once; after that the action is asked again."""
+async def test_invariant_13_an_approval_lapses(bot: Bot, agent: httpx2.AsyncClient) -> None:
+    """An approval is valid for a time, for its arguments, once; after that the action is asked again."""
     action = await proposed(agent, "mail.send")
     await bot.vote(action)
     bot.clock.forward(100.5)
@@ -255,15 +257,15 @@ async def test_invariant_9_only_the_arguments_that_were_shown_can_be_claimed(
     assert (await claim(agent, first)).json()["args"] == {"id": 1}
 
 
-async def test_of_many_claims_at_once_one_succeeds(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_one_of_many_simultaneous_claims_succeeds(bot: Bot, agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent, "db.read")
     named = (claim(agent, action, claimant=f"worker {number}") for number in range(8))
     answers = await asyncio.gather(*named)
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
 
 
-async def test_of_many_claims_of_one_process_all_are_the_same(agent: httpx2.AsyncClient) -> None:
-    """It cannot be told from a retry: one of them is the first, and all carry one key."""
+async def test_simultaneous_claims_of_one_process_all_get_the_same_key(agent: httpx2.AsyncClient) -> None:
+    """They look like retries: one of them is the first, and all carry one key."""
     action = await proposed(agent, "db.read")
     answers = [each.json() for each in await asyncio.gather(*(claim(agent, action) for _ in range(8)))]
     assert sorted(answer["repeated"] for answer in answers) == [False] + [True] * 7
@@ -271,7 +273,7 @@ async def test_of_many_claims_of_one_process_all_are_the_same(agent: httpx2.Asyn
     assert {answer["attempt"] for answer in answers} == {1}
 
 
-async def test_a_claim_that_is_not_reported_is_unknown_and_reruns_only_where_idempotent(
+async def test_a_claim_without_a_report_is_unknown_and_reruns_only_if_idempotent(
     bot: Bot, agent: httpx2.AsyncClient
 ) -> None:
     once, idempotent = await proposed(agent, "data.delete"), await proposed(agent, "job.run")
@@ -323,7 +325,7 @@ async def test_a_long_poll_answers_when_somebody_decides(bot: Bot, agent: httpx2
         assert (await waiting)["outcome"] == "approved"
 
 
-async def test_a_long_poll_on_what_does_not_wait_answers_at_once(agent: httpx2.AsyncClient) -> None:
+async def test_a_long_poll_on_an_action_that_does_not_wait_answers_at_once(agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent, "db.read")
     async with asyncio.timeout(60):
         assert (await look(agent, action, wait=60))["state"] == "passed"
@@ -336,7 +338,7 @@ async def test_a_wait_out_of_bounds_is_refused(agent: httpx2.AsyncClient, wait: 
     assert answer.json()["errors"][0]["where"] == "query.wait"
 
 
-async def test_invariant_14_what_passed_under_a_looser_policy_is_asked_at_the_claim(
+async def test_invariant_14_an_action_that_passed_under_a_looser_policy_is_asked_at_the_claim(
     bot: Bot, agent: httpx2.AsyncClient
 ) -> None:
     """The agent is told why, and where its action stands; it waits, and claims again."""

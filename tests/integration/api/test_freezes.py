@@ -1,4 +1,4 @@
-"""The stop button over HTTP: what is frozen neither passes nor is claimed, whatever was approved."""
+"""The stop button over HTTP: a frozen action neither passes nor can be claimed, even if approved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHY = "the ledger is wrong"
 
 @pytest.fixture
 async def operator(bot: Bot) -> AsyncIterator[httpx2.AsyncClient]:
-    """Somebody with an operator's token."""
+    """A client with an operator's token."""
     _, token = await bot.membrane.tokens.create_operator("pager", fakes.CLEO)
     async with bot.client(headers={"Authorization": f"Bearer {token}"}) as client:
         yield client
@@ -56,7 +56,7 @@ async def thaw(bot: Bot, operator: httpx2.AsyncClient, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mail.send", "mailer", "all"])
-async def test_what_was_approved_is_not_claimed_before_the_thaw(
+async def test_an_approved_action_cannot_be_claimed_before_the_thaw(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient, name: str
 ) -> None:
     action = await propose(agent, "mail.send")
@@ -75,7 +75,7 @@ async def test_what_was_approved_is_not_claimed_before_the_thaw(
 
 
 @pytest.mark.parametrize("kind", ["db.read", "report.make"])
-async def test_what_would_pass_waits_for_the_thaw(
+async def test_an_action_that_would_pass_waits_for_the_thaw(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient, kind: str
 ) -> None:
     before = await propose(agent, kind)
@@ -91,7 +91,7 @@ async def test_what_would_pass_waits_for_the_thaw(
 
 
 @pytest.mark.parametrize("name", ["ALL", "All", " all "])
-async def test_everything_is_frozen_however_it_is_spelt(
+async def test_a_freeze_of_everything_covers_every_spelling(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient, name: str
 ) -> None:
     assert (await freeze(operator, name))["name"] == "all"
@@ -100,13 +100,15 @@ async def test_everything_is_frozen_however_it_is_spelt(
     assert (await propose(agent, "db.read", id=2))["state"] == "passed"
 
 
-async def test_others_go_on(agent: httpx2.AsyncClient, operator: httpx2.AsyncClient) -> None:
+async def test_actions_outside_a_freeze_go_on(
+    agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
+) -> None:
     await freeze(operator, "db.read")
     passed = await propose(agent, "report.make")
     assert (passed["state"], (await claim(agent, passed)).status_code) == ("passed", 200)
 
 
-async def test_reviewers_vote_and_windows_go_on_while_it_is_frozen(
+async def test_votes_and_windows_go_on_during_a_freeze(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
 ) -> None:
     action, late = await propose(agent, "mail.send"), await propose(agent, "data.delete")
@@ -121,7 +123,7 @@ async def test_reviewers_vote_and_windows_go_on_while_it_is_frozen(
     assert (await claim(agent, action)).json()["reason"] == "lapsed"
 
 
-async def test_what_runs_is_reported_and_not_run_again(
+async def test_a_running_action_is_reported_during_a_freeze_and_not_run_again(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
 ) -> None:
     action = await propose(agent, "job.run")
@@ -149,7 +151,7 @@ async def test_a_freeze_ends_at_its_time(
     assert (await operator.get("/v1/operator/freezes")).json() == {"freezes": []}
 
 
-async def test_the_admins_are_told_and_it_is_journalled(
+async def test_a_freeze_is_journaled_and_the_admins_are_told(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
 ) -> None:
     await freeze(operator, "mail.send")
@@ -163,7 +165,7 @@ async def test_the_admins_are_told_and_it_is_journalled(
     assert [event for event in events if event.startswith("freeze.")] == ["freeze.began", "freeze.ended"]
 
 
-async def test_cards_are_drawn_again(
+async def test_a_freeze_redraws_the_cards(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
 ) -> None:
     action = await propose(agent, "mail.send")
@@ -204,10 +206,10 @@ async def test_an_agents_token_freezes_and_thaws_nothing(
     assert (await agent.get("/v1/operator/freezes")).status_code == 403
 
 
-async def test_an_operators_owner_may_still_vote(
+async def test_the_owner_of_an_operators_token_may_still_vote(
     bot: Bot, agent: httpx2.AsyncClient, operator: httpx2.AsyncClient
 ) -> None:
-    """An operator's token is no agent's: it makes nobody a requester, whatever it is named."""
+    """An operator's token belongs to no agent, so it makes nobody a requester under any name."""
     await bot.membrane.tokens.create_operator("mailer", fakes.CLEO)
     action = await propose(agent, "data.delete")
     assert (await bot.vote(action, voters=(fakes.CLEO,))).action.state == "approved"

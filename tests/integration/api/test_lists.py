@@ -1,4 +1,4 @@
-"""Lists of one's own actions: by state and reference, in pages that hold still, with what a line needs."""
+"""An agent lists its own actions by state and reference, in stable pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def listed(agent: httpx2.AsyncClient, query: str = "") -> dict[str, Any]:
     return found
 
 
-async def test_the_open_ones_are_found_among_all_that_ended(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_a_list_of_open_actions_leaves_out_the_ended_ones(bot: Bot, agent: httpx2.AsyncClient) -> None:
     waiting = await propose(agent, "money.wire", 1)
     approved = await propose(agent, "money.wire", 2)
     await bot.vote(approved)
@@ -46,7 +46,7 @@ async def test_the_open_ones_are_found_among_all_that_ended(bot: Bot, agent: htt
 
 
 @pytest.mark.parametrize("kind", ["db.read", "report.make", "mail.send", "data.delete", "release.sign"])
-async def test_a_line_says_what_the_whole_answer_says(bot: Bot, agent: httpx2.AsyncClient, kind: str) -> None:
+async def test_a_line_agrees_with_the_full_answer(bot: Bot, agent: httpx2.AsyncClient, kind: str) -> None:
     action = await propose(agent, kind, reference="run 7")
     shared = ("id", "kind", "tier", "state", "done", "next", "outcome", "receipt", "reference", "proposed_at")
 
@@ -79,7 +79,7 @@ async def test_a_line_says_what_the_whole_answer_says(bot: Bot, agent: httpx2.As
     assert (await same())["done"] is True
 
 
-async def test_what_passed_too_long_ago_says_so_in_a_line_too(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_a_line_marks_an_action_that_passed_too_long_ago(bot: Bot, agent: httpx2.AsyncClient) -> None:
     await propose(agent, "db.read")
     await bot.pass_time(3601)
     (line,) = (await listed(agent, "?state=passed"))["actions"]
@@ -96,7 +96,7 @@ async def test_a_line_links_to_its_card(bot: Bot, agent: httpx2.AsyncClient) -> 
     assert await bot.db.read(lambda connection: messages.get(connection, card.id))
 
 
-async def test_pages_hold_still_while_more_is_proposed(agent: httpx2.AsyncClient) -> None:
+async def test_pages_are_stable_while_more_is_proposed(agent: httpx2.AsyncClient) -> None:
     made = [(await propose(agent, "mail.send", number))["id"] for number in range(5)]
     await propose(agent, "db.read")
     first = await listed(agent, "?state=waiting&limit=2")
@@ -108,7 +108,7 @@ async def test_pages_hold_still_while_more_is_proposed(agent: httpx2.AsyncClient
     assert third["next_cursor"] is None
 
 
-async def test_a_cursor_is_of_its_list_alone(agent: httpx2.AsyncClient) -> None:
+async def test_a_cursor_works_only_for_its_own_list(agent: httpx2.AsyncClient) -> None:
     for number in range(3):
         await propose(agent, "mail.send", number, reference="a")
     page = await listed(agent, "?state=waiting&limit=1")
@@ -119,13 +119,13 @@ async def test_a_cursor_is_of_its_list_alone(agent: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "%00", "YWN0XzE", "YWN0XzE=", "%F0%9F%91%8D", "a" * 200])
-async def test_what_is_no_cursor_is_refused(agent: httpx2.AsyncClient, cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(agent: httpx2.AsyncClient, cursor: str) -> None:
     answer = await agent.get(f"/v1/actions?cursor={cursor}")
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("query.cursor: ")
 
 
-async def test_another_agents_cursor_shows_nothing_of_it(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_another_agents_cursor_shows_none_of_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:
     for number in range(3):
         await propose(agent, "mail.send", number)
     page = await listed(agent, "?limit=1")
@@ -147,7 +147,7 @@ async def test_cursor_and_before_exclude_each_other(agent: httpx2.AsyncClient) -
 
 
 @pytest.mark.parametrize("reference", ["run-8121", "Sitzung 3/ü", "注文 7"])
-async def test_a_reference_is_kept_shown_and_found(
+async def test_a_reference_is_stored_shown_and_searchable(
     bot: Bot, agent: httpx2.AsyncClient, reference: str
 ) -> None:
     ours = await propose(agent, "money.wire", reference=reference)
@@ -159,7 +159,7 @@ async def test_a_reference_is_kept_shown_and_found(
 
 
 @pytest.mark.parametrize("reference", ["", "x" * 201, "a\nb", "\u202e", " a"])
-async def test_what_is_no_reference_is_refused(agent: httpx2.AsyncClient, reference: str) -> None:
+async def test_an_invalid_reference_is_refused(agent: httpx2.AsyncClient, reference: str) -> None:
     answer = await agent.post("/v1/actions", json={"kind": "db.read", "reference": reference})
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "body.reference")
     asked = await agent.get("/v1/actions", params={"reference": reference})

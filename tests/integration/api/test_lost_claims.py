@@ -1,4 +1,4 @@
-"""A claim whose answer was lost is asked for again, and nobody else gets it."""
+"""An agent repeats a claim whose answer was lost; nobody else gets that claim."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_the_same_token_and_digest_get_the_same_key(
     assert [each.event for each in entries[-2:]] == ["action.claimed", "action.claim_repeated"]
 
 
-async def test_after_the_report_it_is_given_no_more(agent: httpx2.AsyncClient) -> None:
+async def test_a_claim_cannot_be_repeated_after_the_report(agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent)
     await claim(agent, action)
     await agent.post(f"/v1/actions/{action['id']}/report", json={"receipt": "executed"})
@@ -53,7 +53,7 @@ async def test_after_the_report_it_is_given_no_more(agent: httpx2.AsyncClient) -
     assert (refused.status_code, refused.json()["reason"]) == (409, "already_claimed")
 
 
-async def test_another_token_of_the_agent_does_not_get_it(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_another_token_of_the_agent_cannot_repeat_a_claim(bot: Bot, agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent)
     await claim(agent, action)
     _, secret = await bot.membrane.tokens.create("mailer", fakes.GUS)
@@ -61,7 +61,7 @@ async def test_another_token_of_the_agent_does_not_get_it(bot: Bot, agent: httpx
     assert (refused.status_code, refused.json()["reason"]) == (409, "already_claimed")
 
 
-async def test_another_digest_does_not_get_it(agent: httpx2.AsyncClient) -> None:
+async def test_another_digest_cannot_repeat_a_claim(agent: httpx2.AsyncClient) -> None:
     action = await proposed(agent)
     await claim(agent, action)
     refused = await claim(agent, {**action, "args_digest": "0" * 64})
@@ -78,7 +78,9 @@ async def test_processes_that_name_themselves_are_told_apart(agent: httpx2.Async
     assert (again["key"], again["repeated"]) == (first["key"], True)
 
 
-async def test_an_unknown_receipt_is_a_persons_to_settle(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_a_claim_with_an_unknown_receipt_cannot_be_repeated(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
     action = await proposed(agent)
     await claim(agent, action)
     await bot.pass_time(601)
@@ -108,7 +110,7 @@ async def test_a_tighter_policy_keeps_a_claim_from_being_repeated(
     assert (refused.status_code, refused.json()["reason"]) == (409, "already_claimed")
 
 
-async def test_an_idempotent_kind_runs_again_only_where_it_says_so(
+async def test_an_idempotent_kind_runs_again_only_on_an_explicit_rerun(
     bot: Bot, agent: httpx2.AsyncClient
 ) -> None:
     action = await proposed(agent, "job.run")

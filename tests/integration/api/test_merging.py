@@ -1,4 +1,4 @@
-"""Equal proposals while one is open: one action, one claim, one effect."""
+"""Equal proposals while one is open share one action, one claim and one effect."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_spellings_of_one_number_are_one(bot: Bot, amount: str) -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-async def test_what_differs_is_another_proposal(bot: Bot, change: dict[str, Any]) -> None:
+async def test_a_different_proposal_is_not_merged(bot: Bot, change: dict[str, Any]) -> None:
     first, second = await _propose(bot, WIRE), await _propose(bot, WIRE | change)
     assert (second.status_code, second.json()["merged"]) == (201, False)
     assert second.json()["id"] != first.json()["id"]
@@ -71,20 +71,20 @@ async def test_what_differs_is_another_proposal(bot: Bot, change: dict[str, Any]
     assert third.json()["id"] == first.json()["id"]
 
 
-async def test_one_with_a_key_is_not_taken_for_one_without(bot: Bot) -> None:
+async def test_proposals_with_and_without_a_key_are_not_merged(bot: Bot) -> None:
     first, second = await _propose(bot, WIRE | {"idempotency_key": "k"}), await _propose(bot, WIRE)
     assert (second.status_code, second.json()["merged"]) == (201, False)
     assert second.json()["id"] != first.json()["id"]
 
 
-async def test_two_at_once_are_one(bot: Bot) -> None:
+async def test_two_simultaneous_equal_proposals_are_merged(bot: Bot) -> None:
     answers = await asyncio.gather(*(_propose(bot, WIRE) for _ in range(8)))
     assert sorted(each.status_code for each in answers) == [200] * 7 + [201]
     assert len({each.json()["id"] for each in answers}) == 1
     assert await bot.membrane.open_reviews() == 1
 
 
-async def test_an_agent_at_its_cap_hears_of_the_one_that_is_open(make_bot: MakeBot) -> None:
+async def test_an_agent_at_its_cap_gets_the_equal_open_action(make_bot: MakeBot) -> None:
     bot = await make_bot(policy=policy(open_per_agent=1))
     first, second = await _propose(bot, WIRE), await _propose(bot, WIRE)
     assert second.json()["id"] == first.json()["id"]
@@ -92,7 +92,7 @@ async def test_an_agent_at_its_cap_hears_of_the_one_that_is_open(make_bot: MakeB
 
 
 @pytest.mark.parametrize("end", ["approve", "claim", "withdraw"])
-async def test_what_is_decided_or_taken_back_is_not_merged_with(bot: Bot, end: str) -> None:
+async def test_decided_or_withdrawn_actions_are_not_merged_with(bot: Bot, end: str) -> None:
     first = (await _propose(bot, WIRE)).json()
     async with bot.client() as client:
         if end == "withdraw":
@@ -106,13 +106,13 @@ async def test_what_is_decided_or_taken_back_is_not_merged_with(bot: Bot, end: s
     assert second.json()["id"] != first["id"]
 
 
-async def test_what_passes_is_never_merged(bot: Bot) -> None:
+async def test_passing_actions_are_never_merged(bot: Bot) -> None:
     body = {"kind": "db.read", "args": {"id": 1}}
     assert (await _propose(bot, body)).json()["id"] != (await _propose(bot, body)).json()["id"]
 
 
 async def test_an_open_successor_counts_as_open(bot: Bot) -> None:
-    """Tier 2 that nobody answered is halted, and can still be answered: the same is not asked once more."""
+    """A halted Tier 2 action can still be answered, so an equal proposal opens no second review."""
     first = (await _propose(bot, MAIL)).json()
     await bot.pass_time(1001)
     second = (await _propose(bot, MAIL)).json()
@@ -120,8 +120,8 @@ async def test_an_open_successor_counts_as_open(bot: Bot) -> None:
     assert await bot.membrane.open_reviews() == 1
 
 
-async def test_a_stricter_question_is_asked(bot: Bot) -> None:
-    """A hint, or a policy, that says more by now is not lost in what was asked before."""
+async def test_an_equal_proposal_that_is_now_stricter_is_asked(bot: Bot) -> None:
+    """Merging does not lose a stricter hint or policy."""
     first = (await _propose(bot, MAIL)).json()
     hint = {"risk": {"reversible": False, "blast_radius": "high"}}
     raised = (await _propose(bot, MAIL | hint)).json()
@@ -137,8 +137,8 @@ async def test_a_stricter_question_is_asked(bot: Bot) -> None:
     assert (mandated["merged"], mandated["id"] == wire["id"]) == (False, False)
 
 
-async def test_who_answers_for_the_second_cannot_vote_either(bot: Bot) -> None:
-    """Another owner's token of the same agent asks: neither owner decides, also once the token is revoked."""
+async def test_the_owner_behind_a_merged_proposal_cannot_vote_either(bot: Bot) -> None:
+    """Two owners' tokens of one agent propose: neither owner decides, even once the token is revoked."""
     record, token = await bot.membrane.tokens.create("mailer", CLEO)
     first = (await _propose(bot, WIRE)).json()
     second = (await _propose(bot, WIRE, token)).json()
@@ -152,7 +152,7 @@ async def test_who_answers_for_the_second_cannot_vote_either(bot: Bot) -> None:
     await bot.membrane.votes.cast(review.id, DIA, approve=True, args_digest=review.args_digest)
 
 
-async def test_the_journal_says_that_it_was_asked_twice(bot: Bot) -> None:
+async def test_the_journal_records_a_merged_proposal(bot: Bot) -> None:
     first = (await _propose(bot, WIRE)).json()
     await _propose(bot, WIRE | {"reference": "run 2"})
     entries = await bot.db.read(lambda connection: list(journal.entries(connection, action_id=first["id"])))

@@ -1,4 +1,4 @@
-"""What two readers could read differently never passes, also where the policy declares plain texts."""
+"""Arguments that two readers could read differently never pass, even if the policy declares plain texts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _table(text: str) -> tuple[str, dict[str, Any]]:
         pytest.param(PLAIN, _refund, ADDRESSES, "sam@acme.example", id="refund, plain text"),
     ],
 )
-async def test_invariant_16_what_has_two_readings_waits_for_a_person(
+async def test_invariant_16_an_ambiguous_argument_waits_for_a_person(
     make_bot: MakeBot, text: str, make: Any, samples: list[str], fine: str
 ) -> None:
     bot = await make_bot(policy=_policy(text))
@@ -71,7 +71,7 @@ async def test_invariant_16_what_has_two_readings_waits_for_a_person(
 @pytest.mark.parametrize(
     "table", ["Customers", "public.customers", "PUBLIC.Ledger", "cust\u043emers", "refunds;"]
 )
-async def test_a_table_that_matters_is_found_however_it_is_spelt(make_bot: MakeBot, table: str) -> None:
+async def test_a_rule_matches_a_table_in_any_spelling(make_bot: MakeBot, table: str) -> None:
     bot = await make_bot(policy=_policy(DEFAULT))
     bot.people.people.update(
         dict.fromkeys(("finance", "platform-oncall", "release-leads"), ("U0CLEO", "U0DIA"))

@@ -59,7 +59,7 @@ def validator(page: dict[str, Any], schema: dict[str, Any]) -> jsonschema.Draft2
     return jsonschema.Draft202012Validator({**schema, "components": page["components"]})
 
 
-def test_every_operation_is_there(page: dict[str, Any]) -> None:
+def test_the_page_lists_every_operation(page: dict[str, Any]) -> None:
     assert {(method, path) for method, path, _ in operations(page)} == OPERATIONS
     assert page["info"]["version"] == "1.2.3"
 
@@ -79,7 +79,7 @@ def test_every_example_fits_its_schema(page: dict[str, Any]) -> None:
     assert checked >= 7
 
 
-def test_every_guarded_operation_says_its_errors_and_asks_for_a_token(page: dict[str, Any]) -> None:
+def test_every_guarded_operation_declares_its_errors_and_its_token(page: dict[str, Any]) -> None:
     for method, path, operation in operations(page):
         assert operation["summary"]
         assert operation["description"]
@@ -99,7 +99,7 @@ def test_every_guarded_operation_says_its_errors_and_asks_for_a_token(page: dict
             assert names == [path.partition("{")[2].partition("}")[0]]
 
 
-async def test_what_is_answered_fits_what_the_page_says(
+async def test_real_answers_fit_the_schemas_of_the_page(
     bot: Bot, agent: httpx2.AsyncClient, page: dict[str, Any]
 ) -> None:
     def fits(answer: httpx2.Response, method: str, path: str) -> Any:
@@ -125,14 +125,14 @@ async def test_what_is_answered_fits_what_the_page_says(
     fits(await agent.get("/healthz"), "get", "/healthz")
 
 
-async def test_the_page_itself_is_served(agent: httpx2.AsyncClient) -> None:
+async def test_the_bot_serves_the_page(agent: httpx2.AsyncClient) -> None:
     answer = await agent.get("/docs")
     assert answer.status_code == 200
     assert "Checkpoint Membrane" in answer.text
 
 
 async def test_the_page_needs_no_other_host(agent: httpx2.AsyncClient) -> None:
-    """It is where people paste tokens, and a bot may stand where nothing else can be reached."""
+    """People paste tokens into it, and a bot may run where no other host can be reached."""
     page = (await agent.get("/docs")).text
     used = re.findall(r"(?:src|href)=[\"']([^\"']+)", page)
     assert len(used) == 3

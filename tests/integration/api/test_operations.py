@@ -1,4 +1,4 @@
-"""Health and figures: what is told to whoever runs the bot."""
+"""Health and metrics for the operator of the bot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests import fakes
 from tests.integration.api.conftest import Bot
 
 
-async def test_it_lives_while_its_sweeps_run(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_the_bot_is_live_while_its_sweeps_run(bot: Bot, agent: httpx2.AsyncClient) -> None:
     answer = await agent.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"ok": True, "problems": {}})
     bot.clock.forward(31)
@@ -23,7 +23,7 @@ async def test_it_lives_while_its_sweeps_run(bot: Bot, agent: httpx2.AsyncClient
     assert answer.json() == {"ok": False, "problems": {"expire": "has not succeeded for 31 seconds"}}
 
 
-async def test_it_is_ready_while_every_part_is_well(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_the_bot_is_ready_while_every_part_is_healthy(bot: Bot, agent: httpx2.AsyncClient) -> None:
     assert (await agent.get("/readyz")).status_code == 200
     bot.unwell["slack"] = "no socket is connected"
     answer = await agent.get("/readyz")
@@ -32,7 +32,7 @@ async def test_it_is_ready_while_every_part_is_well(bot: Bot, agent: httpx2.Asyn
     assert (await agent.get("/healthz")).status_code == 200
 
 
-async def test_a_part_that_hangs_or_breaks_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_part_that_hangs_or_raises_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.api.health.PATIENCE_S", 0.01)
 
     async def hangs() -> None:
@@ -55,7 +55,7 @@ async def figures(agent: httpx2.AsyncClient) -> dict[str, float]:
     }
 
 
-async def test_figures_count_what_the_journal_has(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_metrics_agree_with_the_journal(bot: Bot, agent: httpx2.AsyncClient) -> None:
     before = await figures(agent)
     assert before["membrane_actions_total/0"] == 0
     assert before["membrane_votes_refused_total/not_approver"] == 0
@@ -86,7 +86,7 @@ async def test_figures_count_what_the_journal_has(bot: Bot, agent: httpx2.AsyncC
     assert found == await figures(agent) | {k: v for k, v in found.items() if k.startswith("process")}
 
 
-def test_a_sweep_that_comes_seldom_is_not_dead_between_two_of_them() -> None:
+def test_an_infrequent_sweep_counts_as_alive_between_its_runs() -> None:
     now, last = [1000.0], {"audit": 1000.0, "expire": 1000.0}
     health = Health(lambda: last, {}, every_s={"audit": 40.0, "expire": 4.0}, clock=lambda: now[0])
     now[0] += 45.0

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is a problem (RFC 9457) with a type that stays the same."""
+"""Every error is a problem document (RFC 9457) with a stable type."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def check(answer: httpx2.Response, status: int, slug: str) -> Problem:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/v1/actions/", "/v1/actions/a/b/c"])
-async def test_an_unknown_path(agent: httpx2.AsyncClient, path: str) -> None:
+async def test_an_unknown_path_is_a_problem(agent: httpx2.AsyncClient, path: str) -> None:
     assert path in check(await agent.get(path), 404, "not-found").detail
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/actions/act_0", "/v1/threads/thr_0", "/v1/actions/%00", "/v1/actions/%ff"]
 )
-async def test_an_unknown_id(agent: httpx2.AsyncClient, path: str) -> None:
+async def test_an_unknown_id_is_a_problem(agent: httpx2.AsyncClient, path: str) -> None:
     assert "there is no" in check(await agent.get(path), 404, "not-found").detail
 
 
@@ -41,7 +41,7 @@ async def test_an_unknown_id(agent: httpx2.AsyncClient, path: str) -> None:
         ("POST", "/metrics", "GET"),
     ],
 )
-async def test_a_method_that_a_path_does_not_take(
+async def test_an_unsupported_method_is_a_problem(
     agent: httpx2.AsyncClient, method: str, path: str, allowed: str
 ) -> None:
     answer = await agent.request(method, path)
@@ -50,7 +50,7 @@ async def test_a_method_that_a_path_does_not_take(
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "before=" + "x" * 65])
-async def test_a_query_that_does_not_fit(agent: httpx2.AsyncClient, query: str) -> None:
+async def test_an_invalid_query_is_a_problem(agent: httpx2.AsyncClient, query: str) -> None:
     problem = check(await agent.get(f"/v1/actions?{query}"), 422, "invalid")
     assert problem.errors
     assert problem.errors[0].where == "query." + query.partition("=")[0]
@@ -64,7 +64,7 @@ async def test_a_query_that_does_not_fit(agent: httpx2.AsyncClient, query: str) 
         (MembraneError("something without a meaning of its own"), 500, "internal"),
     ],
 )
-async def test_errors_of_the_membrane(
+async def test_errors_of_the_membrane_are_problems(
     bot: Bot,
     agent: httpx2.AsyncClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -81,9 +81,7 @@ async def test_errors_of_the_membrane(
     check(await agent.get("/v1/actions"), status, slug)
 
 
-async def test_what_nobody_expected_tells_nothing_of_our_insides(
-    bot: Bot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unexpected_error_reveals_no_internals(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret insides")
 

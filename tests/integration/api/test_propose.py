@@ -1,4 +1,4 @@
-"""Proposing: what each tier answers, idempotency keys, and what keeps a flood out."""
+"""Proposing: the answer of each tier, idempotency keys, and limits against floods."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_tier_1_passes(agent: httpx2.AsyncClient) -> None:
     assert (found["tier"], found["state"], found["may_start"]) == (1, "passed", True)
 
 
-async def test_tier_2_waits_and_says_that_it_would_halt(agent: httpx2.AsyncClient) -> None:
+async def test_tier_2_waits_and_announces_a_halt(agent: httpx2.AsyncClient) -> None:
     found = await propose(agent, "mail.send")
     assert (found["tier"], found["state"], found["may_start"]) == (2, "waiting", False)
     review = found["review"]
@@ -50,7 +50,7 @@ async def test_tier_2_waits_and_says_that_it_would_halt(agent: httpx2.AsyncClien
     assert review["expires_at"] == "2027-01-15T08:33:20Z"
 
 
-async def test_tier_3_waits_and_says_that_it_would_abort(agent: httpx2.AsyncClient) -> None:
+async def test_tier_3_waits_and_announces_an_abort(agent: httpx2.AsyncClient) -> None:
     found = await propose(agent, "money.wire")
     assert (found["tier"], found["state"]) == (3, "waiting")
     assert found["review"]["if_nobody_answers"] == "abort"
@@ -60,13 +60,13 @@ async def test_tier_3_waits_and_says_that_it_would_abort(agent: httpx2.AsyncClie
     )
 
 
-async def test_a_mandated_sign_off_says_that_it_would_escalate(agent: httpx2.AsyncClient) -> None:
+async def test_a_mandated_sign_off_announces_an_escalation(agent: httpx2.AsyncClient) -> None:
     found = await propose(agent, "release.sign")
     assert found["review"]["if_nobody_answers"] == "escalate"
     assert found["review"]["if_nobody_answers_text"].startswith("it stays pending, and more people are paged")
 
 
-async def test_an_unknown_kind_is_not_an_error_but_tier_3(agent: httpx2.AsyncClient) -> None:
+async def test_an_unknown_kind_is_tier_3_and_no_error(agent: httpx2.AsyncClient) -> None:
     assert (await propose(agent, "rocket.launch"))["tier"] == 3
 
 
@@ -77,7 +77,7 @@ async def test_a_hint_can_only_raise(agent: httpx2.AsyncClient) -> None:
     assert (await propose(agent, "money.wire", risk=better))["tier"] == 3
 
 
-async def test_the_token_says_who_asks_and_who_answers_for_it(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_the_token_names_the_agent_and_its_owner(bot: Bot, agent: httpx2.AsyncClient) -> None:
     found = await propose(agent, "money.wire", on_behalf_of="U0ADA")
     record = (await bot.membrane.proposals.standing(found["id"])).action
     assert (record.agent, record.owner, record.on_behalf_of) == ("mailer", fakes.GUS, "U0ADA")
@@ -86,7 +86,7 @@ async def test_the_token_says_who_asks_and_who_answers_for_it(bot: Bot, agent: h
 
 
 @pytest.mark.parametrize("in_header", [True, False])
-async def test_the_same_key_again_returns_what_the_first_did(
+async def test_a_repeated_key_returns_the_first_answer(
     bot: Bot, agent: httpx2.AsyncClient, in_header: bool
 ) -> None:
     headers = {"Idempotency-Key": "order-1"} if in_header else {}
@@ -152,8 +152,8 @@ async def test_a_key_of_any_script_is_the_same_in_the_body_and_encoded_in_the_he
     assert (both.status_code, both.json()["id"]) == (200, first["id"])
 
 
-async def test_an_ascii_key_in_the_header_is_taken_as_it_is(agent: httpx2.AsyncClient) -> None:
-    """Also where it looks encoded: keys of older clients keep their meaning."""
+async def test_an_ascii_key_in_the_header_is_used_verbatim(agent: httpx2.AsyncClient) -> None:
+    """This holds even if it looks encoded, so keys of older clients keep their meaning."""
     first = await propose(agent, "money.wire", idempotency_key="a%20b")
     body = {"kind": "money.wire", "args": {"id": 1}}
     again = await agent.post("/v1/actions", json=body, headers={"Idempotency-Key": "a%20b"})
@@ -177,7 +177,7 @@ async def test_a_header_that_two_readers_could_read_differently_is_refused(
     assert answer.json()["detail"].startswith(f"Idempotency-Key: {says}")
 
 
-async def test_too_many_open_reviews_are_answered_429_with_when_to_try_again(make_bot: MakeBot) -> None:
+async def test_too_many_open_reviews_are_answered_429_with_a_retry_time(make_bot: MakeBot) -> None:
     bot: Bot = await make_bot(policy=fakes.policy(open_per_agent=1))
     async with bot.client() as agent:
         await propose(agent, "money.wire")
@@ -189,7 +189,7 @@ async def test_too_many_open_reviews_are_answered_429_with_when_to_try_again(mak
         await propose(agent, "db.read")
 
 
-async def test_a_remembered_rejection_is_told_apart_from_no_answer(
+async def test_a_remembered_rejection_is_told_apart_from_an_expiry(
     bot: Bot, agent: httpx2.AsyncClient
 ) -> None:
     first = await propose(agent, "money.wire")

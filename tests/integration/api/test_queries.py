@@ -1,4 +1,4 @@
-"""What is misspelt in a request is refused, with what may have been meant."""
+"""A misspelt name in a request is refused with a suggestion."""
 
 from __future__ import annotations
 

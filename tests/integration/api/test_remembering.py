@@ -1,4 +1,4 @@
-"""An expiry that people were shown answers the same proposal for a time, and pages do not start over."""
+"""A shown expiry answers equal proposals for a time, and pages do not start over."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ async def _expired(bot: Bot, body: dict[str, Any], *, shown: bool = True) -> dic
     return said
 
 
-async def test_an_expiry_that_was_shown_answers_the_same(bot: Bot) -> None:
-    """In its own words: it is no refusal by a person, and nobody is asked again for an hour."""
+async def test_a_shown_expiry_answers_an_equal_proposal(bot: Bot) -> None:
+    """The answer says that no person refused, and nobody is asked again for an hour."""
     first = await _expired(bot, WIRE)
     again = await _propose(bot, WIRE | {"idempotency_key": "k"})
     assert again["id"] != first["id"]
@@ -57,7 +57,7 @@ async def test_an_expiry_that_was_shown_answers_the_same(bot: Bot) -> None:
     assert (await _propose(bot, WIRE))["state"] == "waiting"
 
 
-async def test_an_answer_that_was_remembered_does_not_prolong_the_memory(bot: Bot) -> None:
+async def test_a_remembered_answer_does_not_prolong_the_memory(bot: Bot) -> None:
     await _expired(bot, WIRE)
     await bot.pass_time(3000)
     assert (await _propose(bot, WIRE))["state"] == "aborted"
@@ -65,7 +65,7 @@ async def test_an_answer_that_was_remembered_does_not_prolong_the_memory(bot: Bo
     assert (await _propose(bot, WIRE))["state"] == "waiting"
 
 
-async def test_the_policy_says_for_how_long(bot: Bot) -> None:
+async def test_the_policy_sets_how_long_an_expiry_is_remembered(bot: Bot) -> None:
     bot.in_force.append(replace(bot.in_force[-1], limits=Limits(remember_expiry_s=60.0)))
     await _expired(bot, WIRE)
     assert (await _propose(bot, WIRE))["state"] == "aborted"
@@ -73,7 +73,7 @@ async def test_the_policy_says_for_how_long(bot: Bot) -> None:
     assert (await _propose(bot, WIRE))["state"] == "waiting"
 
 
-async def test_one_that_nobody_was_shown_is_asked_again(bot: Bot) -> None:
+async def test_an_unshown_expiry_is_asked_again(bot: Bot) -> None:
     await _expired(bot, WIRE, shown=False)
     assert (await _propose(bot, WIRE))["state"] == "waiting"
 
@@ -81,12 +81,12 @@ async def test_one_that_nobody_was_shown_is_asked_again(bot: Bot) -> None:
 @pytest.mark.parametrize(
     "other", [{"args": {"amount": 901, "to": "acme"}}, {"kind": "data.delete"}], ids=["args", "kind"]
 )
-async def test_another_action_is_asked_about(bot: Bot, other: dict[str, Any]) -> None:
+async def test_another_action_is_still_asked(bot: Bot, other: dict[str, Any]) -> None:
     await _expired(bot, WIRE)
     assert (await _propose(bot, WIRE | other))["state"] == "waiting"
 
 
-async def test_taking_back_what_was_halted_does_not_hide_its_expiry(bot: Bot) -> None:
+async def test_withdrawing_a_halted_action_does_not_hide_its_expiry(bot: Bot) -> None:
     first = await _expired(bot, MAIL)
     assert (await _propose(bot, MAIL))["id"] == first["id"]
     await _withdraw(bot, first["id"])
@@ -94,7 +94,7 @@ async def test_taking_back_what_was_halted_does_not_hide_its_expiry(bot: Bot) ->
     assert (again["state"], again["outcome"], again["remembers"]) == ("aborted", "expired", first["id"])
 
 
-async def test_what_was_decided_after_the_expiry_counts(bot: Bot) -> None:
+async def test_a_decision_after_the_expiry_counts(bot: Bot) -> None:
     first = await _expired(bot, MAIL)
     await bot.vote(first, approve=False, note="not this one")
     again = await _propose(bot, MAIL)
@@ -108,7 +108,7 @@ async def _page(bot: Bot) -> None:
 
 
 async def _pages(bot: Bot) -> int:
-    """Return how many pages and posts were ever wanted."""
+    """Return how many pages and posts were wanted so far."""
 
     def count(connection: Any) -> int:
         found = reviews.listed(connection, state=None, most=1000)
@@ -132,7 +132,7 @@ async def _all_pages_of_one(bot: Bot, body: dict[str, Any], seconds: int) -> int
 async def test_withdrawing_does_not_start_the_pages_over(
     make_bot: Any, body: dict[str, Any], stays: int
 ) -> None:
-    """Taken back and proposed again over and over, it is paged about no more than one that waits."""
+    """An action withdrawn and proposed again in a loop causes no more pages than one that waits."""
     alone = await make_bot()
     most = await _all_pages_of_one(alone, body, 980)
     assert most > 0
@@ -150,8 +150,8 @@ async def test_withdrawing_does_not_start_the_pages_over(
     assert await _pages(bot) <= most
 
 
-async def test_pages_that_never_went_out_are_sent_of_the_next(bot: Bot) -> None:
-    """Slack was away: what people were not paged about, they are paged about now."""
+async def test_pages_that_never_went_out_are_sent_for_the_next_proposal(bot: Bot) -> None:
+    """Slack was unreachable: people get the pages that they missed."""
     first = await _propose(bot, WIRE)
     bot.clock.forward(300)
     await bot.membrane.deadlines.page_due()
@@ -180,7 +180,7 @@ async def test_pages_start_over_once_the_policy_has_forgotten(bot: Bot) -> None:
 
 
 async def test_a_mandated_sign_off_is_still_paged_about(bot: Bot) -> None:
-    """Its chain has no end: taken back and proposed again it goes on with a repetition, and soon."""
+    """Its page chain has no end: after a withdrawal and a new proposal it goes on soon, with a repetition."""
     first = await _propose(bot, SIGN)
     await send(bot.membrane)
     for _ in range(300):

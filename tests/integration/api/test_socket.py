@@ -1,4 +1,4 @@
-"""Over a real socket: what only a server and a connection show."""
+"""Behaviour that shows only on a real socket."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_an_endless_chunked_body_is_cut_off(bot: Bot) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b'{"kind":'])
-async def test_a_body_that_never_comes_is_given_up_on(
+async def test_the_server_gives_up_on_a_body_that_never_arrives(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     monkeypatch.setattr("bot.api.request_body.PATIENCE_S", 0.05)
@@ -85,7 +85,7 @@ async def test_a_body_that_never_comes_is_given_up_on(
         writer.close()
 
 
-async def test_a_long_poll_whose_client_went_away_is_let_go(
+async def test_a_long_poll_ends_when_its_client_disconnects(
     bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits, let_go = asyncio.Event(), asyncio.Event()
@@ -113,7 +113,7 @@ async def test_a_long_poll_whose_client_went_away_is_let_go(
 
 @pytest.fixture
 def polls(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
-    """Is acquired once for each long poll that waits."""
+    """Return a semaphore that is released once for each long poll that waits."""
     begun, wait = asyncio.Semaphore(0), bot.membrane.proposals.wait
 
     async def counted(*args: Any, **more: Any) -> Standing:
@@ -124,7 +124,7 @@ def polls(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
     return begun
 
 
-async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot, polls: asyncio.Semaphore) -> None:
+async def test_a_stop_answers_long_polls_with_the_current_state(bot: Bot, polls: asyncio.Semaphore) -> None:
     async with bot.served() as address, bot.caller(address) as agent:
         made = (await agent.post("/v1/actions", json={"kind": "money.wire"})).json()
         waiting = asyncio.create_task(agent.get(f"/v1/actions/{made['id']}?wait=60"))
@@ -133,7 +133,7 @@ async def test_stopping_ends_the_long_polls_with_how_things_stand(bot: Bot, poll
         assert (await waiting).json()["state"] == "waiting", "before the poll's own time is over"
 
 
-async def test_a_token_cannot_hold_more_than_so_many_long_polls(
+async def test_a_token_has_a_maximum_number_of_long_polls(
     bot: Bot, polls: asyncio.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.api.long_polls.MOST_POLLS", 2)

@@ -1,4 +1,4 @@
-"""What an agent misspells: refused at a strict policy's door, else a card that says first what is wrong."""
+"""A strict policy refuses a misspelt argument; any other policy's card names it first."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ async def _propose(bot: Bot, kind: str, args: dict[str, Any], **more: Any) -> An
 
 
 @pytest.mark.parametrize(("kind", "args", "where", "expected", "meant"), SLIPS)
-async def test_a_strict_policy_refuses_a_slip_unasked(
+async def test_a_strict_policy_refuses_a_slip_without_a_review(
     make_bot: MakeBot, kind: str, args: dict[str, Any], where: str, expected: str, meant: str | None
 ) -> None:
-    """422 with the path, what fits and what was meant; no action, no review."""
+    """The answer is 422 with the path, the values that fit and a suggestion; no action, no review."""
     bot = await make_bot(policy=_policy(strict=True))
     answer = await _propose(bot, kind, args)
     assert answer.status_code == 422
@@ -77,10 +77,10 @@ async def test_a_strict_policy_refuses_a_slip_unasked(
 
 
 @pytest.mark.parametrize(("kind", "args", "where", "expected", "meant"), SLIPS)
-async def test_without_strict_the_slip_is_the_first_reason(
+async def test_a_policy_that_is_not_strict_names_the_slip_as_the_first_reason(
     make_bot: MakeBot, kind: str, args: dict[str, Any], where: str, expected: str, meant: str | None
 ) -> None:
-    """Though the missing cost alone would make it Tier 3: the agent can correct what it reads first."""
+    """The missing cost alone would make it Tier 3, but the agent can correct the slip."""
     bot = await make_bot(policy=_policy(strict=False))
     said = (await _propose(bot, kind, args)).json()
     assert (said["state"], said["tier"]) == ("waiting", 3)

@@ -1,4 +1,4 @@
-"""Hosted threads over HTTP: start one, look at it; only one's own."""
+"""Hosted threads over HTTP: an agent starts and reads its own threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.api.conftest import Bot, MakeBot
 START = {"graph": "refunds", "input": {"order": 1042}, "on_behalf_of": "U0ADA"}
 
 
-async def test_a_thread_is_wanted_for_the_tokens_agent(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_a_thread_starts_for_the_tokens_agent(bot: Bot, agent: httpx2.AsyncClient) -> None:
     answer = await agent.post("/v1/threads", json=START)
     assert answer.status_code == 201
     started = ThreadAnswer.model_validate_json(answer.content, strict=True)
@@ -30,7 +30,9 @@ async def test_a_thread_is_wanted_for_the_tokens_agent(bot: Bot, agent: httpx2.A
     assert (record.agent, record.owner, record.input) == ("mailer", fakes.GUS, {"order": 1042})
 
 
-async def test_an_agent_starts_only_what_the_policy_lets_it(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_an_agent_starts_only_graphs_that_the_policy_allows(
+    bot: Bot, agent: httpx2.AsyncClient
+) -> None:
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     refused = await agent.post("/v1/threads", json=START, headers={"Authorization": f"Bearer {secret}"})
     told = refused.json()
@@ -41,7 +43,7 @@ async def test_an_agent_starts_only_what_the_policy_lets_it(bot: Bot, agent: htt
     assert "graphs: {refunds: {agents: [other]}}" in told["detail"]
     bot.in_force.append(fakes.policy())
     assert (await agent.post("/v1/threads", json=START)).status_code == 403, (
-        "who is named by none starts none"
+        "an agent that no graph names starts none"
     )
     assert await bot.membrane.threads.unsettled() == []
 
@@ -99,14 +101,14 @@ async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -
     assert [(line.kind, line.state) for line in found.actions] == [("money.wire", "waiting")]
 
 
-async def test_another_agents_thread_is_not_there(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_another_agents_thread_is_not_found(bot: Bot, agent: httpx2.AsyncClient) -> None:
     started = (await agent.post("/v1/threads", json=START)).json()
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     theirs = {"Authorization": f"Bearer {secret}"}
     assert (await agent.get(f"/v1/threads/{started['id']}", headers=theirs)).status_code == 404
 
 
-async def test_a_thread_can_be_taken_back_by_its_own_agent_alone(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_only_its_own_agent_can_withdraw_a_thread(bot: Bot, agent: httpx2.AsyncClient) -> None:
     started = (await agent.post("/v1/threads", json=START)).json()
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     theirs = {"Authorization": f"Bearer {secret}"}
@@ -119,7 +121,7 @@ async def test_a_thread_can_be_taken_back_by_its_own_agent_alone(bot: Bot, agent
 
 
 @pytest.mark.parametrize("kind", ["db.read", "mail.send"])
-async def test_an_agent_over_http_neither_starts_nor_reports_what_a_hosted_thread_does(
+async def test_an_agent_cannot_claim_or_report_an_action_of_a_hosted_thread_over_http(
     bot: Bot, agent: httpx2.AsyncClient, kind: str
 ) -> None:
     started = (await agent.post("/v1/threads", json=START)).json()
@@ -141,7 +143,7 @@ async def test_an_agent_over_http_neither_starts_nor_reports_what_a_hosted_threa
 
 
 async def test_a_key_that_a_hosted_thread_would_use_is_refused(agent: httpx2.AsyncClient) -> None:
-    """Else what an agent proposed under it would stand in for a call of the thread."""
+    """Otherwise an agent's proposal under that key could replace a call of the thread."""
     started = (await agent.post("/v1/threads", json=START)).json()
     body = {"kind": "db.read", "args": {"id": 1}, "idempotency_key": f"{started['id']}:msg:call"}
     answer = await agent.post("/v1/actions", json=body)
@@ -164,7 +166,7 @@ async def test_a_key_that_a_hosted_thread_would_use_is_refused(agent: httpx2.Asy
         ({"graph": "refunds", "input": {"a": "x" * 70_000}}, 422, "input are 70008 bytes"),
     ],
 )
-async def test_what_cannot_be_started(
+async def test_a_thread_that_cannot_start_is_refused(
     agent: httpx2.AsyncClient, body: dict[str, Any], status: int, says: str
 ) -> None:
     answer = await agent.post("/v1/threads", json=body)
@@ -185,7 +187,7 @@ async def listed(agent: httpx2.AsyncClient, query: str = "", **headers: str) -> 
     return ThreadList.model_validate_json(answer.content, strict=True)
 
 
-async def test_ones_own_threads_are_listed_by_state_in_pages(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_an_agent_lists_its_own_threads_by_state_in_pages(bot: Bot, agent: httpx2.AsyncClient) -> None:
     made = [await started(agent, order) for order in range(4)]
     await bot.membrane.threads.set_state(made[0], ThreadState.FAILED, "no such order")
     await bot.membrane.threads.set_state(made[1], ThreadState.PARKED)
@@ -210,7 +212,7 @@ async def test_ones_own_threads_are_listed_by_state_in_pages(bot: Bot, agent: ht
         ("?cursor=YWN0XzE", "query.cursor: it is no cursor"),
     ],
 )
-async def test_a_misspelt_list_of_threads_is_refused(
+async def test_a_misspelt_query_for_threads_is_refused(
     agent: httpx2.AsyncClient, query: str, says: str
 ) -> None:
     answer = await agent.get(f"/v1/threads{query}")
@@ -218,7 +220,7 @@ async def test_a_misspelt_list_of_threads_is_refused(
     assert says in answer.json()["detail"]
 
 
-async def test_a_cursor_of_actions_is_none_of_threads(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_a_cursor_of_actions_does_not_work_for_threads(bot: Bot, agent: httpx2.AsyncClient) -> None:
     for number in range(2):
         await agent.post("/v1/actions", json={"kind": "db.read", "args": {"id": number}})
     page = (await agent.get("/v1/actions?limit=1")).json()
@@ -242,10 +244,10 @@ async def test_a_wait_ends_when_the_thread_moves(bot: Bot, agent: httpx2.AsyncCl
         False,
     )
     again = (await agent.get(f"/v1/threads/{thread}?wait=60")).json()
-    assert again["result"] == {"refund": 7}, "one that has ended is answered at once"
+    assert again["result"] == {"refund": 7}, "a wait for an ended thread is answered at once"
 
 
-async def test_a_wait_ends_where_nothing_moves(bot: Bot, agent: httpx2.AsyncClient) -> None:
+async def test_a_wait_for_an_idle_thread_ends_at_its_timeout(bot: Bot, agent: httpx2.AsyncClient) -> None:
     thread = await started(agent)
     waiting = asyncio.create_task(agent.get(f"/v1/threads/{thread}?wait=30"))
     while not bot.membrane.wakeups.is_watched(thread):
@@ -255,7 +257,7 @@ async def test_a_wait_ends_where_nothing_moves(bot: Bot, agent: httpx2.AsyncClie
     assert (await waiting).json()["state"] == "wanted"
 
 
-async def test_a_result_is_sealed_and_holds_nothing_that_is_redacted(
+async def test_a_result_is_sealed_and_holds_no_redacted_values(
     make_bot: MakeBot, agent: httpx2.AsyncClient
 ) -> None:
     secret = "4111 1111 1111 1111"

@@ -1,6 +1,6 @@
 """The graphs that the tests host: an agent in each way of gating it, and graphs with nodes of their own.
 
-Effects are noted in ran; what is in BROKEN raises.
+Each effect is noted in ran; a tool named in BROKEN raises.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ async def job(id: int) -> str:  # noqa: A002
     """Run an idempotent job: tier 3."""
     try:
         run = execution()
-    except MembraneError:  # a stock agent's tools are not told
+    except MembraneError:  # a stock agent's tools get no key
         return await note("job", id)
     return await note("job", (id, run.key, run.attempt))
 
@@ -210,7 +210,7 @@ strange = single(asks_strangely)
 
 @tool
 def ask_sub(text: str) -> str:
-    """Ask an agent that gates its own tools, synchronously, as tutorials do."""
+    """Ask an agent that gates its own tools, synchronously as in tutorials."""
     said: str = gated.invoke({"messages": [{"role": "user", "content": text}]})["messages"][-1].text
     return said
 

@@ -78,7 +78,7 @@ class House:
         )
 
     async def expire(self, seconds: float = 1001, *, shown: bool = True) -> None:
-        """Let Slack show what it should, unless it is away, and the windows pass."""
+        """Let Slack show the cards, unless it is unreachable, and let the windows pass."""
         if shown:
             await send(self.membrane)
         self.clock.forward(seconds)
@@ -110,7 +110,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[EventDict]]:
-    """Keep what is logged instead of drawing it: tracebacks in colour take seconds."""
+    """Capture the log instead of rendering it: coloured tracebacks take seconds."""
     agents.ran.clear()
     agents.BROKEN.clear()
     agents.HOLD.clear()

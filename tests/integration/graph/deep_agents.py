@@ -1,4 +1,4 @@
-"""Deep Agents as people write them, and as the refusal advises."""
+"""Deep Agents as people usually write them, and as the refusal advises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests' host loads. It imports this file under a name of its own, and so the same graphs."""
+"""The graphs of the tests' host. It imports this file under another name, but the graphs are the same."""
 
 from tests.integration.graph.agents import (
     batched,

@@ -1,4 +1,4 @@
-"""A chat model that needs no network: what it says is read from a script, so a thread can be run again."""
+"""A chat model without a network: it answers from a script, so a thread can run again."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ class ScriptedModel(BaseChatModel):
 
 
 def say(text: str) -> dict[str, Any]:
-    """Return the input of a thread: what the user says."""
+    """Return the input of a thread: the user's message."""
     return {"messages": [{"role": "user", "content": text}]}

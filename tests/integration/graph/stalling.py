@@ -1,4 +1,4 @@
-"""Graphs that stand still: a service is down, a question is no approval, a node acts by itself."""
+"""Graphs that stall: a service is down, a question is no approval, a node acts by itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ down: list[int] = []
 
 
 class Unavailable(Exception):
-    """As a model's client raises it."""
+    """The error that a model's client raises."""
 
     status_code = 503
 
@@ -95,7 +95,7 @@ def ask_dict(state: State) -> dict[str, Any]:
 
 
 def ask_until_valid(state: State) -> dict[str, Any]:
-    """LangGraph's own example: one node asks until the answer will do."""
+    """LangGraph's own example: one node asks until the answer is valid."""
     prompt = "How old are you?"
     while True:
         answer = interrupt(prompt)

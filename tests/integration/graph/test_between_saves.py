@@ -18,7 +18,7 @@ WAYS = {"one": {"kind": "data.delete", "args": {"id": 1}}, **dict.fromkeys(GRAPH
 
 
 class Dying:
-    """Lets no save of a run through after the n-th, as if the process had been killed just then."""
+    """Blocks every save of a run after the n-th, as if the process had been killed there."""
 
     def __init__(self, patch: pytest.MonkeyPatch, left: int) -> None:
         self.died = False
@@ -39,14 +39,12 @@ class Dying:
         return save
 
     async def sweep(self, house: House) -> None:
-        """Run what is due until it ends or dies, and then nothing any more."""
+        """Run the due threads until they end or die, and nothing afterwards."""
         await house.host.sweep()
         while not self.died and house.host.running:
             await asyncio.sleep(0.01)
         stopping = asyncio.create_task(house.host.stop(grace_s=0.0))
-        await asyncio.sleep(
-            0.01
-        )  # what runs is broken off before the save fails, so that nobody hears of that
+        await asyncio.sleep(0.01)  # the run is cancelled before the save fails, so no code sees the failure
         self._over.set()
         await stopping
 
@@ -86,8 +84,8 @@ async def test_a_question_is_not_lost_between_two_saves(house: House, graph: str
     assert len(ran) == 1
 
 
-async def test_an_answer_that_a_thread_took_before_the_bot_died_is_delivered(house: House) -> None:
-    """Nobody had answered and the thread had parked again; its successor is approved before the start."""
+async def test_an_answer_taken_by_a_thread_before_the_bot_died_is_delivered(house: House) -> None:
+    """The review expired and the thread parked again; the successor is approved before the next start."""
     await house.open(*GRAPHS)
     thread = await house.run("one", {"kind": "mail.send", "args": {"id": 1}})
     await house.expire()

@@ -1,4 +1,4 @@
-"""Deep Agents: their sub-agents have all the tools and none of the middleware."""
+"""Deep Agents give their sub-agents all the tools and none of the middleware."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _kinds(house: House) -> None:
 
 
 async def test_the_general_purpose_sub_agent_is_found_at_start(house: House) -> None:
-    """It is refused with what to write, and what that says works (below)."""
+    """The refusal says what to write, and the test below shows that this works."""
     await house.open("default", file=DEEP)
     why = house.host.refused["default"]
     assert "the tool pay would run ungated" in why
@@ -35,14 +35,14 @@ async def test_the_general_purpose_sub_agent_is_found_at_start(house: House) -> 
 
 
 @pytest.mark.parametrize("agent", ["general", "asks nobody", "compiled"])
-async def test_invariant_15_a_sub_agent_that_nothing_sees_pays_nobody(house: House, agent: str) -> None:
+async def test_invariant_15_the_tools_of_a_hidden_sub_agent_do_not_run(house: House, agent: str) -> None:
     await house.open("hidden", file=DEEP)
     await house.run("hidden", {"agent": agent})
     assert ran == []
     assert [(stop["tool"], stop["why"]) for stop in await stops(house)] == [("pay", "no claim")]
 
 
-async def test_what_the_refusal_advises_works(house: House) -> None:
+async def test_the_advice_of_the_refusal_works(house: House) -> None:
     await house.open("gated", file=DEEP)
     assert house.host.refused == {}
     thread = await house.run("gated", say("general"))

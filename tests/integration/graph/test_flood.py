@@ -1,4 +1,4 @@
-"""Many calls of one agent: how many people are asked about at once, and what becomes of the others."""
+"""One agent makes many calls: some open reviews at once, and the others queue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def pending(house: House, thread: str) -> list[Any]:
 
 
 async def decide(house: House, *threads: str, approve: bool = True, most: int | None = None) -> int:
-    """Vote on the reviews that threads wait for, as the last of a quorum; return on how many."""
+    """Give the deciding vote on the reviews that threads wait for; return their number."""
     found = [review for thread in threads for review in await pending(house, thread)][:most]
     for review in found:
         for voter in (DIA, CLEO)[2 - review.ruling.quorum :]:
@@ -54,7 +54,7 @@ async def counted(house: House, *threads: str) -> Counter[str]:
 
 
 async def test_a_message_with_500_calls_opens_no_more_reviews_than_the_cap(house: House) -> None:
-    """A batch is answered together, once, with one answer for each call: also for those beyond the cap."""
+    """A batch is answered once, with one answer for each call, including those beyond the cap."""
     await house.open("batched")
     thread = await house.run("batched", say("flood"))
     assert await house.membrane.open_reviews() == CAP
@@ -74,7 +74,7 @@ async def test_a_message_with_500_calls_opens_no_more_reviews_than_the_cap(house
     assert "500 calls of this message need approval, while the policy allows ops-agent 20 at once" in over[0]
 
 
-async def test_calls_that_wait_each_for_itself_take_their_turn_and_none_is_lost(house: House) -> None:
+async def test_calls_that_wait_separately_take_turns_and_none_is_lost(house: House) -> None:
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=7))
     await house.open("gated")
     thread = await house.run("gated", say("thirty"))
@@ -88,7 +88,7 @@ async def test_calls_that_wait_each_for_itself_take_their_turn_and_none_is_lost(
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_threads_wait_their_turn_after_a_restart_too(house: House) -> None:
+async def test_threads_keep_their_turn_after_a_restart(house: House) -> None:
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
     await house.open("one", "batched")
     first, second = await house.run("one", delete(1)), await house.run("one", delete(2))
@@ -106,7 +106,7 @@ async def test_threads_wait_their_turn_after_a_restart_too(house: House) -> None
     assert await house.states(second) == ["queued"]
     await decide(house, first)
     await house.settle()
-    assert await house.states(second) == ["waiting"], "the first that came is the first that is asked"
+    assert await house.states(second) == ["waiting"], "the oldest call is asked first"
     assert await house.states(third) == ["queued"]
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=4))
     await house.settle()
@@ -117,7 +117,7 @@ async def test_threads_wait_their_turn_after_a_restart_too(house: House) -> None
     assert len(ran) == 3
 
 
-async def test_an_agent_at_its_cap_delays_no_other(house: House) -> None:
+async def test_an_agent_at_its_cap_delays_no_other_agent(house: House) -> None:
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=2))
     await house.open("one")
     flood = [await house.run("one", delete(number)) for number in range(6)]
@@ -139,7 +139,7 @@ async def test_a_queued_call_is_withdrawn_with_its_thread_and_never_asked(house:
 
 
 async def test_ending_threads_and_starting_them_again_does_not_reset_the_cap(house: House) -> None:
-    """Reviewers have seen what was withdrawn a moment ago."""
+    """Reviewers have seen the actions that were just withdrawn."""
     host = await house.open("batched")
     opened = 0
     for _ in range(4):
@@ -156,7 +156,7 @@ async def test_ending_threads_and_starting_them_again_does_not_reset_the_cap(hou
     assert await counted(house, last) == {"waiting": CAP}
 
 
-async def test_what_was_rejected_while_the_same_waited_is_not_asked_again(house: House) -> None:
+async def test_a_queued_call_equal_to_a_rejected_one_is_not_asked(house: House) -> None:
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
     await house.open("one")
     threads = [await house.run("one", delete(1)) for _ in range(8)]
@@ -169,8 +169,8 @@ async def test_what_was_rejected_while_the_same_waited_is_not_asked_again(house:
     assert ran == []
 
 
-async def test_a_policy_that_asks_more_of_a_batch_keeps_to_the_cap(house: House) -> None:
-    """Thirty calls had passed and waited for one; by then the policy asks about all of them."""
+async def test_a_batch_respects_the_cap_after_the_policy_tightened(house: House) -> None:
+    """Thirty calls passed and waited for one; then the policy asks about all of them."""
     looser = policy(tools=agents.KINDS, open_per_agent=4)
     house.in_force.append(looser)
     await house.open("batched")
@@ -190,7 +190,7 @@ async def test_a_policy_that_asks_more_of_a_batch_keeps_to_the_cap(house: House)
 
 @contextmanager
 def counting() -> Iterator[Counter[str]]:
-    """Count what is asked of the store and of the saved state."""
+    """Count the queries to the store and to the saved state."""
     counts: Counter[str] = Counter()
     run, saved = DriverStatement.run, GroupedSaver.aget_tuple
 
@@ -207,7 +207,7 @@ def counting() -> Iterator[Counter[str]]:
 
 
 async def idle(house: House) -> Counter[str]:
-    """Return what 24 seconds of sweeps cost in which nothing happens."""
+    """Return the cost of 24 seconds of sweeps in which nothing happens."""
     with counting() as counts:
         for _ in range(120):
             house.clock.forward(0.2)
@@ -216,8 +216,8 @@ async def idle(house: House) -> Counter[str]:
     return counts
 
 
-async def test_threads_that_wait_for_a_place_cost_nothing_while_nothing_happens(house: House) -> None:
-    """No look at their saved state, and as many statements for a hundred of them as for one."""
+async def test_idle_threads_that_wait_for_a_place_add_no_cost(house: House) -> None:
+    """The host reads no saved state, and runs as many statements for a hundred of them as for one."""
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1, window_s=1e6))
     await house.open("one")
     for number in range(2):
@@ -230,21 +230,21 @@ async def test_threads_that_wait_for_a_place_cost_nothing_while_nothing_happens(
     assert one["looks"] == 0
 
 
-async def test_a_place_that_comes_free_opens_one_review_and_wakes_one_thread(house: House) -> None:
+async def test_a_free_place_opens_one_review_and_wakes_one_thread(house: House) -> None:
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
     await house.open("one")
     threads = [await house.run("one", delete(number)) for number in range(9)]
     house.membrane.wakeups.threads.clear()
     await decide(house, threads[0])
-    assert house.membrane.wakeups.threads.is_set(), "the vote wakes the host, which does not wait to look"
+    assert house.membrane.wakeups.threads.is_set(), "the vote wakes the host at once"
     with counting() as counts:
         await house.settle()
     assert await counted(house, *threads) == {"executed": 1, "waiting": 1, "queued": 7}
-    assert counts["looks"] <= 4, "of the thread that was resumed alone"
+    assert counts["looks"] <= 4, "the host reads only the resumed thread"
 
 
 async def test_an_agent_that_starts_many_threads_leaves_places_to_others(house: House) -> None:
-    """Agents take turns at the places in which threads run, and one in eight is kept for another agent."""
+    """Agents take turns at the running places, and one place in eight is reserved for another agent."""
     await house.open("gated", concurrency=8)
     agents.HOLD["read"] = asyncio.Event()
     flood = [await house.host.start_thread("gated", say("read"), agent="flood") for _ in range(20)]
@@ -270,15 +270,15 @@ async def test_the_threads_of_an_agent_are_capped_until_some_end(house: House) -
     with pytest.raises(TooMany, match="ops-agent has 2 threads that have not ended, as many as the policy"):
         await host.start_thread("one", delete(3), agent="ops-agent")
     same = await host.start_thread("one", delete(1), agent="ops-agent", idempotency_key="first")
-    assert same.id == first, "what is there is answered, whatever the cap"
+    assert same.id == first, "a repeated start is answered despite the cap"
     await host.start_thread("one", delete(3), agent="another")
     await decide(house, first)
     await house.settle()
     await house.run("one", delete(3))
 
 
-async def test_threads_that_an_earlier_release_left_at_the_cap_are_queued(house: House) -> None:
-    """It kept no question of them, and wrote that they wait their turn."""
+async def test_threads_left_at_the_cap_by_an_earlier_release_are_queued(house: House) -> None:
+    """That release stored no question for them, and noted that they wait their turn."""
     house.in_force.append(policy(tools=agents.KINDS, open_per_agent=1))
     await house.open("one")
     first, second = await house.run("one", delete(1)), await house.run("one", delete(2))

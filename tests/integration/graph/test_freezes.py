@@ -1,4 +1,4 @@
-"""The stop button and hosted threads: nothing frozen starts, threads stay parked, and go on at the thaw."""
+"""The stop button and hosted threads: frozen actions do not start, and threads park until the thaw."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_an_approved_thread_stays_parked_until_the_thaw(house: House, shap
     assert set(await house.states(thread)) == {"executed"}
 
 
-async def test_what_was_claimed_before_a_stop_does_not_start_under_a_freeze(house: House) -> None:
+async def test_a_call_claimed_before_a_stop_does_not_start_under_a_freeze(house: House) -> None:
     """The bot claimed the call, and stopped before its thread went on."""
     await house.open("batched")
     thread = await house.run("batched", say("mixed"))
@@ -77,7 +77,7 @@ async def test_what_was_claimed_before_a_stop_does_not_start_under_a_freeze(hous
     assert set(await house.states(thread)) == {"executed"}
 
 
-async def test_a_tool_that_nothing_gates_is_refused_under_a_freeze_of_its_kind(house: House) -> None:
+async def test_an_ungated_tool_is_refused_under_a_freeze_of_its_kind(house: House) -> None:
     await house.open("harmless")
     await freeze(house, "db.read")
     thread = await house.run("harmless", say("pass"))
@@ -108,7 +108,9 @@ PASSING: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("shape", PASSING)
-async def test_what_would_pass_in_a_thread_parks_it_until_the_thaw(house: House, shape: str) -> None:
+async def test_a_frozen_call_that_would_pass_parks_its_thread_until_the_thaw(
+    house: House, shape: str
+) -> None:
     graph, given, kind = PASSING[shape]
     await house.open(graph)
     await freeze(house, kind)
@@ -116,7 +118,7 @@ async def test_what_would_pass_in_a_thread_parks_it_until_the_thaw(house: House,
     assert (await house.thread(thread)).state == "parked"
     assert "frozen" in await house.states(thread)
     sweeps = [await house.host.sweep() for _ in range(3)]
-    assert sweeps == [0, 0, 0], "a frozen thread is not looked at again and again"
+    assert sweeps == [0, 0, 0], "a frozen thread is not polled"
     await thaw(house, kind)
     assert (await house.thread(thread)).state == "finished"
     assert set(await house.states(thread)) == {"executed"}
@@ -135,10 +137,10 @@ async def test_a_rejection_under_a_freeze_ends_the_thread_at_the_thaw(house: Hou
 
 
 @pytest.mark.parametrize("graph", ["one", "gated"])
-async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
+async def test_an_approval_survives_a_crash_right_after_a_freeze_refused_its_claim(
     house: House, graph: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The freeze came after the answer went out, and the bot died before it noted that it was taken."""
+    """The freeze came after the answer was sent, and the bot died before it noted the delivery."""
     await house.open(graph)
     thread = await house.run(graph, DELETE if graph == "one" else say("delete"))
     await house.vote(thread)
@@ -169,8 +171,8 @@ async def test_an_approval_outlives_a_stop_just_as_a_freeze_refused_its_claim(
 
 
 @pytest.mark.parametrize("graph", ["late", "late_per_call", "late_gated"])
-async def test_what_was_claimed_before_the_freeze_may_finish(house: House, graph: str) -> None:
-    """The freeze lands between the resume and the start of the tool: its claim is older, so it is running."""
+async def test_a_call_claimed_before_the_freeze_may_finish(house: House, graph: str) -> None:
+    """The freeze lands between the resume and the tool's start, so the call counts as running."""
     house.in_force.append(policy(tools=KINDS))
     await house.open(graph, file=AROUND)
     thread = await house.run(graph, say("pay"))
@@ -191,10 +193,10 @@ async def test_what_was_claimed_before_the_freeze_may_finish(house: House, graph
 @pytest.mark.parametrize("name", ["data.delete", "all"])
 @pytest.mark.parametrize("saves", range(4))
 @pytest.mark.parametrize("graph", WAYS)
-async def test_what_a_crash_left_claimed_does_not_start_before_the_thaw(
+async def test_a_call_left_claimed_by_a_crash_does_not_start_before_the_thaw(
     house: House, graph: str, saves: int, name: str
 ) -> None:
-    """The bot dies in its resume, and starts again under a freeze: the thread stands, and is not refused."""
+    """The bot dies in a resume and restarts under a freeze: the thread waits and is not refused."""
     await house.open(*WAYS)
     thread = await house.run(graph, WAYS[graph])
     await house.vote(thread)

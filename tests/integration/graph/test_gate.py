@@ -1,4 +1,4 @@
-"""The gate graph, as a graph of its own and as nodes in an author's."""
+"""The gate, as a graph of its own and as nodes in an author's graph."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_invariant_4_three_outcomes_equal_rank(house: House) -> None:
     assert ends[2]["answer"]["default"] == "abort"
 
 
-async def test_a_thread_hears_that_nobody_was_shown_what_it_asked(house: House) -> None:
+async def test_a_thread_is_told_that_nobody_was_shown_its_review(house: House) -> None:
     await house.open("one")
     thread = await house.run("one", {"kind": "data.delete", "args": {"id": 1}})
     await house.expire(shown=False)
@@ -95,7 +95,7 @@ async def test_a_thread_hears_that_nobody_was_shown_what_it_asked(house: House) 
     ],
 )
 async def test_invariant_7_pure_before_the_interrupt(house: House, graph: str, given: dict[str, Any]) -> None:
-    """LangGraph may run a waiting node again as often as it likes: nothing happens and nothing is written."""
+    """LangGraph may rerun a waiting node any number of times: it has no effect and writes nothing."""
     await house.open(graph)
     thread = await house.run(graph, given)
     before, asked = await entries(house), await house.interrupts(thread)
@@ -110,7 +110,7 @@ async def test_invariant_7_pure_before_the_interrupt(house: House, graph: str, g
 
 @pytest.mark.parametrize("graph", ["one", "gated"])
 async def test_invariant_10_tiers_0_and_1_wait_for_nobody(house: House, graph: str) -> None:
-    """However many reviews are parked, what passes is not parked, wants no message and asks nobody."""
+    """With any number of parked reviews, a passing action does not park, wants no message and asks nobody."""
     await house.open("one", "gated", concurrency=1)
     for number in range(15):
         await house.run("one", {"kind": "mail.send", "args": {"to": f"user{number}"}})
@@ -184,8 +184,8 @@ async def test_an_approval_that_lapsed_is_asked_again(house: House) -> None:
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_a_policy_that_loosens_meanwhile_does_not_skip_the_answer(house: House) -> None:
-    """What was ruled before the interrupt is saved: the rejection that is on its way still counts."""
+async def test_a_policy_loosened_during_the_wait_does_not_skip_the_answer(house: House) -> None:
+    """The ruling before the interrupt is saved, so a pending rejection still counts."""
     await house.open("one", "gated")
     threads = [await house.run("one", DELETE), await house.run("gated", say("delete all"))]
     strict = house.in_force[-1]
@@ -200,10 +200,10 @@ async def test_a_policy_that_loosens_meanwhile_does_not_skip_the_answer(house: H
 
 
 @pytest.mark.parametrize(("graph", "given"), [("one", DELETE), ("gated", say("delete"))])
-async def test_a_policy_that_tightens_meanwhile_is_obeyed(
+async def test_a_policy_tightened_before_the_recording_is_obeyed(
     house: House, graph: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was ruled to pass, and by the time it is recorded it does not: it waits for a person."""
+    """The action was ruled to pass, but no longer passes when it is recorded: it waits for a person."""
     await house.open(graph)
     passing = house.membrane.rule(Action.of("db.read", {"id": 1}, agent="ops-agent"))
     monkeypatch.setattr(house.membrane, "rule", lambda action: passing)
@@ -219,7 +219,7 @@ async def test_a_policy_that_tightens_meanwhile_is_obeyed(
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_a_failing_effect_is_a_receipt_and_the_thread_goes_on(house: House) -> None:
+async def test_a_failing_effect_gets_a_receipt_and_the_thread_goes_on(house: House) -> None:
     agents.BROKEN.add("data.delete")
     await house.open("own_graph")
     thread = await house.run("own_graph", {"kind": "data.delete", "number": 7})
@@ -232,7 +232,7 @@ async def test_a_failing_effect_is_a_receipt_and_the_thread_goes_on(house: House
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_a_blocking_effect_runs_beside_the_loop(house: House) -> None:
+async def test_a_blocking_effect_does_not_block_the_event_loop(house: House) -> None:
     await house.open("one_blocking")
     thread = await house.run("one_blocking", DELETE)
     await house.vote(thread)
@@ -250,7 +250,7 @@ async def test_a_blocking_effect_runs_beside_the_loop(house: House) -> None:
         ({"kind": "data.delete", "args": {}, "hint": {"reversible": True}}, "blast_radius"),
     ],
 )
-async def test_what_nobody_could_judge_is_denied_and_says_why(
+async def test_an_action_too_large_to_review_is_denied_with_the_reason(
     house: House, given: dict[str, Any], says: str
 ) -> None:
     await house.open("one")
@@ -273,7 +273,7 @@ async def test_two_gates_in_one_graph_ask_one_after_the_other(house: House) -> N
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_the_same_action_rejected_a_moment_ago_is_answered_unasked(house: House) -> None:
+async def test_a_recently_rejected_action_is_answered_without_a_review(house: House) -> None:
     await house.open("one")
     first = await house.run("one", DELETE)
     await house.vote(first, approve=False, note="no")
@@ -286,7 +286,7 @@ async def test_the_same_action_rejected_a_moment_ago_is_answered_unasked(house: 
     assert (await house.thread(second)).state == "finished"
 
 
-async def test_a_graph_outside_of_a_host_says_so() -> None:
+async def test_a_gate_outside_of_a_host_raises_an_explanation() -> None:
     graph = agents.one.compile(checkpointer=InMemorySaver())
     with pytest.raises(GraphRefused, match="outside of the membrane's host"):
         await graph.ainvoke(DELETE, {"configurable": {"thread_id": "t"}})
@@ -304,8 +304,8 @@ async def test_the_review_of_a_gate_closes_like_any_other(house: House) -> None:
     assert (await house.values(thread))["settled"]["answer"]["review_id"] == review.id
 
 
-async def test_a_remembered_expiry_is_told_as_one(house: House) -> None:
-    """A second thread asks the same within the hour: it hears that nobody answered, not of a refusal."""
+async def test_a_remembered_expiry_is_reported_as_an_expiry(house: House) -> None:
+    """A second thread asks the same within the hour: it is told of an expiry, not of a refusal."""
     await house.open("one", "gated", "batched")
     first = await house.run("one", DELETE)
     await house.expire()

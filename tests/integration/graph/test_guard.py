@@ -1,4 +1,4 @@
-"""The guard: whatever led to a tool, it starts only under a claim for exactly its arguments, once."""
+"""The guard lets a tool start once, only under a claim for exactly its arguments, on any path."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def _kinds(house: House) -> None:
 
 
 async def told(house: House, event: str) -> list[dict[str, Any]]:
-    """Return what the journal says of an event."""
+    """Return the journal's entries of an event."""
     await house.host._guard.settled()
     found = await house.db.read(lambda connection: list(journal.entries(connection)))
     return [json.loads(entry.body) for entry in found if entry.event == event]
 
 
 async def stops(house: House) -> list[dict[str, Any]]:
-    """Return what the journal says of tools that were stopped."""
+    """Return the journal's entries about stopped tools."""
     return await told(house, "tool.stopped")
 
 
 @pytest.mark.parametrize("way", ways_around.WAYS)
 async def test_invariant_15_no_way_leads_around_the_guard(house: House, way: str) -> None:
-    """Nothing runs, the caller is told how to gate it, and it is in the journal."""
+    """Nothing runs, the caller is told how to gate the tool, and the journal records it."""
     await house.open("around", file=AROUND)
     thread = await house.run("around", {"way": way})
     assert ran == []
@@ -89,8 +89,8 @@ async def test_a_claim_admits_one_start_unless_the_kind_is_idempotent(
     assert len(await stops(house)) == 3 - times
 
 
-async def test_a_pause_that_is_swallowed_is_told(house: House) -> None:
-    """`[Safe(), MembraneMiddleware()]`: the call does not run, and the lost question is no secret."""
+async def test_a_swallowed_interrupt_is_reported(house: House) -> None:
+    """`[Safe(), MembraneMiddleware()]`: the call does not run, and the lost question is reported."""
     await house.open("swallowing", file=AROUND)
     thread = await house.run("swallowing", say("pay"))
     assert ran == []
@@ -99,7 +99,7 @@ async def test_a_pause_that_is_swallowed_is_told(house: House) -> None:
 
 
 async def test_a_rejected_call_does_not_run_when_a_middleware_jumps_to_the_tools(house: House) -> None:
-    """LangChain's own human in the loop, beside any middleware that jumps past its filter."""
+    """LangChain's human-in-the-loop middleware stands beside one that jumps past its filter."""
     await house.open("jumping", file=AROUND)
     thread = await house.run("jumping", say("pay"))
     await house.vote(thread, approve=False)
@@ -110,7 +110,7 @@ async def test_a_rejected_call_does_not_run_when_a_middleware_jumps_to_the_tools
 
 
 async def test_a_rejected_call_of_a_hidden_agent_does_not_run_when_its_predicate_flips(house: House) -> None:
-    """The sub-agent asks again whether to ask, is told no, and would run what a person rejected."""
+    """The sub-agent's predicate changes its mind, and the rejected call would run."""
     await house.open("asking", file=AROUND)
     thread = await house.run("asking", {"agent": "flips", "text": "pay"})
     assert await house.states(thread) == ["waiting"]
@@ -122,8 +122,8 @@ async def test_a_rejected_call_of_a_hidden_agent_does_not_run_when_its_predicate
     assert [stop["why"] for stop in await stops(house)] == ["no claim"]
 
 
-async def test_what_a_hidden_agent_reads_otherwise_than_it_was_shown_does_not_run(house: House) -> None:
-    """The host cannot see its tool, so people are shown what was sent: '9e2', and no currency."""
+async def test_a_hidden_agents_call_that_differs_from_what_was_shown_does_not_run(house: House) -> None:
+    """The host cannot see its tool, so people see the raw arguments: '9e2', and no currency."""
     await house.open("asking", file=AROUND)
     thread = await house.run("asking", {"agent": "stock", "text": "pay exactly"})
     (action,) = await house.actions(thread)
@@ -134,7 +134,7 @@ async def test_what_a_hidden_agent_reads_otherwise_than_it_was_shown_does_not_ru
     assert await house.states(thread) == ["failed"]
 
 
-async def test_what_a_hidden_agent_reads_as_it_was_shown_runs(house: House) -> None:
+async def test_a_hidden_agents_call_that_equals_what_was_shown_runs(house: House) -> None:
     await house.open("asking", file=AROUND)
     thread = await house.run("asking", {"agent": "stock", "text": "pay as read"})
     await approve_all(house, thread)
@@ -145,7 +145,7 @@ async def test_what_a_hidden_agent_reads_as_it_was_shown_runs(house: House) -> N
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
 async def test_arguments_are_shown_and_compared_as_the_tool_reads_them(house: House, graph: str) -> None:
-    """'9e2' is shown as the 900.0 that runs, beside the currency that nobody wrote."""
+    """'9e2' is shown as the 900.0 that runs, with the default currency."""
     await house.open(graph, file=AROUND)
     thread = await house.run(graph, say("pay exactly"))
     (action,) = await house.actions(thread)
@@ -157,7 +157,9 @@ async def test_arguments_are_shown_and_compared_as_the_tool_reads_them(house: Ho
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
-async def test_what_the_tool_would_refuse_is_answered_to_the_model_unasked(house: House, graph: str) -> None:
+async def test_arguments_that_the_tool_refuses_are_answered_to_the_model_without_a_review(
+    house: House, graph: str
+) -> None:
     await house.open(graph, file=AROUND)
     thread = await house.run(graph, say("pay oddly"))
     assert await house.actions(thread) == []
@@ -168,7 +170,9 @@ async def test_what_the_tool_would_refuse_is_answered_to_the_model_unasked(house
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
-async def test_a_tool_that_is_not_there_is_answered_to_the_model_unasked(house: House, graph: str) -> None:
+async def test_a_call_of_a_missing_tool_is_answered_to_the_model_without_a_review(
+    house: House, graph: str
+) -> None:
     await house.open(graph, file=AROUND)
     thread = await house.run(graph, say("pay nobody"))
     assert await house.actions(thread) == []
@@ -177,7 +181,7 @@ async def test_a_tool_that_is_not_there_is_answered_to_the_model_unasked(house: 
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
-async def test_two_calls_of_one_id_are_refused(house: House, graph: str) -> None:
+async def test_two_calls_with_one_id_are_refused(house: House, graph: str) -> None:
     """Their answers could not be told apart, so nobody is asked and neither runs."""
     await house.open(graph, file=AROUND)
     thread = await house.run(graph, say("pay both"))
@@ -188,8 +192,8 @@ async def test_two_calls_of_one_id_are_refused(house: House, graph: str) -> None
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
-async def test_a_tool_that_stands_for_another_kind_by_now_is_ruled_again(house: House, graph: str) -> None:
-    """What was approved as one kind never runs as another, and it ends: withdrawn."""
+async def test_a_tool_whose_kind_changed_is_ruled_again(house: House, graph: str) -> None:
+    """An action approved as one kind never runs as another; it is withdrawn."""
     await house.open(graph, file=AROUND)
     thread = await house.run(graph, say("pay"))
     await house.vote(thread)
@@ -197,7 +201,7 @@ async def test_a_tool_that_stands_for_another_kind_by_now_is_ruled_again(house: 
     await house.settle()
     assert ran == []
     assert (await house.states(thread))[0] == "withdrawn"
-    if graph == "gated":  # the middleware asks again by itself; a stock agent's model is told to
+    if graph == "gated":  # the middleware asks again by itself; a stock agent's model is told to ask again
         assert await house.states(thread) == ["withdrawn", "waiting"]
         await house.vote(thread, 1)
         await house.settle()
@@ -205,7 +209,7 @@ async def test_a_tool_that_stands_for_another_kind_by_now_is_ruled_again(house: 
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_what_cannot_be_gated_passes(house: House) -> None:
+async def test_a_tool_that_the_policy_never_gates_needs_no_claim(house: House) -> None:
     """A stock agent's tools that the policy never gates need no claim."""
     await house.open("plain", file=AROUND)
     thread = await house.run("plain", say("look"))
@@ -214,8 +218,8 @@ async def test_what_cannot_be_gated_passes(house: House) -> None:
     assert await stops(house) == []
 
 
-async def test_a_tool_outside_of_any_host_is_nobodys_business(house: House) -> None:
-    """The guard works from a host's start to its stop, in its process alone."""
+async def test_the_guard_ignores_tools_outside_of_a_host(house: House) -> None:
+    """The guard works from a host's start to its stop, only in its process."""
     await house.open("plain", file=AROUND)
     await house.host.stop()
     assert ways_around.pay.invoke({"amount": 1}) == "paid"

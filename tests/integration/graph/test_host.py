@@ -1,4 +1,4 @@
-"""The host: what it refuses, what it withdraws, what it deletes, and what it does with graphs that fail."""
+"""The host refuses ungated graphs, withdraws reviews, deletes saved state and survives failing graphs."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ async def notices(house: House) -> list[str]:
 
 
 async def outside(house: House, graph: str) -> AnyGraph:
-    """Return a graph over the same file as somebody else's process would open it."""
+    """Return a graph over the same file, as another process would open it."""
     opening = open_saver(house.folder / "threads.db", house.membrane.vault("threads"))
     saver = await house.host._stack.enter_async_context(opening)
     return house.host._graphs[graph].graph.copy(update={"checkpointer": saver})
 
 
-async def test_a_tool_that_would_run_ungated_is_refused_alone(house: House) -> None:
+async def test_only_the_graph_with_an_ungated_tool_is_refused(house: House) -> None:
     """Unknown tools and tools the policy can rule Tier 2 or 3 are named, with what to change."""
     host = await house.open("ungated", "harmless")
     text = host.refused["ungated"]
@@ -56,10 +56,10 @@ async def test_a_tool_that_would_run_ungated_is_refused_alone(house: House) -> N
     assert any("The graph ungated is refused" in text for text in await notices(house))
 
 
-async def test_graphs_that_cannot_be_loaded_keep_no_other_from_running(
+async def test_graphs_that_cannot_be_loaded_do_not_stop_the_others(
     house: House, tmp_path: Path, logged: list[EventDict]
 ) -> None:
-    """Whatever is wrong: the name, the file, its import, what it makes."""
+    """The fault may be in the name, the file, its import or the object that it makes."""
     (tmp_path / "wrong.py").write_text("raise SystemExit('no key')\n")
     (tmp_path / "odd.py").write_text("graph = 5\ndef broken():\n    return 1 / 0\n")
     names = [
@@ -87,8 +87,8 @@ async def test_graphs_that_cannot_be_loaded_keep_no_other_from_running(
     assert (await house.thread(await house.run("one", DELETE))).state == "parked"
 
 
-async def test_threads_of_a_refused_graph_wait_until_it_is_well_again(house: House) -> None:
-    """Parked and answered, or not started yet: nothing is lost, nothing runs meanwhile."""
+async def test_threads_of_a_refused_graph_wait_until_it_is_repaired(house: House) -> None:
+    """Answered or not started yet, they lose nothing and do not run meanwhile."""
     await house.open("harmless", "one")
     parked = await house.run("one", DELETE)
     wanted = await house.host.start_thread("harmless", say("read"), agent="ops-agent")
@@ -145,7 +145,7 @@ async def test_a_thread_wanted_before_its_graph_was_refused_waits_and_says_why(h
     assert ran == []
 
 
-async def test_starting_what_is_not_there_names_what_is(house: House) -> None:
+async def test_starting_an_unknown_graph_names_the_known_ones(house: House) -> None:
     host = await house.open("one", "gated")
     with pytest.raises(NotFound, match="there is no graph 'on'; there is: gated, one"):
         await host.start_thread("on", {}, agent="ops-agent")
@@ -169,7 +169,7 @@ async def test_a_graph_that_raises_fails_its_thread_and_nothing_else(house: Hous
 
 
 async def test_a_thread_started_again_withdraws_its_review(house: House) -> None:
-    """Somebody gives a parked thread new input: the old question is moot, the new one is asked."""
+    """Somebody gives a parked thread new input: the old question is withdrawn, the new one is asked."""
     await house.open("one")
     thread = await house.run("one", DELETE)
     await house.host.sweep()
@@ -186,7 +186,7 @@ async def test_a_thread_started_again_withdraws_its_review(house: House) -> None
     assert ran == [("data.delete", {"id": 2})]
 
 
-async def test_a_thread_deleted_elsewhere_is_gone_and_its_review_withdrawn(house: House) -> None:
+async def test_a_thread_deleted_by_another_process_is_gone_and_its_review_withdrawn(house: House) -> None:
     await house.open("one")
     thread = await house.run("one", DELETE)
     await house.host.sweep()
@@ -200,7 +200,7 @@ async def test_a_thread_deleted_elsewhere_is_gone_and_its_review_withdrawn(house
     assert await house.membrane.open_reviews() == 0
 
 
-async def test_ending_a_thread_withdraws_what_it_asked(house: House) -> None:
+async def test_ending_a_thread_withdraws_its_reviews(house: House) -> None:
     host = await house.open("gated")
     thread = await house.run("gated", say("two"))
     await host.end_thread(thread, "the ticket was closed")
@@ -230,7 +230,7 @@ async def test_saved_state_is_deleted_a_while_after_the_end(house: House) -> Non
     assert (await house.thread(parked)).state == "finished"
 
 
-async def test_no_more_threads_run_at_once_than_allowed(house: House) -> None:
+async def test_the_number_of_running_threads_is_limited(house: House) -> None:
     host = await house.open("one", concurrency=2)
     event = agents.HOLD["db.read"] = asyncio.Event()
     started = [
@@ -245,8 +245,8 @@ async def test_no_more_threads_run_at_once_than_allowed(house: House) -> None:
     assert [(await house.thread(each.id)).state for each in started] == ["finished"] * 5
 
 
-async def test_a_run_that_a_stop_breaks_off_belongs_to_nobody(house: House) -> None:
-    """While it runs it is nobody else's; afterwards whoever starts next may take it up."""
+async def test_a_stop_releases_the_lease_of_an_interrupted_run(house: House) -> None:
+    """A running thread is leased; after the stop the next start may take it up."""
     host = await house.open("one")
     agents.HOLD["db.read"] = asyncio.Event()
     await host.start_thread("one", {"kind": "db.read", "args": {"n": 1}}, agent="ops-agent")
@@ -261,8 +261,8 @@ async def test_a_run_that_a_stop_breaks_off_belongs_to_nobody(house: House) -> N
     assert await count() == 0
 
 
-async def test_the_loop_is_woken_by_the_bell(house: House) -> None:
-    """A vote is followed by the effect without waiting for the interval."""
+async def test_a_vote_wakes_the_loop(house: House) -> None:
+    """The effect follows the vote without waiting for the interval."""
     host = await house.open("one", interval_s=30.0)
     loop = asyncio.create_task(host.run())
     thread = await host.start_thread("one", DELETE, agent="ops-agent")
@@ -300,16 +300,16 @@ async def test_a_sweep_that_fails_does_not_end_the_loop(
 
 
 async def card(house: House, thread: str) -> str:
-    """What the card of a thread's review says, drawn as the courier would."""
+    """Return the card of a thread's review, drawn as the courier would."""
     (review,) = (await house.standing(thread)).reviews
     rows = await house.db.read(lambda connection: messages.of_review(connection, review.id))
     row = next(each for each in rows if each.kind == "card")
-    assert row.due_at is not None, "it is to be drawn again"
+    assert row.due_at is not None, "the card needs a redraw"
     return read(rendering.draw(await house.membrane.outbox.facts(row), {}).blocks)
 
 
 async def post_cards(house: House) -> None:
-    """Post what waits to be posted, as the courier does."""
+    """Post the waiting messages, as the courier does."""
     for message in await house.membrane.outbox.lease(50):
         if await house.membrane.outbox.attempting(message.id):
             where = {"channel_id": "C0APPR", "ts": f"{message.position}.{message.id}"}
@@ -328,8 +328,8 @@ async def die(*_: Any) -> Any:
     raise asyncio.CancelledError
 
 
-async def test_a_question_that_was_not_recorded_before_its_graph_changed_is_said(house: House) -> None:
-    """Without its gate the saved state looks like that of a thread which ended; it is not passed over."""
+async def test_a_question_unrecorded_before_its_graph_changed_is_reported(house: House) -> None:
+    """Without its gate the saved state looks like that of an ended thread; the host still notices."""
     await house.open("one")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(house.membrane.interrupts, "park", die)
@@ -344,7 +344,7 @@ async def test_a_question_that_was_not_recorded_before_its_graph_changed_is_said
     assert "the graph one changed while" in (stalled.error or "")
 
 
-async def test_an_answer_to_a_thread_that_moved_on_unseen_runs_nothing(house: House) -> None:
+async def test_an_answer_to_a_thread_that_another_process_moved_on_runs_nothing(house: House) -> None:
     """Another process started the thread again after the last look: LangGraph refuses the old answer."""
     await house.open("one")
     thread = await house.run("one", DELETE)
@@ -363,8 +363,8 @@ async def test_an_answer_to_a_thread_that_moved_on_unseen_runs_nothing(house: Ho
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) -> None:
-    """The gate was renamed while a thread was parked: nothing is passed over, and undoing it mends it."""
+async def test_an_answer_to_a_changed_graph_is_kept_and_reported(house: House) -> None:
+    """The gate was renamed while a thread was parked: nothing is skipped, and a rename back repairs it."""
     await house.open("one")
     thread = await house.run("one", DELETE)
     await post_cards(house)
@@ -390,11 +390,11 @@ async def test_an_answer_to_a_graph_that_changed_is_kept_and_said(house: House) 
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_the_admins_are_told_once_a_day(house: House) -> None:
+async def test_the_admins_are_told_of_refused_graphs_once_a_day(house: House) -> None:
     await house.open("raising")
     for _ in range(3):
         await house.run("raising", {"answer": ""})
     assert len(await notices(house)) == 1
     house.clock.forward(86_400)
     await house.run("raising", {"answer": ""})
-    assert len(await notices(house)) == 2  # the first one was not sent, so it is due again
+    assert len(await notices(house)) == 2  # the first notice was not sent, so it is due again

@@ -1,4 +1,4 @@
-"""What a graph's shape gives away: tools that would run ungated, answers that could be lost."""
+"""Inspecting a graph's shape reveals tools that would run ungated and answers that could be lost."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_gated_graph_is_hosted(graph: AnyGraph) -> None:
         (around(agents.gated, interrupt_before=["inner"]), "a breakpoint asks no question"),
     ],
 )
-def test_a_graph_that_could_pass_a_person_by_is_refused(graph: AnyGraph, says: str) -> None:
+def test_a_graph_that_could_bypass_a_person_is_refused(graph: AnyGraph, says: str) -> None:
     assert any(says in problem for problem in problems_of(graph, POLICY)), problems_of(graph, POLICY)
 
 

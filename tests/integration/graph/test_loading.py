@@ -1,4 +1,4 @@
-"""Loading graphs as LangGraph's CLI names them, and what is said of those that do not load."""
+"""Graphs load by the names of LangGraph's CLI; those that do not load get a clear error."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "what", ["builder", "compiled", "factory", "with_config", "asynchronous", "managed", "managed_async"]
 )
-async def test_every_form_that_the_cli_takes_loads(folder: Path, what: str) -> None:
+async def test_every_form_of_name_that_the_cli_accepts_loads(folder: Path, what: str) -> None:
     """Context managers stay open until the host closes."""
     (spec,) = read_specs([f"mine=agent.py:{what}"], folder)
     async with AsyncExitStack() as stack:
@@ -145,7 +145,7 @@ def test_a_name_that_leads_nowhere_is_refused(folder: Path, named: str, says: st
         ('{"graphs": {"a": "agent.py:graph"}, "env": "none.env"}', "none.env does not exist"),
     ],
 )
-def test_a_langgraph_json_that_is_wrong_says_where(folder: Path, text: str, says: str) -> None:
+def test_a_faulty_langgraph_json_is_refused_with_the_place(folder: Path, text: str, says: str) -> None:
     (folder / "langgraph.json").write_text(text)
     with pytest.raises(GraphRefused, match=says):
         read_specs(["langgraph.json"], folder)
@@ -164,7 +164,7 @@ def test_two_graphs_of_one_name_are_refused(folder: Path) -> None:
         ("broken", "making the graph raised LookupError: no model"),
     ],
 )
-async def test_what_is_no_graph_is_refused(folder: Path, what: str, says: str) -> None:
+async def test_an_object_that_is_no_graph_is_refused(folder: Path, what: str, says: str) -> None:
     (spec,) = read_specs([f"mine=agent.py:{what}"], folder)
     async with AsyncExitStack() as stack:
         with pytest.raises(GraphRefused, match=says):
@@ -179,7 +179,7 @@ async def test_a_file_that_does_not_import_is_refused(folder: Path) -> None:
             await load_graph(spec, stack)
 
 
-async def test_what_an_import_raised_is_told_with_its_line(folder: Path) -> None:
+async def test_an_import_error_is_reported_with_its_line(folder: Path) -> None:
     (folder / "wrong.py").write_text("def graph():\n    return 1 / 0\n\n\nLIMIT = 1 / 0\n")
     (folder / "late.py").write_text("def graph():\n    return 1 / 0\n")
     for name, line in (("wrong", 5), ("late", 2)):
@@ -189,7 +189,7 @@ async def test_what_an_import_raised_is_told_with_its_line(folder: Path) -> None
                 await load_graph(spec, stack)
 
 
-async def test_a_neighbour_that_cannot_be_imported_is_told_how(folder: Path) -> None:
+async def test_a_failing_import_of_a_neighbouring_module_is_reported_with_a_remedy(folder: Path) -> None:
     (folder / "agents_shared.py").write_text("")
     (folder / "wrong.py").write_text("import agents_shared\n")
     (spec,) = read_specs(["mine=wrong.py:graph"], folder)
@@ -198,8 +198,8 @@ async def test_a_neighbour_that_cannot_be_imported_is_told_how(folder: Path) -> 
             await load_graph(spec, stack)
 
 
-async def test_the_line_that_is_told_is_the_graphs_own(folder: Path) -> None:
-    """What is installed in a folder below it raised, and is not what its author can mend."""
+async def test_the_reported_line_is_in_the_graphs_own_file(folder: Path) -> None:
+    """A package installed below the graph's folder raised, which its author cannot fix."""
     installed = folder / ".venv" / "lib" / "site-packages"
     installed.mkdir(parents=True)
     (installed / "helping.py").write_text("def help():\n    return 1 / 0\n")

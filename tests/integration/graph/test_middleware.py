@@ -14,7 +14,7 @@ from tests.integration.graph.scripted import say
 
 
 async def test_each_call_waits_for_itself(house: House) -> None:
-    """What passes runs at once, all cards open together, and each call runs as soon as it is approved."""
+    """Passing calls run at once, all cards open together, and each call runs as soon as it is approved."""
     await house.open("gated")
     thread = await house.run("gated", say("mixed"))
     assert await house.states(thread) == ["executed", "waiting", "waiting"]
@@ -87,8 +87,8 @@ async def test_a_lapsed_approval_is_asked_again(house: House, approve: bool) -> 
     assert [each.state for each in await house.interrupts(thread)] == ["delivered", "delivered"]
 
 
-async def test_a_lapsed_approval_that_then_halts_is_still_answerable(house: House) -> None:
-    """Asked, lapsed, asked again, nobody answers, the successor is approved: it runs once."""
+async def test_a_lapsed_approval_that_is_asked_again_and_halts_stays_answerable(house: House) -> None:
+    """The approval lapses, the new review expires, its successor is approved: the call runs once."""
     await house.open("gated")
     thread = await house.run("gated", say("mail"))
     await house.vote(thread)
@@ -104,7 +104,7 @@ async def test_a_lapsed_approval_that_then_halts_is_still_answerable(house: Hous
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_a_tool_that_raises_is_told_to_the_model(house: House) -> None:
+async def test_the_model_is_told_that_a_tool_raised(house: House) -> None:
     agents.BROKEN.add("delete")
     await house.open("gated")
     thread = await house.run("gated", say("delete"))
@@ -139,7 +139,7 @@ async def test_arguments_too_large_to_judge_are_refused_to_the_model(house: Hous
     assert second == ("success", "delete 3 done")
 
 
-async def test_an_agent_that_a_tool_runs_synchronously_is_gated_too(house: House) -> None:
+async def test_an_agent_run_synchronously_by_a_tool_is_gated_too(house: House) -> None:
     """The sub-agent's question surfaces in the outer thread, and its answer finds the way back."""
     await house.open("with_sub_agent")
     thread = await house.run("with_sub_agent", say("sub"))
@@ -174,8 +174,8 @@ async def test_a_tool_finds_its_idempotency_key(house: House) -> None:
     assert standing.action.receipt is Receipt.EXECUTED
 
 
-async def test_a_tool_that_asks_after_it_started_is_told_what_to_change(house: House) -> None:
-    """Its claim is used by then, so it could never finish: that is said, not found out after an approval."""
+async def test_a_tool_that_asks_after_its_start_fails_with_a_remedy(house: House) -> None:
+    """Its claim is already used, so it could never finish. It hears so before anybody approves."""
     await house.open("supervisor")
     thread = await house.run("supervisor", say("yourself"))
     assert await house.states(thread) == ["failed"]
@@ -184,7 +184,7 @@ async def test_a_tool_that_asks_after_it_started_is_told_what_to_change(house: H
 
 
 async def test_a_supervisor_and_its_agents_are_all_gated(house: House) -> None:
-    """The tool that runs the agent is an action too; declared idempotent, it goes on after the answer."""
+    """The tool that runs the agent is an action too. Declared idempotent, it goes on after the answer."""
     strict = house.in_force[-1]
     again = replace(strict.actions["db.read"], idempotent=True)
     house.in_force.append(replace(strict, actions={**strict.actions, "db.read": again}))

@@ -1,4 +1,4 @@
-"""After a restart: nothing is lost, nothing runs twice, and what cannot be known is called unknown."""
+"""After a restart nothing is lost, nothing runs twice, and an uncertain outcome is called unknown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GRAPHS = ("one", "gated", "batched", "per_call")
 
 
 async def restart(house: House) -> Host:
-    """Break off whatever runs and start again over the same files."""
+    """Cancel every run and start again over the same files."""
     await house.host.stop(grace_s=0.0)
     return await house.open(*GRAPHS)
 
@@ -80,7 +80,7 @@ async def test_an_answer_given_while_the_bot_was_down_is_delivered(
         ("per_call", say("delete"), "delete"),
     ],
 )
-async def test_an_effect_that_was_cut_off_is_unknown_and_not_run_again(
+async def test_an_interrupted_effect_is_unknown_and_does_not_run_again(
     house: House, graph: str, given: dict[str, Any], effect: str
 ) -> None:
     await house.open(*GRAPHS)
@@ -111,7 +111,7 @@ async def test_an_effect_that_was_cut_off_is_unknown_and_not_run_again(
 @pytest.mark.parametrize(
     ("graph", "given", "effect"), [("one", JOB, "job.run"), ("gated", say("job"), "job")]
 )
-async def test_an_idempotent_effect_that_was_cut_off_runs_again_under_its_key(
+async def test_an_interrupted_idempotent_effect_runs_again_under_its_key(
     house: House, graph: str, given: dict[str, Any], effect: str
 ) -> None:
     await house.open(*GRAPHS)
@@ -134,7 +134,7 @@ async def test_an_idempotent_effect_that_was_cut_off_runs_again_under_its_key(
 
 
 async def test_a_passing_call_is_not_proposed_twice(house: House) -> None:
-    """Cut off between the recording of a passing action and its effect: the same record is used again."""
+    """The bot dies between the recording of a passing action and its effect: the record is reused."""
     await house.open(*GRAPHS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(house.membrane.claims, "start", _hang)
@@ -165,7 +165,7 @@ async def test_a_batch_claimed_for_a_resume_that_never_came_still_runs(house: Ho
     assert await house.states(thread) == ["executed", "executed"]
 
 
-async def test_such_a_batch_does_not_outlive_its_approval(house: House) -> None:
+async def test_a_batch_claimed_for_a_resume_that_never_came_still_lapses(house: House) -> None:
     await house.open(*GRAPHS)
     thread = await house.run("batched", say("mail"))
     await house.vote(thread)
@@ -179,7 +179,7 @@ async def test_such_a_batch_does_not_outlive_its_approval(house: House) -> None:
     assert "the approval has lapsed since" in (await house.said(thread))[0][1]
 
 
-async def test_a_thread_cut_off_before_its_first_step_starts_over(house: House) -> None:
+async def test_a_thread_interrupted_before_its_first_step_starts_over(house: House) -> None:
     host = await house.open(*GRAPHS)
     thread = await host.start_thread("one", DELETE, agent="ops-agent")
     await house.membrane.threads.set_state(thread.id, ThreadState.RUNNING)
@@ -268,7 +268,7 @@ asyncio.run(main())
 def test_killed_between_the_effect_and_the_saved_state(
     tmp_path: Path, graph: str, given: dict[str, Any], runs: int, ends: str
 ) -> None:
-    """A real process dies by itself, just after its effect. What was claimed once never runs unclaimed."""
+    """A real process dies just after its effect. A claimed action never runs without a new claim."""
     command = [sys.executable, "-W", "error", "-c", KILLED, str(tmp_path), graph, json.dumps(given)]
     root = Path(__file__).parents[3]
     died = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
@@ -280,7 +280,7 @@ def test_killed_between_the_effect_and_the_saved_state(
 
 
 async def test_saved_state_older_than_the_store_is_not_answered_twice(house: House) -> None:
-    """Somebody restored an old threads.db: the thread waits at a question that was answered, and acted on."""
+    """Somebody restored an old threads.db: the thread waits at an answered and executed question."""
     await house.open(*GRAPHS)
     thread = await house.run("one", DELETE)
     await house.host.stop()
@@ -308,7 +308,7 @@ async def test_saved_state_older_than_the_store_is_not_answered_twice(house: Hou
     assert await house.states(other) == ["withdrawn"]
 
 
-async def test_threads_of_a_graph_that_is_not_loaded_wait_and_are_told(house: House) -> None:
+async def test_threads_of_an_unloaded_graph_wait_and_are_reported(house: House) -> None:
     await house.open("one")
     thread = await house.run("one", DELETE)
     await house.host.stop()
@@ -326,8 +326,8 @@ async def test_threads_of_a_graph_that_is_not_loaded_wait_and_are_told(house: Ho
 
 
 @pytest.mark.parametrize("writes", range(1, 7))
-async def test_a_thread_stands_still_at_once_or_not_at_all(house: House, writes: int) -> None:
-    """Killed while it wrote that a tool had failed its thread, the bot blamed the saved state for it."""
+async def test_a_thread_stalls_in_one_write_or_not_at_all(house: House, writes: int) -> None:
+    """A bot killed while it records a failed tool must not blame the saved state for it."""
     await house.open(*GRAPHS)
     thread = await house.run("per_call", say("delete"))
     await house.vote(thread)
@@ -345,7 +345,7 @@ async def test_a_thread_stands_still_at_once_or_not_at_all(house: House, writes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(house.db, "write", dying)
         sweeping = asyncio.create_task(house.host.sweep())
-        async with asyncio.timeout(60):  # so many writes are part of the way
+        async with asyncio.timeout(60):  # the stall takes this many writes
             await killed.wait()
         sweeping.cancel()
         await asyncio.wait([sweeping])

@@ -1,4 +1,4 @@
-"""The saver: a write that fails or is cancelled leaves nothing behind that stops the next one."""
+"""A saver's failed or cancelled write leaves nothing behind that stops the next one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def at(thread: str) -> RunnableConfig:
 
 
 class Held:
-    """Keeps the file's thread busy, so that what else comes has to wait."""
+    """Keeps the file's thread busy, so that other writes have to wait."""
 
     def __init__(self, saver: GroupedSaver) -> None:
         self._file = saver._file
@@ -78,7 +78,7 @@ async def test_a_lock_timeout_leaves_no_open_transaction(
 
 
 async def test_a_cancelled_write_is_finished(tmp_path: Path) -> None:
-    """Broken off half-way, the file would stay locked for everybody else."""
+    """Cancelled half-way, it would leave the file locked for everybody else."""
     async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         held = Held(saver)
         save = asyncio.create_task(saver.aput(at("t"), empty_checkpoint(), {}, {}))
@@ -92,7 +92,7 @@ async def test_a_cancelled_write_is_finished(tmp_path: Path) -> None:
     other.close()
 
 
-async def test_a_step_that_spoils_its_group_is_told_so_alone(tmp_path: Path) -> None:
+async def test_only_the_faulty_step_of_a_group_fails(tmp_path: Path) -> None:
     def spoil(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO checkpoints (thread_id, checkpoint_id) VALUES ('half', '1')")
         raise ValueError("spoilt")
@@ -111,8 +111,8 @@ async def test_a_step_that_spoils_its_group_is_told_so_alone(tmp_path: Path) -> 
         assert await saver.next_thread("b") is None
 
 
-async def test_what_is_saved_is_what_was_there_at_the_call(tmp_path: Path) -> None:
-    """A step that goes on while its state waits to be written cannot change what is written."""
+async def test_the_saver_stores_the_state_at_the_time_of_the_call(tmp_path: Path) -> None:
+    """A step that continues while its state waits for the write cannot change the written state."""
     async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         held = Held(saver)
         checkpoint, value = empty_checkpoint(), ["as it was"]
@@ -143,7 +143,7 @@ async def test_a_graph_that_runs_in_a_thread_of_its_own_is_saved_too(tmp_path: P
         assert await saver.aget_tuple(at("t")) is None
 
 
-async def test_only_what_others_write_counts_as_changed_elsewhere(tmp_path: Path) -> None:
+async def test_only_writes_of_others_count_as_changes_elsewhere(tmp_path: Path) -> None:
     config: Any = {"configurable": {"thread_id": "t"}}
     async with (
         open_saver(tmp_path / "threads.db", VAULT) as saver,
@@ -163,7 +163,7 @@ async def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
             assert file.stat().st_mode & 0o077 == 0
 
 
-async def test_threads_are_walked_in_order(tmp_path: Path) -> None:
+async def test_threads_are_listed_in_order(tmp_path: Path) -> None:
     async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         compiled = graph().compile(checkpointer=saver)
         for name in ("b", "a"):
@@ -174,14 +174,14 @@ async def test_threads_are_walked_in_order(tmp_path: Path) -> None:
 
 
 def test_saved_state_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importing bot.graph first is what makes it so; otherwise the start stops and says what to do."""
+    """Strict reading needs bot.graph to be imported first; otherwise the start stops with a remedy."""
     check_strict()
     monkeypatch.setattr(serializer, "STRICT_MSGPACK_ENABLED", False)
     with pytest.raises(SettingsError, match="LANGGRAPH_STRICT_MSGPACK=true"):
         check_strict()
 
 
-async def test_what_waits_when_it_closes_is_saved_and_what_comes_after_is_refused(tmp_path: Path) -> None:
+async def test_a_close_saves_waiting_writes_and_refuses_later_ones(tmp_path: Path) -> None:
     async with open_saver(tmp_path / "threads.db", VAULT) as saver:
         held = Held(saver)
         saves = [asyncio.create_task(saver.aput(at(name), empty_checkpoint(), {}, {})) for name in "abc"]
@@ -196,7 +196,7 @@ async def test_what_waits_when_it_closes_is_saved_and_what_comes_after_is_refuse
         assert await again.next_thread("b") == "c"
 
 
-async def test_a_file_that_is_no_database_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "threads.db"
     path.write_bytes(b"not a database, however long one looks at it" * 50)
     with pytest.raises(StoreError, match="is no SQLite database"):

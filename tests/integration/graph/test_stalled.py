@@ -1,4 +1,4 @@
-"""Threads that stand still keep their state and their reviews, and go on by a retry or by an operator."""
+"""Stalled threads keep their state and their reviews, and go on by a retry or by an operator."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ async def stall(house: House, thread: str) -> Any:
     return found
 
 
-async def test_one_503_after_an_approval_is_retried_and_withdraws_nothing(house: House) -> None:
-    """The model is down when the agent goes on after a tool; the other call's review stays as it is."""
+async def test_a_503_after_an_approval_is_retried_and_withdraws_nothing(house: House) -> None:
+    """The model is down when the agent continues after a tool; the other call's review stays open."""
     await open_host(house, "agent")
     thread = await house.run("agent", say("two"), owner=GUS)
     await house.vote(thread, 0)
@@ -80,7 +80,7 @@ async def test_one_503_after_an_approval_is_retried_and_withdraws_nothing(house:
     assert (found.cause, found.why, found.tries) == (Cause.ERROR, "Unavailable: overloaded", 0)
     assert found.retry_at == house.clock() + RETRY_AFTER_S[0]
     assert await house.states(thread) == ["executed", "executed"]
-    assert await notices(house) == [], "it is retried by itself"
+    assert await notices(house) == [], "the bot retries by itself"
 
     house.clock.forward(RETRY_AFTER_S[0])
     await house.settle()
@@ -92,7 +92,7 @@ async def test_one_503_after_an_approval_is_retried_and_withdraws_nothing(house:
     ]  # fmt: skip
 
 
-async def test_it_is_retried_three_times_and_then_an_operator_is_asked(house: House) -> None:
+async def test_a_stalled_thread_is_retried_three_times_before_an_operator_is_asked(house: House) -> None:
     await open_host(house, "agent")
     thread = await house.run("agent", say("delete"), owner=GUS)
     await house.vote(thread)
@@ -131,8 +131,8 @@ async def restart(house: House, *graphs: str) -> None:
     await house.settle()
 
 
-async def test_a_step_that_started_a_tool_is_not_retried_by_itself(house: House) -> None:
-    """Its siblings stay: what is approved while the thread stands still runs once it goes on."""
+async def test_a_step_that_started_a_tool_is_not_retried_automatically(house: House) -> None:
+    """Its siblings stay: a call approved while the thread is stalled runs once it goes on."""
     await open_host(house, "stock")
     thread = await house.run("stock", say("flaky and more"))
     await house.vote(thread, 0)
@@ -148,12 +148,12 @@ async def test_a_step_that_started_a_tool_is_not_retried_by_itself(house: House)
     await stall(house, thread)
 
     await ask(house, thread, Wanted.RETRY)
-    assert module().ran == [("flaky", 1), ("delete", 2)], "what failed is not started again"
+    assert module().ran == [("flaky", 1), ("delete", 2)], "the failed call does not start again"
     assert await house.states(thread) == ["failed", "executed"]
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_a_thread_that_did_nothing_fails_but_for_a_service_that_is_down(house: House) -> None:
+async def test_a_thread_that_did_nothing_fails_unless_a_service_is_down(house: House) -> None:
     await open_host(house, "first", "always")
     module().down[:] = [1]
     passing = await house.run("first", {"text": ""}, owner=GUS)
@@ -166,14 +166,14 @@ async def test_a_thread_that_did_nothing_fails_but_for_a_service_that_is_down(ho
     assert {(await house.thread(each)).state for each in wrong} == {"failed"}
     told = await notices(house)
     words = [text for to, text in told if to == "#membrane-admin"]
-    assert ["wrong: a" in each for each in words] == [True, False], "each cause is told once"
+    assert ["wrong: a" in each for each in words] == [True, False], "each cause is reported once"
     assert len([text for to, text in told if to == GUS]) == 3
 
 
-async def test_who_a_failed_thread_ran_for_is_told_unless_the_agent_may_not_write_to_them(
+async def test_the_person_behind_a_failed_thread_is_told_if_the_agent_may_write_to_them(
     house: House,
 ) -> None:
-    """The policy's people may; anybody else whom an agent names is left alone."""
+    """The bot writes to people of the policy, and to nobody else whom an agent names."""
     await open_host(house, "always")
     for named in (ADA, "U0STRANGER", GUS):
         await house.run("always", {"text": "a"}, owner=GUS, on_behalf_of=named)
@@ -215,7 +215,7 @@ async def test_a_question_that_is_no_approval_waits_for_an_operator(
     assert "thread.answered" in await events(house, thread)
 
 
-async def test_a_node_that_asks_until_the_answer_will_do(house: House) -> None:
+async def test_a_node_may_ask_until_the_answer_is_valid(house: House) -> None:
     await open_host(house, "loop")
     thread = await house.run("loop", {"text": ""})
     for answer, again in (("old", "'old' is no age"), (True, "True is no age")):
@@ -228,7 +228,7 @@ async def test_a_node_that_asks_until_the_answer_will_do(house: House) -> None:
 
 
 async def test_several_questions_and_a_review_are_answered_in_any_order(house: House) -> None:
-    """The review's answer is people's, and an operator cannot give it."""
+    """Only reviewers answer the review; an operator cannot."""
     await open_host(house, "several")
     thread = await house.run("several", {"text": ""})
     questions = operating(house).questions(await stall(house, thread))
@@ -250,7 +250,7 @@ async def test_several_questions_and_a_review_are_answered_in_any_order(house: H
     assert sorted((await house.values(thread))["answers"]) == ["1", "2", "approved"]
 
 
-async def test_an_operator_withdraws_a_thread_wherever_it_stands(house: House) -> None:
+async def test_an_operator_withdraws_a_thread_in_any_state(house: House) -> None:
     await open_host(house, "agent", "text")
     parked = await house.run("agent", say("delete"))
     asking = await house.run("text", {"text": ""})
@@ -264,7 +264,7 @@ async def test_an_operator_withdraws_a_thread_wherever_it_stands(house: House) -
     assert await house.states(parked) == ["withdrawn"]
 
 
-async def test_what_does_not_stand_still_is_not_set_going(house: House) -> None:
+async def test_a_thread_that_is_not_stalled_cannot_be_resumed_by_an_operator(house: House) -> None:
     await open_host(house, "agent")
     thread = await house.run("agent", say("delete"))
     for wanted in (Wanted.RETRY, Wanted.ANSWER):
@@ -281,10 +281,10 @@ async def test_what_does_not_stand_still_is_not_set_going(house: House) -> None:
 
 
 @pytest.mark.parametrize(("graph", "act"), [("itself", "itself"), ("functional", "functional")])
-async def test_what_a_node_did_by_itself_is_unknown_and_never_guessed(
+async def test_an_effect_of_a_node_outside_any_tool_is_unknown_and_never_guessed(
     house: House, graph: str, act: str
 ) -> None:
-    """It interrupts in LangChain's form and then acts without a tool: a person is asked, at once."""
+    """The node interrupts in LangChain's form and acts without a tool: a person is asked at once."""
     await open_host(house, graph)
     thread = await house.run(graph, {"text": ""})
     await house.vote(thread)
@@ -296,7 +296,7 @@ async def test_what_a_node_did_by_itself_is_unknown_and_never_guessed(
     assert "receipt" in kinds
 
 
-async def test_what_a_node_did_before_it_raised_is_not_retried_and_not_called_failed(house: House) -> None:
+async def test_a_node_that_acted_before_it_raised_is_neither_retried_nor_called_failed(house: House) -> None:
     await open_host(house, "itself")
     thread = await house.run("itself", {"text": "raise"})
     await house.vote(thread)
@@ -310,7 +310,7 @@ async def test_what_a_node_did_before_it_raised_is_not_retried_and_not_called_fa
     assert module().ran == ["itself"]
 
 
-async def test_a_frozen_thread_is_not_run_again_before_the_thaw(house: House) -> None:
+async def test_a_frozen_thread_is_not_retried_before_the_thaw(house: House) -> None:
     await open_host(house, "agent")
     thread = await house.run("agent", say("delete"))
     await house.vote(thread)
@@ -327,7 +327,7 @@ async def test_a_frozen_thread_is_not_run_again_before_the_thaw(house: House) ->
 
 
 async def test_a_node_that_may_have_acted_before_a_crash_does_not_act_again(house: House) -> None:
-    """It was claimed and resumed, and the bot died before anything of that was saved."""
+    """The action was claimed and the thread resumed, and the bot died before any of it was saved."""
     await open_host(house, "itself")
     thread = await house.run("itself", {"text": ""})
     await house.vote(thread)

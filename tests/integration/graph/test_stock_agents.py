@@ -17,7 +17,7 @@ from tests.integration.graph.scripted import say
 SILENCE = "nobody answered within 16 minutes 40 seconds; this is not a refusal by a person"
 
 
-async def test_a_batch_resumes_once_when_the_last_is_answered(house: House) -> None:
+async def test_a_batch_resumes_once_when_its_last_call_is_answered(house: House) -> None:
     """Each call has its own ruling: one passes, one is approved, one is rejected."""
     await house.open("batched")
     thread = await house.run("batched", say("mixed"))
@@ -39,7 +39,7 @@ async def test_a_batch_resumes_once_when_the_last_is_answered(house: House) -> N
     assert (await house.standing(thread, 1)).action.result == "mail ada done"
 
 
-async def test_only_what_the_policy_passes_asks_nobody(house: House) -> None:
+async def test_a_batch_of_passing_calls_asks_nobody(house: House) -> None:
     await house.open("batched")
     thread = await house.run("batched", say("pass"))
     assert await house.states(thread) == ["executed", "executed"]
@@ -48,7 +48,7 @@ async def test_only_what_the_policy_passes_asks_nobody(house: House) -> None:
 
 
 @pytest.mark.parametrize("graph", ["batched", "per_call"])
-async def test_tier_3_that_expires_is_rejected_in_words_that_say_it_was_no_refusal(
+async def test_an_expired_tier_3_call_is_rejected_as_unanswered_and_not_refused(
     house: House, graph: str
 ) -> None:
     await house.open(graph)
@@ -64,7 +64,7 @@ async def test_tier_3_that_expires_is_rejected_in_words_that_say_it_was_no_refus
 
 
 @pytest.mark.parametrize("graph", ["batched", "per_call"])
-async def test_tier_2_that_expires_stays_parked_until_its_successor_is_answered(
+async def test_an_expired_tier_2_call_stays_parked_until_its_successor_is_answered(
     house: House, graph: str
 ) -> None:
     await house.open(graph)
@@ -106,7 +106,7 @@ async def test_an_approval_that_lapses_while_siblings_wait_is_asked_again(house:
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_per_call_runs_each_as_soon_as_it_is_approved(house: House) -> None:
+async def test_per_call_mode_runs_each_call_as_soon_as_it_is_approved(house: House) -> None:
     await house.open("per_call")
     thread = await house.run("per_call", say("mixed"))
     assert [each.shape for each in await house.interrupts(thread)] == ["hitl_call", "hitl_call"]
@@ -121,7 +121,7 @@ async def test_per_call_runs_each_as_soon_as_it_is_approved(house: House) -> Non
 
 
 async def test_a_call_is_reported_as_soon_as_its_tool_ends(house: House) -> None:
-    """The agent goes on thinking for a long time; the card does not wait for that."""
+    """The agent keeps thinking for a long time, and the card does not wait for it."""
     await house.open("batched")
     thread = await house.run("batched", say("two"))
     event = agents.HOLD["delete"] = asyncio.Event()
@@ -136,10 +136,10 @@ async def test_a_call_is_reported_as_soon_as_its_tool_ends(house: House) -> None
 
 
 @pytest.mark.parametrize("graph", ["batched", "per_call"])
-async def test_no_saved_state_knows_more_of_a_tool_than_the_store(
+async def test_the_store_knows_of_a_tools_end_before_the_saved_state(
     house: House, monkeypatch: pytest.MonkeyPatch, graph: str
 ) -> None:
-    """A bot that dies after a tool's result is saved has reported it before."""
+    """A bot that dies after saving a tool's result has already reported it."""
     report, reporting, go = house.membrane.reports.record, asyncio.Event(), asyncio.Event()
 
     async def slow(*args: Any, **kwargs: Any) -> Standing:
@@ -154,7 +154,7 @@ async def test_no_saved_state_knows_more_of_a_tool_than_the_store(
     await house.host.sweep()
     await reporting.wait()
     hosted = house.host._graphs[graph].graph
-    for _ in range(20):  # far more than a save takes: each of these goes through the file after it
+    for _ in range(20):  # far longer than a save: each of these goes through the file after it
         state = await hosted.aget_state({"configurable": {"thread_id": thread}})
         assert all(task.result is None for task in state.tasks)
         assert not any(each.type == "tool" for each in state.values["messages"])
@@ -165,10 +165,10 @@ async def test_no_saved_state_knows_more_of_a_tool_than_the_store(
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
+async def test_the_run_of_a_synchronous_agent_waits_for_its_reports(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its tool ends on a thread of its own, which does not wait; the thread's end does."""
+    """Its tool runs on another OS thread that does not wait; the end of the hosted thread does."""
     order: list[str] = []
     report, finished = house.membrane.reports.record, house.membrane.threads.set_state
 
@@ -194,7 +194,7 @@ async def test_the_run_of_a_synchronous_agent_ends_after_its_reports(
 
 
 async def test_a_tool_that_raises_stalls_the_thread_and_fails_only_that_call(house: House) -> None:
-    """Stock agents do not catch it. What raised failed; the sibling goes on waiting."""
+    """Stock agents do not catch the error. The call that raised failed; its sibling keeps waiting."""
     agents.BROKEN.add("delete")
     await house.open("per_call")
     thread = await house.run("per_call", say("mixed"))
@@ -207,9 +207,7 @@ async def test_a_tool_that_raises_stalls_the_thread_and_fails_only_that_call(hou
     assert await house.membrane.open_reviews() == 1
 
 
-async def test_claims_are_made_only_for_what_is_approved(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_approved_calls_are_claimed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     claimed: list[str] = []
     claim = house.membrane.claims.start
 
@@ -226,8 +224,8 @@ async def test_claims_are_made_only_for_what_is_approved(
     assert claimed == [(await house.actions(thread))[1].id]
 
 
-async def test_a_stock_agent_that_a_tool_runs_is_reported_too(house: House) -> None:
-    """Its messages are not in the thread's own state, so its calls are known by what they do."""
+async def test_a_stock_agent_run_by_a_tool_is_reported_too(house: House) -> None:
+    """Its messages are not in the thread's own state, so the host learns of its calls as they run."""
     await house.open("with_stock_agent")
     thread = await house.run("with_stock_agent", say("stock"))
     assert [action.call_id for action in await house.actions(thread)] == [None, None]

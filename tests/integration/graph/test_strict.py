@@ -1,4 +1,4 @@
-"""A strict policy in hosted graphs: what does not fit is answered to the model, and nobody is asked."""
+"""Under a strict policy a hosted call that does not fit is answered to the model, and nobody is asked."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _strict(policy: Policy) -> Policy:
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
-async def test_an_agent_is_told_what_does_not_fit(house: House, graph: str) -> None:
-    """`ada` is no address. What else the message asks for goes its way."""
+async def test_an_agent_is_told_which_argument_does_not_fit(house: House, graph: str) -> None:
+    """`ada` is no address. The other calls of the message go on."""
     house.in_force.append(_strict(house.in_force[-1]))
     await house.open(graph)
     thread = await house.run(graph, say("mixed"))
@@ -43,7 +43,9 @@ async def test_an_agent_is_told_what_does_not_fit(house: House, graph: str) -> N
         ({"kind": "mail.sent", "args": {}}, "mail.sent is not in the policy, did you mean mail.send?"),
     ],
 )
-async def test_a_graph_of_its_own_is_told(house: House, given: dict[str, object], said: str) -> None:
+async def test_a_gate_graph_is_told_which_argument_does_not_fit(
+    house: House, given: dict[str, object], said: str
+) -> None:
     house.in_force.append(_strict(house.in_force[-1]))
     await house.open("one")
     thread = await house.run("one", given)
@@ -55,13 +57,15 @@ async def test_a_graph_of_its_own_is_told(house: House, given: dict[str, object]
 
 
 @pytest.mark.parametrize("graph", ["gated", "batched", "per_call"])
-async def test_what_waits_already_goes_on_when_the_policy_becomes_strict(house: House, graph: str) -> None:
+async def test_a_call_that_already_waits_goes_on_when_the_policy_becomes_strict(
+    house: House, graph: str
+) -> None:
     await house.open(graph)
     thread = await house.run(graph, say("mail"))
     house.in_force.append(_strict(house.in_force[-1]))
     await house.vote(thread)
     await house.settle()
-    assert await house.states(thread) == ["waiting"]  # it is Tier 3 by now, so it is asked again
+    assert await house.states(thread) == ["waiting"]  # the call is now Tier 3, so it is asked again
 
     action = (await house.standing(thread)).action
     review = (await house.standing(thread)).reviews[-1]

@@ -1,4 +1,4 @@
-"""Synchronous hosted code has threads of its own: when it hangs, nothing of the bot's waits for it."""
+"""Synchronous hosted code runs on OS threads of its own: the bot does not wait when it hangs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def hosted_modules() -> list[ModuleType]:
 
 
 @pytest.mark.usefixtures("let_go")
-async def test_nodes_that_hang_hold_up_neither_the_bot_nor_other_graphs(house: House) -> None:
-    """More of them than the default executor has threads; names are still resolved, files still opened."""
+async def test_hanging_nodes_block_neither_the_bot_nor_other_graphs(house: House) -> None:
+    """There are more of them than the default executor has threads; names still resolve, files still open."""
     host = await house.open("hanging", "fine", file=FILE, concurrency=16)
     (module,) = hosted_modules()
     module.go.clear()
@@ -58,7 +58,7 @@ async def test_nodes_that_hang_hold_up_neither_the_bot_nor_other_graphs(house: H
 
 
 @pytest.mark.usefixtures("let_go")
-async def test_a_thread_that_is_withdrawn_leaves_its_place_though_its_tool_hangs(house: House) -> None:
+async def test_a_withdrawn_thread_frees_its_place_although_its_tool_hangs(house: House) -> None:
     host = await house.open("hanging", "fine", file=FILE, concurrency=1)
     (module,) = hosted_modules()
     module.go.clear()
@@ -72,7 +72,7 @@ async def test_a_thread_that_is_withdrawn_leaves_its_place_though_its_tool_hangs
     assert (await house.thread(fine)).state == "finished"
 
 
-def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> None:
+def test_a_long_exhausted_pool_is_reported_with_a_line_that_holds_a_thread() -> None:
     clock, go, began = Clock(), threading.Event(), threading.Semaphore(0)
     pool = ToolThreads(2, clock)
 
@@ -84,10 +84,10 @@ def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> N
         first = pool.submit(hang_here)
         began.acquire(timeout=PATIENCE_S)
         clock.forward(LONG_S)
-        assert pool.trouble([Path(__file__).parent]) is None, "one of two"
+        assert pool.trouble([Path(__file__).parent]) is None, "one of two is taken"
         second = pool.submit(hang_here)
         began.acquire(timeout=PATIENCE_S)
-    assert pool.trouble([Path(__file__).parent]) is None, "not for long"
+    assert pool.trouble([Path(__file__).parent]) is None, "not for long enough"
     clock.forward(LONG_S)
     said = pool.trouble([Path(__file__).parent])
     assert said is not None
@@ -97,7 +97,7 @@ def test_all_threads_taken_for_long_are_said_with_the_line_that_holds_one() -> N
     pool.close()
 
 
-async def test_what_the_pool_runs_comes_back_with_its_errors() -> None:
+async def test_the_pool_returns_results_and_errors() -> None:
     pool = ToolThreads(1)
     assert await asyncio.wrap_future(pool.submit(lambda: 7)) == 7
     with pytest.raises(ZeroDivisionError):
@@ -108,7 +108,7 @@ async def test_what_the_pool_runs_comes_back_with_its_errors() -> None:
 
 
 @pytest.mark.usefixtures("let_go")
-async def test_a_host_whose_places_are_all_taken_for_long_is_not_ready(
+async def test_a_host_with_a_long_exhausted_pool_is_not_ready(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = await house.open("hanging", file=FILE, concurrency=1)

@@ -1,4 +1,4 @@
-"""A policy that is tightened after it let a hosted thread's calls through, and before they start."""
+"""A policy is tightened after it let a hosted thread's calls pass and before they start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tighten(house: House, *kinds: str) -> None:
 
 
 async def approve(house: House, thread: str, index: int = 0) -> None:
-    """Approve by as many as the open review needs."""
+    """Approve by as many people as the open review needs."""
     review = (await house.standing(thread, index)).review
     assert review is not None
     assert review.ruling.quorum == 2
@@ -53,8 +53,8 @@ async def test_invariant_14_an_approved_call_is_asked_again(
 
 
 @pytest.mark.parametrize("graph", ["batched", "per_call"])
-async def test_invariant_14_so_are_a_stock_agents_calls(house: House, graph: str) -> None:
-    """Calls that wait for each other are all looked at before the first is claimed."""
+async def test_invariant_14_approved_calls_of_a_stock_agent_are_asked_again(house: House, graph: str) -> None:
+    """All calls that wait for each other are ruled again before the first is claimed."""
     await house.open(graph)
     thread = await house.run(graph, say("mail"))
     await house.vote(thread)
@@ -68,7 +68,7 @@ async def test_invariant_14_so_are_a_stock_agents_calls(house: House, graph: str
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_invariant_14_what_passed_in_a_batch_is_asked_too(house: House) -> None:
+async def test_invariant_14_passed_calls_of_a_batch_are_asked(house: House) -> None:
     await house.open("batched")
     thread = await house.run("batched", say("mixed"))
     await house.vote(thread, 1)
@@ -86,8 +86,8 @@ async def test_invariant_14_what_passed_in_a_batch_is_asked_too(house: House) ->
     assert (await house.thread(thread)).state == "finished"
 
 
-async def test_what_the_policy_redacts_is_ruled_again_by_what_the_thread_has(house: House) -> None:
-    """The store lacks the value; the thread does not, so nothing has to be doubted."""
+async def test_a_redacted_argument_is_ruled_again_by_the_threads_own_value(house: House) -> None:
+    """The store lacks the value, but the thread has it, so the ruling is certain."""
     now = house.in_force[-1]
     kind = replace(now.actions["mail.send"], redact=("to",))
     house.in_force.append(replace(now, actions={**now.actions, "mail.send": kind}))
@@ -102,8 +102,8 @@ async def test_what_the_policy_redacts_is_ruled_again_by_what_the_thread_has(hou
     assert [await house.states(thread) for thread in threads] == [["executed"], ["executed"]]
 
 
-async def test_invariant_14_nor_does_a_call_run_that_was_claimed_before_a_stop(house: House) -> None:
-    """The bot claimed it, and stopped before its thread went on: nothing of it can have started."""
+async def test_invariant_14_a_call_claimed_before_a_stop_does_not_run(house: House) -> None:
+    """The bot claimed the call and stopped before its thread went on, so it cannot have started."""
     await house.open("batched")
     thread = await house.run("batched", say("mail"))
     await house.vote(thread)

@@ -1,4 +1,4 @@
-"""What a graph's state declares survives a park, and nothing else is revived."""
+"""The declared types of a graph's state survive a park, and no other type is revived."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = Path(typed.__file__)
 
 
 def seen() -> list[Any]:
-    """Return what the hosted module saw: the host imports it under a name of its own."""
+    """Return the values that the hosted module saw; the host imports it under another name."""
     hosted = [module for name, module in sys.modules.items() if name.startswith("membrane_graph_")]
     (module,) = [each for each in hosted if each.__file__ == typed.__file__]
     found: list[Any] = module.seen
@@ -41,7 +41,7 @@ async def parked_and_approved(house: House, graph: str, restart: bool) -> str:
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("graph", ["typed", "nested"])
 async def test_declared_types_survive_a_park(house: House, graph: str, restart: bool) -> None:
-    """Dataclasses, models, enums and named tuples, in each other, in collections and in a sub-graph."""
+    """Dataclasses, models, enums and named tuples survive nested, in collections and in a sub-graph."""
     thread = await parked_and_approved(house, graph, restart)
     done = await house.thread(thread)
     assert (done.state, done.error) == ("finished", None)
@@ -49,18 +49,18 @@ async def test_declared_types_survive_a_park(house: House, graph: str, restart: 
     assert seen() == WHOLE
 
 
-async def test_what_is_sent_to_a_node_survives(house: House) -> None:
+async def test_a_value_sent_to_a_node_survives(house: House) -> None:
     thread = await parked_and_approved(house, "fanned", restart=True)
     assert (await house.thread(thread)).state == "finished"
     assert set(seen()) == {"Line"}
 
 
-async def test_what_a_task_of_the_functional_api_returned_survives(house: House) -> None:
+async def test_the_result_of_a_functional_api_task_survives(house: House) -> None:
     thread = await parked_and_approved(house, "functional", restart=True)
     assert (await house.thread(thread)).state == "finished"
     assert seen() == ["Item"]
 
 
-def test_only_what_is_declared_is_listed() -> None:
+def test_only_declared_types_are_listed() -> None:
     listed = {name for module, name in declared_types(typed.nested().compile()) if module == typed.__name__}
     assert listed == {"Order", "Item", "Line", "Colour", "Point", "Box"}

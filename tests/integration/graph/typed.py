@@ -1,4 +1,4 @@
-"""A graph whose state holds types of its own, at every level: what is parked comes back as what it was."""
+"""A graph whose state holds its own types at every level, to be parked and read back."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def carry_out(run: Execution) -> str:
 
 
 def look(state: State) -> dict[str, Any]:
-    """Use what was parked as its author would, after the effect."""
+    """Use the parked values as an author would, after the effect."""
     found = state["order"]
     item = found.items[0]
     assert found.leaf is not None
@@ -130,7 +130,7 @@ def ask(state: One) -> dict[str, Any]:
 
 
 def fanned() -> Any:
-    """Types that stand in what is sent to a node, and in no channel."""
+    """Types that occur only in values sent to a node, and in no channel."""
     builder = StateGraph(Outer).add_node("ask", ask)
     builder.add_conditional_edges(START, fan, ["ask"])
     return builder

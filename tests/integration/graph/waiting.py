@@ -1,4 +1,4 @@
-"""Graphs whose synchronous code waits until it is let go."""
+"""Graphs whose synchronous code blocks until a test releases it."""
 
 from __future__ import annotations
 

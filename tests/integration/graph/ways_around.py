@@ -76,14 +76,14 @@ class Payment(BaseTool):
 
 
 class Logged(Payment):
-    """Starts through LangChain's own code in the end."""
+    """Finally starts through LangChain's own code."""
 
     def invoke(self, *given: Any, **more: Any) -> Any:
         return super().invoke(*given, **more)
 
 
 class Told(Payment):
-    """Starts past LangChain's own code, and calls its callbacks."""
+    """Bypasses LangChain's own code, but calls its callbacks."""
 
     def run(self, tool_input: Any, *_: Any, **__: Any) -> Any:
         CallbackManager.configure().on_tool_start({"name": self.name}, str(tool_input), inputs=tool_input)
@@ -91,7 +91,7 @@ class Told(Payment):
 
 
 class Silent(Payment):
-    """Starts past LangChain's own code, and tells nobody."""
+    """Bypasses LangChain's own code and calls no callbacks."""
 
     def run(self, tool_input: Any, *_: Any, **__: Any) -> Any:
         return self._run(**tool_input)
@@ -111,7 +111,7 @@ AGENTS: dict[str, Any] = {
 
 
 class Mine(BaseCallbackHandler):
-    """Callbacks of one's own."""
+    """A custom callback handler."""
 
 
 class Desk:
@@ -229,7 +229,7 @@ class Way(TypedDict, total=False):
 async def take(state: Way) -> Way:
     module: Any = globals()
     try:
-        await module["WAYS"][state["way"]]()  # so that a look at the graph does not find what it holds
+        await module["WAYS"][state["way"]]()  # so that inspecting the graph does not find its content
     except Exception as error:  # noqa: BLE001
         return {"told": f"{type(error).__name__}: {error}"}
     return {"told": "nothing was raised"}
@@ -274,7 +274,7 @@ class Renames(AgentMiddleware[Any, Any, Any]):
 
 
 class Safe(AgentMiddleware[Any, Any, Any]):
-    """Swallows everything, the pause too."""
+    """Swallows every exception, the interrupt too."""
 
     async def awrap_tool_call(self, request: Any, handler: Any) -> Any:
         try:
@@ -287,7 +287,7 @@ REACHED = "the tool's turn"
 
 
 class Waits(AgentMiddleware[Any, Any, Any]):
-    """Holds a call up between its resume and its tool's start."""
+    """Delays a call between its resume and its tool's start."""
 
     async def awrap_tool_call(self, request: Any, handler: Any) -> Any:
         ran.append(REACHED)

@@ -21,7 +21,7 @@ from tests.fakes import SECRET, Clock, FakeDirectory, policy, send
 
 @dataclass
 class Room:
-    """A membrane and what surrounds it."""
+    """A membrane with its people, clock and Slack."""
 
     membrane: Membrane
     db: Database
@@ -33,7 +33,7 @@ class Room:
         return Action.of(kind, args or {"id": 1}, agent=agent)
 
     async def send(self) -> None:
-        """Let Slack show everything that is due."""
+        """Have Slack show every due message."""
         await send(self.membrane)
 
     async def messages(self, review_id: str) -> list[Message]:

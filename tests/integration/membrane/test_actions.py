@@ -1,4 +1,4 @@
-"""An action's way in and out: propose, the caps, withdraw, claim, report."""
+"""The life of an action: propose, caps, withdraw, claim, report."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_a_rejection_is_remembered_for_an_hour(room: Room) -> None:
     assert asked.action.state is ActionState.WAITING, "the remembered answer is not itself remembered"
 
 
-async def test_an_idempotency_key_answers_with_the_first(room: Room) -> None:
+async def test_a_repeated_idempotency_key_returns_the_first_action(room: Room) -> None:
     for kind in ("db.read", "mail.send"):
         first = await room.membrane.proposals.propose(room.action(kind), idempotency_key=kind)
         second = await room.membrane.proposals.propose(room.action(kind), idempotency_key=kind)
@@ -101,7 +101,7 @@ async def test_an_idempotency_key_answers_with_the_first(room: Room) -> None:
     assert entries == ["action.passed", "action.proposed"]
 
 
-async def test_an_agent_sees_only_its_own(room: Room) -> None:
+async def test_an_agent_sees_only_its_own_actions(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("mail.send"))
     for call in (
         room.membrane.proposals.standing(standing.action.id, agent="spy"),
@@ -137,25 +137,25 @@ async def test_waiting_ends_with_the_outcome(room: Room) -> None:
     assert (await asyncio.wait_for(waiting, 60)).action.state is ActionState.APPROVED
 
 
-async def test_waiting_for_what_passed_returns_at_once(room: Room) -> None:
+async def test_waiting_for_a_passed_action_returns_at_once(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("db.read"))
     assert (await room.membrane.proposals.wait(standing.action.id, 30)).action.state is ActionState.PASSED
 
 
-async def test_invariant_9_what_was_shown_is_what_runs(room: Room) -> None:
+async def test_invariant_9_only_the_arguments_that_people_saw_run(room: Room) -> None:
     action_id, digest = await approved(room)
     assert await refusal(room, action_id, "f" * 64) is Refusal.ARGS_CHANGED
     assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
 
 
 def tightened(room: Room, kind: str, **changes: Any) -> None:
-    """Put a policy in force that says other things of a kind."""
+    """Put a policy in force that rules one kind differently."""
     now = room.in_force[-1]
     room.in_force.append(replace(now, actions={**now.actions, kind: replace(now.actions[kind], **changes)}))
 
 
 @pytest.mark.parametrize("kind", ["db.read", "report.make", "mail.send"])
-async def test_invariant_14_what_was_let_through_is_ruled_again_at_the_claim(room: Room, kind: str) -> None:
+async def test_invariant_14_a_passed_action_is_ruled_again_at_the_claim(room: Room, kind: str) -> None:
     if kind == "mail.send":
         action_id, digest = await approved(room)
     else:
@@ -184,7 +184,7 @@ async def test_invariant_14_what_was_let_through_is_ruled_again_at_the_claim(roo
         ({"valid_for_s": 10.0}, "an approval of it is good for 10 seconds now"),
     ],
 )
-async def test_invariant_14_an_approval_is_held_to_the_strictest_of_then_and_now(
+async def test_invariant_14_an_approval_must_satisfy_the_stricter_of_the_two_policies(
     room: Room, changes: dict[str, Any], says: str
 ) -> None:
     action_id, digest = await approved(room)
@@ -204,13 +204,15 @@ async def test_invariant_14_an_approval_is_held_to_the_strictest_of_then_and_now
         {"settings": OwnSettings(channel="#elsewhere")},
     ],
 )
-async def test_a_policy_that_says_no_more_asks_nobody_again(room: Room, changes: dict[str, Any]) -> None:
+async def test_a_policy_change_that_is_no_stricter_asks_nobody_again(
+    room: Room, changes: dict[str, Any]
+) -> None:
     action_id, digest = await approved(room)
     tightened(room, "mail.send", **changes)
     assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
 
 
-async def test_what_is_tier_1_by_now_passes_into_the_digest(room: Room) -> None:
+async def test_an_action_that_became_tier_1_passes_and_enters_the_digest(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("db.read"))
     tightened(room, "db.read", tier=Tier.ASYNC_REVIEW)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
@@ -219,8 +221,8 @@ async def test_what_is_tier_1_by_now_passes_into_the_digest(room: Room) -> None:
     assert await room.membrane.digests.make_due() == 1
 
 
-async def test_the_agents_own_hint_counts_again(room: Room) -> None:
-    """What it raised then, it raises now: the tier's rules of today hold."""
+async def test_the_agents_hint_counts_again_at_the_claim(room: Room) -> None:
+    """The hint raises the tier again, and the rules that this tier has now apply."""
     hint = Risk(reversible=True, blast_radius=BlastRadius.MEDIUM)
     action = Action.of("db.read", {"id": 1}, agent="ops-agent", hint=hint)
     standing = await room.membrane.proposals.propose(action)
@@ -231,7 +233,7 @@ async def test_the_agents_own_hint_counts_again(room: Room) -> None:
     assert await refusal(room, standing.action.id, digest) is Refusal.TIGHTENED
 
 
-async def test_a_kind_that_is_gone_is_unknown_at_the_claim(room: Room) -> None:
+async def test_a_kind_removed_from_the_policy_is_unknown_at_the_claim(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("db.read"))
     now = room.in_force[-1]
     left = {name: kind for name, kind in now.actions.items() if name != "db.read"}
@@ -239,7 +241,7 @@ async def test_a_kind_that_is_gone_is_unknown_at_the_claim(room: Room) -> None:
     assert await refusal(room, standing.action.id, standing.action.args_digest) is Refusal.TIGHTENED
 
 
-async def test_an_agent_over_http_makes_no_flood_of_what_it_was_let_through(room: Room) -> None:
+async def test_claims_of_passed_actions_under_a_stricter_policy_respect_the_cap(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=2))
     passed = [
         await room.membrane.proposals.propose(room.action("db.read", number=number)) for number in range(3)
@@ -254,7 +256,7 @@ async def test_an_agent_over_http_makes_no_flood_of_what_it_was_let_through(room
     assert (await room.membrane.proposals.standing(passed[2].action.id)).action.state is ActionState.PASSED
 
 
-async def test_what_is_idempotent_no_more_does_not_run_again(room: Room) -> None:
+async def test_a_kind_that_is_no_longer_idempotent_does_not_run_again(room: Room) -> None:
     action_id, digest = await approved(room, "job.run")
     await room.membrane.claims.start(action_id, digest)
     tightened(room, "job.run", idempotent=False)
@@ -265,7 +267,7 @@ REDACTED: dict[str, Any] = {"card": "4242", "amount": 5}
 
 
 async def redacted(room: Room) -> tuple[str, str]:
-    """Let an action through of which the store lacks an argument."""
+    """Let an action pass with one argument redacted, so the store does not have it."""
     args = {"card": Arg(ArgType.STRING), "amount": Arg(ArgType.NUMBER)}
     tightened(room, "db.read", redact=("card",), args=args)
     standing = await room.membrane.proposals.propose(room.action("db.read", **REDACTED))
@@ -273,7 +275,7 @@ async def redacted(room: Room) -> tuple[str, str]:
     return standing.action.id, standing.action.args_digest
 
 
-async def test_what_is_redacted_is_doubt_only_where_the_kind_changed(room: Room) -> None:
+async def test_a_redacted_argument_matters_only_if_its_kind_changed(room: Room) -> None:
     action_id, digest = await redacted(room)
     tightened(room, "mail.send", tier=Tier.SYNC_APPROVAL)
     assert (await room.membrane.claims.start(action_id, digest)).attempt == 1
@@ -283,7 +285,7 @@ async def test_what_is_redacted_is_doubt_only_where_the_kind_changed(room: Room)
 
 
 @pytest.mark.parametrize(("card", "reason"), [("4242", None), ("6666", Refusal.ARGS_CHANGED)])
-async def test_who_has_the_real_arguments_is_ruled_by_them(
+async def test_a_claim_that_brings_the_real_arguments_is_ruled_by_them(
     room: Room, card: str, reason: Refusal | None
 ) -> None:
     action_id, digest = await redacted(room)
@@ -297,7 +299,7 @@ async def test_who_has_the_real_arguments_is_ruled_by_them(
         assert refused.value.reason is reason
 
 
-async def test_invariant_13_an_approval_does_not_keep(room: Room) -> None:
+async def test_invariant_13_an_approval_lapses(room: Room) -> None:
     action_id, digest = await approved(room)
     room.clock.forward(101)
     assert await refusal(room, action_id, digest) is Refusal.LAPSED
@@ -310,7 +312,7 @@ async def test_invariant_13_an_approval_does_not_keep(room: Room) -> None:
 
 
 @pytest.mark.parametrize(("tier", "runs"), [(Tier.ASYNC_REVIEW, True), (Tier.ASYNC_APPROVAL, False)])
-async def test_what_is_to_be_asked_by_now_is_not_run_again_unasked(
+async def test_a_rerun_is_refused_once_the_policy_requires_approval(
     room: Room, tier: Tier, runs: bool
 ) -> None:
     tightened(room, "db.read", idempotent=True)
@@ -327,7 +329,7 @@ async def test_what_is_to_be_asked_by_now_is_not_run_again_unasked(
         assert (await room.membrane.proposals.standing(action_id)).action.state is ActionState.UNKNOWN
 
 
-async def test_an_action_starts_once_however_many_ask(room: Room) -> None:
+async def test_many_claims_start_an_action_once(room: Room) -> None:
     action_id, digest = await approved(room)
     claims = await asyncio.gather(
         *(room.membrane.claims.start(action_id, digest) for _ in range(20)), return_exceptions=True
@@ -337,7 +339,7 @@ async def test_an_action_starts_once_however_many_ask(room: Room) -> None:
     assert await refusal(room, action_id, digest) is Refusal.ALREADY_CLAIMED
 
 
-async def test_what_was_not_approved_does_not_start(room: Room) -> None:
+async def test_an_action_without_approval_does_not_start(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("mail.send"))
     assert await refusal(room, standing.action.id, standing.action.args_digest) is Refusal.NOT_APPROVED
 
@@ -382,8 +384,8 @@ async def test_the_journal_verifies_and_tells_everything(room: Room) -> None:
     assert (read, breaks) == (7, [])
 
 
-async def test_what_an_agent_took_back_counts_as_open_for_a_while(room: Room) -> None:
-    """Reviewers have seen it: proposing and taking back in a loop would flood them below the cap."""
+async def test_a_withdrawn_action_counts_as_open_for_a_while(room: Room) -> None:
+    """Reviewers have seen it. A loop of proposing and withdrawing would flood them below the cap."""
     room.in_force.append(policy(open_per_agent=3))
     for number in range(3):
         standing = await room.membrane.proposals.propose(room.action("mail.send", number=number))

@@ -1,4 +1,4 @@
-"""The auditor finds what the sweeps should have done, whatever kept them from it."""
+"""The auditor finds work that the sweeps should have done."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ async def found(room: Room) -> list[str]:
     return [finding.text for finding in await room.membrane.auditor.audit()]
 
 
-async def test_nothing_is_found_where_all_is_well(room: Room) -> None:
+async def test_the_auditor_finds_nothing_in_a_healthy_store(room: Room) -> None:
     await gated(room)
     assert await found(room) == []
 
 
-async def test_what_no_sweep_has_done_is_told_once_a_day(room: Room) -> None:
+async def test_the_auditor_reports_missed_work_once_a_day(room: Room) -> None:
     await gated(room)
     room.clock.forward(1200)
     said = await found(room)
@@ -46,7 +46,7 @@ async def test_what_no_sweep_has_done_is_told_once_a_day(room: Room) -> None:
     assert (await room.events()).count("audit.found") == 3
 
 
-async def test_a_chain_that_stopped_goes_on(room: Room) -> None:
+async def test_the_auditor_resumes_a_page_chain_that_stopped(room: Room) -> None:
     review = await gated(room)
     await damage(room, "UPDATE reviews SET next_page_at = NULL")
     assert await found(room) == [f"The escalation of {review.id} had stopped; it continues now."]
@@ -54,7 +54,7 @@ async def test_a_chain_that_stopped_goes_on(room: Room) -> None:
     assert await room.membrane.deadlines.page_due() == 1
 
 
-async def test_a_review_without_a_card_gets_one(room: Room) -> None:
+async def test_the_auditor_gives_a_review_without_a_card_one(room: Room) -> None:
     review = await gated(room)
     await damage(room, "DELETE FROM messages")
     assert await found(room) == [f"No card was wanted for {review.id}; it is wanted now."]
@@ -77,12 +77,12 @@ async def test_a_quorum_that_people_can_no_longer_reach_is_an_alert(room: Room) 
 
 
 async def notices(room: Room) -> list[tuple[str, str]]:
-    """Whom the admins' notices go to, and what they say."""
+    """Return the recipients and texts of the notices to admins."""
     leased = await room.membrane.outbox.lease(100)
     return sorted((each.recipient, str(each.body)) for each in leased if each.kind == "notice")
 
 
-async def test_without_an_admin_channel_the_admins_are_told_one_by_one(room: Room) -> None:
+async def test_without_an_admin_channel_each_admin_gets_a_direct_message(room: Room) -> None:
     review = await gated(room, "money.wire")
     room.in_force.append(replace(policy(), admin_channel=None))
     room.people.people["leads"] = (CLEO,)
@@ -96,7 +96,7 @@ async def test_without_an_admin_channel_the_admins_are_told_one_by_one(room: Roo
     assert (await room.events()).count("audit.found") == 1
 
 
-async def test_what_nobody_can_be_told_of_is_logged_and_written_once(room: Room) -> None:
+async def test_a_finding_without_a_recipient_is_logged_and_journaled_once(room: Room) -> None:
     await gated(room, "money.wire")
     room.in_force.append(replace(policy(), admin_channel=None, admins=("nobody",)))
     room.people.people |= {"nobody": (), "leads": (CLEO,)}
@@ -109,7 +109,7 @@ async def test_what_nobody_can_be_told_of_is_logged_and_written_once(room: Room)
     assert (await room.events()).count("audit.found") == 1
 
 
-async def test_a_page_to_a_group_that_nobody_is_in_is_told(room: Room) -> None:
+async def test_admins_hear_of_a_page_to_an_empty_group(room: Room) -> None:
     review = await gated(room)
     room.people.people["oncall"] = ()
     room.clock.forward(250)
@@ -124,7 +124,7 @@ async def test_a_page_to_a_group_that_nobody_is_in_is_told(room: Room) -> None:
     assert b'"missing":["oncall"]' in paged[0].body
 
 
-async def test_a_page_to_a_group_that_cannot_be_told_is_told_of_after_a_minute(room: Room) -> None:
+async def test_admins_hear_after_a_minute_of_a_page_to_an_unresolvable_group(room: Room) -> None:
     review = await gated(room)
     room.in_force.append(replace(policy(), admin_channel=None))
     room.people.away.add("oncall")

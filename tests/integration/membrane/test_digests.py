@@ -1,4 +1,4 @@
-"""Spellings of one number are one action, and what the release before versions proposed still goes on."""
+"""Spellings of one number are one action, and actions proposed before digests had versions still work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_spellings_of_one_number_are_one_action(room: Room) -> None:
         await room.membrane.proposals.propose(room.action("db.read", n=900.5), idempotency_key="k")
 
 
-async def test_what_was_proposed_before_versions_is_approved_claimed_and_reported(room: Room) -> None:
+async def test_an_action_proposed_before_versions_is_approved_claimed_and_reported(room: Room) -> None:
     await room.membrane.proposals.propose(room.action("data.delete", amount=900.0))
     await as_of_version_1(room.db)
     (earlier,) = await room.membrane.proposals.listed(None, most=1)
@@ -52,8 +52,10 @@ async def test_what_was_proposed_before_versions_is_approved_claimed_and_reporte
     assert after.action.state is ActionState.EXECUTED
 
 
-async def test_a_hosted_action_of_before_versions_is_claimed_by_what_runs(room: Room) -> None:
-    """Also where the store does not keep all of the arguments."""
+async def test_a_hosted_action_from_before_versions_is_claimed_with_the_arguments_that_run(
+    room: Room,
+) -> None:
+    """This holds even if the store does not keep all of the arguments."""
     actions = policy().actions
     hidden = replace(actions["data.delete"], redact=("card",))
     room.in_force.append(replace(policy(), actions={**actions, hidden.name: hidden}))
@@ -72,7 +74,7 @@ async def test_a_hosted_action_of_before_versions_is_claimed_by_what_runs(room: 
     assert claim.key.endswith(earlier.args_digest)
 
 
-async def test_a_rejection_and_a_key_of_before_versions_are_remembered(room: Room) -> None:
+async def test_a_rejection_and_a_key_from_before_versions_are_remembered(room: Room) -> None:
     first = await room.membrane.proposals.propose(room.action("data.delete", amount=900.0))
     read = await room.membrane.proposals.propose(room.action("db.read", amount=900.0), idempotency_key="k")
     await as_of_version_1(room.db)
@@ -85,7 +87,7 @@ async def test_a_rejection_and_a_key_of_before_versions_are_remembered(room: Roo
     assert key.action.id == read.action.id
 
 
-async def test_what_an_earlier_secret_signed_is_still_recognised(room: Room) -> None:
+async def test_digests_signed_with_an_earlier_secret_are_still_recognised(room: Room) -> None:
     first = await room.membrane.proposals.propose(room.action("data.delete", amount=900))
     ring = Keyring.of(NEWER, SECRET)
     later = Membrane(room.db, lambda: room.in_force[-1], room.people, secret=ring, clock=room.clock)

@@ -1,4 +1,4 @@
-"""The window of a review starts when somebody who may decide is first shown it, and not before."""
+"""The window of a review starts when it is first shown to somebody who may decide."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def notices(room: Room) -> list[str]:
     return [message.body or "" for message in due if message.kind == "notice"]
 
 
-async def test_invariant_17_what_nobody_was_shown_does_not_expire_as_unanswered(room: Room) -> None:
+async def test_invariant_17_a_review_that_nobody_was_shown_does_not_expire_as_unanswered(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(WINDOW - 1)
     assert await room.membrane.deadlines.expire_due() == 0
@@ -63,7 +63,7 @@ async def test_invariant_17_what_nobody_was_shown_does_not_expire_as_unanswered(
     )
 
 
-async def test_a_window_starts_when_it_is_shown_and_stays_fixed(room: Room) -> None:
+async def test_a_window_starts_when_the_review_is_shown_and_stays_fixed(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(900)
     seen = room.clock.now
@@ -90,7 +90,7 @@ async def test_a_window_starts_when_it_is_shown_and_stays_fixed(room: Room) -> N
     assert expiry_reason(await now(room, review)) is ExpiryReason.NOBODY_ANSWERED
 
 
-async def test_the_card_says_the_time_that_its_own_post_fixes(room: Room) -> None:
+async def test_a_card_states_the_deadline_that_its_own_post_fixes(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(300)
     card = await the(room, review, "card")
@@ -102,20 +102,20 @@ async def test_the_card_says_the_time_that_its_own_post_fixes(room: Room) -> Non
 
 
 async def test_a_post_in_doubt_counts_from_its_attempt(room: Room) -> None:
-    """It landed, and its answer was lost: the window passed unshown meanwhile, as far as anybody knew."""
+    """The post landed and its answer was lost; until that is known, the window passes as unshown."""
     review = await opened(room)
     room.clock.forward(WINDOW - 5)
     tried = room.clock.now
     card = await the(room, review, "card")
     await attempting(room.membrane, card.id)
     room.clock.forward(10)
-    assert await room.membrane.deadlines.expire_due() == 0, "it may be in Slack"
+    assert await room.membrane.deadlines.expire_due() == 0, "the card may be in Slack"
     await placed(room.membrane, card.id, version=0)
     found = await now(room, review)
     assert (found.shown_at, found.expires_at) == (tried, tried + WINDOW)
 
 
-async def test_somebody_who_votes_on_a_post_in_doubt_was_shown_it(room: Room) -> None:
+async def test_a_vote_on_a_post_in_doubt_proves_that_it_was_shown(room: Room) -> None:
     review = await opened(room, "money.wire")
     room.clock.forward(WINDOW - 5)
     tried = room.clock.now
@@ -137,8 +137,8 @@ async def test_a_post_that_slack_refused_is_not_in_doubt(room: Room) -> None:
     assert expiry_reason(await now(room, review)) is ExpiryReason.NEVER_SHOWN
 
 
-async def test_a_post_whose_doubt_is_never_settled_shows_nothing(room: Room) -> None:
-    """Slack was away for the whole window, which ends all the same."""
+async def test_a_post_that_stays_in_doubt_does_not_count_as_shown(room: Room) -> None:
+    """Slack was unreachable for the whole window, and the window still ends."""
     review = await opened(room)
     await attempting(room.membrane, (await the(room, review, "card")).id)
     room.clock.forward(WINDOW)
@@ -146,7 +146,7 @@ async def test_a_post_whose_doubt_is_never_settled_shows_nothing(room: Room) -> 
     assert expiry_reason(await now(room, review)) is ExpiryReason.NEVER_SHOWN
 
 
-async def test_what_is_about_to_expire_unshown_is_not_posted_any_more(room: Room) -> None:
+async def test_a_review_about_to_expire_unshown_is_no_longer_posted(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(WINDOW)
     card = await the(room, review, "card")
@@ -154,8 +154,8 @@ async def test_what_is_about_to_expire_unshown_is_not_posted_any_more(room: Room
     assert await room.membrane.deadlines.expire_due() == 1
 
 
-async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doubt(room: Room) -> None:
-    """If that never landed, people would have seen, and acknowledged, what expires as never shown."""
+async def test_no_card_is_posted_past_its_window_while_an_earlier_post_is_in_doubt(room: Room) -> None:
+    """Otherwise people could see and acknowledge a review that then expires as never shown."""
     review = await opened(room)
     room.clock.forward(WINDOW - 5)
     await room.membrane.deadlines.page_due()
@@ -164,7 +164,7 @@ async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doub
     await attempting(room.membrane, card.id)
     room.clock.forward(10)
     assert await attempting(room.membrane, page.id) is None
-    assert await attempting(room.membrane, card.id) is None, "it is looked for"
+    assert await attempting(room.membrane, card.id) is None, "the courier looks for the earlier post"
     found = Place(channel_id="C1", ts="1.1", version=0)
     assert await room.membrane.outbox.apply(card.id, found, leased=False)
     assert (await now(room, review)).shown_at == tried
@@ -172,7 +172,7 @@ async def test_nothing_is_posted_after_its_time_while_an_earlier_post_is_in_doub
     assert await attempting(room.membrane, page.id) is not None, "its window goes on"
 
 
-async def test_a_page_to_somebody_who_may_decide_shows_it(room: Room) -> None:
+async def test_a_page_to_somebody_who_may_decide_counts_as_shown(room: Room) -> None:
     """The card has no place; the first step pages people who may not decide, the second those who may."""
     review = await opened(room)
     for seconds, shown in ((250, None), (250, review.opened_at + 500)):
@@ -189,7 +189,7 @@ async def test_a_page_to_somebody_who_may_decide_shows_it(room: Room) -> None:
     assert ADA in due, "her page did not say until when it waits, and does now"
 
 
-async def test_the_chain_goes_on_from_the_showing_as_the_window_does(room: Room) -> None:
+async def test_the_page_chain_and_the_window_both_start_at_the_first_showing(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(240)
     await room.send()
@@ -200,11 +200,11 @@ async def test_the_chain_goes_on_from_the_showing_as_the_window_does(room: Room)
     room.clock.forward(1)
     assert await room.membrane.deadlines.page_due() == 1
     assert (await now(room, review)).next_page_at == review.opened_at + 240 + 500
-    assert not await room.membrane.auditor.audit(), "nothing is amiss"
+    assert not await room.membrane.auditor.audit(), "the auditor finds nothing"
     assert (await now(room, review)).position == 1, "and nothing goes back"
 
 
-async def test_a_card_in_a_channel_shows_nothing_while_nobody_may_decide(room: Room) -> None:
+async def test_a_card_in_a_channel_does_not_count_as_shown_while_nobody_may_decide(room: Room) -> None:
     room.people.people["leads"] = ()
     review = await opened(room)
     await room.send()
@@ -215,7 +215,7 @@ async def test_a_card_in_a_channel_shows_nothing_while_nobody_may_decide(room: R
     assert (await now(room, review)).shown_at == review.opened_at + 100
 
 
-async def test_a_mandated_sign_off_that_nobody_was_shown_is_overdue_and_told(room: Room) -> None:
+async def test_an_unshown_mandated_sign_off_is_overdue_and_reported_to_admins(room: Room) -> None:
     review = await opened(room, "release.sign")
     room.clock.forward(WINDOW)
     assert await room.membrane.deadlines.expire_due() == 1
@@ -231,7 +231,7 @@ async def test_a_mandated_sign_off_that_nobody_was_shown_is_overdue_and_told(roo
     assert (await now(room, review)).window_from == review.opened_at, "its chain goes on as it was"
 
 
-async def test_the_admins_hear_of_a_flood_that_nobody_saw_in_a_few_messages(room: Room) -> None:
+async def test_a_few_notices_tell_the_admins_of_many_unshown_reviews(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=50))
     for number in range(30):
         await opened(room, number=number)
@@ -243,7 +243,7 @@ async def test_the_admins_hear_of_a_flood_that_nobody_saw_in_a_few_messages(room
     assert any("more reviews that nobody was shown within this hour" in each for each in told)
 
 
-async def test_what_a_clock_that_was_ahead_showed_is_pulled_back(room: Room) -> None:
+async def test_showings_dated_by_a_fast_clock_are_pulled_back(room: Room) -> None:
     review = await opened(room)
     room.clock.forward(900)
     await room.send()

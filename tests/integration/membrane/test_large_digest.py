@@ -1,4 +1,4 @@
-"""A digest of very many actions is counted in the store; memory holds only what it shows."""
+"""The store counts the actions of a large digest; memory holds only the ones that it shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_MEMORY = 32 * 1024 * 1024
 
 
 def multiply(room: Room, action_id: str, times: int) -> None:
-    """Copy an action's row so many times."""
+    """Copy an action's row this many times."""
     with sqlite3.connect(room.db.path) as connection:
         names = [row[1] for row in connection.execute("PRAGMA table_info(actions)")]
         rest = ", ".join(names[1:])
@@ -36,7 +36,7 @@ def multiply(room: Room, action_id: str, times: int) -> None:
     connection.close()
 
 
-async def test_a_digest_reads_only_what_it_shows(room: Room) -> None:
+async def test_a_digest_reads_only_the_actions_that_it_shows(room: Room) -> None:
     large = await room.membrane.proposals.propose(room.action("report.make", text="x" * (MAX_BYTES - 20)))
     small = await room.membrane.proposals.propose(room.action("report.make", agent="other", number=7))
     multiply(room, large.action.id, LARGE)
@@ -89,8 +89,8 @@ asyncio.run(main())
 """
 
 
-async def test_a_digest_takes_as_much_memory_however_many_it_names(room: Room) -> None:
-    """Of the whole process, the database's own memory included."""
+async def test_the_memory_of_a_digest_does_not_grow_with_its_actions(room: Room) -> None:
+    """The figure is that of the whole process, SQLite's memory included."""
     made = await room.membrane.proposals.propose(room.action("report.make", text="x" * 600))
     multiply(room, made.action.id, 150_000)
     await room.db.close()
@@ -104,7 +104,9 @@ async def test_a_digest_takes_as_much_memory_however_many_it_names(room: Room) -
     assert grown < MOST_MEMORY
 
 
-async def test_a_digest_that_a_stop_cut_off_is_finished(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_digest_interrupted_by_a_stop_is_finished(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(7):
         await room.membrane.proposals.propose(room.action("report.make", number=number))
     room.clock.forward(60)

@@ -1,4 +1,4 @@
-"""What a worker took belongs to it for a while; what a dead one held is taken over at the next start."""
+"""A worker leases its work for a while; the next start takes over the leases of a dead bot."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from tests.integration.membrane.conftest import Room
 
 @pytest.fixture
 def another(room: Room) -> Membrane:
-    """The bot after it was killed and started again."""
+    """Return the bot after a kill and a new start."""
     return Membrane(room.db, lambda: room.in_force[-1], room.people, secret=SECRET, clock=room.clock)
 
 
-async def test_what_is_leased_is_not_given_out_again_until_the_lease_ends(
-    room: Room, another: Membrane
-) -> None:
+async def test_leased_work_is_not_given_out_again_until_the_lease_ends(room: Room, another: Membrane) -> None:
     await room.membrane.proposals.propose(room.action("mail.send"))
     (card,) = await room.membrane.outbox.lease(10)
     assert await another.outbox.lease(10) == []
@@ -34,7 +32,7 @@ async def test_a_new_start_takes_over_the_messages_that_a_dead_bot_was_sending(
     assert [message.id for message in await another.outbox.lease(10)] == [card.id]
 
 
-async def test_a_new_start_sends_what_was_put_off_also_after_the_clock_was_set_back(
+async def test_a_new_start_sends_postponed_messages_even_after_the_clock_was_set_back(
     room: Room, another: Membrane
 ) -> None:
     await room.membrane.proposals.propose(room.action("mail.send"))

@@ -1,4 +1,4 @@
-"""Notices to the admins: once a day for each thing, and many of one subject within an hour are folded."""
+"""The admins get one notice a day for each problem; many on one subject within an hour are folded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def shown(room: Room) -> list[Message]:
     return [each for each in leased if each.kind == "notice"]
 
 
-async def test_the_same_thing_is_told_once_a_day(room: Room) -> None:
+async def test_the_same_notice_is_sent_once_a_day(room: Room) -> None:
     for _ in range(3):
         await room.membrane.admins.tell(failed(1))
         room.clock.forward(60)
@@ -50,13 +50,15 @@ async def test_many_of_one_subject_are_folded_into_one_message_that_counts_and_l
     assert lines[-1] == "• and 25 before these"
 
     await room.membrane.admins.tell(failed(1, Subject.THREAD_STALLED))
-    assert len(await shown(room)) == 7, "another subject is told by itself"
+    assert len(await shown(room)) == 7, "another subject has a notice of its own"
     room.clock.forward(HOUR_S)
     await room.membrane.admins.tell(failed(99))
-    assert any("thr_99 failed." in str(each.body) for each in await shown(room)), "the next hour begins anew"
+    assert any("thr_99 failed." in str(each.body) for each in await shown(room)), (
+        "the next hour starts a new notice"
+    )
 
 
-async def test_what_is_urgent_goes_out_with_the_pages(room: Room) -> None:
+async def test_urgent_notices_have_the_priority_of_pages(room: Room) -> None:
     await room.membrane.admins.tell(failed(1))
     await room.membrane.admins.tell(failed(2, Subject.CLOCK_PULLED_BACK))
     assert [each.priority for each in await shown(room)] == [Priority.PAGE_3, Priority.REST]

@@ -1,4 +1,4 @@
-"""Reviews that wait for a name which the policy no longer has, and the group that decides in its place."""
+"""Reviews wait for a name that the policy no longer has, and another group decides in its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.slack.reading import read
 
 
 def without(name: str, **more: tuple[str, ...]) -> Policy:
-    """The policy in which `name` is called otherwise, or is gone."""
+    """Return the policy with `name` renamed or removed."""
     base, (other, *_) = policy(), [*more, "oncall"]
     people = {each: Users(users) for each, users in {**PEOPLE, **more}.items() if each != name}
     tiers = {
@@ -38,7 +38,7 @@ def without(name: str, **more: tuple[str, ...]) -> Policy:
 
 
 def rename(room: Room, *, back: bool = False) -> None:
-    """Call `leads` `captains` from now on, in the file and so for whoever is asked."""
+    """Rename `leads` to `captains` in the policy."""
     room.in_force.append(policy() if back else without("leads", captains=PEOPLE["leads"]))
     room.people.people = dict(PEOPLE) if back else {"captains": PEOPLE["leads"], "oncall": PEOPLE["oncall"]}
 
@@ -65,7 +65,7 @@ async def card(room: Room, standing: Standing) -> str:
     return read(draw(await room.membrane.outbox.facts(message), {}).blocks)
 
 
-async def test_who_clicks_reads_that_the_name_is_gone_and_what_helps(room: Room) -> None:
+async def test_a_click_on_a_review_whose_group_is_gone_explains_the_remedy(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("data.delete"))
     rename(room)
     with pytest.raises(VoteRefused, match="membrane reviews point leads GROUP") as refused:
@@ -74,7 +74,7 @@ async def test_who_clicks_reads_that_the_name_is_gone_and_what_helps(room: Room)
     assert "Try again in a minute" not in str(refused.value)
 
 
-async def test_the_admins_are_told_what_waits_and_who_decides_now(room: Room) -> None:
+async def test_the_admins_are_told_which_reviews_wait_and_how_to_point_them(room: Room) -> None:
     alone = await room.membrane.proposals.propose(room.action("data.delete"))
     among = await room.membrane.proposals.propose(room.action("mail.send"))
     assert alone.review
@@ -89,10 +89,10 @@ async def test_the_admins_are_told_what_waits_and_who_decides_now(room: Room) ->
     others = next(words for words in told if among.review.id in words)
     assert "Now oncall can decide it." in others
     await room.membrane.stranded_reviews.follow_policy()
-    assert len(await notices(room)) == 2, "each of them once"
+    assert len(await notices(room)) == 2, "one notice for each name"
 
 
-async def test_the_group_in_its_place_decides_is_shown_and_paged(room: Room) -> None:
+async def test_the_replacing_group_is_shown_the_card_paged_and_decides(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("data.delete"))
     rename(room)
     assert "The policy no longer names `leads`: nobody can decide as one of them" in await card(
@@ -109,7 +109,7 @@ async def test_the_group_in_its_place_decides_is_shown_and_paged(room: Room) -> 
     assert "people.pointed" in await room.events()
 
 
-async def test_people_who_are_not_in_the_group_still_decide_nothing(room: Room) -> None:
+async def test_people_outside_the_replacing_group_cannot_decide(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("data.delete"))
     rename(room)
     await Pointers(room.db, room.clock).point("leads", "captains", by="a test")
@@ -118,7 +118,7 @@ async def test_people_who_are_not_in_the_group_still_decide_nothing(room: Room) 
     assert refused.value.reason is Refusal.NOT_APPROVER
 
 
-async def test_a_pointer_ends_when_the_name_is_back(room: Room) -> None:
+async def test_a_pointer_ends_when_the_name_returns(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("data.delete"))
     rename(room)
     await Pointers(room.db, room.clock).point("leads", "oncall", by="a test")
@@ -132,13 +132,13 @@ async def test_a_pointer_ends_when_the_name_is_back(room: Room) -> None:
         await approve(room, standing, ADA)
 
 
-async def test_a_name_that_nothing_waits_for_is_not_pointed(room: Room) -> None:
+async def test_a_name_that_no_review_waits_for_cannot_be_pointed(room: Room) -> None:
     with pytest.raises(NotFound, match="no open review waits for 'leads'"):
         await Pointers(room.db, room.clock).point("leads", "oncall", by="a test")
 
 
-async def test_what_is_asked_about_an_unknown_receipt_waits_too(room: Room) -> None:
-    """Its card asks those who approved it, by the name that the policy had then."""
+async def test_an_unknown_receipt_waits_for_a_missing_name_too(room: Room) -> None:
+    """Its card asks the approvers by the name that the policy had then."""
     standing = await room.membrane.proposals.propose(room.action("data.delete"))
     assert await approve(room, standing) is ActionState.APPROVED
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
@@ -163,8 +163,8 @@ async def test_what_is_asked_about_an_unknown_receipt_waits_too(room: Room) -> N
     assert (await say()).action.state is ActionState.EXECUTED
 
 
-async def test_what_comes_to_wait_later_is_told_in_time(room: Room) -> None:
-    """A review that opened just as the policy was read again, or that is asked again after it."""
+async def test_the_admins_hear_of_reviews_that_start_to_wait_later(room: Room) -> None:
+    """A review opens just as the policy is reloaded, or is asked again afterwards."""
     rename(room)
     await room.membrane.stranded_reviews.follow_policy()
     room.in_force.append(policy())

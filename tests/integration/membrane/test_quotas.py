@@ -1,4 +1,4 @@
-"""What agents may store: their share of a day each, and nothing where the disk nears its end."""
+"""Each agent may store a daily share, and nothing once the disk is nearly full."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(agent: str, size: int) -> Action:
     return Action.of("db.read", {"text": "x" * size}, agent=agent)
 
 
-async def test_an_agent_stores_its_share_in_a_day_and_no_more(db: Database) -> None:
+async def test_an_agent_stores_no_more_than_its_daily_share(db: Database) -> None:
     clock = fakes.Clock()
     membrane = membrane_with(db, Quotas(SHARE), clock)
     for _ in range(3):
@@ -48,7 +48,7 @@ async def test_an_agent_stores_its_share_in_a_day_and_no_more(db: Database) -> N
     await membrane.proposals.propose(read("greedy", 5000))
 
 
-async def test_the_share_is_known_after_a_restart(db: Database) -> None:
+async def test_the_used_share_survives_a_restart(db: Database) -> None:
     clock = fakes.Clock()
     for _ in range(3):
         await membrane_with(db, Quotas(SHARE), clock).proposals.propose(read("greedy", 5000))
@@ -58,7 +58,7 @@ async def test_the_share_is_known_after_a_restart(db: Database) -> None:
         await again.proposals.propose(read("greedy", 5000))
 
 
-async def test_many_small_actions_count_with_what_they_take_beside(db: Database) -> None:
+async def test_many_small_actions_count_with_their_overhead(db: Database) -> None:
     membrane = membrane_with(db, Quotas(10 * OVERHEAD), fakes.Clock())
     for _ in range(10):
         await membrane.proposals.propose(Action.of("db.read", {}, agent="small"))
@@ -79,7 +79,7 @@ async def test_results_count_and_are_never_refused(db: Database) -> None:
         await membrane.proposals.propose(Action.of("db.read", {}, agent="mailer"))
 
 
-async def test_a_disk_near_its_end_stops_agents_and_not_votes(db: Database, tmp_path: Path) -> None:
+async def test_a_nearly_full_disk_stops_agents_but_not_votes(db: Database, tmp_path: Path) -> None:
     clock, room = fakes.Clock(), [500 * MB]
     disk = Disk(tmp_path, 200 * MB, free=lambda _: room[0], clock=clock)
     membrane = membrane_with(db, Quotas(disk=disk.trouble), clock)
@@ -106,7 +106,7 @@ async def test_a_disk_near_its_end_stops_agents_and_not_votes(db: Database, tmp_
     await membrane.proposals.propose(Action.of("db.read", {}, agent="mailer"))
 
 
-async def test_the_admins_are_told_once_and_when_there_is_room_again(tmp_path: Path) -> None:
+async def test_the_admins_are_told_once_of_a_full_disk_and_once_of_free_space(tmp_path: Path) -> None:
     clock, room, told = fakes.Clock(), [100 * MB], []
     disk = Disk(tmp_path, 200 * MB, free=lambda _: room[0], clock=clock)
 

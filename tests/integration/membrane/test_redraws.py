@@ -1,4 +1,4 @@
-"""How soon a message is drawn again: a click is shown at once, whatever else changes the card."""
+"""A message is redrawn by urgency: a click shows at once, whatever else changes the card."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def approve(room: Room, standing: Standing) -> None:
     await room.membrane.votes.cast(review.id, CLEO, approve=True, args_digest=review.args_digest)
 
 
-async def test_what_follows_from_a_click_does_not_put_its_redraw_back(room: Room) -> None:
+async def test_consequences_of_a_click_do_not_postpone_its_redraw(room: Room) -> None:
     standing = await posted(room)
     await approve(room, standing)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
@@ -38,7 +38,7 @@ async def test_what_follows_from_a_click_does_not_put_its_redraw_back(room: Room
     assert (card.priority, card.wanted, card.shown) == (Priority.CLICKED, 4, 1)
 
 
-async def test_a_click_overtakes_a_redraw_that_was_put_off(room: Room) -> None:
+async def test_a_click_overtakes_a_postponed_redraw(room: Room) -> None:
     standing = await posted(room, "release.sign")
     room.clock.forward(1001)
     await room.membrane.deadlines.expire_due()
@@ -51,7 +51,7 @@ async def test_a_click_overtakes_a_redraw_that_was_put_off(room: Room) -> None:
     assert (card.priority, card.due_at) == (Priority.CLICKED, room.clock())
 
 
-async def test_another_change_leaves_a_redraw_that_was_put_off_at_its_turn(room: Room) -> None:
+async def test_another_change_does_not_hurry_a_postponed_redraw(room: Room) -> None:
     standing = await posted(room)
     await approve(room, standing)
     card = await card_of(room, standing)
@@ -63,7 +63,7 @@ async def test_another_change_leaves_a_redraw_that_was_put_off_at_its_turn(room:
     assert (card.priority, card.due_at) == (Priority.CLICKED, turn)
 
 
-async def test_a_redraw_after_one_that_was_shown_has_the_urgency_of_its_own(room: Room) -> None:
+async def test_a_new_redraw_does_not_inherit_the_urgency_of_the_last(room: Room) -> None:
     standing = await posted(room)
     await approve(room, standing)
     card = await card_of(room, standing)
@@ -73,7 +73,7 @@ async def test_a_redraw_after_one_that_was_shown_has_the_urgency_of_its_own(room
     assert (await card_of(room, standing)).priority == Priority.REDRAW
 
 
-async def test_a_card_that_is_not_there_yet_keeps_its_place(room: Room) -> None:
+async def test_a_card_that_is_not_posted_yet_keeps_its_place_in_the_queue(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("money.wire"))
     await approve(room, standing)  # one of two
     card = await card_of(room, standing)

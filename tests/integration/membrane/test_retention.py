@@ -1,4 +1,4 @@
-"""What passed leaves the database in verified files; what people decided stays."""
+"""Passed actions leave the database in verified files; actions that people decided stay."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def cellar(room: Room, tmp_path: Path) -> Cellar:
     return Cellar(room, folder, Retention(room.db, folder, KEEP_S, room.clock))
 
 
-async def test_what_passed_long_ago_leaves_in_verified_files(cellar: Cellar) -> None:
+async def test_old_passed_actions_move_to_verified_files(cellar: Cellar) -> None:
     room = cellar.room
     waiting = await room.membrane.proposals.propose(room.action("data.delete"))
     old = await cellar.pass_some(20)
@@ -96,7 +96,7 @@ async def test_the_chain_goes_on_and_every_segment_follows_the_one_before(
     assert (await cellar.verify()).breaks == []
 
 
-async def test_a_sweep_waits_for_full_segments_and_not_for_ever(cellar: Cellar) -> None:
+async def test_a_sweep_waits_for_a_full_segment_for_a_limited_time(cellar: Cellar) -> None:
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601)
     assert (await cellar.kept.sweep()).entries == 0
@@ -105,7 +105,7 @@ async def test_a_sweep_waits_for_full_segments_and_not_for_ever(cellar: Cellar) 
     assert "journal.anchored" in await cellar.room.events()
 
 
-async def test_a_lost_end_of_a_passing_chain_is_found_by_the_deciding_one(cellar: Cellar) -> None:
+async def test_the_deciding_chain_reveals_a_lost_end_of_a_passing_chain(cellar: Cellar) -> None:
     await cellar.pass_some(20)
     await cellar.kept.sweep()
     with closing(sqlite3.connect(cellar.room.db.path)) as raw, raw:
@@ -116,7 +116,7 @@ async def test_a_lost_end_of_a_passing_chain_is_found_by_the_deciding_one(cellar
     assert "entry 1 of bot knows" in found.what
 
 
-async def test_what_something_waits_for_stays(cellar: Cellar) -> None:
+async def test_actions_that_something_waits_for_stay(cellar: Cellar) -> None:
     room = cellar.room
     (claimed,) = await cellar.pass_some(1)
     digest = (await room.membrane.proposals.standing(claimed)).action.args_digest
@@ -133,7 +133,7 @@ async def test_what_something_waits_for_stays(cellar: Cellar) -> None:
     assert await cellar.rows("executions") == 0
 
 
-async def test_what_may_still_be_claimed_stays(cellar: Cellar) -> None:
+async def test_actions_that_may_still_be_claimed_stay(cellar: Cellar) -> None:
     (unclaimed,) = await cellar.pass_some(1)
     short = Retention(cellar.room.db, cellar.folder, {Tier.TRANSPARENT: 1.0}, cellar.room.clock)
     cellar.room.clock.forward(3600.0)
@@ -142,7 +142,7 @@ async def test_what_may_still_be_claimed_stays(cellar: Cellar) -> None:
     await cellar.room.membrane.claims.start(unclaimed, digest)
 
 
-async def test_what_is_frozen_stays_and_is_in_no_digest_before_the_thaw(cellar: Cellar) -> None:
+async def test_frozen_actions_stay_and_enter_no_digest_before_the_thaw(cellar: Cellar) -> None:
     room = cellar.room
     await room.membrane.freezes.freeze("all", why="incident 42", by="a test")
     frozen = [*await cellar.pass_some(2), *await cellar.pass_some(2, "report.make")]
@@ -158,7 +158,7 @@ async def test_what_is_frozen_stays_and_is_in_no_digest_before_the_thaw(cellar: 
     assert await room.membrane.digests.make_due() == 1
 
 
-async def test_what_people_decided_stays(cellar: Cellar) -> None:
+async def test_actions_that_people_decided_stay(cellar: Cellar) -> None:
     room = cellar.room
     waiting = await room.membrane.proposals.propose(room.action("data.delete"))
     assert waiting.review is not None
@@ -171,7 +171,9 @@ async def test_what_people_decided_stays(cellar: Cellar) -> None:
     assert await room.events() == before
 
 
-async def test_a_crash_after_the_export_is_picked_up(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_next_prune_continues_after_a_crash_that_followed_the_export(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601)
     with monkeypatch.context() as crash:
@@ -184,7 +186,9 @@ async def test_a_crash_after_the_export_is_picked_up(cellar: Cellar, monkeypatch
     assert (await cellar.verify()).breaks == []
 
 
-async def test_half_a_deletion_verifies(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_journal_with_half_a_deletion_verifies(
+    cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601)
     monkeypatch.setattr(retention, "DELETES", 7)
@@ -204,7 +208,7 @@ async def test_half_a_deletion_verifies(cellar: Cellar, monkeypatch: pytest.Monk
     assert (await cellar.kept.prune()).entries == 5
 
 
-async def test_of_two_that_prune_at_once_one_gives_way(cellar: Cellar) -> None:
+async def test_the_second_of_two_simultaneous_prunes_gives_way(cellar: Cellar) -> None:
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601 + DAY_S)
     other = Retention(cellar.room.db, cellar.folder / "elsewhere", KEEP_S, cellar.room.clock)
@@ -236,7 +240,7 @@ async def exported_only(cellar: Cellar, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.mark.parametrize("content", [b"something else", None])
-async def test_what_a_lost_file_held_and_is_still_here_goes_to_another(
+async def test_remaining_entries_of_a_lost_file_are_exported_to_another_file(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
     file = await exported_only(cellar, monkeypatch)
@@ -259,7 +263,7 @@ async def test_what_a_lost_file_held_and_is_still_here_goes_to_another(
     assert await cellar.kept.prune() == Pruned()
 
 
-async def test_a_prune_to_elsewhere_that_was_killed_is_finished_here(
+async def test_a_killed_prune_to_another_folder_is_finished_in_this_one(
     cellar: Cellar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cellar.pass_some(20)
@@ -290,7 +294,7 @@ async def test_a_prune_to_elsewhere_that_was_killed_is_finished_here(
     assert (await cellar.verify()).breaks == []
 
 
-async def test_a_lost_file_of_what_is_all_gone_stops_nothing(
+async def test_a_lost_file_whose_entries_are_all_deleted_stops_nothing(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cellar.pass_some(20)
@@ -317,7 +321,7 @@ async def test_a_lost_file_of_what_is_all_gone_stops_nothing(
         ("segments_no_update", "UPDATE segments SET end_hash = 'x'", "not the entry that was exported"),
     ],
 )
-async def test_what_is_no_longer_as_it_was_exported_is_not_exported_again(
+async def test_entries_changed_since_their_export_are_not_exported_again(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch, trigger: str, change: str, named: str
 ) -> None:
     file = await exported_only(cellar, monkeypatch)
@@ -332,7 +336,7 @@ async def test_what_is_no_longer_as_it_was_exported_is_not_exported_again(
     assert [file.name for file in cellar.folder.iterdir() if "journal" in file.name] == []
 
 
-async def test_a_chain_that_does_not_hold_stays_and_the_others_go(cellar: Cellar) -> None:
+async def test_a_broken_chain_stays_and_the_others_are_pruned(cellar: Cellar) -> None:
     await cellar.pass_some(20)
     await cellar.pass_some(5, "report.make")
     cellar.room.clock.forward(12 * DAY_S)
@@ -351,17 +355,17 @@ async def test_a_chain_that_does_not_hold_stays_and_the_others_go(cellar: Cellar
 
 @pytest.mark.parametrize("segment", [50_000, 3])
 @pytest.mark.parametrize("ahead", [1, 10])
-async def test_entries_from_the_future_go_with_what_follows_them(
+async def test_entries_dated_in_the_future_are_pruned_with_those_that_follow(
     cellar: Cellar, monkeypatch: pytest.MonkeyPatch, ahead: int, segment: int
 ) -> None:
     monkeypatch.setattr(retention, "SEGMENT", segment)
     await cellar.pass_some(2)
     cellar.room.clock.forward(365 * DAY_S)
     await cellar.pass_some(ahead)
-    assert await cellar.kept.prune() != Pruned(), "what was old by that clock went"
+    assert await cellar.kept.prune() != Pruned(), "entries that were old by that clock are gone"
     cellar.room.clock.forward(-365 * DAY_S)
     await cellar.pass_some(50)
-    assert (await cellar.kept.prune()).entries == 0, "nothing old follows them yet"
+    assert (await cellar.kept.prune()).entries == 0, "no old entry follows them yet"
     cellar.room.clock.forward(3601)
     await cellar.pass_some(1)
     assert (await cellar.kept.prune()).entries == ahead + 50
@@ -376,7 +380,9 @@ async def test_entries_from_the_future_go_with_what_follows_them(
         ("UPDATE journal SET body = '{}' WHERE event = 'journal.exported'", "no entry vouches"),
     ],
 )
-async def test_a_segment_that_nobody_vouches_for_is_found(cellar: Cellar, change: str, named: str) -> None:
+async def test_verification_finds_a_segment_without_a_voucher(
+    cellar: Cellar, change: str, named: str
+) -> None:
     await cellar.pass_some(20)
     cellar.room.clock.forward(3601)
     await cellar.kept.prune()

@@ -1,4 +1,4 @@
-"""The membrane on a real database, under any sequence of what agents, people, the clock and Slack do."""
+"""The membrane on a real database, under any sequence of actions by agents, people, the clock and Slack."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ WINDOW_S = 1000.0
 
 
 class Life(RuleBasedStateMachine):
-    """`claims` is the model's own count of what was allowed to start.
+    """`claims` is the model's own count of permitted starts.
 
-    `again` counts how often somebody said that a start came to nothing.
+    `again` counts how often somebody said that a start had no effect.
     """
 
     actions = Bundle("actions")
@@ -84,7 +84,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=actions, kind=KINDS, agent=st.sampled_from(["one", "two"]), again=st.booleans())
     def propose(self, kind: str, agent: str, again: bool) -> Any:
-        """Propose something new; `again` twice under one key."""
+        """Propose a new action; with `again`, twice under one key."""
         self.numbers += 1
         key = f"key-{self.numbers}"
         action = Action.of(kind, {"number": self.numbers}, agent=agent, owner=GUS)
@@ -180,7 +180,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(action=actions, user=st.sampled_from([ADA, CLEO, GUS]), verdict=st.sampled_from(Verdict))
     def say(self, action: str, user: str, verdict: Verdict) -> None:
-        """Somebody says what happened to something that never reported back."""
+        """Somebody settles an unknown receipt."""
         before = self.standing(action).action
         (last,) = self.rows(f"SELECT max(number) AS number FROM unknowns WHERE action_id = '{action}'")
         number, digest = last["number"] or 1, before.args_digest
@@ -220,7 +220,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        """Everything that is due is done: nothing waits past its window afterwards."""
+        """Do everything that is due: afterwards nothing waits past its window."""
         for sweep in (
             self.membrane.deadlines.expire_due,
             self.membrane.deadlines.page_due,
@@ -235,7 +235,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def audit(self) -> None:
-        """What is late, no sweep has come by for; what is missing, nobody may miss."""
+        """The auditor may find late work before a sweep has run, and never finds anything missing."""
         found = [finding.text for finding in self.run(self.membrane.auditor.audit())]
         missing = ("No card was wanted", "is halted, and no review", "had stopped")
         assert [each for each in found if any(words in each for words in missing)] == []
@@ -244,7 +244,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(lost=st.booleans())
     def send(self, lost: bool) -> None:
-        """Slack's messages go out; `lost` is a bot that dies before it can note where they are."""
+        """Send the due messages; with `lost`, the bot dies before it notes where they are."""
         for message in self.run(self.membrane.outbox.lease(50)):
             if message.ts is None and not self.run(self.membrane.outbox.attempting(message.id)):
                 continue

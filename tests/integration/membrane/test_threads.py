@@ -1,4 +1,4 @@
-"""What a hosted thread asks, and what is left of it when the thread waits no more."""
+"""The questions of hosted threads, and what happens to them when a thread no longer waits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_a_batch_waits_for_its_last_answer(room: Room) -> None:
     assert [each.id for each in (await room.membrane.threads.due(10))[0]] == ["int_1"]
 
 
-async def test_of_a_batch_no_more_calls_are_put_before_people_than_may_wait_at_once(room: Room) -> None:
+async def test_a_batch_opens_no_more_reviews_than_the_policy_allows_at_once(room: Room) -> None:
     room.in_force.append(policy(open_per_agent=2))
     thread, standings = await parked(room, *["mail.send"] * 5)
     assert await states(room, *standings) == ["waiting"] * 2
@@ -70,14 +70,14 @@ async def test_a_call_over_the_cap_is_queued_until_another_review_has_closed(roo
     assert [each.id for each in (await room.membrane.threads.due(10))[0]] == ["int_2"]
 
 
-async def test_what_vanishes_is_withdrawn_with_all_that_nobody_has_started(room: Room) -> None:
+async def test_a_vanished_interrupt_withdraws_all_its_actions_that_have_not_started(room: Room) -> None:
     thread, (read, mail, delete) = await parked(room, "db.read", "mail.send", "data.delete")
     await approve(room, mail.review)
     assert await room.membrane.interrupts.withdraw_vanished(thread, ("int_1",), "started again") == 1
     assert await states(room, read, mail, delete) == ["withdrawn"] * 3
 
 
-async def test_a_successor_that_was_not_parked_yet_is_withdrawn_too(room: Room) -> None:
+async def test_a_vanished_interrupt_withdraws_a_successor_that_was_not_parked_yet(room: Room) -> None:
     thread, (mail,) = await parked(room, "mail.send")
     room.clock.forward(WINDOW)
     await room.membrane.deadlines.expire_due()
@@ -87,7 +87,7 @@ async def test_a_successor_that_was_not_parked_yet_is_withdrawn_too(room: Room) 
     assert after.action.state is ActionState.WITHDRAWN
 
 
-async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
+async def test_a_started_action_is_not_withdrawn(room: Room) -> None:
     thread, (mail,) = await parked(room, "mail.send")
     await approve(room, mail.review)
     await room.membrane.claims.start(mail.action.id, mail.action.args_digest)
@@ -95,7 +95,7 @@ async def test_what_was_started_is_not_withdrawn(room: Room) -> None:
     assert await states(room, mail) == ["running"]
 
 
-async def test_a_thread_is_taken_up_with_all_that_it_is_owed(room: Room) -> None:
+async def test_taking_up_a_thread_returns_its_actions_and_answers(room: Room) -> None:
     thread, (read, mail) = await parked(room, "db.read", "mail.send")
     await approve(room, mail.review)
     answered = (await room.membrane.threads.due(10))[0]
@@ -105,11 +105,11 @@ async def test_a_thread_is_taken_up_with_all_that_it_is_owed(room: Room) -> None
     assert [str(each.action.state) for each in owed.answered[0].standings] == ["passed", "approved"]
     assert [each.id for each in owed.actions] == [read.action.id, mail.action.id]
     assert owed.shapes == {"int_1": "hitl_batch"}
-    assert (await room.membrane.threads.due(10))[0] == [], "it still belongs to whoever took it"
+    assert (await room.membrane.threads.due(10))[0] == [], "it still belongs to its worker"
 
 
 @pytest.mark.parametrize("loaded", [True, False])
-async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room, loaded: bool) -> None:
+async def test_a_thread_that_ended_or_has_no_graph_is_not_marked_running(room: Room, loaded: bool) -> None:
     thread, (mail,) = await parked(room, "mail.send")
     await approve(room, mail.review)
     answered = (await room.membrane.threads.due(10))[0]
@@ -121,7 +121,7 @@ async def test_a_thread_that_ended_or_has_no_graph_is_not_said_to_run(room: Room
     assert (found.settled_at is not None) == loaded
 
 
-async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Room) -> None:
+async def test_a_thread_finishes_only_once_all_its_interrupts_are_answered(room: Room) -> None:
     thread, (mail,) = await parked(room, "mail.send")
     await room.membrane.interrupts.park(thread, Parked("int_2", InterruptShape.HITL_CALL, {}, ()))
     await approve(room, mail.review)
@@ -140,7 +140,7 @@ async def test_a_thread_has_finished_only_if_nothing_else_of_it_is_open(room: Ro
     assert (await room.membrane.threads.due(10))[0] == []
 
 
-async def test_a_persons_answer_goes_before_a_start(room: Room) -> None:
+async def test_threads_with_an_answer_go_before_new_threads(room: Room) -> None:
     wanted = await room.membrane.threads.start("crew", {}, graph_version="1", agent="crew")
     thread, (mail,) = await parked(room, "mail.send")
     await approve(room, mail.review)

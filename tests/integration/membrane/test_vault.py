@@ -1,4 +1,4 @@
-"""The vault: what it sealed opens again at its place, and nothing else does."""
+"""The vault opens a value that it sealed, at its own place, and nothing else."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ NEW = b"another secret of thirty-two chars"
 
 
 @given(plain=st.binary(max_size=200), place=st.text(max_size=20))
-def test_what_was_sealed_opens(plain: bytes, place: str) -> None:
+def test_a_sealed_value_opens(plain: bytes, place: str) -> None:
     sealed = VAULT.seal(plain, place)
     assert VAULT.open(sealed, place) == plain
-    assert VAULT.seal(plain, place) != sealed, "each time anew"
+    assert VAULT.seal(plain, place) != sealed, "each seal differs"
     assert len(plain) < 4 or plain not in sealed[HEAD:]
 
 
 @given(plain=st.binary(max_size=50), at=st.integers(0, 1000), flip=st.integers(1, 255))
-def test_what_was_changed_does_not_open(plain: bytes, at: int, flip: int) -> None:
+def test_a_changed_value_does_not_open(plain: bytes, at: int, flip: int) -> None:
     sealed = bytearray(VAULT.seal(plain))
     sealed[at % len(sealed)] ^= flip
     with pytest.raises(StoreError, match="was changed"):
@@ -40,12 +40,12 @@ def test_what_was_changed_does_not_open(plain: bytes, at: int, flip: int) -> Non
 
 
 @pytest.mark.parametrize("sealed", [b"", b"short", b"x" * 100])
-def test_what_was_never_sealed_does_not_open(sealed: bytes) -> None:
+def test_an_unsealed_value_does_not_open(sealed: bytes) -> None:
     with pytest.raises(StoreError, match="does not open"):
         VAULT.open(sealed)
 
 
-def test_place_purpose_and_secret_have_to_be_the_same() -> None:
+def test_a_value_opens_only_with_its_own_place_purpose_and_secret() -> None:
     sealed = VAULT.seal_json({"card": 1}, "thr_1")
     assert VAULT.open_json(sealed, "thr_1") == {"card": 1}
     others = (
@@ -65,16 +65,14 @@ def test_a_row_that_is_not_sealed_is_not_read(row: dict[str, object]) -> None:
 
 
 def unnamed(secret: bytes, purpose: str, plain: bytes, place: str) -> bytes:
-    """Seal as the first release did, whose values name no key."""
+    """Seal as the first release did, without a key id."""
     key = HKDF(SHA256(), 32, salt=None, info=f"checkpoint-membrane {purpose}".encode()).derive(secret)
     nonce = os.urandom(12)
     return nonce + AESGCM(key).encrypt(nonce, plain, place.encode())
 
 
 @given(plain=st.binary(max_size=50), place=st.text(max_size=20))
-def test_what_was_sealed_before_keys_had_ids_opens_under_any_key_of_the_ring(
-    plain: bytes, place: str
-) -> None:
+def test_a_value_sealed_before_keys_had_ids_opens_under_any_key_of_the_ring(plain: bytes, place: str) -> None:
     old = unnamed(SECRET, "rows", plain, place)
     for ring in (Keyring.of(SECRET), Keyring.of(NEW, SECRET), Keyring.of(NEW, b"?" * 32, SECRET)):
         assert Vault(ring, "rows").open(old, place) == plain
@@ -94,7 +92,7 @@ def test_after_a_rotation_old_values_open_and_new_ones_are_sealed_under_the_new_
         VAULT.open(new, "thr_1")
 
 
-def test_a_key_id_that_was_changed_does_not_open() -> None:
+def test_a_value_with_a_changed_key_id_does_not_open() -> None:
     ring = Keyring.of(NEW, SECRET)
     sealed = VAULT.seal(b"old", "thr_1")
     forged = sealed[: len(MARK)] + bytes.fromhex(ring.current.id) + sealed[HEAD:]

@@ -1,4 +1,4 @@
-"""A review has one outcome, made by the people the policy in force names, on the arguments they saw."""
+"""A review has one outcome, decided by the people named in the current policy, on the arguments they saw."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def refusal(room: Room, review: Review, voter: str, **more: Any) -> Refusa
     return caught.value.reason
 
 
-async def test_one_approval_makes_a_tier_2_outcome(room: Room) -> None:
+async def test_one_approval_decides_a_tier_2_review(room: Room) -> None:
     review = await gated(room)
     standing = await vote(room, review, ADA, note="looks right")
     assert standing.action.state is ActionState.APPROVED
@@ -54,7 +54,7 @@ async def test_a_quorum_counts_distinct_approvers(room: Room) -> None:
     assert standing.review.decided_by == (CLEO, DIA)
 
 
-async def test_one_rejection_ends_it_even_after_an_approval(room: Room) -> None:
+async def test_one_rejection_ends_a_review_even_after_an_approval(room: Room) -> None:
     review = await gated(room, "money.wire")
     await vote(room, review, CLEO)
     standing = await vote(room, review, CLEO, approve=False, note="wrong account")
@@ -77,7 +77,7 @@ async def test_invariant_8_one_review_one_outcome(room: Room) -> None:
     assert len(closed) == 1
 
 
-async def test_invariant_8_a_click_after_the_window_loses_though_no_sweep_has_run(room: Room) -> None:
+async def test_invariant_8_a_click_after_the_window_is_refused_before_any_sweep(room: Room) -> None:
     review = await gated(room)
     room.clock.forward(1000)
     assert await refusal(room, review, ADA) is Refusal.EXPIRED
@@ -96,7 +96,7 @@ async def test_invariant_9_a_vote_on_other_arguments_is_refused_and_the_card_red
 
 @pytest.mark.parametrize("late", [False, True], ids=["before it is proposed", "after it was"])
 async def test_every_live_owner_of_the_agent_is_a_requester(room: Room, late: bool) -> None:
-    """Each of two owners would else approve what the other's token proposes."""
+    """Otherwise each of two owners could approve what the other's token proposes."""
     mine, _ = await room.membrane.tokens.create("deployer", CLEO)
     if not late:
         await room.membrane.tokens.create("deployer", DIA)
@@ -113,7 +113,7 @@ async def test_every_live_owner_of_the_agent_is_a_requester(room: Room, late: bo
     assert await refusal(room, review, CLEO) is Refusal.REQUESTER, "whose token proposed it"
 
 
-async def test_who_owned_a_token_that_is_revoked_may_vote(room: Room) -> None:
+async def test_the_former_owner_of_a_revoked_token_may_vote(room: Room) -> None:
     theirs, _ = await room.membrane.tokens.create("deployer", DIA)
     await room.membrane.tokens.revoke(theirs.id)
     action = Action.of("data.delete", {"id": 1}, agent="deployer", owner=CLEO)
@@ -122,7 +122,7 @@ async def test_who_owned_a_token_that_is_revoked_may_vote(room: Room) -> None:
     assert (await vote(room, review, DIA)).action.state is ActionState.APPROVED
 
 
-async def test_the_owners_of_an_agent_say_nothing_of_its_unknown_receipts(room: Room) -> None:
+async def test_the_owners_of_an_agent_cannot_settle_its_unknown_receipts(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("job.run", agent="deployer"))
     assert standing.review is not None
     await vote(room, standing.review, CLEO)
@@ -145,7 +145,7 @@ async def test_the_owners_of_an_agent_say_nothing_of_its_unknown_receipts(room: 
         ("the disinterested", Refusal.REQUESTER),
     ],
 )
-async def test_invariant_14_whoever_is_counted_when_a_quorum_fills_may_still_decide(
+async def test_invariant_14_a_quorum_counts_only_people_who_may_still_decide(
     room: Room, leaves: str, why: Refusal
 ) -> None:
     room.people.people["leads"] = (CLEO, DIA, BEN)
@@ -169,7 +169,7 @@ async def test_invariant_14_whoever_is_counted_when_a_quorum_fills_may_still_dec
     assert set(decided.decided_by) == {DIA, BEN}
 
 
-async def test_who_fell_out_and_is_entitled_again_votes_again(room: Room) -> None:
+async def test_a_person_who_is_entitled_again_votes_again(room: Room) -> None:
     room.people.people["leads"] = (CLEO, DIA, BEN)
     review = await gated(room, "money.wire")
     await vote(room, review, CLEO)
@@ -182,7 +182,7 @@ async def test_who_fell_out_and_is_entitled_again_votes_again(room: Room) -> Non
     assert set(standing.review.decided_by) == {DIA, CLEO}
 
 
-async def test_no_quorum_fills_while_it_cannot_be_told_who_still_counts(room: Room) -> None:
+async def test_no_quorum_fills_while_earlier_voters_cannot_be_checked(room: Room) -> None:
     room.people.people["oncall"] = (ADA,)
     room.in_force.append(policy(quorum_2=2))
     review = await gated(room, "mail.send")
@@ -193,8 +193,8 @@ async def test_no_quorum_fills_while_it_cannot_be_told_who_still_counts(room: Ro
     assert (await vote(room, review, CLEO)).action.state is ActionState.APPROVED
 
 
-async def test_of_votes_that_come_at_once_none_is_counted_unchecked(room: Room) -> None:
-    """Ben's is the one that fills the quorum, or Dia's: whoever comes last checks the others."""
+async def test_simultaneous_votes_are_all_checked_before_they_count(room: Room) -> None:
+    """Ben's vote or Dia's fills the quorum: the last vote checks the others."""
     room.people.people["leads"] = (CLEO, DIA, BEN)
     room.in_force.append(policy(quorum_3=3))
     review = await gated(room, "money.wire")
@@ -226,7 +226,7 @@ async def test_a_person_quiets_a_chain_once(room: Room) -> None:
     assert (await room.events()).count("review.ack_refused") == 2
 
 
-async def test_who_has_approved_does_not_quiet_the_pages_of_the_others(room: Room) -> None:
+async def test_an_approver_does_not_quiet_the_pages_of_the_others(room: Room) -> None:
     review = await gated(room, "money.wire")
     await vote(room, review, CLEO)
     with pytest.raises(VoteRefused) as refused:
@@ -234,7 +234,9 @@ async def test_who_has_approved_does_not_quiet_the_pages_of_the_others(room: Roo
     assert refused.value.reason is Refusal.ALREADY_VOTED
 
 
-async def test_the_person_a_thread_acts_for_is_a_requester_whoever_its_graph_names(room: Room) -> None:
+async def test_the_person_a_thread_acts_for_is_a_requester_even_if_its_graph_names_another(
+    room: Room,
+) -> None:
     thread = await room.membrane.threads.start("g", {}, graph_version="1", agent="a", on_behalf_of=ADA)
     action = Action.of("mail.send", {"id": 1}, agent="a", on_behalf_of=GUS)
     (standing,) = await room.membrane.interrupts.park(
@@ -264,7 +266,7 @@ async def test_only_full_members_who_are_approvers_vote(room: Room) -> None:
     assert (await room.events()).count("review.vote_refused") == 3
 
 
-async def test_invariant_12_people_are_those_of_the_policy_in_force(room: Room) -> None:
+async def test_invariant_12_the_current_policy_names_the_people(room: Room) -> None:
     review = await gated(room, "data.delete")
     room.people.people["leads"] = (DIA,)
     assert await refusal(room, review, CLEO) is Refusal.NOT_APPROVER
@@ -274,7 +276,7 @@ async def test_invariant_12_people_are_those_of_the_policy_in_force(room: Room) 
     assert await refusal(room, review, DIA) is Refusal.UNRESOLVED
 
 
-async def test_invariant_12_a_review_keeps_the_ruling_it_was_born_under(room: Room) -> None:
+async def test_invariant_12_a_review_keeps_the_ruling_it_opened_with(room: Room) -> None:
     review = await gated(room, "money.wire")
     room.in_force.append(policy(window_s=10.0))
     room.clock.forward(500)
@@ -286,12 +288,12 @@ async def test_invariant_12_a_review_keeps_the_ruling_it_was_born_under(room: Ro
     assert standing.review.ruling.policy_version == room.in_force[0].version != room.in_force[1].version
 
 
-async def test_a_vote_on_nothing_is_said(room: Room) -> None:
+async def test_a_vote_on_a_missing_review_is_an_error(room: Room) -> None:
     with pytest.raises(NotFound, match="rev_nothing"):
         await room.membrane.votes.cast("rev_nothing", ADA, approve=True, args_digest="")
 
 
-async def test_an_ack_quiets_the_chain_and_then_it_goes_on(room: Room) -> None:
+async def test_an_ack_quiets_the_page_chain_for_a_while(room: Room) -> None:
     review = await gated(room)
     await room.send()
     room.clock.forward(251)
@@ -317,7 +319,7 @@ async def test_an_ack_never_quiets_past_80_percent_of_the_window(room: Room) -> 
     assert acked.quiet_until == review.opened_at + 800
 
 
-async def test_only_somebody_concerned_can_quiet_a_chain(room: Room) -> None:
+async def test_only_people_concerned_can_quiet_a_chain(room: Room) -> None:
     review = await gated(room)
     with pytest.raises(VoteRefused) as caught:
         await room.membrane.votes.acknowledge(review.id, GUS)
@@ -335,7 +337,7 @@ async def test_an_outsider_cannot_quiet_a_chain(room: Room) -> None:
     assert caught.value.reason is Refusal.NOT_A_MEMBER
 
 
-async def test_there_is_nothing_to_quiet_about_what_was_withdrawn(room: Room) -> None:
+async def test_an_ack_of_a_withdrawn_review_is_refused(room: Room) -> None:
     review = await gated(room)
     await room.membrane.proposals.withdraw(review.action_id, why="moot")
     with pytest.raises(VoteRefused) as caught:
@@ -343,7 +345,7 @@ async def test_there_is_nothing_to_quiet_about_what_was_withdrawn(room: Room) ->
     assert caught.value.reason is Refusal.WITHDRAWN
 
 
-async def test_the_requester_is_told(room: Room) -> None:
+async def test_the_requester_is_told_the_outcome(room: Room) -> None:
     action = Action.of("mail.send", {"to": "a"}, agent="a", on_behalf_of=GUS)
     standing = await room.membrane.proposals.propose(action)
     assert standing.review is not None

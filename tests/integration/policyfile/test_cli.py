@@ -1,4 +1,4 @@
-"""`membrane policy`: what an admin reads, what a machine reads, and the exit codes."""
+"""`membrane policy`: its output for admins and machines, and its exit codes."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ def bad(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_check_says_that_a_file_is_fine(good: str) -> None:
+def test_check_accepts_a_good_file(good: str) -> None:
     result = _run("check", good)
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{good}: fine, 2 action kinds, sha256:")
 
 
-def test_check_says_what_is_wrong_with_each_file(good: str, bad: str) -> None:
+def test_check_names_the_faults_of_each_file(good: str, bad: str) -> None:
     result = _run("check", good, bad)
     assert result.exit_code == 1
     assert f"{bad}:23:42: approver `lead` is not in `people`; did you mean leads?\n" in result.stdout
     assert result.stdout.endswith(f"{bad}: 1 problem\n")
 
 
-def test_check_for_machines(good: str, bad: str) -> None:
+def test_check_prints_json_for_machines(good: str, bad: str) -> None:
     fine, broken = _json("check", good, bad)
     assert (fine["ok"], fine["problems"], fine["kinds"]) == (True, [], 2)
     assert broken["ok"] is False
@@ -72,12 +72,12 @@ def test_check_for_machines(good: str, bad: str) -> None:
     assert (problem["line"], problem["column"], problem["hint"]) == (23, 42, "did you mean leads?")
 
 
-def test_check_without_a_file_is_a_slip_of_usage() -> None:
+def test_check_without_a_file_is_a_usage_error() -> None:
     assert _run("check").exit_code == 2
 
 
 def test_check_names_rules_that_never_raise(tmp_path: Path) -> None:
-    """A policy with them loads, and people and machines read which they are and why."""
+    """The policy still loads, and both outputs name these rules and the reason."""
     path = tmp_path / "idle.yaml"
     path.write_text(
         RULED.replace("raise: [", "raise: [{id: some, to: 2, when: {amount: {gt: 900}}, because: so}, ")
@@ -89,13 +89,13 @@ def test_check_names_rules_that_never_raise(tmp_path: Path) -> None:
     assert note in _json("check", str(path))[0]["notes"]
 
 
-def test_check_adds_notes_to_what_loads(tmp_path: Path) -> None:
+def test_check_adds_notes_to_a_policy_that_loads(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(BASE.replace("people:", "people:\n  guests: {users: [U0GUS]}", 1))
     assert "  note: people guests: nothing asks, pages or names them" in _run("check", str(path)).stdout
 
 
-def test_explain_lays_out_the_whole_ruling(good: str) -> None:
+def test_explain_prints_the_whole_ruling(good: str) -> None:
     result = _run("explain", "x.y", "--args", '{"amount": 900}', "--policy", good)
     assert result.exit_code == 0
     text = result.stdout.splitlines()
@@ -117,7 +117,7 @@ def test_explain_lays_out_the_whole_ruling(good: str) -> None:
     assert "If nobody answers: abort: it does not happen, and the agent is told that nobody answered" in text
 
 
-def test_explain_what_passes_and_what_is_unknown(good: str) -> None:
+def test_explain_shows_passing_and_unknown_kinds(good: str) -> None:
     passing = _run("explain", "x.y", "--args", '{"amount": 9}', "--policy", good).stdout
     assert "It is shown afterwards, in the digest in #digest." in passing
     unknown = _run("explain", "refund", "--policy", good).stdout
@@ -127,7 +127,7 @@ def test_explain_what_passes_and_what_is_unknown(good: str) -> None:
     assert "The policy names no kind x.yy; did you mean x.y?" in misspelt
 
 
-def test_explain_says_what_a_strict_policy_refuses(good: str) -> None:
+def test_explain_names_what_a_strict_policy_refuses(good: str) -> None:
     strict = Path(good).with_name("strict.yaml")
     strict.write_text(Path(good).read_text(encoding="utf-8") + "strict: true\n", encoding="utf-8")
     text = _run("explain", "x.y", "--args", '{"amout": 9}', "--policy", str(strict)).stdout
@@ -140,30 +140,30 @@ def test_explain_says_what_a_strict_policy_refuses(good: str) -> None:
     assert " action kinds, strict, sha256:" in _run("check", str(strict)).stdout
 
 
-def test_explain_for_machines_and_from_stdin(good: str) -> None:
+def test_explain_prints_json_and_reads_stdin(good: str) -> None:
     result = _run("explain", "x.y", "--args", "-", "--policy", good, "--json", stdin='{"amount": 900}')
     ruling = json.loads(result.stdout)
     assert (ruling["tier"], ruling["rule"], ruling["default"]) == (3, "large", "abort")
     assert [step["name"] for step in ruling["trace"]] == ["risk", "arguments", "large"]
 
 
-def test_explain_takes_the_policy_that_the_bot_has(good: str) -> None:
+def test_explain_uses_the_policy_of_the_bot_by_default(good: str) -> None:
     assert "is tier" in _run("explain", "x.y", env={"MEMBRANE_POLICY": good}).stdout
 
 
 @pytest.mark.parametrize("args", ["{", "[]", '{"a": NaN}', "[" * 100_000])
-def test_explain_with_arguments_that_are_none_is_a_slip_of_usage(good: str, args: str) -> None:
+def test_explain_with_invalid_arguments_is_a_usage_error(good: str, args: str) -> None:
     assert _run("explain", "x.y", "--args", args, "--policy", good).exit_code == 2
 
 
-def test_explain_with_a_policy_that_does_not_load(bad: str) -> None:
+def test_explain_refuses_a_policy_that_does_not_load(bad: str) -> None:
     result = _run("explain", "x.y", "--policy", bad)
     assert result.exit_code == 1
     assert "did you mean leads?" in result.stderr
     assert json.loads(_run("explain", "x.y", "--policy", bad, "--json").stdout)["ok"] is False
 
 
-def test_diff_says_what_loosens_first(good: str, tmp_path: Path) -> None:
+def test_diff_lists_loosening_changes_first(good: str, tmp_path: Path) -> None:
     looser = tmp_path / "looser.yaml"
     looser.write_text(RULED.replace("gt: 500", "gt: 900").replace("expires_in: 4h", "expires_in: 2h"))
     result = _run("diff", good, str(looser))
@@ -179,14 +179,14 @@ def test_diff_says_what_loosens_first(good: str, tmp_path: Path) -> None:
     assert _run("diff", good, good, "--refuse-looser").stdout == "The two mean the same.\n"
 
 
-def test_schema_is_printed_and_written(tmp_path: Path) -> None:
+def test_schema_is_printed_or_written_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "schema.json"
     assert _run("schema", "--write", str(path)).exit_code == 0
     assert path.read_text() == _run("schema").stdout
     assert path.read_text() == (POLICIES / "policy.schema.json").read_text()
 
 
-def test_apply_allows_this_version_beside_a_running_bot_and_says_what_it_loosens(
+def test_apply_allows_one_version_beside_a_running_bot_and_names_its_loosening_changes(
     good: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"
@@ -215,7 +215,7 @@ def test_apply_allows_this_version_beside_a_running_bot_and_says_what_it_loosens
     assert (allowed, events[-1]) == (version, "policy.allowed")
 
 
-def test_apply_allows_nothing_that_does_not_load(bad: str, tmp_path: Path) -> None:
+def test_apply_refuses_a_policy_that_does_not_load(bad: str, tmp_path: Path) -> None:
     result = _run("apply", bad, env={"MEMBRANE_DATA": str(tmp_path / "none")})
     assert result.exit_code == 1
     assert not (tmp_path / "none").exists()

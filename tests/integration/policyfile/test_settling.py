@@ -1,4 +1,4 @@
-"""A policy file is read when it has stood unchanged: half of one is valid YAML without its last rules."""
+"""The watcher reads a policy file once it is stable: half a file is valid YAML without its last rules."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES = 2
 
 
 class Watched:
-    """A watcher with a clock of its own, and what it told."""
+    """A watcher with a clock of its own and its callbacks recorded."""
 
     def __init__(self, path: Path, *, gated: bool = False) -> None:
         self.path, self.clock = path, Clock(0.0)
@@ -70,7 +70,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def half(text: str) -> str:
-    """The text without its last rule: a prefix that is valid."""
+    """Return the text without its last rule, which is still valid."""
     return "".join(text.splitlines(keepends=True)[:-RULES])
 
 
@@ -101,8 +101,8 @@ async def test_a_file_that_grows_settles_after_its_last_write(file: Path) -> Non
     assert [reload.source for reload in watched.loaded] == [text]
 
 
-async def test_the_same_text_written_again_begins_anew(file: Path) -> None:
-    """Whoever writes is still at it, though the bytes are the same."""
+async def test_writing_the_same_text_again_restarts_the_wait(file: Path) -> None:
+    """The writer is still active, although the bytes are the same."""
     watched = Watched(file)
     file.write_text(half(BASE + EXTRA))
     await watched.after(0.0)
@@ -118,7 +118,7 @@ async def test_a_stricter_file_settles_sooner(file: Path) -> None:
     assert len(watched.loaded) == 1
 
 
-async def test_a_broken_file_is_told_of_once_it_stands(file: Path) -> None:
+async def test_a_broken_file_is_reported_once_it_is_stable(file: Path) -> None:
     watched = Watched(file)
     file.write_text(BASE[: len(BASE) // 2])
     assert await watched.after(0.0) == SETTLE_S
@@ -127,7 +127,7 @@ async def test_a_broken_file_is_told_of_once_it_stands(file: Path) -> None:
     assert len(watched.failed) == 1
 
 
-async def test_a_looser_file_waits_until_somebody_allows_it(file: Path) -> None:
+async def test_a_looser_file_waits_for_permission(file: Path) -> None:
     watched = Watched(file, gated=True)
     before = watched.in_force.current
     file.write_text(QUORUM_1 + EXTRA)
@@ -143,7 +143,7 @@ async def test_a_looser_file_waits_until_somebody_allows_it(file: Path) -> None:
     assert watched.in_force.current.version == looser
 
 
-async def test_a_stricter_file_needs_nobody(file: Path) -> None:
+async def test_a_stricter_file_needs_no_permission(file: Path) -> None:
     watched = Watched(file, gated=True)
     file.write_text(BASE + EXTRA + STRICTER)
     await watched.after(0.0)
@@ -151,8 +151,8 @@ async def test_a_stricter_file_needs_nobody(file: Path) -> None:
     assert (len(watched.loaded), watched.held) == (1, [])
 
 
-async def test_at_the_start_a_looser_file_has_to_stand(file: Path) -> None:
-    """It is half written when the bot looks, and whole when it looks again."""
+async def test_a_looser_file_must_be_stable_at_the_start(file: Path) -> None:
+    """The file is half written when the bot looks first, and whole when it looks again."""
     whole, waited = BASE + EXTRA, []
     file.write_text(half(whole))
 
@@ -166,7 +166,7 @@ async def test_at_the_start_a_looser_file_has_to_stand(file: Path) -> None:
 
 
 @pytest.mark.parametrize("last", [None, BASE + EXTRA], ids=["the first start", "as it was"])
-async def test_a_start_that_loosens_nothing_waits_for_nothing(file: Path, last: str | None) -> None:
+async def test_a_start_without_loosening_does_not_wait(file: Path, last: str | None) -> None:
     async def sleep(seconds: float) -> None:
         raise AssertionError(seconds)
 
@@ -174,7 +174,7 @@ async def test_a_start_that_loosens_nothing_waits_for_nothing(file: Path, last: 
     assert policy.version == load(file).version
 
 
-async def test_a_start_with_a_file_that_stands_waits_for_nothing(file: Path) -> None:
+async def test_a_start_with_a_stable_file_does_not_wait(file: Path) -> None:
     async def sleep(seconds: float) -> None:
         raise AssertionError(seconds)
 
@@ -186,7 +186,9 @@ async def test_a_start_with_a_file_that_stands_waits_for_nothing(file: Path) -> 
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
-async def test_a_start_does_not_put_a_looser_file_in_force_unasked(file: Path, is_allowed: bool) -> None:
+async def test_a_start_does_not_put_a_looser_file_in_force_without_permission(
+    file: Path, is_allowed: bool
+) -> None:
     file.write_text(QUORUM_1 + EXTRA)
     looser, strict = load(file).version, parse(BASE + EXTRA).version
     policy, source = await policy_at_start(
@@ -200,7 +202,7 @@ async def test_a_start_does_not_put_a_looser_file_in_force_unasked(file: Path, i
     assert source == (QUORUM_1 if is_allowed else BASE) + EXTRA
 
 
-async def test_a_start_without_a_policy_to_compare_with_says_what_to_do(file: Path) -> None:
+async def test_a_start_without_a_policy_to_compare_with_explains_the_remedy(file: Path) -> None:
     with pytest.raises(SettingsError, match=r"membrane policy apply .*policy\.yaml"):
         await policy_at_start(
             file, "version: 0", refuse_looser=True, clock=lambda: file.stat().st_ctime + SETTLE_LOOSER_S

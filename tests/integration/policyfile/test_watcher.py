@@ -1,4 +1,4 @@
-"""The policy in force follows its file, however that is replaced, and never into one that does not load."""
+"""The policy in force follows its file however it is replaced, unless the file does not load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BROKEN = BASE.replace("approvers: [leads]", "approvers: [lead]")
 
 
 class Told:
-    """Keeps what the watcher told, and lets a test wait for it."""
+    """Records the watcher's callbacks and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.loaded: list[tuple[Policy, Reload]] = []
@@ -42,7 +42,7 @@ class Told:
         watcher.look = counted  # type: ignore[method-assign]
 
     async def looked(self, times: int = 5) -> None:
-        """Wait until the watcher has looked several times more."""
+        """Wait until the watcher has looked several more times."""
         enough = self.looks + times
         await until(lambda: self.looks >= enough)
 
@@ -130,7 +130,7 @@ async def test_a_mounted_config_map_is_followed(tmp_path: Path) -> None:
         assert told.loaded[0][1].source == QUORUM_1
 
 
-async def test_a_file_that_does_not_load_changes_nothing_and_is_told_once(file: Path) -> None:
+async def test_a_file_that_does_not_load_changes_nothing_and_is_reported_once(file: Path) -> None:
     async with _watched(file, rehash_every_s=0.05) as (in_force, told):
         before = in_force.current
         file.write_text(BROKEN)
@@ -141,11 +141,11 @@ async def test_a_file_that_does_not_load_changes_nothing_and_is_told_once(file: 
         assert in_force.current is before
         file.write_text(BASE)
         await until(lambda: bool(told.loaded))
-        assert [reload.changes for _, reload in told.loaded] == [()], "that it is mended is told too"
+        assert [reload.changes for _, reload in told.loaded] == [()], "the repair is reported too"
         assert in_force.current.version == before.version
 
 
-async def test_a_file_that_is_gone_is_told_and_its_return_is_noticed(file: Path) -> None:
+async def test_a_missing_file_is_reported_and_its_return_is_noticed(file: Path) -> None:
     async with _watched(file) as (in_force, told):
         before = in_force.current
         file.unlink()
@@ -156,7 +156,7 @@ async def test_a_file_that_is_gone_is_told_and_its_return_is_noticed(file: Path)
         await until(lambda: bool(told.loaded))
 
 
-async def test_layout_and_other_files_are_no_news(file: Path) -> None:
+async def test_layout_changes_and_other_files_are_ignored(file: Path) -> None:
     async with _watched(file) as (in_force, told):
         before, seen = in_force.current, told.watcher._seen
         file.write_text("# a comment\n" + BASE)
@@ -166,7 +166,7 @@ async def test_layout_and_other_files_are_no_news(file: Path) -> None:
         assert in_force.current is before
 
 
-async def test_what_changed_before_the_watching_began_is_found(file: Path) -> None:
+async def test_a_change_before_the_watcher_started_is_found(file: Path) -> None:
     in_force, told = PolicyInForce(load(file)), Told()
     file.write_text(QUORUM_1)
     watcher = PolicyWatcher(
@@ -179,8 +179,8 @@ async def test_what_changed_before_the_watching_began_is_found(file: Path) -> No
         await task
 
 
-async def test_another_folder_in_its_place_is_found_by_the_clock(file: Path) -> None:
-    """The watched folder is gone with its inode; hashing again finds the new one."""
+async def test_periodic_hashing_finds_a_replaced_folder(file: Path) -> None:
+    """The watched folder is gone with its inode; the next hash finds the new one."""
     async with _watched(file, rehash_every_s=0.2) as (_, told):
         shutil.move(file.parent, file.parent.with_name("old"))
         file.parent.mkdir()
@@ -191,7 +191,7 @@ async def test_another_folder_in_its_place_is_found_by_the_clock(file: Path) -> 
         await until(lambda: len(told.loaded) == 2)
 
 
-async def test_a_callback_that_fails_stops_nothing(file: Path) -> None:
+async def test_a_failing_callback_does_not_stop_the_watcher(file: Path) -> None:
     async with _watched(file) as (in_force, told):
         told.raises = RuntimeError("Slack is down")
         file.write_text(QUORUM_1)

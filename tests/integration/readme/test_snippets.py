@@ -1,4 +1,4 @@
-"""The README's programs run as they stand there, against the real API and the real host."""
+"""The README's programs run unchanged against the real API and the real host."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def hosted(house: House, tmp_path: Path, name: str, code: str) -> Path:
     return path
 
 
-async def test_the_graph_with_a_gate_parks_and_ships_once(house: House, tmp_path: Path) -> None:
+async def test_the_readme_graph_with_a_gate_parks_and_ships_once(house: House, tmp_path: Path) -> None:
     (asked,) = requests()
     await house.open("graph", file=hosted(house, tmp_path, "deploys", program("add_gate(")))
     thread = await house.run("graph", asked["input"])
@@ -74,7 +74,9 @@ async def test_the_graph_with_a_gate_parks_and_ships_once(house: House, tmp_path
     assert (settled["receipt"], settled["result"]) == ("executed", {"shipped": "shop 1.4"})
 
 
-async def test_the_langchain_agent_is_hosted_with_every_tool_gated(house: House, tmp_path: Path) -> None:
+async def test_the_readme_langchain_agent_is_hosted_with_every_tool_gated(
+    house: House, tmp_path: Path
+) -> None:
     code = program("create_agent(").replace(
         '"anthropic:claude-sonnet-4-5"', "GenericFakeChatModel(messages=iter([]))"
     )
@@ -83,7 +85,7 @@ async def test_the_langchain_agent_is_hosted_with_every_tool_gated(house: House,
     assert host.graphs == ("graph",), "one with a tool that runs ungated is refused"
 
 
-async def test_the_body_for_a_thread_is_taken(make_bot: MakeBot) -> None:
+async def test_the_api_accepts_the_readme_body_for_a_thread(make_bot: MakeBot) -> None:
     (asked,) = requests()
     bot: Bot = await make_bot(policy=fakes.policy(graphs={"deploys": ("mailer",), "refunds": ("mailer",)}))
     async with bot.client() as agent:
@@ -96,7 +98,7 @@ async def test_the_body_for_a_thread_is_taken(make_bot: MakeBot) -> None:
 @pytest.mark.parametrize(
     ("approve", "ends"), [(True, "executed"), (False, "Rejected by U0CLEO: not today. Do not")]
 )
-async def test_the_loop_over_http_waits_claims_acts_and_reports(
+async def test_the_readme_loop_over_http_waits_claims_acts_and_reports(
     make_bot: MakeBot, approve: bool, ends: str
 ) -> None:
     bot: Bot = await make_bot()

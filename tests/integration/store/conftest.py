@@ -44,7 +44,7 @@ async def db(path: Path, opened: Opened) -> AsyncIterator[Database]:
 
 
 def say(number: int, tier: Tier | None = None, at: float | None = None) -> Say:
-    """Return a unit that says a number in the journal, in the chain of a tier."""
+    """Return a unit that appends a number to the journal, in the chain of a tier."""
 
     def work(tx: Transaction) -> int:
         tx.journal(float(number) if at is None else at, "said", {"number": number}, tier=tier)

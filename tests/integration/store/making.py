@@ -21,7 +21,7 @@ TIERS = (None, Tier.TRANSPARENT, Tier.TRANSPARENT, Tier.ASYNC_REVIEW)
 
 
 class Image(bytes):
-    """A database's bytes. Named shortly where a test prints what it failed with."""
+    """A database's bytes, with a short repr for test failures."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ def image_of(path: Path) -> Image:
 
 @contextmanager
 def tampered(image: bytes, *changes: tuple[str, tuple[object, ...]]) -> Iterator[Connection]:
-    """Yield a connection to a copy in which somebody dropped the triggers and changed things."""
+    """Yield a connection to a copy whose triggers are dropped and whose rows are changed."""
     with _engine().connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         raw.deserialize(image)
@@ -60,7 +60,7 @@ def tampered(image: bytes, *changes: tuple[str, tuple[object, ...]]) -> Iterator
 
 @cache
 def _engine() -> Engine:
-    """Return one engine for all tries: to make one takes longer than a try. Its connections are not kept."""
+    """Return one engine for all tries, as making one takes longer than a try. It pools no connections."""
     options = {OPTION: SQLITE}
     return create_engine(
         "sqlite://", poolclass=NullPool, isolation_level="AUTOCOMMIT", execution_options=options

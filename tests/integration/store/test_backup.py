@@ -1,4 +1,4 @@
-"""A backup that a bad disk spoils is found when it is read again, and does not stay."""
+"""The bot reads each backup again; one that a bad disk spoiled is deleted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def flipped(content: bytes) -> bytes:
         pytest.param(lambda _: b"", id="empty"),
     ],
 )
-def test_a_backup_that_does_not_read_as_it_was_written_does_not_stay(
+def test_a_backup_that_reads_differently_than_written_is_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, spoil: Callable[[bytes], bytes]
 ) -> None:
     @contextmanager

@@ -1,4 +1,4 @@
-"""The contract of the store, for a second backend too: groups, rollbacks, durability, the lock."""
+"""The contract of the store on any backend: groups, rollbacks, durability, the lock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_an_append_that_cannot_be_written_harms_no_other(db: Database) -> 
     assert await db.read(journal.verify) == (39, [])
 
 
-async def test_what_passes_has_a_chain_for_each_tier(db: Database) -> None:
+async def test_passing_actions_have_a_chain_for_each_tier(db: Database) -> None:
     for number, tier in enumerate((None, *Tier, None)):
         await db.write(say(number, tier))
     entries = await db.read(lambda connection: list(journal.entries(connection)))
@@ -81,7 +81,7 @@ async def test_each_writer_has_chains_of_its_own(db: Database, path: Path, opene
     assert await db.read(journal.verify) == (22, [])
 
 
-async def test_the_order_is_that_of_writing_when_the_clock_is_set_back(db: Database) -> None:
+async def test_entries_stay_in_writing_order_when_the_clock_is_set_back(db: Database) -> None:
     for number, at in enumerate((100.0, 50.0, 75.0, 10.0, 200.0)):
         await db.write(say(number, Tier(number % 2), at))
     told = await db.read(lambda connection: [entry.body for entry in journal.entries(connection)])
@@ -91,7 +91,7 @@ async def test_the_order_is_that_of_writing_when_the_clock_is_set_back(db: Datab
     assert await db.read(journal.verify) == (5, [])
 
 
-async def test_who_reads_on_gets_every_entry_once(db: Database) -> None:
+async def test_a_reader_that_continues_gets_every_entry_once(db: Database) -> None:
     for number in range(7):
         await db.write(say(number, Tier(number % 3)))
     got: list[bytes] = []
@@ -103,7 +103,7 @@ async def test_who_reads_on_gets_every_entry_once(db: Database) -> None:
     assert await db.read(lambda connection: journal.last_before(connection, 5.0)) == 5
 
 
-async def test_a_second_bot_is_refused_with_a_sentence(db: Database, path: Path, opened: Opened) -> None:
+async def test_a_second_bot_is_refused_with_an_explanation(db: Database, path: Path, opened: Opened) -> None:
     with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}.*MEMBRANE_DATA"):
         opened(path, exclusive=True)
 
@@ -114,11 +114,11 @@ async def test_the_folder_is_free_again_after_a_close(path: Path, opened: Opened
         await made.close()
 
 
-async def test_files_are_private(db: Database, path: Path) -> None:
+async def test_only_the_owner_can_read_the_files(db: Database, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_any_name_of_a_folder_will_do(tmp_path: Path, opened: Opened) -> None:
+async def test_a_folder_may_have_any_name(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "100% mine? yes#1 ü" / "membrane.db"
     made = opened(path, exclusive=True)
     await made.write(say(1))
@@ -126,7 +126,7 @@ async def test_any_name_of_a_folder_will_do(tmp_path: Path, opened: Opened) -> N
     assert path.stat().st_size > 0
 
 
-async def test_two_processes_may_make_it_at_once(path: Path, opened: Opened) -> None:
+async def test_two_processes_may_create_the_database_at_once(path: Path, opened: Opened) -> None:
     def make(_: int) -> Database:
         return opened(path, writer="cli")
 
@@ -134,12 +134,12 @@ async def test_two_processes_may_make_it_at_once(path: Path, opened: Opened) -> 
     await asyncio.gather(*(each.close() for each in made))
 
 
-def test_reading_what_is_not_there_says_so(path: Path, opened: Opened) -> None:
+def test_opening_a_missing_database_for_reading_is_an_error(path: Path, opened: Opened) -> None:
     with pytest.raises(StoreError, match="there is no database"):
         opened(path, readonly=True)
 
 
-def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path, opened: Opened) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path, opened: Opened) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"cannot be written.*MEMBRANE_DATA"):
         opened(tmp_path / "file" / "membrane.db", exclusive=True)
@@ -159,7 +159,7 @@ async def test_a_close_finishes_what_is_queued(path: Path, opened: Opened) -> No
     assert await asyncio.gather(*units) == list(range(600))
 
 
-async def test_a_caller_that_goes_does_not_undo_the_work(db: Database) -> None:
+async def test_a_cancelled_caller_does_not_undo_its_write(db: Database) -> None:
     waiting = [asyncio.ensure_future(db.write(say(number))) for number in range(3)]
     await asyncio.sleep(0)
     waiting[1].cancel()
@@ -168,7 +168,7 @@ async def test_a_caller_that_goes_does_not_undo_the_work(db: Database) -> None:
     assert count == 3
 
 
-async def test_callers_of_several_loops_share_a_group_and_all_are_woken(db: Database) -> None:
+async def test_callers_on_several_loops_share_a_group_and_all_wake(db: Database) -> None:
     def elsewhere(first: int) -> list[int]:
         async def several() -> list[int]:
             return [await db.write(say(number)) for number in range(first, first + 20)]

@@ -1,4 +1,4 @@
-"""An export says what it is, verifies without this program, and tells what was done to it."""
+"""An export describes itself, verifies without this program, and reveals tampering."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def changed(whole: Path, lines: list[bytes]) -> Path:
 
 
 def begun(whole: Path, writer: str, seq: int, digest: str | None = None) -> Path:
-    """Leave out a chain's entries up to one, and have the first line say so."""
+    """Leave out a chain's first entries, and have the first line declare it."""
     first, *lines = lines_of(whole)
     head = json.loads(first)
     entries = [json.loads(line) for line in lines]
@@ -72,8 +72,8 @@ def test_an_export_verifies(whole: Path) -> None:
     assert stat.S_IMODE(whole.stat().st_mode) == 0o600
 
 
-def test_an_export_verifies_with_nothing_but_what_its_first_line_says(whole: Path) -> None:
-    """An auditor's own program, in the standard library, on nobody's word but the file's."""
+def test_an_export_verifies_by_its_first_line_alone(whole: Path) -> None:
+    """An auditor's own program needs only the standard library and the file."""
     with whole.open(encoding="utf-8") as file:
         head = json.loads(next(file))
         before = {writer: chain["after"]["hash"] for writer, chain in head["chains"].items()}
@@ -112,7 +112,7 @@ def test_any_dropped_line_is_found(whole: Path, first: int, more: int) -> None:
 
 @given(one=st.integers(1, ENTRIES), other=st.integers(1, ENTRIES))
 @quick
-def test_a_line_that_stands_twice_is_found(whole: Path, one: int, other: int) -> None:
+def test_a_duplicated_line_is_found(whole: Path, one: int, other: int) -> None:
     lines = lines_of(whole)
     lines.insert(other, lines[one])
     assert journal.verify_export(changed(whole, lines)).breaks
@@ -124,7 +124,7 @@ def test_lines_in_another_order_within_a_chain_are_found(whole: Path) -> None:
     assert journal.verify_export(changed(whole, lines)).breaks
 
 
-def test_an_anchor_holds_an_export_to_what_there_was(image: Image, whole: Path) -> None:
+def test_an_anchor_reveals_an_export_that_leaves_out_entries(image: Image, whole: Path) -> None:
     with tampered(image) as connection:
         known = Anchor(50.0, journal.ends(connection))
     assert journal.verify_export(whole, [known]).breaks == []
@@ -148,9 +148,7 @@ def test_one_chain_alone_is_exported_and_verifies(image: Image, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("seq", [1, 2, 4])
-def test_the_beginning_of_what_people_decided_is_missed_by_no_word_of_the_first_line(
-    whole: Path, seq: int
-) -> None:
+def test_a_first_line_cannot_excuse_a_missing_beginning_of_the_deciding_chain(whole: Path, seq: int) -> None:
     early = Anchor(10.0, {"bot": end_in(whole, "bot", 1)})
     for anchors in ([], [early]):
         (found,) = journal.verify_export(begun(whole, "bot", seq), anchors).breaks
@@ -158,7 +156,7 @@ def test_the_beginning_of_what_people_decided_is_missed_by_no_word_of_the_first_
         assert f"missing, with all up to entry {seq}," in found.what
 
 
-def test_what_may_be_pruned_begins_later_and_what_that_leaves_open_is_said(whole: Path) -> None:
+def test_a_passing_chain_may_begin_later_and_unchecked_anchors_are_named(whole: Path) -> None:
     later = begun(whole, "bot.tier0", 3)
     known = [Anchor(10.0, {"bot.tier0": end_in(whole, "bot.tier0", seq)}) for seq in (1, 2, 3, 5)]
     assert journal.verify_export(later) == (ENTRIES - 3, [], [])
@@ -172,7 +170,7 @@ def test_what_may_be_pruned_begins_later_and_what_that_leaves_open_is_said(whole
 
 @pytest.mark.parametrize("writer", ["bot", "bot.tier0"])
 @pytest.mark.parametrize(("seq", "digest"), [(0, ""), (0, "f" * 64), (-1, "")])
-def test_before_a_first_entry_is_the_beginning_and_nothing_else(
+def test_a_chain_that_starts_at_entry_1_must_start_from_the_empty_hash(
     whole: Path, writer: str, seq: int, digest: str
 ) -> None:
     path = begun(whole, writer, seq, digest)
@@ -186,7 +184,7 @@ def test_before_a_first_entry_is_the_beginning_and_nothing_else(
 
 @pytest.mark.parametrize("value", [["x"], {}, None, True, 1.5, "x"])
 @pytest.mark.parametrize("field", ["writer", "seq", "at", "event", "action_id", "review_id", "body", "hash"])
-def test_a_field_of_another_type_is_no_entry(whole: Path, field: str, value: Any) -> None:
+def test_an_entry_with_a_field_of_another_type_is_refused(whole: Path, field: str, value: Any) -> None:
     lines = lines_of(whole)
     entry = json.loads(lines[3])
     if type(value) is type(entry[field]) or (field.endswith("_id") and value == "x"):
@@ -197,14 +195,14 @@ def test_a_field_of_another_type_is_no_entry(whole: Path, field: str, value: Any
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"{}\n", b"not json\n", b'{"export": "other", "format": 1}\n'])
-def test_what_is_no_export_is_refused(tmp_path: Path, text: bytes) -> None:
+def test_a_file_that_is_no_export_is_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "file.jsonl"
     path.write_bytes(text)
     with pytest.raises(StoreError, match=r"file.jsonl:1: this is no export.*membrane journal export"):
         journal.verify_export(path)
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_an_export_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "file.gz"
     with pytest.raises(NoFolder, match="there is no folder"), files.written(path):
         pass
@@ -227,7 +225,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         pass
 
 
-def test_a_cut_off_or_missing_file_says_so(tmp_path: Path, whole: Path) -> None:
+def test_a_truncated_or_missing_file_is_an_error(tmp_path: Path, whole: Path) -> None:
     with pytest.raises(StoreError, match="No such file"):
         journal.verify_export(tmp_path / "none.jsonl")
     packed = tmp_path / "packed.jsonl.gz"
@@ -250,7 +248,7 @@ def test_any_flipped_bit_of_a_compressed_file_is_found_or_changes_nothing(
         packed.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
         try:
             if not journal.verify_export(packed).breaks:
-                with files.opened(packed) as same:  # a bit that says nothing, or says the same in another way
+                with files.opened(packed) as same:  # a bit without meaning, or another encoding of the same
                     assert same.read() == whole.read_bytes()
         except StoreError as error:
             told.add(str(error).partition(" (")[0])

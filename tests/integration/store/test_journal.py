@@ -1,4 +1,4 @@
-"""Any tampering with any entry is found, and named."""
+"""Verification finds and names any tampering with any entry."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def anchor(image: Image) -> Anchor:
         return Anchor(1.0, journal.ends(connection))
 
 
-def test_an_untouched_journal_is_whole(image: Image, anchor: Anchor) -> None:
+def test_an_untouched_journal_verifies(image: Image, anchor: Anchor) -> None:
     with tampered(image) as connection:
         assert journal.verify(connection, [anchor]) == (ENTRIES, [])
 
@@ -82,9 +82,7 @@ def test_a_changed_entry_is_found_and_named(
     value=st.one_of(st.integers(0, 99), st.text(max_size=9)),
 )
 @quick
-def test_an_entry_put_into_another_place_is_found(
-    image: Image, anchor: Anchor, place: int, column: str, value: Any
-) -> None:
+def test_a_moved_entry_is_found(image: Image, anchor: Anchor, place: int, column: str, value: Any) -> None:
     with tampered(image) as connection:
         before = row(connection, place)
     change = (f"UPDATE OR REPLACE journal SET {column} = ? WHERE id = ?", (value, place))
@@ -123,7 +121,7 @@ def test_swapped_entries_are_found(image: Image, anchor: Anchor, one: int, other
     assert bool(breaks) is (one != other)
 
 
-def test_an_order_of_writing_that_was_changed_is_found(image: Image, anchor: Anchor) -> None:
+def test_a_changed_order_of_writing_is_found(image: Image, anchor: Anchor) -> None:
     changes = [("UPDATE journal SET id = -id", ()), ("UPDATE journal SET id = id + 100", ())]
     with tampered(image, *changes) as connection:
         assert "order of writing" in journal.verify(connection).breaks[0].what
@@ -131,7 +129,7 @@ def test_an_order_of_writing_that_was_changed_is_found(image: Image, anchor: Anc
 
 @given(cut=st.integers(1, ENTRIES - 1))
 @quick
-def test_a_cut_off_end_is_found_by_an_anchor_alone(image: Image, anchor: Anchor, cut: int) -> None:
+def test_only_an_anchor_reveals_a_missing_end(image: Image, anchor: Anchor, cut: int) -> None:
     with tampered(image, ("DELETE FROM journal WHERE id > ?", (cut,))) as connection:
         assert journal.verify(connection).breaks == []
         _, breaks = journal.verify(connection, [anchor])
@@ -144,8 +142,8 @@ def test_a_cut_off_end_is_found_by_an_anchor_alone(image: Image, anchor: Anchor,
 
 @given(place=st.integers(1, ENTRIES - 8))
 @quick
-def test_a_chain_written_anew_is_found_by_an_anchor_alone(image: Image, anchor: Anchor, place: int) -> None:
-    """Somebody who can compute hashes changes an entry and links everything after it again."""
+def test_only_an_anchor_reveals_a_rewritten_chain(image: Image, anchor: Anchor, place: int) -> None:
+    """Somebody changes an entry and recomputes every later hash."""
     with tampered(image) as connection:
         _, writer, *_ = row(connection, place) or ()
         entries = [entry for entry in journal.entries(connection) if entry.writer == writer]
@@ -164,7 +162,7 @@ def test_a_chain_written_anew_is_found_by_an_anchor_alone(image: Image, anchor: 
     assert [(found.writer, found.seq) for found in breaks] == [(writer, anchor.ends[writer].seq)]
 
 
-def test_anchors_are_read_back(image: Image, anchor: Anchor) -> None:
+def test_anchors_are_read_back_from_a_file(image: Image, anchor: Anchor) -> None:
     one = anchor
     text = f"{one.to_line()}\n\n{one.to_line()}\n"
     assert journal.read_anchors(text, "anchors") == [one, one]
@@ -174,6 +172,6 @@ def test_anchors_are_read_back(image: Image, anchor: Anchor) -> None:
     "text",
     ["", "\n", "not json", "[]", "{}", '{"anchor": "other", "at": 1, "chains": {}}', '{"anchor": 1}'],
 )
-def test_a_file_that_holds_no_anchor_says_where(text: str) -> None:
+def test_an_invalid_anchor_file_names_the_faulty_line(text: str) -> None:
     with pytest.raises(StoreError, match=r"notes:?1?: .*membrane journal anchor"):
         journal.read_anchors(text, "notes")

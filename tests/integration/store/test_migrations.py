@@ -19,7 +19,7 @@ from tests.integration.store.conftest import say
 
 
 def shape(connection: Connection) -> dict[str, Any]:
-    """Return what a schema is, whatever the order or the names in which it was made."""
+    """Return a schema, independent of the order and names of its parts."""
     found = inspect(connection)
 
     def plain(items: Any, *keys: str) -> list[str]:
@@ -51,7 +51,7 @@ def _condition(index: Any) -> str:
 
 
 def old_database(path: Path, revision: str = "0001") -> None:
-    """Make a database as an earlier version left it, with something in it."""
+    """Make a database as an earlier version left it, with a few rows."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         migrations.upgrade(connection, "base", revision)
@@ -120,7 +120,7 @@ def test_only_the_bot_migrates(path: Path) -> None:
         open_database(path, readonly=True)
 
 
-def test_a_migration_that_fails_leaves_the_old_one(path: Path) -> None:
+def test_a_failing_migration_leaves_the_old_database(path: Path) -> None:
     old_database(path)
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("CREATE TABLE rulings (in_the_way)")
@@ -132,7 +132,7 @@ def test_a_migration_that_fails_leaves_the_old_one(path: Path) -> None:
     assert list(path.parent.glob("membrane.db.0001-*")) == []
 
 
-def test_rows_that_refer_to_nothing_stop_a_migration(path: Path) -> None:
+def test_rows_with_dangling_references_stop_a_migration(path: Path) -> None:
     old_database(path)
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE executions SET action_id = 'act_gone'")
@@ -141,7 +141,7 @@ def test_rows_that_refer_to_nothing_stop_a_migration(path: Path) -> None:
 
 
 @pytest.mark.parametrize("found", ["9999", "", "from-elsewhere"])
-async def test_a_newer_or_unknown_one_is_refused(path: Path, found: str) -> None:
+async def test_a_newer_or_unknown_database_is_refused(path: Path, found: str) -> None:
     await open_database(path, exclusive=True).close()
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE alembic_version SET version_num = ?", (found,))
@@ -149,7 +149,7 @@ async def test_a_newer_or_unknown_one_is_refused(path: Path, found: str) -> None
         open_database(path, exclusive=True)
 
 
-def test_a_database_of_something_else_is_refused(path: Path) -> None:
+def test_a_database_of_another_program_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("CREATE TABLE theirs (x)")
     with pytest.raises(WrongVersion, match="unknown"):
@@ -158,8 +158,8 @@ def test_a_database_of_something_else_is_refused(path: Path) -> None:
         assert raw.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
 
 
-def test_what_was_owed_is_owed_since_it_was_wanted() -> None:
-    """One that was never shown, put off until later; one to be drawn again; one that is as it should be."""
+def test_the_migration_dates_due_messages_from_when_they_were_wanted() -> None:
+    """One message was never shown and is postponed, one needs a redraw, one is up to date."""
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
         migrations.upgrade(connection, "base", "0003")

@@ -1,1 +1,1 @@
-"""Tests of promises that only the backend on SQLite makes, and of how SQLite keeps them."""
+"""Tests of promises that only the SQLite backend makes."""

@@ -1,4 +1,4 @@
-"""What goes to Slack next is chosen at a cost that does not grow with what waits."""
+"""The cost of choosing the next message for Slack does not grow with the number that wait."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _choice(path: Path) -> tuple[int, int, list[Head]]:
     return due, steps, heads
 
 
-async def test_a_choice_costs_what_there_are_queues_and_not_what_waits_in_them(tmp_path: Path) -> None:
+async def test_the_cost_of_a_choice_grows_with_the_queues_and_not_with_their_length(tmp_path: Path) -> None:
     few, many = tmp_path / "few" / "membrane.db", tmp_path / "many" / "membrane.db"
     await _wanted(few, 10)
     await _wanted(many, 500)

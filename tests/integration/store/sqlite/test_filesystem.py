@@ -1,4 +1,4 @@
-"""Which file systems may hold the store, by their names and by trying."""
+"""The bot checks by name and by trial whether a file system may hold the store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNFIT += ["virtiofs", "ceph", "fuse.ceph", "fuse.glusterfs", "fuse.grpcfuse", "l
 
 
 def mounts(tmp_path: Path, kind: str, *, at: Path | str | None = None, options: str = "rw") -> Path:
-    """A mountinfo in which the folder lies on a file system of this type."""
+    """Write a mountinfo in which the folder lies on a file system of this type."""
     file = tmp_path / "mountinfo"
     where = str(at or tmp_path / "data").replace(" ", "\\040")
     file.write_text(
@@ -43,9 +43,7 @@ def mounts(tmp_path: Path, kind: str, *, at: Path | str | None = None, options: 
 
 @pytest.mark.parametrize("kind", UNFIT)
 @pytest.mark.parametrize("name", ["data", "a folder/data"])
-def test_a_file_system_that_is_not_this_machines_is_named_and_what_to_do(
-    tmp_path: Path, kind: str, name: str
-) -> None:
+def test_a_remote_file_system_is_refused_by_name_with_a_remedy(tmp_path: Path, kind: str, name: str) -> None:
     folder = tmp_path / name
     told = mounts(tmp_path, kind, at=folder)
     folder.mkdir(parents=True)
@@ -60,11 +58,11 @@ def test_a_file_system_that_is_not_this_machines_is_named_and_what_to_do(
 
 
 @pytest.mark.parametrize("kind", FIT)
-def test_a_disk_of_this_machine_is_never_refused(tmp_path: Path, kind: str) -> None:
+def test_a_local_disk_is_never_refused(tmp_path: Path, kind: str) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     check_folder(folder, mounts=mounts(tmp_path, kind))
-    assert list(folder.iterdir()) == [], "what was tried is gone"
+    assert list(folder.iterdir()) == [], "the trial leaves no file"
 
 
 def test_the_innermost_and_last_mount_counts_and_a_sibling_does_not(tmp_path: Path) -> None:
@@ -76,7 +74,7 @@ def test_the_innermost_and_last_mount_counts_and_a_sibling_does_not(tmp_path: Pa
     assert mounted(Path("/x"), "nonsense\n\n1 2 3\n - \n") is None
 
 
-def test_an_overlay_is_what_its_upper_folder_lies_on(tmp_path: Path) -> None:
+def test_an_overlay_is_judged_by_its_upper_folder(tmp_path: Path) -> None:
     folder, upper = tmp_path / "data", tmp_path / "upper"
     folder.mkdir()
     upper.mkdir()
@@ -87,17 +85,17 @@ def test_an_overlay_is_what_its_upper_folder_lies_on(tmp_path: Path) -> None:
         check_folder(folder, mounts=file)
 
 
-def test_a_folder_that_is_not_there_yet_is_judged_by_where_it_will_be(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="on nfs4"):
         check_folder(tmp_path / "new" / "data", mounts=mounts(tmp_path, "nfs4", at=tmp_path))
     check_folder(tmp_path / "new" / "data")
     assert not (tmp_path / "new").exists()
 
 
-def test_without_a_list_of_mounts_it_is_tried_all_the_same(tmp_path: Path) -> None:
+def test_a_folder_is_still_tried_without_a_list_of_mounts(tmp_path: Path) -> None:
     check_folder(tmp_path, mounts=tmp_path / "none")
 
 
-def test_what_cannot_keep_a_log_is_told_by_trying() -> None:
+def test_the_trial_reveals_a_database_without_a_write_ahead_log() -> None:
     with closing(sqlite3.connect(":memory:")) as one, closing(sqlite3.connect(":memory:")) as other:
         assert _shared(one, other) == "SQLite keeps the journal mode memory"

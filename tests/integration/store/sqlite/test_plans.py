@@ -1,4 +1,4 @@
-"""Work is found by index: what a query costs grows with what is due, not with what is parked."""
+"""Queries find work by index: their cost grows with the due work, not with the parked."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
 
 
 class Plans:
-    """What SQLite means to do for every statement that was run."""
+    """SQLite's query plans for every statement that ran."""
 
     def __init__(self) -> None:
         self.statements: dict[str, Any] = {}
@@ -157,14 +157,14 @@ async def test_due_work_is_found_by_its_index(db: Database, name: str) -> None:
 
 def _reads_all(step: str) -> bool:
     words = step.split()
-    if words[:2] == ["SCAN", "(subquery-2)"]:  # what was found by index before
+    if words[:2] == ["SCAN", "(subquery-2)"]:  # rows that an index found before
         return False
     if words[:2] in (["SCAN", "queues"], ["SCAN", "q"]):  # one row for each queue, found by index
         return False
     return words[0] == "SCAN" and "INDEX" not in words and words[1] not in SMALL
 
 
-async def test_nothing_that_happens_to_an_action_reads_a_table_through(db: Database, tmp_path: Path) -> None:
+async def test_no_step_of_an_action_scans_a_whole_table(db: Database, tmp_path: Path) -> None:
     clock, in_force = Clock(NOW), policy(open_per_agent=10)
     membrane = Membrane(db, lambda: in_force, FakeDirectory(), secret=SECRET, clock=clock)
     with watched(db) as plans:
@@ -177,8 +177,8 @@ async def test_nothing_that_happens_to_an_action_reads_a_table_through(db: Datab
     assert scans == {}
 
 
-async def test_statements_that_are_built_for_one_call_are_not_of_one_product(db: Database) -> None:
-    """`tests/unit/store/test_backend_seam.py` looks at those that are made once."""
+async def test_statements_built_at_call_time_compile_for_postgresql(db: Database) -> None:
+    """`tests/unit/store/test_backend_seam.py` checks the statements that are built once."""
     found: list[ClauseElement] = []
 
     def note(_: Any, statement: ClauseElement, *__: Any) -> None:

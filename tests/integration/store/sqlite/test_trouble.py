@@ -18,7 +18,7 @@ from tests.integration.store.conftest import say
 
 
 def limit(connection_of: Database, pages: int) -> None:
-    """Let the file grow to so many pages: what a full disk does, on this one file."""
+    """Limit the file to this many pages, as a full disk would."""
     connection_of._writer.submit(
         lambda tx: tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}"), alone=False
     )
@@ -33,7 +33,7 @@ def large(number: int) -> writer.Work[int]:
     return work
 
 
-async def test_a_full_disk_fails_writes_whole_and_they_go_on_when_space_is_back(db: Database) -> None:
+async def test_a_full_disk_fails_whole_writes_until_space_is_back(db: Database) -> None:
     await db.write(say(0))
     limit(db, 120)
     results = await asyncio.gather(*(db.write(large(number)) for number in range(40)), return_exceptions=True)
@@ -48,7 +48,7 @@ async def test_a_full_disk_fails_writes_whole_and_they_go_on_when_space_is_back(
     assert await db.read(journal.verify) == (kept + 1, [])
 
 
-async def test_a_tiny_disk_is_told_and_harms_nothing(path: Path) -> None:
+async def test_a_tiny_disk_is_reported_and_harms_nothing(path: Path) -> None:
     db = open_database(path, exclusive=True)
     limit(db, 1)
     results = await asyncio.gather(
@@ -61,7 +61,7 @@ async def test_a_tiny_disk_is_told_and_harms_nothing(path: Path) -> None:
     await again.close()
 
 
-async def test_a_lock_held_elsewhere_fails_a_write_and_nothing_more(
+async def test_a_lock_held_elsewhere_fails_only_the_write(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.05)
@@ -123,7 +123,7 @@ async def test_a_damaged_database_is_refused_and_left_as_it_is(path: Path) -> No
     assert path.read_bytes() == bytes(spoilt)
 
 
-async def test_a_cut_off_database_is_refused(path: Path) -> None:
+async def test_a_truncated_database_is_refused(path: Path) -> None:
     db = open_database(path, exclusive=True)
     await asyncio.gather(*(db.write(large(number)) for number in range(20)))
     await db.close()
@@ -133,8 +133,8 @@ async def test_a_cut_off_database_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", [False, True])
-async def test_a_database_that_is_cut_to_nothing_is_not_begun_anew(path: Path, gone: bool) -> None:
-    """Nobody starts over in silence: what was approved and claimed would be forgotten."""
+async def test_an_emptied_database_file_is_refused(path: Path, gone: bool) -> None:
+    """A silent new start would forget which actions were approved and claimed."""
     await open_database(path, exclusive=True).close()
     path.with_name("threads.db").write_bytes(b"SQLite format 3")
     if gone:

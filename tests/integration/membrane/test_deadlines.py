@@ -1,4 +1,4 @@
-"""What the clock does: expiry with the tier's own default, pages, digests, unknown receipts."""
+"""Time passes: reviews expire with their tier's default, pages, digests and unknown receipts come due."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def gated(room: Room, kind: str) -> tuple[Standing, Review]:
     return standing, standing.review
 
 
-async def test_a_tier_3_that_nobody_answers_aborts(room: Room) -> None:
+async def test_an_unanswered_tier_3_action_aborts(room: Room) -> None:
     standing, _ = await gated(room, "money.wire")
     room.clock.forward(WINDOW)
     assert await room.membrane.deadlines.expire_due() == 1
@@ -34,7 +34,7 @@ async def test_a_tier_3_that_nobody_answers_aborts(room: Room) -> None:
     assert await room.membrane.deadlines.expire_due() == 0
 
 
-async def test_a_tier_2_halts_and_its_successor_can_still_be_approved(room: Room) -> None:
+async def test_an_unanswered_tier_2_action_halts_and_its_successor_can_be_approved(room: Room) -> None:
     standing, _ = await gated(room, "mail.send")
     room.clock.forward(WINDOW)
     await room.membrane.deadlines.expire_due()
@@ -49,7 +49,7 @@ async def test_a_tier_2_halts_and_its_successor_can_still_be_approved(room: Room
     assert approved.action.state is ActionState.APPROVED
 
 
-async def test_a_successor_restarts_the_chain_by_its_predecessors_window(room: Room) -> None:
+async def test_a_successor_restarts_the_page_chain_with_its_predecessors_window(room: Room) -> None:
     await gated(room, "mail.send")
     room.clock.forward(WINDOW)
     await room.membrane.deadlines.expire_due()
@@ -96,14 +96,14 @@ async def test_pages_follow_the_chain_and_widen_and_repeat(room: Room) -> None:
     assert seen[4] == seen[3]
 
 
-async def test_an_absence_is_caught_up_with_one_page_each(room: Room) -> None:
+async def test_each_review_gets_one_page_after_the_bot_was_down(room: Room) -> None:
     await gated(room, "release.sign")
     room.clock.forward(50 * WINDOW)
     assert await room.membrane.deadlines.page_due() == 1
     assert [user for user, _ in await room.pages()] == [ADA, BEN, CLEO, DIA]
     assert await room.membrane.deadlines.page_due() == 0
     room.clock.forward(60)
-    assert await room.membrane.deadlines.page_due() == 1, "a mandated sign-off is paged without an end"
+    assert await room.membrane.deadlines.page_due() == 1, "a mandated sign-off is paged until it is answered"
 
 
 async def test_no_page_after_the_outcome(room: Room) -> None:
@@ -119,7 +119,7 @@ async def test_no_page_after_the_outcome(room: Room) -> None:
     assert await room.membrane.deadlines.page_due() == 0
 
 
-async def test_a_page_whose_people_cannot_be_told_is_tried_again_then_told(room: Room) -> None:
+async def test_a_page_without_resolvable_people_is_retried_then_reported_to_admins(room: Room) -> None:
     await gated(room, "data.delete")
     room.people.away.add("oncall")
     room.clock.forward(250)
@@ -130,7 +130,7 @@ async def test_a_page_whose_people_cannot_be_told_is_tried_again_then_told(room:
     assert [(m.kind, m.recipient) for m in leased if m.kind == "notice"] == [("notice", "#membrane-admin")]
 
 
-async def test_tier_1_is_put_into_periodic_digests(room: Room) -> None:
+async def test_periodic_digests_list_tier_1_actions(room: Room) -> None:
     for _ in range(5):
         await room.membrane.proposals.propose(room.action("report.make"))
     room.clock.forward(59)
@@ -157,7 +157,7 @@ async def test_a_halted_action_is_named_in_every_digest(room: Room) -> None:
         assert [parked.action.id for parked in facts.halted] == [standing.action.id]
 
 
-async def test_a_claim_that_is_never_reported_is_unknown_and_never_guessed(room: Room) -> None:
+async def test_a_claim_without_a_report_becomes_unknown_and_is_never_guessed(room: Room) -> None:
     standing = await room.membrane.proposals.propose(room.action("db.read"))
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
     room.clock.forward(601)
@@ -168,7 +168,7 @@ async def test_a_claim_that_is_never_reported_is_unknown_and_never_guessed(room:
     assert late.action.receipt is Receipt.EXECUTED, "a late report is better than none"
 
 
-async def test_an_effect_that_was_claimed_again_meanwhile_is_not_unknown(
+async def test_an_effect_that_was_claimed_again_is_not_unknown(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standing, review = await gated(room, "job.run")
@@ -182,10 +182,10 @@ async def test_an_effect_that_was_claimed_again_meanwhile_is_not_unknown(
     assert (await room.membrane.proposals.standing(standing.action.id)).action.state is ActionState.RUNNING
     monkeypatch.undo()
     room.clock.forward(601)
-    assert await room.membrane.deadlines.unknown_due() == 1, "the second attempt is owed a report too"
+    assert await room.membrane.deadlines.unknown_due() == 1, "the second attempt needs a report too"
 
 
-async def test_the_facts_of_a_card_are_those_of_now(room: Room) -> None:
+async def test_a_card_is_drawn_from_current_facts(room: Room) -> None:
     _, review = await gated(room, "data.delete")
     (card,) = await room.membrane.outbox.lease(10)
     await room.membrane.votes.cast(review.id, CLEO, approve=False, args_digest=review.args_digest)
@@ -195,10 +195,10 @@ async def test_the_facts_of_a_card_are_those_of_now(room: Room) -> None:
     assert facts.message.wanted == 2
     await placed(room.membrane, card.id)
     again = await room.membrane.outbox.lease(10)
-    assert [message.id for message in again] == [card.id], "more was wanted meanwhile"
+    assert [message.id for message in again] == [card.id], "a newer version was wanted meanwhile"
 
 
-async def test_a_successors_card_has_its_predecessor_point_to_it(room: Room) -> None:
+async def test_the_card_of_a_halted_review_links_to_its_successor(room: Room) -> None:
     _, first = await gated(room, "mail.send")
     (card,) = await room.membrane.outbox.lease(10)
     await placed(room.membrane, card.id)

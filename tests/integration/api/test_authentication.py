@@ -1,4 +1,4 @@
-"""Who may come in: a live token, its own actions only, and not too often."""
+"""The API accepts live tokens, for their own actions only, and not too often."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROPOSAL = {"kind": "db.read", "args": {"id": 1}}
         {"Authorization": "mbr_no-scheme"},
     ],
 )
-async def test_without_a_live_token_nothing_below_v1_answers(bot: Bot, headers: dict[str, str]) -> None:
+async def test_every_path_below_v1_needs_a_live_token(bot: Bot, headers: dict[str, str]) -> None:
     async with bot.client(headers=headers) as stranger:
         for path in ("/v1/actions", "/v1/actions/act_1", "/v1/threads/thr_1", "/v1/nothing-here"):
             answer = await stranger.get(path)
@@ -44,7 +44,7 @@ async def test_a_revoked_token_is_refused(bot: Bot) -> None:
         assert (await agent.get("/v1/actions")).status_code == 401
 
 
-async def test_another_agents_action_is_not_there(bot: Bot) -> None:
+async def test_another_agents_action_is_not_found(bot: Bot) -> None:
     _, secret = await bot.membrane.tokens.create("other", "U0ADA")
     async with bot.client() as agent, bot.client(headers={"Authorization": f"Bearer {secret}"}) as other:
         made = (await agent.post("/v1/actions", json=PROPOSAL)).json()
@@ -81,7 +81,7 @@ async def test_a_token_that_asks_too_often_is_told_when_to_try_again(make_bot: M
         assert (await agent.get("/healthz")).status_code == 200
 
 
-async def test_nothing_about_the_token_is_kept_but_its_hash(bot: Bot) -> None:
+async def test_only_the_hash_of_a_token_is_stored(bot: Bot) -> None:
     async with bot.client() as agent:
         await agent.post("/v1/actions", json=PROPOSAL)
     secret = bot.token.encode()

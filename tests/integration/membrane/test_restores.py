@@ -1,4 +1,4 @@
-"""A database that came back from a backup: recognised, and nothing of it runs twice."""
+"""The bot recognises a database restored from a backup, and no effect runs twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.fakes import ADA, CLEO, DIA, SECRET, Clock, FakeDirectory, policy
 
 @dataclass
 class House:
-    """A data folder on which bots are started one after the other."""
+    """A data folder on which one bot after the other starts."""
 
     folder: Path
     clock: Clock = field(default_factory=Clock)
@@ -52,7 +52,7 @@ class House:
             await db.close()
 
     def copy(self) -> Path:
-        """Copy the database as some tool would that knows nothing of the bot."""
+        """Copy the database as a tool would that does not know the bot."""
         copied = self.folder.parent / "copy.db"
         SQLITE.copy(self.database, copied)
         return copied
@@ -106,7 +106,7 @@ async def restored(membrane: Membrane) -> str:
 
 
 @way
-async def test_what_ran_after_the_backup_does_not_run_again(
+async def test_an_effect_that_ran_after_the_backup_does_not_run_again(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
@@ -129,7 +129,7 @@ async def test_what_ran_after_the_backup_does_not_run_again(
 
 
 @way
-async def test_what_did_not_run_goes_on_under_the_same_key(
+async def test_an_effect_that_did_not_run_goes_on_under_the_same_key(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
@@ -146,14 +146,14 @@ async def test_what_did_not_run_goes_on_under_the_same_key(
         after = await say(membrane, standing, Verdict.DID_NOT)
         assert after.action.state is ActionState.APPROVED
         claim = await membrane.claims.start(standing.action.id, standing.action.args_digest)
-        assert claim.key == first.key, "what it acts on can tell a second start by the key"
+        assert claim.key == first.key, "the key lets the target recognise a second start"
         await membrane.reports.record(standing.action.id, executed=True)
         await membrane.restores.sweep()
-        assert await restored(membrane) == "", "it ends once everything is certain"
+        assert await restored(membrane) == "", "the restore ends once every outcome is known"
 
 
 @way
-async def test_approved_passed_and_running_actions_are_asked_at_once(
+async def test_people_are_asked_at_once_about_approved_passed_and_running_actions(
     house: House, way: Callable[[House], Path]
 ) -> None:
     async with house.bot() as membrane:
@@ -208,9 +208,7 @@ async def test_tokens_are_refused_until_they_are_confirmed(
 
 
 @way
-async def test_cards_say_so_and_people_are_asked_in_other_words(
-    house: House, way: Callable[[House], Path]
-) -> None:
+async def test_cards_mention_the_restore_and_ask_about_it(house: House, way: Callable[[House], Path]) -> None:
     async with house.bot() as membrane:
         waiting = await membrane.proposals.propose(action("money.wire"))
     copied = way(house)
@@ -243,7 +241,7 @@ async def messages_of(membrane: Membrane, review_id: str) -> list[Message]:
     return [each for each in await membrane.outbox.lease(50) if each.review_id == review_id]
 
 
-async def test_starts_stops_and_kills_are_no_restore(house: House) -> None:
+async def test_starts_stops_and_kills_do_not_count_as_a_restore(house: House) -> None:
     for _ in range(3):
         async with house.bot() as membrane:
             await membrane.proposals.propose(action("db.read"))
@@ -256,7 +254,7 @@ async def test_starts_stops_and_kills_are_no_restore(house: House) -> None:
 
 @asynccontextmanager
 async def killed(house: House) -> AsyncIterator[Membrane]:
-    """A bot that ends without noting where its journal ends."""
+    """End a bot before it notes where its journal ends."""
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
@@ -266,8 +264,8 @@ async def killed(house: House) -> AsyncIterator[Membrane]:
 
 
 @pytest.mark.parametrize("cut_at", [1, 2])
-async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at: int) -> None:
-    """The note is written before the database names itself, and after it."""
+async def test_a_kill_during_the_first_start_does_not_count_as_a_restore(house: House, cut_at: int) -> None:
+    """The bot writes the note before the database names itself, and again after it."""
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
@@ -283,7 +281,7 @@ async def test_a_kill_within_the_first_start_is_no_restore(house: House, cut_at:
 
 
 class Killed(Exception):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
 def cut(write: Callable[[Path, heads.Head], None], at: int) -> Callable[[Path, heads.Head], None]:
@@ -297,7 +295,7 @@ def cut(write: Callable[[Path, heads.Head], None], at: int) -> Callable[[Path, h
     return until
 
 
-async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> None:
+async def test_a_database_of_an_earlier_version_does_not_count_as_a_restore(house: House) -> None:
     db = open_database(house.database, exclusive=True)
     rules = policy()
     membrane = Membrane(db, lambda: rules, FakeDirectory(), secret=SECRET, clock=house.clock)
@@ -308,8 +306,8 @@ async def test_a_database_of_an_earlier_version_is_no_restore(house: House) -> N
         assert await restored(membrane) == ""
 
 
-async def test_a_new_database_beside_an_old_note_is_no_restore(house: House) -> None:
-    """Somebody deletes the databases to begin again, and makes a token before the first start."""
+async def test_a_new_database_beside_an_old_note_does_not_count_as_a_restore(house: House) -> None:
+    """Somebody deletes the databases to start over, and makes a token before the first start."""
     async with house.bot() as membrane:
         await membrane.proposals.propose(action("mail.send"))
     for file in house.folder.glob("membrane.db*"):
@@ -322,7 +320,7 @@ async def test_a_new_database_beside_an_old_note_is_no_restore(house: House) -> 
             assert await restored(membrane) == ""
 
 
-async def test_what_passed_and_nobody_is_asked_about_does_not_hold_up_the_end(house: House) -> None:
+async def test_passed_actions_without_a_question_do_not_delay_the_end_of_a_restore(house: House) -> None:
     async with house.bot() as membrane:
         for number in range(25):
             await membrane.proposals.propose(action("db.read", n=number))
@@ -331,7 +329,9 @@ async def test_what_passed_and_nobody_is_asked_about_does_not_hold_up_the_end(ho
         assert "20 actions" in await restored(membrane)
 
 
-async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: House, tmp_path: Path) -> None:
+async def test_a_missing_note_or_one_of_another_database_counts_as_a_restore(
+    house: House, tmp_path: Path
+) -> None:
     async with house.bot() as membrane:
         await membrane.proposals.propose(action("mail.send"))
     note = house.folder / "journal.head"
@@ -340,7 +340,7 @@ async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: Ho
     async with house.bot() as membrane:
         assert "is missing" in await restored(membrane)
     async with house.bot() as membrane:
-        assert "is missing" in await restored(membrane), "it stays until all is certain"
+        assert "is missing" in await restored(membrane), "the restore lasts until every outcome is known"
     other = House(tmp_path / "other")
     async with other.bot() as membrane:
         await membrane.proposals.propose(action("mail.send"))
@@ -349,7 +349,7 @@ async def test_a_note_that_is_gone_or_of_another_database_is_a_restore(house: Ho
         assert "belongs to another database" in await restored(membrane)
 
 
-async def test_a_folder_that_was_restored_whole_is_known_by_the_note_outside(
+async def test_the_note_outside_reveals_a_folder_that_was_restored_whole(
     house: House, tmp_path: Path
 ) -> None:
     house.outside = tmp_path / "head"
@@ -364,7 +364,7 @@ async def test_a_folder_that_was_restored_whole_is_known_by_the_note_outside(
         assert "restored from a backup" in await restored(membrane)
 
 
-async def test_a_restore_within_one_start_is_known_by_the_journals_end(house: House) -> None:
+async def test_the_end_of_the_journal_reveals_a_restore_within_one_start(house: House) -> None:
     async with house.bot() as membrane:
         standing = await membrane.proposals.propose(action("mail.send"))
         copied = house.copy()

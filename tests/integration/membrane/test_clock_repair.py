@@ -1,4 +1,4 @@
-"""A clock that was ahead and is right again: what it put off comes due at its own time."""
+"""A clock was ahead and is right again: what it postponed comes due at its proper time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def proposed(room: Room, kind: str, agent: str = "ops-agent") -> Standing:
 
 
 async def restarted(room: Room) -> Membrane:
-    """Another start on the same database, by a clock that is right again."""
+    """Start again on the same database after the clock was corrected."""
     room.clock.forward(-YEAR_S)
     again = Membrane(room.db, lambda: room.in_force[-1], room.people, secret=SECRET, clock=room.clock)
     await again.take_over()
@@ -60,7 +60,7 @@ async def test_reviews_opened_while_the_clock_was_ahead_page_and_expire_in_their
         assert after.reviews[0].state is ReviewState.EXPIRED
 
 
-async def test_a_mandated_sign_off_that_was_overdue_for_seconds_is_paged_on(room: Room) -> None:
+async def test_pages_go_on_for_a_mandated_sign_off_that_was_briefly_overdue(room: Room) -> None:
     standing = await proposed(room, "release.sign")
     room.clock.forward(YEAR_S)
     await room.membrane.deadlines.expire_due()
@@ -74,7 +74,7 @@ async def test_a_mandated_sign_off_that_was_overdue_for_seconds_is_paged_on(room
     assert await again.deadlines.page_due() == 1
 
 
-async def test_a_chain_that_was_quieted_until_next_year_goes_on(room: Room) -> None:
+async def test_a_page_chain_quieted_until_next_year_goes_on(room: Room) -> None:
     standing = await proposed(room, "release.sign")
     assert standing.review
     room.clock.forward(YEAR_S)
@@ -99,7 +99,7 @@ async def test_an_approval_given_while_the_clock_was_ahead_lapses(room: Room) ->
     assert refused.value.reason is Refusal.LAPSED
 
 
-async def test_what_passed_in_the_future_does_not_start_for_a_year(room: Room) -> None:
+async def test_a_pass_dated_in_the_future_does_not_stay_valid_for_a_year(room: Room) -> None:
     room.clock.forward(YEAR_S)
     passed = await proposed(room, "db.read")
     again = await restarted(room)
@@ -108,7 +108,7 @@ async def test_what_passed_in_the_future_does_not_start_for_a_year(room: Room) -
     assert refused.value.reason is Refusal.LAPSED
 
 
-async def test_a_rejection_of_the_future_answers_nothing_unasked(room: Room) -> None:
+async def test_a_rejection_dated_in_the_future_is_not_remembered(room: Room) -> None:
     room.clock.forward(YEAR_S)
     standing = await proposed(room, "mail.send")
     assert standing.review
@@ -120,7 +120,7 @@ async def test_a_rejection_of_the_future_answers_nothing_unasked(room: Room) -> 
     assert asked.action.state is ActionState.WAITING
 
 
-async def test_what_was_taken_back_in_the_future_does_not_fill_the_cap(room: Room) -> None:
+async def test_withdrawals_dated_in_the_future_do_not_fill_the_cap(room: Room) -> None:
     room.clock.forward(YEAR_S)
     for number in range(20):
         made = await room.membrane.proposals.propose(room.action("mail.send", n=number))
@@ -129,7 +129,7 @@ async def test_what_was_taken_back_in_the_future_does_not_fill_the_cap(room: Roo
     assert (await again.proposals.propose(room.action("mail.send"))).action.state is ActionState.WAITING
 
 
-async def test_a_report_that_is_due_next_year_is_awaited_for_the_kinds_own_time(room: Room) -> None:
+async def test_a_report_due_next_year_is_awaited_only_for_the_kinds_own_time(room: Room) -> None:
     room.clock.forward(YEAR_S)
     passed = await proposed(room, "db.read")
     await room.membrane.claims.start(passed.action.id, passed.action.args_digest)
@@ -138,7 +138,7 @@ async def test_a_report_that_is_due_next_year_is_awaited_for_the_kinds_own_time(
     assert await again.deadlines.unknown_due() == 1
 
 
-async def test_digests_go_on(room: Room) -> None:
+async def test_digests_go_on_after_the_clock_is_corrected(room: Room) -> None:
     await proposed(room, "mail.send")
     room.clock.forward(YEAR_S)
     await room.membrane.deadlines.expire_due()
@@ -151,7 +151,7 @@ async def test_digests_go_on(room: Room) -> None:
     assert await again.digests.make_due() == 1
 
 
-async def test_places_and_threads_of_the_future_are_seen_to(room: Room) -> None:
+async def test_pauses_of_places_and_threads_dated_in_the_future_are_pulled_back(room: Room) -> None:
     ahead = room.clock.now + YEAR_S
 
     def put(connection: Any) -> None:
@@ -170,7 +170,7 @@ async def test_places_and_threads_of_the_future_are_seen_to(room: Room) -> None:
     assert await room.membrane.clock_repair.pull_back() == 0, "once is enough"
 
 
-async def test_the_auditor_pulls_back_what_is_put_off_while_the_bot_runs(room: Room) -> None:
+async def test_the_auditor_pulls_back_postponed_work_while_the_bot_runs(room: Room) -> None:
     standing = await proposed(room, "release.sign")
     assert standing.review
     await room.membrane.clock_repair.pull_back()
@@ -185,7 +185,7 @@ async def test_the_auditor_pulls_back_what_is_put_off_while_the_bot_runs(room: R
     assert await room.membrane.deadlines.page_due() == 1
 
 
-async def test_nothing_is_pulled_back_where_the_clock_was_right(room: Room) -> None:
+async def test_nothing_is_pulled_back_if_the_clock_was_right(room: Room) -> None:
     for kind in ("mail.send", "money.wire", "release.sign", "db.read", "report.make"):
         await proposed(room, kind)
     standing = await proposed(room, "data.delete")

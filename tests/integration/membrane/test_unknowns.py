@@ -1,4 +1,4 @@
-"""What started and never reported back: a person is asked, answers once, and nothing is guessed."""
+"""An action started and never reported: a person is asked and answers once, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.integration.membrane.conftest import Room
 
 
 async def unknown(room: Room, kind: str = "mail.send", **more: Any) -> Standing:
-    """An action that was let start, was claimed, and never reported."""
+    """Return an action that was claimed and never reported."""
     standing = await room.membrane.proposals.propose(replace(room.action(kind), **more))
     for voter in (CLEO, DIA):
         standing = await room.membrane.proposals.standing(standing.action.id)
@@ -70,7 +70,7 @@ async def facts(room: Room, message: Message) -> ReceiptFacts:
         ("money.wire", "#agent-approvals", Priority.CARD_3),
     ],
 )
-async def test_every_tier_has_a_card_of_its_own_about_it(
+async def test_an_unknown_receipt_of_any_tier_gets_a_card(
     room: Room, kind: str, channel: str, priority: int
 ) -> None:
     standing = await unknown(room, kind)
@@ -80,7 +80,9 @@ async def test_every_tier_has_a_card_of_its_own_about_it(
     assert len(await receipts(room, standing)) == 1
 
 
-async def test_without_an_admin_channel_what_passed_is_asked_where_tier_2_is(room: Room) -> None:
+async def test_without_an_admin_channel_a_passed_action_is_asked_about_in_the_tier_2_channel(
+    room: Room,
+) -> None:
     room.in_force.append(replace(policy(), admin_channel=None, admins=()))
     standing = await unknown(room, "db.read")
     (card,) = await receipts(room, standing)
@@ -89,7 +91,7 @@ async def test_without_an_admin_channel_what_passed_is_asked_where_tier_2_is(roo
     await say(room, standing, Verdict.HAPPENED, ADA)
 
 
-async def test_it_happened_makes_it_executed_and_says_who_said_so(room: Room) -> None:
+async def test_an_answer_that_it_happened_marks_the_action_executed_and_names_the_person(room: Room) -> None:
     standing = await unknown(room)
     after = (await say(room, standing, Verdict.HAPPENED)).action
     assert after.state is ActionState.EXECUTED
@@ -104,7 +106,7 @@ async def test_it_happened_makes_it_executed_and_says_who_said_so(room: Room) ->
         await room.membrane.reports.record(standing.action.id, executed=False)
 
 
-async def test_it_did_not_asks_again_with_the_vote_counted(room: Room) -> None:
+async def test_an_answer_that_it_did_not_happen_asks_again_and_counts_as_a_vote(room: Room) -> None:
     standing = await unknown(room, "money.wire")
     again = await say(room, standing, Verdict.DID_NOT)
     assert again.action.state is ActionState.WAITING
@@ -118,14 +120,14 @@ async def test_it_did_not_asks_again_with_the_vote_counted(room: Room) -> None:
     assert len(again.reviews) == 2
 
 
-async def test_where_one_approval_is_enough_it_may_start_at_once(room: Room) -> None:
+async def test_an_answer_that_it_did_not_happen_allows_a_start_if_one_approval_is_enough(room: Room) -> None:
     standing = await unknown(room)
     again = await say(room, standing, Verdict.DID_NOT, ADA)
     assert again.action.state is ActionState.APPROVED
     assert (await room.membrane.claims.start(again.action.id, again.action.args_digest)).attempt == 1
 
 
-async def test_what_passes_may_be_claimed_once_more_as_a_second_attempt(room: Room) -> None:
+async def test_a_passing_action_may_be_claimed_again_as_a_second_attempt(room: Room) -> None:
     standing = await unknown(room, "db.read")
     room.clock.forward(100_000)
     again = await say(room, standing, Verdict.DID_NOT)
@@ -139,7 +141,7 @@ async def test_what_passes_may_be_claimed_once_more_as_a_second_attempt(room: Ro
     assert [body["attempt"] for body in claimed] == [1, 2]
 
 
-async def test_a_second_silence_is_asked_about_anew(room: Room) -> None:
+async def test_a_second_missing_report_is_asked_about_again(room: Room) -> None:
     standing = await unknown(room, "db.read")
     await say(room, standing, Verdict.DID_NOT)
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
@@ -150,7 +152,7 @@ async def test_a_second_silence_is_asked_about_anew(room: Room) -> None:
     await say(room, standing, Verdict.HAPPENED, number=2)
 
 
-async def test_a_thread_that_went_on_without_it_is_not_run_again(room: Room) -> None:
+async def test_a_thread_that_went_on_without_the_action_is_not_run_again(room: Room) -> None:
     thread = await room.membrane.threads.start("graph", {}, graph_version="1", agent="ops-agent")
     proposed = await room.membrane.proposals.propose(room.action("db.read"), thread_id=thread.id)
     await room.membrane.claims.start(proposed.action.id, proposed.action.args_digest)
@@ -161,7 +163,7 @@ async def test_a_thread_that_went_on_without_it_is_not_run_again(room: Room) -> 
     assert "did not happen; its thread went on" in (after.action.detail or "")
 
 
-async def test_left_stays_unknown_and_a_late_report_still_settles_it(room: Room) -> None:
+async def test_an_action_left_unknown_is_still_settled_by_a_late_report(room: Room) -> None:
     standing = await unknown(room)
     left = await say(room, standing, Verdict.LEFT)
     assert left.action.state is ActionState.UNKNOWN
@@ -170,7 +172,7 @@ async def test_left_stays_unknown_and_a_late_report_still_settles_it(room: Room)
     assert after.action.state is ActionState.EXECUTED
 
 
-async def test_a_late_report_is_first_and_its_card_asks_no_more(room: Room) -> None:
+async def test_a_late_report_that_comes_first_closes_the_question(room: Room) -> None:
     standing = await unknown(room)
     (before,) = await receipts(room, standing)
     await room.membrane.reports.record(standing.action.id, executed=False, detail="no")
@@ -182,7 +184,7 @@ async def test_a_late_report_is_first_and_its_card_asks_no_more(room: Room) -> N
 
 
 @pytest.mark.parametrize("kind", ["money.wire", "mail.send", "db.read"])
-async def test_what_is_reported_executed_after_all_is_not_run_a_second_time(room: Room, kind: str) -> None:
+async def test_an_action_reported_executed_after_all_does_not_run_again(room: Room, kind: str) -> None:
     standing = await unknown(room, kind)
     await say(room, standing, Verdict.DID_NOT)
     with pytest.raises(ReportRefused):
@@ -196,7 +198,7 @@ async def test_what_is_reported_executed_after_all_is_not_run_a_second_time(room
         await room.membrane.claims.start(standing.action.id, standing.action.args_digest)
 
 
-async def test_an_idempotent_one_that_is_started_again_asks_nobody_meanwhile(room: Room) -> None:
+async def test_an_idempotent_action_that_runs_again_asks_nobody_meanwhile(room: Room) -> None:
     standing = await unknown(room, "job.run")
     await room.membrane.claims.start(standing.action.id, standing.action.args_digest, rerun=True)
     assert await refused(room, standing) is Refusal.DECIDED
@@ -214,7 +216,9 @@ async def test_an_idempotent_one_that_is_started_again_asks_nobody_meanwhile(roo
         (GUS, Refusal.UNRESOLVED),
     ],
 )
-async def test_only_who_may_vote_on_it_may_say(room: Room, user: str, reason: Refusal) -> None:
+async def test_only_people_who_may_vote_may_settle_an_unknown_receipt(
+    room: Room, user: str, reason: Refusal
+) -> None:
     standing = await unknown(room, "data.delete", owner=DIA)
     room.people.outsiders.add(CLEO)
     if user == GUS:
@@ -225,14 +229,14 @@ async def test_only_who_may_vote_on_it_may_say(room: Room, user: str, reason: Re
     assert orjson.loads(entry.body) == {"number": 1, "by": user, "reason": reason}
 
 
-async def test_of_what_passed_the_admins_are_asked_but_not_whose_agent_it_was(room: Room) -> None:
+async def test_admins_settle_a_passed_action_unless_they_own_its_agent(room: Room) -> None:
     standing = await unknown(room, "db.read", owner=CLEO)
     assert await refused(room, standing, BEN) is Refusal.NOT_APPROVER
     assert await refused(room, standing, CLEO) is Refusal.REQUESTER
     await say(room, standing, Verdict.HAPPENED, DIA)
 
 
-async def test_who_is_asked_is_looked_up_when_the_click_comes(room: Room) -> None:
+async def test_entitlement_to_settle_is_looked_up_at_the_click(room: Room) -> None:
     standing = await unknown(room, "data.delete")
     room.in_force.append(replace(policy(), people={**policy().people, "leads": Users((DIA,))}))
     room.people.people["leads"] = (DIA,)
@@ -246,7 +250,7 @@ async def test_invariant_9_an_answer_about_other_arguments_changes_nothing(room:
     assert await refused(room, other) is Refusal.ARGS_CHANGED
 
 
-async def test_there_is_no_such_receipt(room: Room) -> None:
+async def test_an_answer_to_an_unknown_id_is_refused(room: Room) -> None:
     standing = await unknown(room)
     with pytest.raises(NotFound):
         await say(room, standing, Verdict.HAPPENED, number=2)
@@ -264,13 +268,13 @@ async def test_an_agent_that_never_reports_does_not_flood_the_admins(room: Room)
     assert len(await receipts(room, await unknown(room, "db.read"))) == 1
 
 
-async def test_it_is_kept_for_as_long_as_somebody_is_asked(room: Room, tmp_path: Any) -> None:
+async def test_a_passed_action_is_kept_while_somebody_is_asked_about_it(room: Room, tmp_path: Any) -> None:
     standing = await unknown(room, "db.read")
     kept = Retention(room.db, tmp_path / "archive", {Tier.TRANSPARENT: 3600.0}, room.clock)
     room.clock.forward(10 * 86_400)
     assert (await kept.prune()).actions == 0
     again = await say(room, standing, Verdict.DID_NOT)
-    assert (await kept.prune()).actions == 0, "it may start once more"
+    assert (await kept.prune()).actions == 0, "the action may start again"
     room.clock.forward(again.action.ruling.valid_for_s + 1)
     assert (await kept.prune()).actions == 1
     with pytest.raises(NotFound):
