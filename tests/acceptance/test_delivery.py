@@ -151,7 +151,7 @@ async def test_a_malformed_payload_on_a_socket_changes_nothing(
 
 
 class Signer:
-    """Signs requests as Slack does, or not quite."""
+    """Signs requests like Slack, or almost like it."""
 
     def __init__(self, slack: LocalSlack, bot: Bot) -> None:
         self._slack = slack

@@ -42,7 +42,7 @@ async def said(process: Process, words: str, **more: str) -> dict[str, object]:
     return await eventually(look, what=words)
 
 
-async def test_hanging_tools_end_no_card_and_hold_up_no_stop(stage: Stage, cleo: Person) -> None:
+async def test_hanging_tools_delay_neither_cards_nor_the_stop(stage: Stage, cleo: Person) -> None:
     """More tools hang than the default executor has threads, and the bot still stops without a kill."""
     token = await stage.token()
     async with stage.process() as process, Agent(process.url, token) as agent:
@@ -93,7 +93,7 @@ async def test_output_of_hosted_code_is_logged_as_json_lines(stage: Stage) -> No
     assert [line for line in process.raw if not isinstance(json.loads(line), dict)] == []
 
 
-async def test_a_graph_that_is_refused_keeps_nothing_else_down(stage: Stage, cleo: Person) -> None:
+async def test_a_refused_graph_stops_nothing_else(stage: Stage, cleo: Person) -> None:
     wrong = stage.folder / "wrong.py"
     wrong.write_text("import a_module_of_that_name_is_not_installed\n")
     stage.settings["MEMBRANE_GRAPHS"] = f"wrong={wrong}:graph,{GRAPHS}"

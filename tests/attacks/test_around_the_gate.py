@@ -56,10 +56,10 @@ async def test_the_admins_are_told_how_to_gate_a_bypassed_tool(
 
 
 @pytest.mark.parametrize("sub", ["plain", "asks nothing"])
-async def test_a_sub_agent_has_none_of_the_main_agents_middleware(
+async def test_a_sub_agent_without_the_middleware_runs_no_gated_tool(
     target: Target, attacker: Agent, sub: str
 ) -> None:
-    """As `create_deep_agent(middleware=[MembraneMiddleware()])` makes it; its Tier 2 and 3 tools ran."""
+    """`create_deep_agent(middleware=[MembraneMiddleware()])` makes sub-agents without the middleware."""
     word = mark()
     script = json.dumps([[pay(word), ["wipe", {"note": word}], ["look", {"note": word}]], "done"])
     thread = await ended(attacker, "deep", say([["task", {"sub": sub, "script": script}]], "handed over"))
@@ -81,7 +81,9 @@ async def test_a_call_that_a_person_rejected_does_not_run(
     assert [each["state"] for each in thread["actions"]] == ["rejected"]
 
 
-async def test_a_condition_that_flips_in_a_sub_agent(target: Target, attacker: Agent, finn: Person) -> None:
+async def test_a_rejected_call_of_a_sub_agent_does_not_run_when_its_condition_flips(
+    target: Target, attacker: Agent, finn: Person
+) -> None:
     word = mark()
     given = {"sub": "flips", "script": json.dumps([[pay(word)], "done"])}
     started = await attacker.start("deep", say([["task", given]], "done"))
@@ -90,7 +92,7 @@ async def test_a_condition_that_flips_in_a_sub_agent(target: Target, attacker: A
     assert target.effects(word) == []
 
 
-async def test_arguments_that_change_after_the_approval(
+async def test_arguments_that_change_after_the_approval_do_not_run(
     target: Target, attacker: Agent, finn: Person
 ) -> None:
     """A person approves 150, and a middleware inside ours changes it to 9000."""
@@ -102,7 +104,7 @@ async def test_arguments_that_change_after_the_approval(
     assert [each["receipt"] for each in thread["actions"]] != ["executed"]
 
 
-async def test_a_tool_that_is_swapped_after_the_approval(
+async def test_a_tool_that_is_swapped_after_the_approval_does_not_run(
     target: Target, attacker: Agent, finn: Person
 ) -> None:
     word = mark()
@@ -240,7 +242,7 @@ async def test_a_refused_call_reveals_no_redacted_value(
     assert str(secret) not in target.everywhere()
 
 
-async def test_a_model_that_is_overloaded_after_an_approval(
+async def test_a_payment_runs_once_when_the_model_is_overloaded_after_it(
     target: Target, attacker: Agent, finn: Person, cleo: Person
 ) -> None:
     """The thread stalls with its state and resumes, and the payment happens once."""
@@ -290,7 +292,7 @@ async def test_an_approval_of_a_gate_is_never_given_as_an_answer(
     assert target.effects(word) == []
 
 
-async def test_graphs_that_are_refused_keep_nothing_else_down(target: Target, attacker: Agent) -> None:
+async def test_refused_graphs_stop_nothing_else(target: Target, attacker: Agent) -> None:
     for graph in REFUSED:
         problem = await attacker.ask("POST", "/v1/threads", expect=409, json={"graph": graph, "input": {}})
         assert graph in problem["detail"]

@@ -26,7 +26,7 @@ def hosting(stage: Stage) -> Stage:
     return stage
 
 
-async def test_tools_that_hang_end_neither_cards_nor_the_stop(hosting: Stage) -> None:
+async def test_tools_that_hang_delay_neither_cards_nor_the_stop(hosting: Stage) -> None:
     """Cards come, clicks count, /readyz tells the truth, and SIGTERM ends the process without a kill."""
     hosting.settings["MEMBRANE_STOP_S"] = "5"
     bearer = await token(hosting)

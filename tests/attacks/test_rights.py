@@ -151,7 +151,7 @@ async def test_one_persons_acknowledgement_quiets_once(target: Target, attacker:
     assert quiet[1:] == quiet[:1] * 2
 
 
-async def test_a_forged_click_of_another_team_or_digest(
+async def test_a_forged_click_of_another_team_or_digest_changes_nothing(
     target: Target, attacker: Agent, cleo: Person
 ) -> None:
     """Slack signed the click, but it names another workspace, nobody, other arguments or another review."""

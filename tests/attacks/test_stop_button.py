@@ -146,7 +146,7 @@ async def test_the_admins_and_the_card_are_told_of_a_freeze(
     assert target.told("freeze.began", DELETE)
 
 
-async def test_a_freeze_that_ends_by_itself(target: Target, attacker: Agent, freeze: Freeze) -> None:
+async def test_a_freeze_ends_at_its_deadline(target: Target, attacker: Agent, freeze: Freeze) -> None:
     await freeze("kb.search", "--until", "1s")
 
     async def passes() -> bool:

@@ -138,7 +138,7 @@ async def test_an_ambiguous_table_name_does_not_pass(attacker: Agent, table: str
     assert await passed(attacker, [("db.read", {"table": table})]) == []
 
 
-async def test_names_in_a_list(attacker: Agent) -> None:
+async def test_an_export_of_unlisted_names_is_tier_3(attacker: Agent) -> None:
     """An export of listed names waits for one person, and of anything else for two (Tier 3)."""
     for column in ("email", "Email", "id;", "\u0456d", "id,email", "customers.id", ""):
         args = {"columns": ["id", column], "destination": "files.northwind.example"}

@@ -199,7 +199,7 @@ async def _posted(data: Path) -> None:
 
 
 async def _without_a_bot(place: Place, making: Making, anchors: Path) -> None:
-    """Decide one more review, as a bot does that is killed before it resumes the thread; prune, export."""
+    """Decide one more review like a bot that is killed before it resumes the thread. Prune and export."""
     rules = parse(read_policy(place.folder / "policy.yaml"), "policy.yaml")
     db = open_database(place.data / "membrane.db", exclusive=True)
     try:

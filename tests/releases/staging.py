@@ -45,7 +45,7 @@ class Place:
 
     @property
     def effects_file(self) -> Path:
-        """Where the graphs write what they did."""
+        """The file where the graphs record their effects."""
         return self.folder / "effects.jsonl"
 
     def settings(self) -> Settings:
@@ -80,7 +80,7 @@ class Place:
             yield bot
 
     def effects(self) -> list[tuple[str, Json]]:
-        """Return what the hosted graphs did, in order."""
+        """Return the hosted graphs' effects, in order."""
         if not self.effects_file.exists():
             return []
         return [(what, args) for what, args in map(json.loads, self.effects_file.read_text().splitlines())]

@@ -24,7 +24,7 @@ OPERATORS = {"/v1/operator/freezes": {"get", "post"}, "/v1/operator/thaws": {"po
 
 
 async def test_a_stolen_token_cannot_approve(scene: Scene, agent: httpx2.AsyncClient) -> None:
-    """There is no such route: an approval is a click that Slack signs, by somebody that Slack knows."""
+    """No route approves: an approval is a click of a known person that Slack signs."""
     page = (await agent.get("/openapi.json")).json()
     routes = {path: set(ways) for path, ways in page["paths"].items() if path.startswith("/v1/")}
     assert routes == ROUTES | OPERATORS

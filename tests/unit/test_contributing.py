@@ -11,7 +11,7 @@ MAKEFILE = Path(__file__).parents[2] / "Makefile"
 
 
 def test_the_test_of_a_rule_passes() -> None:
-    shown("test_what_is_hard_to_undo_is_tier_3")()
+    shown("test_an_irreversible_kind_is_tier_3")()
 
 
 def test_its_make_targets_are_those_of_the_makefile() -> None:

@@ -76,7 +76,7 @@ async def test_a_backup_under_load_is_one_instant(shell: Shell, room: Room) -> N
     assert actions == entries == told["entries"]
 
 
-async def test_the_secret_is_in_it_only_if_asked(shell: Shell, room: Room) -> None:
+async def test_a_backup_holds_the_secret_only_if_asked(shell: Shell, room: Room) -> None:
     (shell.folder / ".membrane" / "secret").write_text("s" * 32)
     plain = await shell.run("backup", "plain.tar")
     assert "The backup lacks the secret" in plain.err

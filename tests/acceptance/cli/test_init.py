@@ -21,7 +21,7 @@ async def test_an_empty_folder_gets_all_that_a_first_run_needs(shell: Shell) -> 
     assert [line for line in looked.out.splitlines() if line.startswith("ok   graph") and "example" in line]
 
 
-async def test_its_settings_load_and_are_for_their_owner_alone(shell: Shell) -> None:
+async def test_the_settings_of_init_load_and_only_their_owner_reads_them(shell: Shell) -> None:
     await shell.spawn(PROGRAM, "init", "new/folder")
     folder = shell.folder / "new" / "folder"
     assert (folder / ".env").stat().st_mode & 0o077 == 0

@@ -116,7 +116,7 @@ async def test_a_damaged_export_is_told_in_a_sentence(shell: Shell, room: Room) 
 
 
 @pytest.mark.parametrize("option", ["--anchor", "--file"])
-async def test_a_file_that_is_something_else_is_a_wrong_command(
+async def test_verifying_a_file_that_is_not_an_export_is_a_wrong_command(
     shell: Shell, room: Room, option: str
 ) -> None:
     (shell.folder / "notes.txt").write_text("hello\n")
@@ -138,7 +138,7 @@ async def test_old_passed_actions_are_pruned_beside_a_running_bot(shell: Shell, 
     assert (await shell.run("journal", "verify")).code == 0
 
 
-async def test_a_prune_beside_another_says_so(shell: Shell, room: Room) -> None:
+async def test_a_prune_beside_another_is_refused(shell: Shell, room: Room) -> None:
     lock = acquire(room.db.path.parent / LOCK)
     assert lock is not None
     with lock:

@@ -166,7 +166,7 @@ def by_hand(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_by_hand_it_names_one_address_and_three_things_to_try(
+def test_a_demo_by_hand_names_one_address_and_three_things_to_try(
     by_hand: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     assert by_hand.stdout is not None

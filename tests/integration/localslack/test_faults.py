@@ -71,7 +71,7 @@ async def test_a_slow_call(slack: LocalSlack, web: AsyncWebClient, after: bool) 
     assert await texts(web) == ["slow"]
 
 
-async def test_only_some_calls(slack: LocalSlack, web: AsyncWebClient) -> None:
+async def test_a_fault_can_hit_only_some_calls(slack: LocalSlack, web: AsyncWebClient) -> None:
     ts = (await web.chat_postMessage(channel="C0APPR", text="t"))["ts"]
     slack.faults.arm(
         method="chat.update", kind="error", error="edit_window_closed", when=lambda args: args["text"] == "no"

@@ -101,7 +101,7 @@ async def test_a_request_is_a_signed_form_with_a_fresh_timestamp(
 
 
 @pytest.mark.parametrize(("status", "tries"), [(500, 4), (200, 1)])
-async def test_events_are_tried_four_times_and_clicks_once(
+async def test_events_are_sent_four_times_and_clicks_once(
     slack: LocalSlack,
     web: AsyncWebClient,
     ada: Person,

@@ -72,7 +72,7 @@ async def test_ten_changes_while_slack_was_slow_become_one_update(room: Room) ->
     assert card.shown == card.wanted == 11
 
 
-async def test_a_change_while_it_is_being_sent_is_sent_as_well(room: Room) -> None:
+async def test_a_change_during_a_send_is_sent_too(room: Room) -> None:
     standing = await room.propose()
     assert standing.review
     room.slack.faults.arm(method="chat.postMessage", kind="delay", seconds=HELD)
@@ -218,7 +218,7 @@ async def test_a_digest_is_one_message(room: Room) -> None:
     assert f"archives/C0APPR/p{successor.ts.replace('.', '')}|open its card>" in str(room.blocks("C0DIG"))
 
 
-async def test_the_most_urgent_goes_first(room: Room) -> None:
+async def test_the_most_urgent_message_goes_first(room: Room) -> None:
     courier = room.new_courier(rates=Rates(channel_s=0.2, workspace_s=0.0))
     await room.propose("mail.send", args={"id": "two"})
     await room.propose("data.delete", args={"id": "three"})
@@ -252,7 +252,7 @@ async def test_a_running_courier_answers_a_click_at_once(room: Room) -> None:
         await until(lambda: "✅ Approved" in read(room.blocks("C0APPR")))
 
 
-async def test_it_says_how_far_it_is_behind(room: Room) -> None:
+async def test_the_courier_says_how_far_it_is_behind(room: Room) -> None:
     assert await room.courier.behind_s() == 0
     room.slack.faults.arm(method="*", kind="error", error="token_revoked", times=100)
     await room.propose()

@@ -39,7 +39,7 @@ async def click(room: Room, cleo: Person) -> str:
     return (await cleo.click(CARD, posted["ts"], "x")).reason
 
 
-async def test_there_are_two_connections(app: AsyncApp, room: Room, cleo: Person) -> None:
+async def test_the_bot_opens_two_connections(app: AsyncApp, room: Room, cleo: Person) -> None:
     async with by_socket(app, room.slack) as delivery:
         assert room.slack.sockets.count == 2
         assert delivery.healthy()
@@ -48,14 +48,14 @@ async def test_there_are_two_connections(app: AsyncApp, room: Room, cleo: Person
     await until(lambda: room.slack.sockets.count == 0)
 
 
-async def test_connections_that_slack_ends_are_made_again(app: AsyncApp, room: Room, cleo: Person) -> None:
+async def test_connections_that_slack_ends_are_reopened(app: AsyncApp, room: Room, cleo: Person) -> None:
     async with by_socket(app, room.slack):
         await room.slack.sockets.announce("refresh_requested")
         await until(lambda: room.slack.sockets.count == 2)
         assert await click(room, cleo) == "ok"
 
 
-async def test_connections_that_break_are_made_again(app: AsyncApp, room: Room, cleo: Person) -> None:
+async def test_broken_connections_are_reopened(app: AsyncApp, room: Room, cleo: Person) -> None:
     async with by_socket(app, room.slack) as delivery:
         room.slack.sockets.drop()
         await until(lambda: room.slack.sockets.count == 2 and delivery.healthy())

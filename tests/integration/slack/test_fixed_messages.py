@@ -61,7 +61,7 @@ def not_editable(room: Room) -> None:
     )
 
 
-async def test_a_page_goes_with_the_outcome(room: Room) -> None:
+async def test_an_uneditable_page_is_deleted_with_the_outcome(room: Room) -> None:
     standing = await paged(room)
     await until_quiet(room)
     not_editable(room)
@@ -71,7 +71,7 @@ async def test_a_page_goes_with_the_outcome(room: Room) -> None:
     assert "✅ Approved" in read(room.blocks("C0APPR"))
 
 
-async def test_a_page_stays_while_it_asks(room: Room) -> None:
+async def test_an_uneditable_page_stays_while_its_review_is_open(room: Room) -> None:
     standing = await paged(room)
     await until_quiet(room)
     not_editable(room)

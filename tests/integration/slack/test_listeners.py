@@ -36,7 +36,7 @@ async def shown(person: Person, words: str = "[Approve]") -> dict[str, Any]:
 
 
 async def whisper(person: Person) -> str:
-    """What only this person sees."""
+    """Return the text that only this person sees."""
     message = await person.wait_for_message(CARD, lambda message: message["ephemeral"])
     return str(message["text"])
 
@@ -145,7 +145,7 @@ async def test_the_requester_cannot_approve(live: Room, cleo: Person) -> None:
     assert "somebody else has to decide it" in await whisper(cleo)
 
 
-async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
+async def test_a_paged_person_acknowledges_the_review(live: Room, ada: Person) -> None:
     standing = await live.propose("mail.send")
     live.clock.ahead += 300
     await live.membrane.deadlines.page_due()
@@ -157,7 +157,7 @@ async def test_somebody_paged_takes_it(live: Room, ada: Person) -> None:
     assert after.review.acked_by == ADA
 
 
-async def test_somebody_paged_who_may_not_decide_quiets_nothing(live: Room, ada: Person) -> None:
+async def test_a_paged_person_who_may_not_decide_quiets_nothing(live: Room, ada: Person) -> None:
     standing = await live.propose()
     live.clock.ahead += 300
     await live.membrane.deadlines.page_due()
@@ -170,7 +170,7 @@ async def test_somebody_paged_who_may_not_decide_quiets_nothing(live: Room, ada:
     assert (after.review.acked_by, after.review.quiet_until) == (None, None)
 
 
-async def test_the_same_person_takes_it_once(live: Room, ada: Person) -> None:
+async def test_a_person_can_quiet_the_pages_of_a_review_once(live: Room, ada: Person) -> None:
     await live.propose("mail.send")
     live.clock.ahead += 300
     await live.membrane.deadlines.page_due()
@@ -199,7 +199,7 @@ async def test_a_guest_is_shown_nothing(live: Room, button: str) -> None:
         assert (await guest.state())["views"] == []
 
 
-async def test_nobody_looks_while_slack_does_not_say_who_they_are(live: Room, cleo: Person) -> None:
+async def test_a_person_whom_slack_cannot_confirm_sees_no_arguments(live: Room, cleo: Person) -> None:
     await live.propose()
     card = await shown(cleo)
     live.people.down = True
@@ -208,7 +208,7 @@ async def test_nobody_looks_while_slack_does_not_say_who_they_are(live: Room, cl
     assert (await cleo.state())["views"] == []
 
 
-async def test_an_approval_of_somebody_who_left_falls_out_when_the_quorum_fills(
+async def test_an_approval_of_a_person_who_left_does_not_fill_the_quorum(
     live: Room, cleo: Person, dia: Person
 ) -> None:
     live.people.people["leads"] = (CLEO, DIA, ADA)

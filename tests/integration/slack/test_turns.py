@@ -78,7 +78,7 @@ async def test_an_urgent_notice_overtakes_cards_that_go_to_the_same_channel(room
 
 
 async def test_invariant_18_nobodys_flood_delays_somebody_elses_tier_3(room: Room) -> None:
-    """One agent wants 60 cards of each tier; another asks once. Slack's order is what counts."""
+    """One agent wants 60 cards of each tier, and another asks once. Only the order in Slack counts."""
     room.in_force.append(policy(open_per_agent=500))
     courier = room.new_courier(rates=Rates(channel_s=STEP_S, workspace_s=0.0))
     for number in range(60):
