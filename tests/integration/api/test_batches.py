@@ -1,4 +1,4 @@
-"""The calls of one turn, proposed together: all of them or none, and each card names the others."""
+"""An agent proposes the calls of one turn together: all or none, and each card names the others."""
 
 from __future__ import annotations
 

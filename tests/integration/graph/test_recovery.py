@@ -280,7 +280,7 @@ def test_killed_between_the_effect_and_the_saved_state(
 
 
 async def test_saved_state_older_than_the_store_is_not_answered_twice(house: House) -> None:
-    """Somebody restored an old threads.db: the thread waits at an answered and executed question."""
+    """Somebody restored an old threads.db: the thread waits with an answered question."""
     await house.open(*GRAPHS)
     thread = await house.run("one", DELETE)
     await house.host.stop()

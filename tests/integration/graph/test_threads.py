@@ -72,7 +72,7 @@ async def test_a_withdrawn_thread_frees_its_place_although_its_tool_hangs(house:
     assert (await house.thread(fine)).state == "finished"
 
 
-def test_a_long_exhausted_pool_is_reported_with_a_line_that_holds_a_thread() -> None:
+def test_the_report_of_a_long_exhausted_pool_names_a_line_that_holds_a_thread() -> None:
     clock, go, began = Clock(), threading.Event(), threading.Semaphore(0)
     pool = ToolThreads(2, clock)
 

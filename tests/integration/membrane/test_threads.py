@@ -99,12 +99,12 @@ async def test_taking_up_a_thread_returns_its_actions_and_answers(room: Room) ->
     thread, (read, mail) = await parked(room, "db.read", "mail.send")
     await approve(room, mail.review)
     answered = (await room.membrane.threads.due(10))[0]
-    owed = await room.membrane.threads.take_up(thread, answered, {"crew"})
-    assert owed.thread.state == "parked"
+    taken = await room.membrane.threads.take_up(thread, answered, {"crew"})
+    assert taken.thread.state == "parked"
     assert (await room.membrane.threads.get(thread)).state == "running"
-    assert [str(each.action.state) for each in owed.answered[0].standings] == ["passed", "approved"]
-    assert [each.id for each in owed.actions] == [read.action.id, mail.action.id]
-    assert owed.shapes == {"int_1": "hitl_batch"}
+    assert [str(each.action.state) for each in taken.answered[0].standings] == ["passed", "approved"]
+    assert [each.id for each in taken.actions] == [read.action.id, mail.action.id]
+    assert taken.shapes == {"int_1": "hitl_batch"}
     assert (await room.membrane.threads.due(10))[0] == [], "it still belongs to its worker"
 
 
