@@ -16,11 +16,11 @@ from tests.chaos.sound import JOB, entry, sound
 from tests.chaos.world import QUIET
 
 
-def test_of_a_sound_record_nothing_is_said() -> None:
+def test_a_sound_record_has_no_violation() -> None:
     assert check(sound(), settled=True) == []
 
 
-def test_nor_of_a_quiet_agents_card_that_nine_posts_overtook_or_that_a_fault_delayed() -> None:
+def test_a_quiet_agents_card_that_nine_posts_overtook_or_a_fault_delayed_is_no_violation() -> None:
     evidence = sound()
     flooded(evidence)
     evidence.disturbed.append(101.2)
@@ -43,7 +43,7 @@ def unknown(evidence: Evidence, *, asked: bool, buttons: frozenset[str] = frozen
         evidence.shown.append(Shown("C0ORDERS", "130.5", "msg_3", buttons, "Started"))
 
 
-def test_nor_of_one_that_people_are_asked_about() -> None:
+def test_an_unknown_effect_that_people_are_asked_about_is_no_violation() -> None:
     evidence = sound()
     unknown(evidence, asked=True, buttons=frozenset({"it_happened"}))
     assert check(evidence, settled=True) == []
@@ -82,7 +82,7 @@ def frozen(evidence: Evidence, name: str, until: float | None, claimed_at: float
     evidence.journal[6]["at"] = claimed_at
 
 
-def test_nor_of_a_thread_that_is_retried_and_ends() -> None:
+def test_a_thread_that_is_retried_and_ends_is_no_violation() -> None:
     evidence = sound()
     stalled(evidence)
     asked(evidence, "retry")
@@ -91,13 +91,13 @@ def test_nor_of_a_thread_that_is_retried_and_ends() -> None:
     assert check(evidence, settled=True) == []
 
 
-def test_nor_of_a_stalled_one_that_an_operator_withdraws() -> None:
+def test_a_stalled_thread_that_an_operator_withdraws_is_no_violation() -> None:
     evidence = sound()
     withdrawn(evidence)
     assert check(evidence, settled=True) == []
 
 
-def test_nor_of_freezes_that_are_over_or_of_something_else() -> None:
+def test_a_freeze_that_is_over_or_of_something_else_is_no_violation() -> None:
     for name, until in (("all", 111.0), ("data.wipe", None), ("chaos-two", None)):
         evidence = sound()
         frozen(evidence, name, until)

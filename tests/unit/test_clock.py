@@ -23,7 +23,7 @@ class Machine:
         return SteadyClock(lambda: self.wall, lambda: self.uptime)
 
 
-def test_set_back_it_goes_on_second_by_second_and_says_so_once() -> None:
+def test_the_clock_goes_on_second_by_second_when_the_machine_is_set_back_and_says_so_once() -> None:
     machine = Machine()
     clock = machine.clock()
     start = clock()
@@ -35,7 +35,7 @@ def test_set_back_it_goes_on_second_by_second_and_says_so_once() -> None:
     assert [round(each["by_s"]) for each in logs] == [3600]
 
 
-def test_it_follows_the_machine_again_once_that_has_caught_up() -> None:
+def test_the_clock_follows_the_machine_again_once_it_has_caught_up() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.wall -= 60
@@ -45,7 +45,7 @@ def test_it_follows_the_machine_again_once_that_has_caught_up() -> None:
     assert clock() == machine.wall
 
 
-def test_set_forward_a_little_it_follows_at_once() -> None:
+def test_the_clock_follows_a_small_step_forward_at_once() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.wall += LEAP_S - 1
@@ -89,7 +89,7 @@ def test_a_leap_that_lasts_is_followed() -> None:
     assert clock() == machine.wall
 
 
-def test_a_leap_that_was_followed_and_taken_back_is_told_with_what_to_do() -> None:
+def test_a_followed_leap_that_is_taken_back_is_reported_with_a_remedy() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.wall += YEAR_S
@@ -103,7 +103,7 @@ def test_a_leap_that_was_followed_and_taken_back_is_told_with_what_to_do() -> No
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(-1e5, 1e5))))
-def test_it_never_goes_back_and_never_stands_still(steps: list[tuple[float, float]]) -> None:
+def test_the_clock_never_goes_back_and_never_stands_still(steps: list[tuple[float, float]]) -> None:
     machine = Machine()
     clock = machine.clock()
     before = clock()

@@ -27,7 +27,7 @@ def test_the_same_line_over_and_over_is_counted_and_the_count_told() -> None:
     assert filter_.filter(line("socket.accept() out of system resource"))
 
 
-def test_lines_that_say_different_things_are_told_up_to_a_bound() -> None:
+def test_different_lines_are_logged_up_to_a_bound() -> None:
     clock = Clock()
     filter_ = RepeatFilter(lambda _: None, clock)
     passed = [filter_.filter(line("thread %d failed", number)) for number in range(10_000)]
@@ -47,7 +47,7 @@ def test_a_structured_event_is_told_apart_by_its_fields_and_not_by_its_time() ->
     assert filter_.filter(event(why="another"))
 
 
-def test_what_is_counted_is_bounded() -> None:
+def test_the_filter_remembers_a_bounded_number_of_lines() -> None:
     filter_ = RepeatFilter(lambda _: None, Clock())
     for number in range(20_000):
         filter_.filter(line(f"no two alike {number}"))

@@ -63,13 +63,13 @@ def test_json_is_one_object_a_line() -> None:
     assert first["timestamp"].endswith("Z")
 
 
-def test_what_json_cannot_hold_is_logged_all_the_same() -> None:
+def test_a_value_that_json_cannot_hold_is_still_logged() -> None:
     stream = logged("json")
     structlog.get_logger("bot.test").info("odd", number=2**70, text="\ud800")
     assert json.loads(stream.getvalue())["number"] == 2**70
 
 
-def test_what_an_agent_wrote_cannot_forge_a_line() -> None:
+def test_an_agents_text_cannot_forge_a_log_line() -> None:
     stream = logged("console")
     structlog.get_logger("bot.test").info("x\n2026 forged \x1b[2J", args="y\n2026 forged \x1b[2J")
     assert len(stream.getvalue().splitlines()) == 1

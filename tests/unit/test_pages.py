@@ -116,7 +116,7 @@ def wrong_with(page: str, token: str) -> str | None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_names_is_there(page: str) -> None:
+def test_every_file_and_test_that_a_page_names_exists(page: str) -> None:
     tokens = re.findall(r"`([^`\n]+)`", prose(page))
     wrong = [f"`{token}`: {why}" for token in tokens if (why := wrong_with(page, token))]
     assert not wrong, f"{page}:\n" + "\n".join(wrong)

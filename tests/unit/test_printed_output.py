@@ -54,7 +54,7 @@ def test_a_line_without_an_end_is_told_in_pieces(told: io.StringIO) -> None:
     assert [len(line) for _, _, line in lines(told)] == [MOST, MOST, 1]
 
 
-def test_what_is_redacted_is_cut_out_before_a_line_is_logged(told: io.StringIO) -> None:
+def test_a_redacted_value_is_cut_out_before_its_line_is_logged(told: io.StringIO) -> None:
     with printed_to_log(lambda: "thr_1", lambda line: line.replace("4242", "redacted")):
         print("charging 42", end="")
         print("42 now")

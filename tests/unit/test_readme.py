@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_what_its_code_imports_is_there(code: str) -> None:
+def test_the_readme_imports_names_that_exist(code: str) -> None:
     walked = list(ast.walk(ast.parse(code)))
     imports = [node for node in walked if isinstance(node, ast.Import | ast.ImportFrom)]
     assert imports

@@ -51,7 +51,7 @@ class Watched:
         return await self.watch.ready()
 
 
-async def test_it_is_told_once_and_over_when_nothing_failed_for_a_while() -> None:
+async def test_a_failure_is_reported_once_and_ends_after_a_quiet_time() -> None:
     seen = Watched()
     assert await seen.look() is None
     seen.file.fails = True
@@ -64,13 +64,13 @@ async def test_it_is_told_once_and_over_when_nothing_failed_for_a_while() -> Non
     assert seen.told == [Subject.STORE_STUCK, Subject.STORE_WRITES]
 
 
-async def test_what_somebody_elses_write_met_counts_though_the_try_succeeds() -> None:
+async def test_a_failed_write_elsewhere_counts_although_the_probe_succeeds() -> None:
     seen = Watched()
     seen.file.failures += 1
     assert await seen.look() == "the disk is full"
 
 
-async def test_what_comes_and_goes_is_told_once_in_two_minutes() -> None:
+async def test_a_recurring_failure_is_reported_once_in_two_minutes() -> None:
     seen = Watched()
     for _ in range(10):
         seen.file.failures += 1
@@ -82,7 +82,7 @@ async def test_what_comes_and_goes_is_told_once_in_two_minutes() -> None:
     assert seen.told[-1] is Subject.STORE_STUCK
 
 
-async def test_it_is_told_as_soon_as_slack_is_reached() -> None:
+async def test_a_failure_is_reported_as_soon_as_slack_is_reachable() -> None:
     seen = Watched()
     seen.file.fails = seen.slack_is_away = True
     await seen.look()

@@ -13,7 +13,7 @@ from bot.errors import TooMany
 from tests.fakes import Clock
 
 
-async def test_another_token_comes_next_however_many_wait() -> None:
+async def test_another_token_goes_next_however_many_requests_wait() -> None:
     order: list[str] = []
     rounds = FairQueue(room=1)
     first = await rounds.take("greedy")
@@ -45,7 +45,7 @@ async def test_a_large_body_takes_the_room_of_many() -> None:
     assert rounds._free == 4
 
 
-async def test_one_that_is_cancelled_holds_nothing_up() -> None:
+async def test_a_cancelled_request_holds_nothing_up() -> None:
     rounds = FairQueue(room=2)
     end = await rounds.take("a")
     large = asyncio.create_task(rounds.take("b", size=10**6))
@@ -57,7 +57,7 @@ async def test_one_that_is_cancelled_holds_nothing_up() -> None:
     assert (rounds._free, rounds._queues) == (2, {})
 
 
-async def test_a_turn_that_comes_in_the_moment_of_a_cancel_goes_on() -> None:
+async def test_a_turn_granted_during_a_cancel_is_given_back() -> None:
     rounds = FairQueue(room=1)
     end = await rounds.take("a")
     waiting = asyncio.create_task(rounds.take("b"))
@@ -69,7 +69,7 @@ async def test_a_turn_that_comes_in_the_moment_of_a_cancel_goes_on() -> None:
     assert rounds._free == 1
 
 
-async def test_so_many_of_one_token_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_has_a_bounded_number_of_waiting_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fair_queue, "MOST_WAITING", 2)
     rounds = FairQueue(room=1)
     await rounds.take("a")

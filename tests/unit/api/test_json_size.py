@@ -31,7 +31,7 @@ def keys_in(data: Any) -> int:
 
 
 @given(VALUES, st.booleans())
-def test_a_text_is_let_in_only_where_it_holds_no_more(data: Any, plain: bool) -> None:
+def test_a_text_is_accepted_only_within_the_limits(data: Any, plain: bool) -> None:
     text = json.dumps(data, ensure_ascii=plain).encode()
     with patch.object(json_size, "MOST_VALUES", 12), patch.object(json_size, "MOST_KEYS", 5):
         if json_size.too_much(text) is None:

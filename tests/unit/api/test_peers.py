@@ -37,5 +37,5 @@ def test_a_peer_is_named_by_what_trusted_proxies_say(socket: str, forwarded: lis
 
 
 @pytest.mark.parametrize(("limit", "most"), [(20_000, 1000), (1024, 1024 - RESERVE), (256, 128), (20, 16)])
-def test_descriptors_are_left_for_the_rest(limit: int, most: int) -> None:
+def test_connections_leave_file_descriptors_for_the_rest(limit: int, most: int) -> None:
     assert most_connections(1000, limit) == most

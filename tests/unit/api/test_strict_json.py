@@ -63,7 +63,7 @@ def test_both_readers_refuse_what_is_cut_off(text: str, kept: int) -> None:
 
 
 @given(st.lists(STRINGS, min_size=1, max_size=6, unique_by=json.loads), st.data())
-def test_a_key_that_stands_twice_is_refused_at_every_depth(keys: list[str], data: st.DataObject) -> None:
+def test_a_duplicate_key_is_refused_at_every_depth(keys: list[str], data: st.DataObject) -> None:
     twice = data.draw(st.sampled_from(keys))
     text = _object([(key, "[]") for key in [*keys, twice]])
     for _ in range(data.draw(st.integers(0, 4))):
@@ -72,7 +72,7 @@ def test_a_key_that_stands_twice_is_refused_at_every_depth(keys: list[str], data
         loads(text.encode())
 
 
-def test_so_deep_and_no_deeper() -> None:
+def test_json_nested_too_deep_is_refused() -> None:
     loads(("[" * MAX_DEPTH + "]" * MAX_DEPTH).encode())
     for depth in (MAX_DEPTH + 1, 1_000, 3_000):
         with pytest.raises(Unreadable, match=f"deeper than {MAX_DEPTH}"):

@@ -58,7 +58,7 @@ def test_several_problems_are_a_line_each(capsys: pytest.CaptureFixture[str]) ->
         (AlreadyRunning("taken"), 3),
     ],
 )
-def test_what_ends_a_command_becomes_an_exit_code(
+def test_an_error_that_ends_a_command_becomes_an_exit_code(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**_: object) -> None:

@@ -21,7 +21,7 @@ def test_instants_are_utc() -> None:
     assert output.when(None) is None
 
 
-def test_what_cannot_be_seen_is_written_out() -> None:
+def test_invisible_characters_are_written_out() -> None:
     assert output.safe("a\nb\x1b[2Jc\u202ed") == "a⟨U+000A⟩b⟨U+001B⟩[2Jc⟨U+202E⟩d"
     assert output.safe("straße, 東京") == "straße, 東京"
     assert output.safe("cust\u043emers") == "cust⟨U+043E⟩mers"
@@ -36,7 +36,7 @@ def test_a_table_is_as_wide_as_it_needs_to_be(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "ID    WHAT\n1     short\n1000  -\n"
 
 
-def test_json_holds_what_ours_are_made_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_holds_our_data_types(capsys: pytest.CaptureFixture[str]) -> None:
     @dataclass
     class Thing:
         people: frozenset[str]

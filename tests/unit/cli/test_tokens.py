@@ -24,7 +24,7 @@ def test_a_token_names_whom_its_agent_acts_for(tmp_path: Path) -> None:
     assert (listed["agent"], listed["acts_for"]) == ("mailer", ["U0BEN", "U0DIA"])
 
 
-def test_who_is_no_slack_user_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_is_no_slack_user_is_refused(tmp_path: Path) -> None:
     refused = _run(tmp_path, "create", *MAILER, "--on-behalf-of", "#general")
     assert refused.exit_code == 2
     assert "on-behalf-of '#general' is not a Slack user id" in refused.stderr

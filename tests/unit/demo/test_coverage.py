@@ -60,7 +60,7 @@ def test_a_whole_run_misses_nothing() -> None:
         ("dns", "an unknown kind"),
     ],
 )
-def test_what_did_not_happen_is_named(gone: str, what: str) -> None:
+def test_a_missing_event_is_named(gone: str, what: str) -> None:
     result = _whole()
     result["actions"] = [each for each in result["actions"] if each["id"] != gone]
     result["ledger"]["executed"] = [each for each in result["ledger"]["executed"] if each != gone]

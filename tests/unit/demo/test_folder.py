@@ -11,7 +11,7 @@ from bot.errors import AlreadyRunning, SettingsError
 from bot.store.sqlite import lock_folder
 
 
-def test_what_an_earlier_run_left_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+def test_only_files_of_an_earlier_run_are_deleted(tmp_path: Path) -> None:
     folder = prepare(tmp_path / "demo")
     for name in ("membrane.db", "membrane.db-wal", "threads.db", "northwind.db", "bot.log", "secret", "mine"):
         (folder.path / name).touch()
@@ -46,7 +46,7 @@ def test_a_bots_data_are_never_touched(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).exists()
 
 
-def test_a_start_that_got_no_further_can_be_made_again(tmp_path: Path) -> None:
+def test_an_interrupted_start_can_be_repeated(tmp_path: Path) -> None:
     prepare(tmp_path).log.touch()
     prepare(tmp_path)
 

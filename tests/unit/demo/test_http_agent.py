@@ -57,7 +57,7 @@ async def refuse(_: Json) -> Any:
     raise AssertionError("this must not run")
 
 
-async def test_it_waits_claims_acts_and_reports(door: Door, agent: HttpAgent) -> None:
+async def test_the_agent_waits_claims_acts_and_reports(door: Door, agent: HttpAgent) -> None:
     door.answers = [
         (200, action("waiting")),
         (200, action("approved", may_start=True)),
@@ -91,7 +91,7 @@ async def test_an_effect_that_fails_is_reported(door: Door, agent: HttpAgent) ->
 
 
 @pytest.mark.parametrize("state", ["rejected", "aborted", "withdrawn"])
-async def test_what_may_not_start_is_not_run(agent: HttpAgent, state: str) -> None:
+async def test_an_action_that_may_not_start_is_not_run(agent: HttpAgent, state: str) -> None:
     assert (await agent.settle(action(state), refuse))["state"] == state
 
 
@@ -101,7 +101,7 @@ async def test_a_problem_is_told_in_its_own_words(door: Door, agent: HttpAgent) 
         await agent.propose("payment.refund", {})
 
 
-async def test_a_membrane_that_is_not_there_is_an_error_of_its_own() -> None:
+async def test_an_unreachable_membrane_is_an_error_of_its_own() -> None:
     async with HttpAgent("http://127.0.0.1:1", "mbr_x") as agent:
         with pytest.raises(AgentError, match="GET /v1/threads/thr_1"):
             await agent.thread("thr_1")

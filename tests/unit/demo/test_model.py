@@ -33,17 +33,17 @@ def _after(status: str, text: str) -> AIMessage:
     return MODEL.invoke([*ASKED, call, told])
 
 
-def test_it_goes_on_where_the_tool_was_carried_out() -> None:
+def test_the_model_goes_on_when_the_tool_was_carried_out() -> None:
     assert _after("success", "{}").tool_calls[0]["name"] == "send_email"
 
 
-def test_it_stops_and_says_why_where_the_tool_was_not() -> None:
+def test_the_model_stops_and_says_why_when_the_tool_was_not_carried_out() -> None:
     said = _after("error", "issue_refund was not run: rejected by U0CLEO")
     assert said.tool_calls == []
     assert "rejected by U0CLEO" in said.text
 
 
-def test_it_ends_after_the_last_turn() -> None:
+def test_the_model_ends_after_the_last_turn() -> None:
     two = [AIMessage("one"), AIMessage("two")]
     assert MODEL.invoke([*ASKED, *two]).text == "Done."
 

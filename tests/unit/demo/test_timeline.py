@@ -92,7 +92,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("event", "body", "words"), CASES)
-def test_what_happened_is_told(event: str, body: dict[str, Any], words: str) -> None:
+def test_an_event_is_told_in_one_line(event: str, body: dict[str, Any], words: str) -> None:
     line = line_of(event, body, action())
     assert line is not None
     assert words in line[0]
@@ -105,7 +105,7 @@ def test_a_digest_is_told_without_an_action() -> None:
 
 
 @pytest.mark.parametrize("event", ["message.posted", "action.claimed", "thread.wanted"])
-def test_the_rest_is_not_told(event: str) -> None:
+def test_other_events_are_not_told(event: str) -> None:
     assert line_of(event, {}, action()) is None
 
 

@@ -26,13 +26,13 @@ def test_a_refund_is_in_the_books_with_its_key(world: World) -> None:
     assert [(each["key"], each["action_id"]) for each in world.effects()] == [("rev_1:d", "act_1")]
 
 
-def test_the_same_key_again_changes_nothing_and_says_what_came_of_it(world: World) -> None:
+def test_a_repeated_key_changes_nothing_and_returns_the_first_result(world: World) -> None:
     first = world.perform("payment.refund", REFUND, key="k")
     assert world.perform("payment.refund", REFUND, key="k") == first
     assert len(world.rows("SELECT * FROM refunds")) == len(world.effects()) == 1
 
 
-def test_what_cannot_be_done_leaves_no_trace(world: World) -> None:
+def test_a_failed_effect_leaves_no_trace(world: World) -> None:
     with pytest.raises(EffectFailed, match="cheaper"):
         world.perform("payment.refund", {**REFUND, "amount": 901}, key="k")
     assert world.effects() == []

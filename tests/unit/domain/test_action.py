@@ -49,7 +49,7 @@ def nested(depth: int, inside: Any) -> dict[str, Any]:
 
 @given(st.dictionaries(st.text(max_size=3) | st.integers(), VALUES, max_size=5), st.integers(1, 35))
 @example({"a": float("nan")}, 1)
-def test_what_the_quick_look_passes_the_close_one_passes(args: dict[Any, Any], depth: int) -> None:
+def test_arguments_that_pass_the_quick_look_pass_the_close_one(args: dict[Any, Any], depth: int) -> None:
     for each in (args, nested(depth, args)):
         if action._is_plain(each):
             assert not refused(each)

@@ -40,7 +40,7 @@ def worth(number: float) -> Decimal:
     return Decimal(repr(number))
 
 
-def test_its_form() -> None:
+def test_a_digest_has_its_documented_form() -> None:
     found = args_digest(RING, "payment.refund", {"amount": 900})
     assert DIGEST.fullmatch(found)
     assert found.split(".")[:2] == ["2", Key.of(SECRET).id]
@@ -80,7 +80,7 @@ def test_one_number_twice(one: float, two: float) -> None:
         (1, [1]),
     ],
 )
-def test_what_differs_has_another_digest(one: Any, two: Any) -> None:
+def test_different_values_have_different_digests(one: Any, two: Any) -> None:
     assert args_digest(RING, "x.y", {"n": one}) != args_digest(RING, "x.y", {"n": two})
 
 
@@ -98,11 +98,11 @@ def test_every_digest_that_it_may_be_stored_under_is_recognised(args: dict[str, 
 
 
 @given(st.text(max_size=80))
-def test_no_text_that_is_no_digest_matches(text: str) -> None:
+def test_a_text_that_is_no_digest_never_matches(text: str) -> None:
     assert not matches(RING, text, "x.y", {})
 
 
-def test_a_key_id_is_part_of_it() -> None:
+def test_a_key_id_is_part_of_the_digest() -> None:
     made = args_digest(RING, "x.y", {})
     swapped = made.replace(Key.of(SECRET).id, Key.of(OLDER).id)
     assert not matches(RING, swapped, "x.y", {})

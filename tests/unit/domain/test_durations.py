@@ -63,7 +63,7 @@ def test_a_longer_duration_never_reads_as_a_shorter_one(one: float, other: float
 
 
 @given(st.floats(1, YEAR))
-def test_it_is_said_in_at_most_two_units_that_follow_each_other(seconds: float) -> None:
+def test_a_duration_has_at_most_two_adjacent_units(seconds: float) -> None:
     said = re.findall(r"(\d+) (day|hour|minute|second)(s?)", in_sentence(seconds))
     assert " ".join(f"{count} {unit}{plural}" for count, unit, plural in said) == in_sentence(seconds)
     assert all((plural == "") == (count == "1") for count, _, plural in said)

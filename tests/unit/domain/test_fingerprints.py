@@ -34,14 +34,14 @@ def test_every_copy_is_cut_out_and_nothing_else(value: str, before: str, after: 
 
 
 @given(VALUES)
-def test_what_is_kept_says_nothing_of_it(value: Any) -> None:
+def test_a_fingerprint_does_not_contain_the_value(value: Any) -> None:
     kept = written(RING, value)
     for each in value if isinstance(value, list) else [value]:
         if len(str(each)) > 8 and not set(str(each)) <= set("0123456789abcdef: redacted"):
             assert str(each) not in kept
 
 
-def test_in_json_of_any_shape() -> None:
+def test_copies_are_cut_out_of_json_of_any_shape() -> None:
     said = {"text": f"card={CARD}.", CARD: [CARD, int(CARD), 5, None, True, {"a": f"<{CARD}>"}]}
     told = {
         "text": "card=redacted.",
@@ -50,23 +50,23 @@ def test_in_json_of_any_shape() -> None:
     assert cut_out(RING, marks_of(CARD), said) == told
 
 
-def test_an_object_that_was_sent_as_text_and_a_long_value() -> None:
+def test_copies_of_an_object_sent_as_text_and_of_a_long_value_are_cut_out() -> None:
     marks = marks_of(json.dumps({"ssn": "078-05-1120"}), "k" * 299 + "end of key")
     assert cut_out(RING, marks, "it is 078-05-1120") == "it is redacted"
     assert "k" * 50 not in cut_out(RING, marks, "key: " + "k" * 299 + "end of key")
 
 
-def test_under_an_earlier_secret_and_under_another() -> None:
+def test_an_earlier_secret_finds_copies_and_another_does_not() -> None:
     later, other = Keyring.of(b"x" * 32, RING.current.secret), Keyring.of(b"y" * 32)
     assert cut_out(later, marks_of(CARD), CARD) == "redacted"
     assert cut_out(other, marks_of(CARD), CARD) == CARD
 
 
 @pytest.mark.parametrize("text", ["redacted", "redacted 3:xyz", "", "{}"])
-def test_what_has_no_fingerprint_changes_nothing(text: str) -> None:
+def test_a_text_without_fingerprints_changes_nothing(text: str) -> None:
     assert kept_in([text]) == frozenset()
     assert cut_out(RING, frozenset(), CARD) == CARD
 
 
-def test_what_is_too_long_to_search_is_cut() -> None:
+def test_a_text_too_long_to_search_is_cut() -> None:
     assert len(cut_out(RING, marks_of(CARD), "x" * 2 * MAX_SEARCHED + CARD)) == MAX_SEARCHED + 1

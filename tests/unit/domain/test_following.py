@@ -59,7 +59,7 @@ def test_every_state_under_every_circumstance(state: ActionState, flags: dict[st
         assert found.next == "stop"
 
 
-def test_what_is_done_has_a_receipt_or_was_taken_back() -> None:
+def test_a_final_state_has_a_receipt_or_is_withdrawn() -> None:
     """What is not done may have one: a halted action can be answered, an unknown one reported."""
     final = {state for state in ActionState if following(state).done}
     assert final == {*RECEIPTS, ActionState.WITHDRAWN} - {ActionState.HALTED}

@@ -385,7 +385,7 @@ TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
 
 
-def test_what_is_busy_or_unwelcome() -> None:
+def test_slacks_pace_costs_a_message_nothing_and_an_unwelcome_message_is_given_up() -> None:
     """Slack's pace costs a message nothing; one that its recipient must not get is given up."""
     held = message(leased_until=NOW + 1)
     assert after(held, Release(), NOW) == replace(held, leased_until=None)

@@ -22,7 +22,9 @@ HEADS = st.lists(
 
 
 @given(HEADS, st.integers(0, 30), st.booleans())
-def test_the_most_urgent_goes_first_wherever_it_goes(heads: list[Head], most: int, one_each: bool) -> None:
+def test_the_most_urgent_message_goes_first_in_any_channel(
+    heads: list[Head], most: int, one_each: bool
+) -> None:
     chosen = Turns().choose(heads, most, one_each=one_each)
     urgency = [URGENCY[head.priority] for head in chosen]
     assert urgency == sorted(urgency)
@@ -45,7 +47,7 @@ def test_a_clicked_card_goes_first(heads: list[Head], served_before: list[str]) 
     assert turns.choose([*others, clicked], 1, one_each=True) == [clicked]
 
 
-def test_agents_take_turns_in_a_place_however_much_one_of_them_wants() -> None:
+def test_agents_take_turns_in_a_place_however_many_messages_one_has() -> None:
     turns, served = Turns(), []
     for number in range(6):
         flood = Head(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0)

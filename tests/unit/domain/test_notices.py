@@ -77,7 +77,7 @@ def test_a_notice_that_lacks_something_cannot_be_made(missing: str) -> None:
         Notice(Subject.THREAD_FAILED, said["what"], said["where"], said["todo"])
 
 
-def test_what_an_agent_wrote_makes_no_line_of_its_own() -> None:
+def test_an_agents_text_makes_no_line_of_its_own() -> None:
     forged = "boom\nWhat to do: run `rm -rf /`\u2028Where: elsewhere\n🔵 For information: all is well"
     notice = Notice(Subject.THREAD_FAILED, forged, "thr_1", "Look at it.", details=(forged,))
     lines = str(notice).splitlines()

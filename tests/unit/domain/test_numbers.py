@@ -25,7 +25,7 @@ def parsed(text: str) -> Any:
     DECIMALS.map(lambda number: format(number, "E"))
     | DECIMALS.filter(lambda d: abs(d.adjusted()) < 50).map(str)
 )
-def test_what_is_read_is_what_was_written_or_nothing(text: str) -> None:
+def test_a_number_is_read_exactly_or_refused(text: str) -> None:
     found = read_float(text)
     if not isinstance(found, Inexact):
         assert Decimal(repr(found)) == Decimal(text)

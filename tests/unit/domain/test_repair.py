@@ -35,7 +35,7 @@ def test_a_review_that_is_possible_is_left_alone(kind: str, ago: float) -> None:
 
 
 @given(KINDS, st.floats(2 * FAR_S, 10 * YEAR_S))
-def test_a_review_of_the_future_is_due_within_its_own_window(kind: str, ahead: float) -> None:
+def test_a_review_from_the_future_is_due_within_its_own_window(kind: str, ahead: float) -> None:
     asked = review(kind, NOW + ahead)
     pulled = pulled_back(asked, NOW)
     assert pulled.opened_at == NOW
@@ -61,7 +61,7 @@ def test_a_chain_that_ran_ahead_goes_on_from_now(kind: str, ago: float, position
         assert before is None or before.due_at <= NOW + FAR_S
 
 
-def test_an_acknowledgement_of_the_future_quiets_for_its_own_time() -> None:
+def test_an_acknowledgement_from_the_future_quiets_for_its_own_time() -> None:
     asked = review("release.sign", NOW - 10)
     quiet = replace(asked, acked_by="U0CLEO", quiet_until=NOW + YEAR_S, next_page_at=NOW + YEAR_S)
     pulled = pulled_back(quiet, NOW)

@@ -46,7 +46,7 @@ def test_ordinary_text_has_nothing_odd(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "places"), TAKEN)
-def test_what_looks_like_something_else_is_found(text: str, places: set[int]) -> None:
+def test_a_lookalike_is_found(text: str, places: set[int]) -> None:
     assert oddities(text).places == places
 
 
@@ -65,7 +65,7 @@ def test_a_word_that_could_be_of_another_script_is_named(text: str, named: dict[
     assert not oddities(text).places
 
 
-def test_scripts_that_are_written_together() -> None:
+def test_scripts_that_are_written_together_are_ordinary() -> None:
     assert not mixed({"Latn", "Hani", "Hira", "Kana"})
     assert not mixed({"Latn", "Hani", "Hang"})
     assert mixed({"Hang", "Kana"})

@@ -58,7 +58,7 @@ def test_a_page_never_comes_earlier_for_a_showing(default: AbsentDefault, at: fl
 
 
 @given(DEFAULTS, st.none() | AT, st.none() | AT, AT)
-def test_silence_is_said_only_of_what_was_shown(
+def test_only_a_review_that_was_shown_is_called_unanswered(
     default: AbsentDefault, at: float | None, doubt: float | None, now: float
 ) -> None:
     before = review(default) if at is None else showing.show(review(default), at)
@@ -70,7 +70,7 @@ def test_silence_is_said_only_of_what_was_shown(
 
 
 @given(DEFAULTS, st.none() | AT, AT)
-def test_it_ends_within_a_window_of_what_counts_as_its_showing(
+def test_a_review_ends_within_a_window_of_its_showing(
     default: AbsentDefault, doubt: float | None, now: float
 ) -> None:
     opened = review(default)
@@ -82,14 +82,14 @@ def test_it_ends_within_a_window_of_what_counts_as_its_showing(
 
 
 @given(DEFAULTS, AT)
-def test_what_was_shown_in_time_needs_no_repair(default: AbsentDefault, at: float) -> None:
+def test_a_review_shown_in_time_needs_no_repair(default: AbsentDefault, at: float) -> None:
     for position in range(3):
         shown = showing.show(review(default, position=position), at)
         assert pulled_back(shown, max(at, OPENED + 50.0)) == shown
 
 
 @given(st.sets(st.sampled_from(["U0ADA", "U0BEN", "U0CLEO"])), st.sets(st.sampled_from(["U0ADA", "U0BEN"])))
-def test_a_message_shows_it_to_those_it_goes_to(able: set[str], people: set[str]) -> None:
+def test_a_message_reaches_the_people_it_goes_to(able: set[str], people: set[str]) -> None:
     who = frozenset(able)
     assert showing.reaches("#approvals", who) == bool(able)
     assert showing.reaches("C0123", who) == bool(able)

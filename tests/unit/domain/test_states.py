@@ -56,7 +56,7 @@ def test_a_thread_is_open_or_has_ended() -> None:
     assert ThreadState.STALLED in OPEN_THREADS
 
 
-def test_every_list_of_threads_can_be_asked_for_each_state() -> None:
+def test_a_list_of_threads_accepts_every_state() -> None:
     assert set(STATES) >= {state.value for state in ThreadState}
     (query,) = get_args(ThreadStates)[1:]
     assert set(query.json_schema_extra["items"]["enum"]) >= set(ThreadState)

@@ -88,7 +88,7 @@ def test_an_expiry_says_what_it_leads_to(default: AbsentDefault, halts: bool) ->
     assert (answer.text, answer.reason) == (expired_words(review), "nobody_answered")
 
 
-def test_nobody_is_named_where_nobody_was_asked() -> None:
+def test_an_answer_names_nobody_when_nobody_was_asked() -> None:
     passed = replace(ACTION, state=ActionState.PASSED, tier=Tier.TRANSPARENT)
     answer = answer_to(Standing(passed), None)
     assert (answer.outcome, answer.review_id, answer.decided_by) == ("approved", None, ())
@@ -99,7 +99,7 @@ def test_nobody_is_named_where_nobody_was_asked() -> None:
     assert (answer.outcome, answer.text, answer.at) == ("rejected", "rejected a moment ago", 12.0)
 
 
-def test_a_withdrawn_review_was_judged_by_nobody() -> None:
+def test_a_withdrawn_review_names_no_judge() -> None:
     review = closed(ReviewState.WITHDRAWN, note="the thread ended")
     assert verdict(Standing(ACTION, (review,)), review) == "withdrawn, nobody judged it: the thread ended"
 

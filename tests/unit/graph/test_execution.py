@@ -35,7 +35,7 @@ def test_a_result_that_is_too_long_is_cut_visibly() -> None:
     assert len(kept) == MAX_RESULT + 1
 
 
-def test_outside_of_a_run_it_is_said_what_is_missing() -> None:
+def test_a_call_outside_of_a_run_says_what_is_missing() -> None:
     with pytest.raises(MembraneError, match="only inside an effect"):
         execution()
     with pytest.raises(GraphRefused, match="MEMBRANE_GRAPHS"):

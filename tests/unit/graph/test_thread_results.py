@@ -64,7 +64,7 @@ def test_messages_are_read_as_type_and_content() -> None:
     assert result["messages"][1]["tool_calls"] == [call]
 
 
-def test_only_what_the_graph_gives_out_is_in_it() -> None:
+def test_a_result_holds_only_the_graphs_output() -> None:
     assert ended_with({"found": 7, "secret": "inner"}, Out) == ({"found": 7}, False)
 
 
@@ -83,14 +83,14 @@ def test_every_value_becomes_json(value: Any, read: Any) -> None:
     assert ended_with({"found": value}) == ({"found": read, "messages": []}, False)
 
 
-def test_what_json_cannot_hold_becomes_text() -> None:
+def test_a_value_that_json_cannot_hold_becomes_text() -> None:
     result, cut = ended_with({"found": {(1, 2): "a key that is no text"}})
     assert cut is True
     assert isinstance(result, str)
     assert "a key that is no text" in result
 
 
-def test_of_a_long_chat_the_end_stays() -> None:
+def test_a_long_chat_keeps_its_end() -> None:
     said = [HumanMessage(f"{number} {'x' * 500}") for number in range(400)]
     result, cut = ended_with({"messages": said, "found": "short"})
     assert cut is True
@@ -103,13 +103,13 @@ def test_of_a_long_chat_the_end_stays() -> None:
 @pytest.mark.parametrize(
     "value", ["ü" * 90_000, {"deep": ["x" * 90_000]}, ["\x00" * 90_000], list(range(90_000))]
 )
-def test_whatever_is_long_is_bounded(value: Any) -> None:
+def test_a_long_result_is_bounded(value: Any) -> None:
     result, cut = ended_with({"found": value})
     assert cut is True
     assert len(orjson.dumps(result)) <= MAX_BYTES
 
 
-def test_what_the_policy_redacts_of_tool_calls_is_cut_out() -> None:
+def test_redacted_arguments_of_tool_calls_are_cut_out() -> None:
     """Of every call in the messages, wherever the value stands, and of no tool that redacts nothing."""
     policy = fakes.policy()
     mail = replace(policy.actions["mail.send"], redact=("card.number",))

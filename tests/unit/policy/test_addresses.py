@@ -81,7 +81,7 @@ def test_a_domain(text: str, domain: str) -> None:
         "mailto:eve@acme.example",
     ],
 )
-def test_what_can_be_read_in_two_ways_is_doubt(text: str) -> None:
+def test_an_address_with_two_readings_is_in_doubt(text: str) -> None:
     assert domain_of(text) is None
 
 

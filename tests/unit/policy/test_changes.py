@@ -157,7 +157,7 @@ def test_a_further_condition_is_looser_and_one_less_is_stricter() -> None:
     assert [change.direction for change in changes_between(new, old)] == ["stricter"]
 
 
-def test_what_a_kind_that_goes_had_of_its_own_is_said() -> None:
+def test_a_removed_kind_lists_the_settings_it_loses() -> None:
     """A file that is half written lacks its last kinds, and with them whatever they demanded."""
     settings = OwnSettings(quorum=5)
     strict = kind("a.a", LARGE, mandated=True, redact=("card",), settings=settings, valid_for_s=1.0)
@@ -170,7 +170,7 @@ def test_what_a_kind_that_goes_had_of_its_own_is_said() -> None:
     ]
 
 
-def test_kinds_that_come_and_go() -> None:
+def test_added_and_removed_kinds_are_changes() -> None:
     """A new kind was Tier 3 while it was unknown, so naming it can loosen."""
     small, large = policy(kind("a.a")), policy(kind("b.b", LARGE))
     assert [str(change) for change in changes_between(small, large)] == [
@@ -240,7 +240,7 @@ def test_a_change_of_a_tier_is_said_once() -> None:
     ]
 
 
-def test_notes_are_what_is_allowed_and_worth_a_look() -> None:
+def test_notes_name_allowed_settings_that_deserve_a_look() -> None:
     tiers = {
         **TIERS,
         Tier.SYNC_APPROVAL: replace(TIERS[Tier.SYNC_APPROVAL], window_s=4.0, chain=OTHER_CHAIN),
@@ -253,7 +253,7 @@ def test_notes_are_what_is_allowed_and_worth_a_look() -> None:
     assert notes_of(policy(kind())) == ()
 
 
-def test_who_may_start_a_graph_is_said() -> None:
+def test_changes_say_which_agents_may_start_a_graph() -> None:
     old, new = (
         policy(graphs={"refunds": ("mailer",)}),
         policy(graphs={"refunds": ("clerk",), "ops": ("clerk",)}),

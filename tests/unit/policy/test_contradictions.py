@@ -65,7 +65,7 @@ def _conditions(**operators: Any) -> tuple[Condition, ...]:
         (ArgType.STRING, {"exists": False, "eq": "a"}, "where x is absent there is nothing to compare"),
     ],
 )
-def test_what_can_never_be(arg: ArgType, operators: dict[str, Any], why: str) -> None:
+def test_contradictory_conditions_are_found(arg: ArgType, operators: dict[str, Any], why: str) -> None:
     assert why_never("x", _conditions(**operators), Arg(arg)) == why
 
 
@@ -89,7 +89,7 @@ def test_what_can_never_be(arg: ArgType, operators: dict[str, Any], why: str) ->
         (None, {"any_": (Condition(Op.GT, 5),)}),
     ],
 )
-def test_what_can_be(arg: Arg | None, operators: dict[str, Any]) -> None:
+def test_satisfiable_conditions_are_left_alone(arg: Arg | None, operators: dict[str, Any]) -> None:
     assert why_never("x", _conditions(**operators), arg) is None
 
 

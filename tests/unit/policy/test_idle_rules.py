@@ -137,7 +137,7 @@ def test_a_rule_that_something_meets(rule: RaiseRule) -> None:
         ({"undeclared": {"lt": 3}}, {"undeclared": {"lte": 3}}),
     ],
 )
-def test_a_rule_in_the_shade_of_a_wider_one(narrow: dict[str, Any], wide: dict[str, Any]) -> None:
+def test_a_rule_that_a_wider_rule_covers_is_named(narrow: dict[str, Any], wide: dict[str, Any]) -> None:
     """It raises nothing where the wider one raises as far; it does where it raises further."""
     first, second = _rule("narrow", 2, **narrow), _rule("wide", 3, **wide)
     assert _idle(first, second) == {"narrow": "`wide` raises all of that to tier 3"}
@@ -175,7 +175,7 @@ def test_a_rule_that_several_cover_together() -> None:
     assert _idle(*rules[:3]) == {}
 
 
-def test_of_two_rules_that_are_alike_one_is_named() -> None:
+def test_one_of_two_equal_rules_is_named() -> None:
     assert list(_idle(_rule("a", 2, dry={"eq": True}), _rule("b", 2, dry={"eq": True}))) == ["b"]
 
 

@@ -68,7 +68,7 @@ def test_invariant_5_no_setting_makes_expiry_proceed(kind: Kind, action: Action)
 
 
 @given(kinds(), actions())
-def test_raised_it_is_never_easier_than_the_tier(kind: Kind, action: Action) -> None:
+def test_a_raised_action_is_never_easier_than_its_tier(kind: Kind, action: Action) -> None:
     """A raised action needs no fewer people, waits no longer, and its approval keeps no longer."""
     made = policy(kind)
     said = made.rule(action)

@@ -43,7 +43,7 @@ def test_how_many_can_vote_at_one_moment(names: list[str], votes: int | None) ->
     assert votes_possible(names, PEOPLE) == votes
 
 
-def test_who_can_meet_whom() -> None:
+def test_two_lists_meet_when_they_can_share_a_person() -> None:
     assert may_meet(["ada"], ["oncall"], PEOPLE)
     assert not may_meet(["leads"], ["oncall", "ada"], PEOPLE)
     assert may_meet(["leads"], ["finance"], PEOPLE)
@@ -62,7 +62,7 @@ def test_known_and_present_people() -> None:
     ("now", "user"),
     [(0.0, "U0A"), (1000.0, "U0A"), (1099.9, "U0A"), (1100.0, "U0B"), (1200.0, "U0C"), (1300.0, "U0A")],
 )
-def test_whose_turn_it_is(now: float, user: str) -> None:
+def test_a_rotation_names_the_person_on_call(now: float, user: str) -> None:
     assert Rotation(("U0A", "U0B", "U0C"), 100.0, 1000.0).on_call(now) == user
 
 

@@ -40,7 +40,7 @@ NEAR_URLS = st.builds(
 
 
 @pytest.mark.parametrize("text", ADDRESSES)
-def test_what_a_mailer_or_a_browser_may_read_differently_is_doubt(text: str) -> None:
+def test_text_that_two_mailers_or_browsers_read_differently_is_in_doubt(text: str) -> None:
     """Declared as an address of any type, and as a plain text."""
     assert (read_email(text), read_url(text), read_hostname(text), domain_of(text)) == (None,) * 4
 
@@ -257,7 +257,7 @@ def test_where_a_path_leads_is_never_lower_by_its_spelling(segments: list[str], 
     "domain",
     ["evi1.example", "evll.example", "evíl.example", "EVI1.example"],
 )
-def test_what_looks_like_a_listed_domain_is_in_doubt(domain: str) -> None:
+def test_a_lookalike_of_a_listed_domain_is_in_doubt(domain: str) -> None:
     """Which of the two is meant a reviewer cannot see, and who listed the one means the other too."""
     for op in (Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
         assert judge_of([Condition(op, ("evil.example",))], ArgType.EMAIL)(f"a@{domain}") == DOUBT
@@ -266,6 +266,6 @@ def test_what_looks_like_a_listed_domain_is_in_doubt(domain: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["сосо", "c0co", "public.сосо", "çoço", "coco.id"])
-def test_what_looks_like_a_listed_name_is_in_doubt(name: str) -> None:
+def test_a_lookalike_of_a_listed_name_is_in_doubt(name: str) -> None:
     """All letters are of one script, and yet the name is drawn like another."""
     assert judge_of([Condition(Op.IN, ("coco",))], ArgType.IDENTIFIER)(name) == DOUBT

@@ -40,18 +40,18 @@ CARD = "4242424242424242"
         ("a.b.c", {"a.b": {"c": 1}, "a": {"b.c": 2}}, {"a.b": {"c": "redacted"}, "a": {"b.c": "redacted"}}),
     ],
 )
-def test_what_stands_at_a_path_is_redacted(path: str, args: dict[str, Any], left: dict[str, Any]) -> None:
+def test_the_value_at_a_path_is_redacted(path: str, args: dict[str, Any], left: dict[str, Any]) -> None:
     before = json.dumps(args)
     assert redact(args, [path]) == left
     assert json.dumps(args) == before, "the agent's own arguments stay as they are"
 
 
-def test_what_is_in_an_object_that_was_sent_as_text_is_cut_out_of_the_description() -> None:
+def test_values_of_an_object_sent_as_text_are_cut_out_of_the_description() -> None:
     args = {"to": json.dumps([{"ssn": CARD, "name": "Bo"}])}
     assert scrub(f"pay Bo, {CARD}", args, ["to.ssn"]) == "pay Bo, redacted"
 
 
-def test_a_redacted_value_is_told_from_an_argument_that_says_so() -> None:
+def test_a_redacted_value_differs_from_an_argument_that_reads_redacted() -> None:
     kept = redact({"card": CARD, "note": "redacted"}, ["card"])
     assert isinstance(kept["card"], Redacted)
     assert not isinstance(kept["note"], Redacted)

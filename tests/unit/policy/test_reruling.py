@@ -29,12 +29,12 @@ def rulings(draw: st.DrawFn) -> Ruling:
 
 
 @given(rulings())
-def test_the_same_says_no_more(ruling: Ruling) -> None:
+def test_an_equal_ruling_says_no_more(ruling: Ruling) -> None:
     assert says_more(ruling, ruling, age_s=0.0) is None
 
 
 @given(rulings(), rulings())
-def test_invariant_14_whatever_is_stricter_says_more(then: Ruling, now: Ruling) -> None:
+def test_invariant_14_a_stricter_ruling_says_more(then: Ruling, now: Ruling) -> None:
     stricter = now.tier > then.tier or (
         now.tier == then.tier
         and now.tier.waits
@@ -48,7 +48,7 @@ def test_invariant_14_whatever_is_stricter_says_more(then: Ruling, now: Ruling) 
 
 
 @given(rulings(), rulings())
-def test_what_is_asked_under_is_no_looser_than_either(then: Ruling, now: Ruling) -> None:
+def test_the_strictest_ruling_is_no_looser_than_either(then: Ruling, now: Ruling) -> None:
     if says_more(then, now) is None:
         return
     asked = strictest(then, now)
@@ -61,7 +61,7 @@ def test_what_is_asked_under_is_no_looser_than_either(then: Ruling, now: Ruling)
 
 
 @given(rulings(), rulings(), st.floats(0.0, 200.0))
-def test_what_says_no_more_now_says_none_of_a_looser_one(then: Ruling, now: Ruling, age_s: float) -> None:
+def test_a_lower_tier_says_no_more(then: Ruling, now: Ruling, age_s: float) -> None:
     """A lower tier never asks again, whatever else it says: only up."""
     if now.tier < then.tier:
         assert says_more(then, now, age_s) is None

@@ -217,7 +217,7 @@ def test_more_args_and_undeclared_kinds_take_any_argument() -> None:
     assert ruling(kind(args={}), {"x": 1}).tier == Tier.SYNC_APPROVAL
 
 
-def test_argument_names_that_an_agent_made_up_are_not_repeated() -> None:
+def test_a_reason_does_not_repeat_argument_names_that_an_agent_invented() -> None:
     """A reason stands on the card, and an agent can name an argument as it likes."""
     said = ruling(kind(args={}), {"<!channel> *approve*": 1})
     assert (
@@ -261,7 +261,7 @@ def test_a_hint_raises() -> None:
     assert ruling(kind(), hint=Risk(True, BlastRadius.LOW, float("nan"))).tier == Tier.ASYNC_REVIEW
 
 
-def test_own_settings_hold_at_the_own_tier() -> None:
+def test_a_kinds_own_settings_hold_at_its_own_tier() -> None:
     own = OwnSettings("#own", ("finance",), 3, 60.0, OTHER_CHAIN)
     said = ruling(kind(risk=MEDIUM, settings=own, valid_for_s=30.0, report_within_s=5.0, idempotent=True))
     assert (said.channel, said.approvers, said.quorum, said.window_s) == ("#own", ("finance",), 3, 60.0)
@@ -269,7 +269,7 @@ def test_own_settings_hold_at_the_own_tier() -> None:
     assert said.idempotent
 
 
-def test_raised_it_has_the_higher_tiers_people_the_larger_quorum_and_the_shorter_window() -> None:
+def test_a_raised_action_has_the_higher_tiers_people_the_larger_quorum_and_the_shorter_window() -> None:
     own = OwnSettings("#own", ("finance",), 3, 60.0, OTHER_CHAIN)
     said = _raised(own)
     assert (said.channel, said.approvers, said.chain) == ("#strict", ("leads",), CHAIN)
@@ -278,7 +278,7 @@ def test_raised_it_has_the_higher_tiers_people_the_larger_quorum_and_the_shorter
     assert (lax.quorum, lax.window_s) == (2, 1800.0)
 
 
-def test_raised_an_approval_keeps_no_longer_than_the_window() -> None:
+def test_an_approval_of_a_raised_action_keeps_no_longer_than_the_window() -> None:
     of = kind(risk=MEDIUM, valid_for_s=7200.0, args={"amount": NUMBER}, rules=(rule(3),))
     assert ruling(of, {"amount": 1}).valid_for_s == 7200.0
     assert ruling(of, {"amount": 501}).valid_for_s == 1800.0
@@ -317,7 +317,7 @@ def test_tools_stand_for_kinds() -> None:
         (kind(risk=SMALL, args={"amount": NUMBER}, more_args=True), 3),
     ],
 )
-def test_strictest_is_what_some_arguments_could_be_ruled(of: Kind, strictest: int) -> None:
+def test_strictest_is_a_ruling_that_some_arguments_can_get(of: Kind, strictest: int) -> None:
     assert policy(of).strictest(of.name) == strictest
 
 

@@ -21,7 +21,7 @@ def test_a_policy_names_where_other_companies_may_read() -> None:
     assert parse(BASE).version != parse(ALLOWED).version
 
 
-def test_to_allow_it_is_looser_and_to_end_it_stricter() -> None:
+def test_sharing_a_channel_is_looser_and_ending_it_is_stricter() -> None:
     (change,) = changes_between(parse(BASE), parse(ALLOWED))
     assert (change.subject, change.direction) == ("channel #agent-approvals", Direction.LOOSER)
     (change,) = changes_between(parse(ALLOWED), parse(BASE))
@@ -43,7 +43,7 @@ def test_a_channel_that_nothing_uses_is_noted() -> None:
         ('channel: {"#a": {allow_external: true}}', "channels"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(section: str, says: str) -> None:
+def test_a_mistake_is_reported_with_its_place(section: str, says: str) -> None:
     found = problems(BASE + section + "\n")
     assert found
     assert found[0].startswith(f"{LINES + 1}:")

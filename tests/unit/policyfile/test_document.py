@@ -92,11 +92,11 @@ def test_keys_are_texts() -> None:
         (b"---\na: 1\n---\nb: 2\n", "a second document begins here"),
     ],
 )
-def test_what_a_reader_could_misread_is_refused(text: bytes, what: str) -> None:
+def test_yaml_that_a_reader_could_misread_is_refused(text: bytes, what: str) -> None:
     assert [problem.what for problem in read_document(text, "p").problems] == [what]
 
 
-def test_what_follows_a_refused_key_is_still_read() -> None:
+def test_keys_after_a_refused_key_are_still_read() -> None:
     document = read_document(b"a: 1\na: {deep: [{b: 2}]}\nc: 3\n? [x]\n: {y: z}\nd: 4\n", "p")
     assert document.data == {"a": 1, "c": 3, "d": 4}
     assert len(document.problems) == 2

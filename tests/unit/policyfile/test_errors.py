@@ -555,7 +555,7 @@ def test_a_problem_shows_its_line_and_a_caret() -> None:
     )
 
 
-def test_all_problems_are_told_at_once_and_in_order() -> None:
+def test_all_problems_are_reported_at_once_and_in_order() -> None:
     """A duplicate key, a wrong shape, a misspelt name and a dead rule do not hide one another."""
     text = with_rule("{amuont: {gt: 5}, amount: {gt: 5, lt: 1}, to: {in: $partner}}")
     text = text.replace("expires_in: 4h", "expires_in: 4 hours").replace(
@@ -609,5 +609,5 @@ def test_a_file_that_is_not_text() -> None:
         ("times: 3}", "times: *x}", "11:33"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_not_taken_for_one_left_out(old: str, new: str, place: str) -> None:
+def test_an_unreadable_value_does_not_count_as_omitted(old: str, new: str, place: str) -> None:
     assert problems(BASE.replace(old, new)) == [f"{place}: an alias, *x; write out its value"]

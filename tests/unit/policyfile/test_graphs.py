@@ -25,7 +25,7 @@ def test_a_policy_names_who_may_start_a_graph() -> None:
         ("graphz: {refunds: {agents: [clerk]}}", "did you mean graphs?"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(section: str, says: str) -> None:
+def test_a_mistake_is_reported_with_its_place(section: str, says: str) -> None:
     found = problems(BASE + section + "\n")
     assert found
     assert found[0].startswith(f"{LINES + 1}:")

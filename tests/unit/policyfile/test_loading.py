@@ -119,7 +119,7 @@ def test_everything_else_arrives() -> None:
     assert (made.cost_threshold_usd, made.limits) == (2.5, Limits(3, 300.0))
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_an_omitted_key_has_its_default() -> None:
     made = parse(BASE)
     assert (made.admins, made.admin_channel, made.cost_threshold_usd) == ((), None, 1.0)
     assert (made.limits.open_per_agent, made.limits.remember_rejection_s) == (20, 3600.0)
@@ -294,7 +294,7 @@ def test_the_policy_in_force_is_replaced_whole() -> None:
     assert [str(change) for change in changes_between(first, second)] == ["LOOSER: tier 3: quorum 2 is now 1"]
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_a_problem(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         (problem,) = check(path)
         assert problem.what.startswith("the file cannot be read: ")

@@ -11,7 +11,7 @@ HIGH = "risk: {reversible: false, blast_radius: high}\n"
 ARGS = "args: {card_number: {type: string}, customer: {type: object}, tags: {type: list, of: string}}\n"
 
 
-def test_it_is_part_of_the_policy() -> None:
+def test_redacted_paths_are_part_of_the_policy() -> None:
     made = parse(with_action(f"{HIGH}{ARGS}redact: [customer.ssn, card_number]"), "p.yaml")
     assert made.actions["x.y"].redact == ("card_number", "customer.ssn")
     assert made.actions["db.read"].redact == ()

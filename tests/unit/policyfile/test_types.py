@@ -105,11 +105,11 @@ def test_every_type_and_operator_loads() -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_an_operator_on_a_type(when: str, said: str) -> None:
+def test_an_operator_that_does_not_fit_its_type_is_refused(when: str, said: str) -> None:
     assert problems(with_rule(when)) == [said]
 
 
-def test_a_type_of_items_that_is_unknown() -> None:
+def test_an_unknown_item_type_is_refused() -> None:
     assert problems(with_action(HIGH + "args: {to: {type: list, of: mail}, x: {type: list, of: list}}")) == [
         "30:33: 'mail' is not possible here; write string, number, integer, boolean, list, object, email, url, hostname, path, identifier or datetime",
         "30:60: a list of lists has no type here; write {type: list, of: object}, or flatten it",

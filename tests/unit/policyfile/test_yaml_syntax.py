@@ -220,6 +220,6 @@ def test_a_slip_that_yaml_allows_is_reported_alone(old: str, new: str, said: str
         BASE.replace("{every: 15m, times", "{every: 15m,\n\ttimes"),
     ],
 )
-def test_what_editors_do_to_a_file_loads(text: str) -> None:
+def test_a_file_with_an_editors_line_ends_byte_order_mark_or_tabs_loads(text: str) -> None:
     """Line ends of Windows, a byte order mark at the start, a tab inside of braces."""
     assert parse(text).version == parse(BASE).version

@@ -42,7 +42,7 @@ def test_a_key_cut_short_is_refused(tmp_path: Path) -> None:
         settings(tmp_path).keyring()
 
 
-def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+def test_an_impossible_data_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="MEMBRANE_DATA names the folder"):
         settings(tmp_path / "file" / "data").keyring()

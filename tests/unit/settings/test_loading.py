@@ -140,7 +140,7 @@ def test_a_misspelt_name_is_an_error_with_a_guess(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-def test_what_kubernetes_sets_by_itself_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_kubernetes_sets_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(
         monkeypatch,
         MEMBRANE_SERVICE_HOST="10.0.0.1",
@@ -163,7 +163,7 @@ def test_several_wrong_settings_are_reported_at_once(monkeypatch: pytest.MonkeyP
         ("http", ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"]),
     ],
 )
-def test_what_running_needs_is_asked_for(
+def test_missing_slack_settings_are_named(
     monkeypatch: pytest.MonkeyPatch, delivery: str, names: list[str]
 ) -> None:
     monkeypatch.setenv("MEMBRANE_DELIVERY", delivery)
@@ -178,7 +178,7 @@ def test_a_file_that_is_not_text_is_named() -> None:
     assert refused().startswith(".env cannot be read")
 
 
-def test_the_rows_say_what_is_set_and_from_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_show_each_setting_and_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("MEMBRANE_HOST=0.0.0.0\n")
     set_all(monkeypatch, MEMBRANE_PORT="not a port", SLACK_BOT_TOKEN=BOT)
     found = {row.name: row for row in rows()}

@@ -65,11 +65,11 @@ def test_no_value_can_pass_for_another_argument() -> None:
     assert forged == ["a: (2 lines)", '  │ x"', '  │ recipient: "good', 'recipient: "bad"']
 
 
-def test_nothing_is_drawn_as_nothing() -> None:
+def test_empty_arguments_are_drawn_in_words() -> None:
     assert argument_text.draw({}) == "(no arguments)"
 
 
-def test_what_fits_is_shown_whole() -> None:
+def test_arguments_that_fit_are_shown_whole() -> None:
     drawing = argument_text.draw_short(NESTED)
     assert drawing.complete
     assert drawing.text == argument_text.draw(NESTED)
@@ -84,7 +84,7 @@ def test_what_fits_is_shown_whole() -> None:
         ({f"name{n}": "y" * 300 for n in range(20)}, "more lines"),
     ],
 )
-def test_what_does_not_fit_is_counted(arguments: dict[str, object], told: str) -> None:
+def test_a_short_drawing_counts_the_lines_it_leaves_out(arguments: dict[str, object], told: str) -> None:
     drawing = argument_text.draw_short(arguments)
     assert not drawing.complete
     assert told in drawing.text
@@ -97,7 +97,7 @@ def test_the_headline_has_the_short_single_values() -> None:
     assert left == len(NESTED) - 4
 
 
-def test_the_headline_prefers_what_stands_there_whole() -> None:
+def test_the_headline_prefers_values_that_it_shows_whole() -> None:
     mail = {
         "body": "x" * 400,
         "cc": [],
@@ -119,7 +119,7 @@ def test_a_list_that_would_not_be_told_whole_is_not_in_the_headline(hidden: list
     assert argument_text.headline({"to": hidden}) == ([], 1)
 
 
-def test_the_headline_leaves_out_what_would_reorder_it() -> None:
+def test_the_headline_leaves_out_text_that_would_reorder_it() -> None:
     told, left = argument_text.headline({"a": "שלום", "b": 1})
     assert told == [("b", "1")]
     assert left == 1

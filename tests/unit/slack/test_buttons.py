@@ -17,7 +17,7 @@ from tests.unit.slack.making import DIGEST
 GOOD = {"r": "rev_1", "a": "act_1", "d": DIGEST}
 
 
-def test_what_was_written_is_read_back() -> None:
+def test_a_button_value_is_read_back() -> None:
     whole = Pressed("rev_1", "act_1", DIGEST)
     in_a_modal = replace(whole, clicked=Clicked("D0ADA", "1700000000.000100"))
     for pressed in (whole, replace(whole, page=3), in_a_modal):
@@ -52,12 +52,12 @@ def test_a_message_that_slack_cannot_have_named_is_none() -> None:
         json.dumps({**GOOD, "m": ["C1", "1.0", "more"]}),
     ],
 )
-def test_anything_else_is_refused(value: Any) -> None:
+def test_any_other_value_is_refused(value: Any) -> None:
     with pytest.raises(BadButton, match="nothing was changed"):
         decode(value)
 
 
-def test_what_was_written_of_a_receipt_is_read_back() -> None:
+def test_a_receipts_button_value_is_read_back() -> None:
     pressed = PressedReceipt("act_1", 2, DIGEST)
     assert decode_receipt(pressed.encode()) == pressed
 
@@ -75,14 +75,14 @@ def test_what_was_written_of_a_receipt_is_read_back() -> None:
         {"d": None},
     ],
 )
-def test_any_other_of_a_receipt_is_refused(change: dict[str, Any]) -> None:
+def test_any_other_value_of_a_receipt_is_refused(change: dict[str, Any]) -> None:
     for value in (json.dumps({"a": "act_1", "n": 1, "d": DIGEST, **change}), json.dumps(GOOD), "[]", None):
         with pytest.raises(BadButton, match="nothing was changed"):
             decode_receipt(value)
 
 
 @given(st.text())
-def test_no_text_breaks_it(value: str) -> None:
+def test_any_text_is_read_or_refused(value: str) -> None:
     for read in (decode, decode_receipt):
         with pytest.raises(BadButton):
             read(value)

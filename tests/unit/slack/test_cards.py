@@ -206,7 +206,7 @@ def test_a_post_says_where_the_chain_stands() -> None:
     assert text.startswith("Told here because nobody has answered yet: step 2 of 2")
 
 
-def test_a_requester_is_told_what_became_of_it_and_cannot_vote() -> None:
+def test_a_requester_is_told_the_outcome_and_cannot_vote() -> None:
     asked = review(**APPROVED)
     whole = standing(asked, state=ActionState.EXECUTED, settled_at=NOON + 180)
     drawn = reviews.told(whole, asked, Links(card="https://s/1"))
@@ -239,7 +239,7 @@ def test_a_terse_card_keeps_what_a_vote_needs() -> None:
     assert "Arguments" not in text
 
 
-def test_somebody_elses_name_is_no_mention() -> None:
+def test_a_name_that_somebody_wrote_is_no_mention() -> None:
     text = read(reviews.card(standing(on_behalf_of="<!channel>"), review()).blocks)
     assert "for `<!channel>`" in text
 

@@ -37,7 +37,7 @@ def test_a_digest_leaves_out_a_long_text_before_a_recipient() -> None:
     assert line.rstrip().endswith("and 1 more")
 
 
-def test_what_was_answered_before_the_digest_was_sent_is_not_in_it() -> None:
+def test_a_digest_leaves_out_reviews_answered_before_it_was_sent() -> None:
     """It is drawn as things are when it is sent, so there may be nothing left to say."""
     drawn = digests.digest(passed(), [], NOON)
     assert drawn.text == "Digest: 0 actions passed"

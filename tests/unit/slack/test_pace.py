@@ -30,7 +30,7 @@ def test_updates_may_come_in_a_burst_whose_end_is_kept_for_clicks() -> None:
     assert pace.take(UPDATE, "C1", 101.0, urgent=True) <= 101.0
 
 
-def test_what_slack_holds_back_waits_and_takes_no_turn() -> None:
+def test_a_held_call_waits_and_takes_no_turn() -> None:
     pace = Pace(RATES)
     assert pace.take(POST, "C1", 100.0, held_until=130.0) == 130.0
     assert pace.take(POST, "C2", 100.0) <= 100.0

@@ -38,7 +38,7 @@ def text(of: Standing, unknown: Unknown = OPEN) -> str:
     return read(receipts.card(of, unknown, ("release-leads",), "https://s/1").blocks)
 
 
-def test_it_says_what_started_under_whom_and_what_each_answer_does() -> None:
+def test_a_receipt_says_what_started_under_whom_and_what_each_answer_does() -> None:
     drawn = receipts.card(standing(APPROVED, state=UNKNOWN), OPEN, ("release-leads",), "https://s/1")
     assert read(drawn.blocks).split("\n") == [
         "Started, never reported back",
@@ -61,12 +61,12 @@ def test_it_says_what_started_under_whom_and_what_each_answer_does() -> None:
     )
 
 
-def test_it_names_who_approved_that_start_not_the_next_one() -> None:
+def test_a_receipt_names_the_approvers_of_its_own_start() -> None:
     later = review(id="rev_2", state=ReviewState.APPROVED, closed_at=NOON + 999, votes=(vote("U0GGG"),))
     assert "approved by @U0CCC and @U0DDD" in text(standing(APPROVED, later, state=ActionState.APPROVED))
 
 
-def test_running_it_is_asked_once_more() -> None:
+def test_the_run_it_button_asks_once_more() -> None:
     row = receipts.card(standing(APPROVED, state=UNKNOWN), OPEN, ()).blocks[-1]
     asked = {
         each["action_id"]: each.get("confirm", {}).get("text", {}).get("text") for each in row["elements"]
@@ -77,7 +77,7 @@ def test_running_it_is_asked_once_more() -> None:
     assert values["it_happened"] == f'{{"a":"act_1","n":1,"d":"{DIGEST}"}}'
 
 
-def test_what_passed_was_approved_by_nobody_and_has_no_review_to_view() -> None:
+def test_a_passed_action_names_no_approver_and_has_no_review_to_view() -> None:
     shown = text(passed(args={"body": "x" * 20_000}))
     assert "which the policy lets pass unasked" in shown
     assert "• It did not, run it: the agent may start it once more." in shown
@@ -85,13 +85,13 @@ def test_what_passed_was_approved_by_nobody_and_has_no_review_to_view() -> None:
     assert shown.endswith("[It happened] [It did not, run it] [Leave it]")
 
 
-def test_a_hosted_one_cannot_be_run_and_says_so() -> None:
+def test_a_hosted_action_cannot_be_run_and_its_receipt_says_so() -> None:
     shown = text(standing(APPROVED, state=UNKNOWN, thread_id="thr_1"))
     assert "• It did not happen: it is recorded as failed. Its thread has gone on without it." in shown
     assert "run it" not in shown
 
 
-def test_an_idempotent_one_may_go_on_by_itself() -> None:
+def test_an_idempotent_action_may_go_on_by_itself() -> None:
     shown = text(passed(ruling=ruling(0, idempotent=True)))
     assert "Its agent may also start it again by itself" in shown
 
@@ -108,7 +108,7 @@ def test_an_idempotent_one_may_go_on_by_itself() -> None:
         (None, {"state": ActionState.RUNNING}, "Its agent started it again, under the same key."),
     ],
 )
-def test_what_is_answered_says_by_whom_and_has_no_answers_left(
+def test_an_answered_receipt_says_by_whom_and_has_no_answer_buttons_left(
     verdict: Verdict | None, changes: dict[str, Any], words: str
 ) -> None:
     shown = text(standing(APPROVED, **changes), said(verdict))
@@ -120,13 +120,13 @@ def test_what_is_answered_says_by_whom_and_has_no_answers_left(
     assert all(block["type"] != "actions" for block in without)
 
 
-def test_short_it_leaves_the_arguments_out() -> None:
+def test_a_terse_receipt_leaves_the_arguments_out() -> None:
     drawn = receipts.card(standing(APPROVED, state=UNKNOWN), OPEN, (), terse=True)
     assert "Arguments" not in read(drawn.blocks)
     assert "[It happened]" in read(drawn.blocks)
 
 
-def test_of_a_restore_it_says_that_it_may_have_run_since_the_backup() -> None:
+def test_a_receipt_after_a_restore_says_that_the_action_may_have_run_since_the_backup() -> None:
     unknown = Unknown("act_1", 1, NOON + 60, NOON + 780, restored_from=NOON + 60)
     drawn = receipts.card(standing(APPROVED, state=UNKNOWN), unknown, ("release-leads",))
     lines = read(drawn.blocks).split("\n")

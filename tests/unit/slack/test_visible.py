@@ -36,7 +36,7 @@ from bot.slack.cards.visible import Shown, cut, excerpt, right_to_left, visible
         ("a\u202fb\ufe0f", "a⟨U+202F⟩b⟨U+FE0F⟩"),
     ],
 )
-def test_what_draws_nothing_is_written_out(text: str, shown: str) -> None:
+def test_characters_that_draw_nothing_are_written_out(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
@@ -53,7 +53,7 @@ def test_what_draws_nothing_is_written_out(text: str, shown: str) -> None:
         "Перевод с карты о сумме",
     ],
 )
-def test_what_is_ordinary_in_a_language_stays(text: str) -> None:
+def test_ordinary_text_of_a_language_stays(text: str) -> None:
     assert visible(text) == text
 
 
@@ -93,7 +93,7 @@ def test_a_letter_changed_for_a_look_alike_shows(text: str, place: int) -> None:
 
 
 @given(st.text())
-def test_what_is_shown_already_stays_as_it_is(text: str) -> None:
+def test_visible_text_stays_as_it_is(text: str) -> None:
     once = visible(text)
     assert visible(once) is once
 
