@@ -150,7 +150,7 @@ async def attempting(membrane: Membrane, message_id: str) -> Facts | None:
 
 
 def as_of_version_1(db: Database, *args: dict[str, Any]) -> Awaitable[None]:
-    """Give what is stored the args digests that the release before versions made.
+    """Replace the stored args digests with those of the release before versions.
 
     `args` are what the actions, in order, were proposed with, where the store does not keep all of it.
     """

@@ -1,4 +1,4 @@
-"""What a benchmark says: a figure, the aim it is held against, and how it is printed."""
+"""A benchmark's figure, its aim, and its printed form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Figure:
     aim: float | None = None
     more_is_better: bool = False
     note: str = ""
-    """What the limit is, said where the aim is missed."""
+    """The limiting factor, printed when the aim is missed."""
 
     @property
     def met(self) -> bool | None:

@@ -22,7 +22,7 @@ from tests.bench.figures import Figure, p99
 from tests.bench.slack import PACE
 
 WANTED = 500
-"""Cards of the flood that wait, all the time."""
+"""Cards of the flood that wait at any time."""
 SAMPLES = 25
 FLOOD = WANTED + 150
 """Some of the flood's cards are shown while the samples are taken."""
@@ -33,7 +33,7 @@ LIMITS = "\nlimits: {open_per_agent: 10000}\n"
 PATIENCE_S = 600.0
 SEEN_S = 0.01
 LONGEST_PAUSE_S = 2.0
-"""Before a proposal, at random: it comes at any point of the channel's second."""
+"""Random delay before a proposal, so that it comes at any point of the channel's second."""
 
 
 class _Channel:

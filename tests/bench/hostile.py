@@ -1,4 +1,4 @@
-"""Five hundred hostile requests at once: each within the limits, or just beyond, and dear to read."""
+"""Five hundred hostile requests at once: each is within the limits or just beyond, and expensive to read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import suppress
 
 REQUESTS = 500
 SOURCES = 8
-"""Addresses of this machine that they come from."""
+"""This machine's addresses that the requests come from."""
 PATIENCE_S = 120.0
 
 
 def bodies() -> list[bytes]:
-    """Return bodies that are dear to read."""
+    """Return bodies that are expensive to read."""
     keys = ",".join(f'"k{number}":1' for number in range(1_900))
     texts = [
         '{"kind":"db.read","args":{' + ",".join(f'"k{n}":1' for n in range(20_000)) + ',"k19999":1}}',
@@ -36,7 +36,7 @@ def bodies() -> list[bytes]:
 
 
 def requests(token: str) -> list[bytes]:
-    """Return whole requests, of which each connection sends one."""
+    """Return whole requests, one for each connection."""
     head = f"Host: membrane\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
     found = [
         f"POST /v1/actions HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

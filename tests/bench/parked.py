@@ -51,7 +51,7 @@ async def park(path: Path, count: int, tables: Sequence[str] = tuple(COPY)) -> N
 
 
 def copy_rows(path: Path, count: int, tables: Sequence[str]) -> None:
-    """Turn every row of these tables into so many."""
+    """Copy every row of these tables until there are that many."""
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA foreign_keys=OFF")
         numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count - 1})"
@@ -84,7 +84,7 @@ async def _p99_of_rounds(membrane: Membrane, rounds: int = 5) -> float:
 
 
 async def _full_over_empty(full: Membrane, empty: Membrane, rounds: int = 9) -> float:
-    """Return the median ratio of the p99s, measured in turns: what else the machine does hits both."""
+    """Return the median ratio of the p99s, measured in turns, so that other load hits both."""
     for each in (full, empty):
         await latencies(each, 2000)
     return median(

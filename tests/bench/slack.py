@@ -26,18 +26,18 @@ AGENTS = 10
 CARDS = 200
 PATIENCE_S = 600.0
 CLICK_EVERY_S = 4.0
-"""Of the clicks while cards still come: about as fast as a person reads one."""
+"""Seconds between clicks while cards still come: about as fast as a person reads one."""
 BESIDE_S = 0.2
 """Between two Tier 0 proposals of an agent, all the time: fifty a second from ten agents."""
 SEEN_S = 0.01
 PACE = {"MEMBRANE_SLACK_PACE": "1"}
 """The courier's usual pace, which is Slack's."""
 REST_S = 0.05
-"""Between two clicks once every card is there."""
+"""Seconds between two clicks once every card is there."""
 
 
 class _Burst:
-    """What is seen of a burst, from the workspace's side."""
+    """A burst as the workspace sees it."""
 
     def __init__(self, slack: LocalSlack) -> None:
         self._slack = slack

@@ -24,7 +24,7 @@ from tests.fakes import CLEO, SECRET, FakeDirectory, policy
 
 THREADS = 100
 ROUNDS = 5
-"""Both are measured in turns, and the median of the ratios is taken: what else the machine does hits both."""
+"""Both are measured in turns and the median of the ratios is taken, so that other load hits both."""
 ALONE = 20
 """Threads that go one at a time, each with the machine to itself."""
 PARK = (
@@ -62,7 +62,7 @@ class _State(TypedDict, total=False):
 
 
 Times = tuple[float, float]
-"""How long all threads took to park, and from their answers to resumed; seconds."""
+"""Seconds until all threads parked, and from their answers until all resumed."""
 
 
 async def _bare(folder: Path, threads: range, nodes: Sequence[str] = ("gate", "execute")) -> Times:

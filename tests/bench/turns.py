@@ -20,7 +20,7 @@ from tests.bench.parked import copy_rows, membrane_on
 FEW, MANY = 100, 100_000
 AGENTS = 10
 AT_ONCE = 12
-"""Messages that the courier takes at most, of every place one."""
+"""The most messages that the courier takes at once, one per place."""
 ROUNDS = 30
 TIMES = 20
 
@@ -38,7 +38,7 @@ async def _want(path: Path, count: int) -> None:
 
 
 async def _choice(db: Database) -> float:
-    """Return how long one choice takes, in seconds: reading who waits, and whose turn it is."""
+    """Return the seconds that one choice takes: reading the waiting messages and picking the next."""
     turns = Turns()
 
     def choose(connection: Connection) -> float:

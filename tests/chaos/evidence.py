@@ -1,4 +1,4 @@
-"""What is left after a run: the store, the journal, the ledger, the workspace, what agents were told.
+"""The evidence after a run: the store, the journal, the ledger, the workspace, and the answers to agents.
 
 The store is read with plain SQL, not through the bot's own queries: a fault in those is not to hide itself.
 """
@@ -97,7 +97,7 @@ class Evidence:
     disturbed: list[float]
     """When a call to Slack went wrong, and when the bot was killed."""
     broken: list[str]
-    """What is wrong with the files themselves: the journal's chain, a database's pages."""
+    """Damage to the files themselves: the journal's chain, a database's pages."""
 
     @cached_property
     def action(self) -> dict[str, Row]:
@@ -235,7 +235,7 @@ class Watch:
 
     def unsettled(self) -> dict[str, list[str]]:
         """Return what is not settled yet, by sort: ids."""
-        owed = {
+        unsettled = {
             "reviews pending": "SELECT id FROM reviews WHERE state = 'pending'",
             "messages due": "SELECT id FROM messages WHERE due_at IS NOT NULL",
             "interrupts open": "SELECT id FROM interrupts WHERE state IN ('waiting', 'answered')",
@@ -246,7 +246,7 @@ class Watch:
             "operators' requests": "SELECT id FROM thread_requests WHERE done_at IS NULL",
             "actions in no digest": "SELECT id FROM actions WHERE tier = 1 AND digest_id IS NULL",
         }
-        found = {what: [row["id"] for row in self._read(query)] for what, query in owed.items()}
+        found = {what: [row["id"] for row in self._read(query)] for what, query in unsettled.items()}
         return {what: ids for what, ids in found.items() if ids}
 
     def _read(self, query: str, *values: Any) -> list[Row]:

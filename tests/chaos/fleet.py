@@ -1,6 +1,6 @@
 """The agents, outside of the process that is killed: they ask again until they are answered.
 
-Whatever an agent is told it writes down, and holds the bot to it: an end that was told once stands.
+An agent writes down every answer and holds the bot to it: a final state stays final.
 """
 
 from __future__ import annotations

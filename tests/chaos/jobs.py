@@ -124,7 +124,7 @@ def quiet(seed: str) -> Iterator[Job]:
 
 
 def _plain(first: int) -> Iterator[int]:
-    """Yield numbers of jobs with which nothing goes wrong by itself."""
+    """Yield the numbers of jobs that do not fail by design."""
     for number in itertools.count(first):
         job = job_name(number)
         if not (breaks(job) or drags(job) or fails(job)):

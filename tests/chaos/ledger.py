@@ -1,4 +1,4 @@
-"""What really happened: a SQLite file beside the bot that every effect writes a row into.
+"""The true record of effects: a SQLite file beside the bot that every effect writes a row into.
 
 It lives outside of the bot's store and outlives every kill. A row is one run of an effect, also a run that
 should not have been, so that nothing that happened twice can hide.
@@ -57,7 +57,7 @@ class Ledger:
             connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def told(self, job: str, *, action_id: str | None, receipt: str, outcome: str | None) -> None:
-        """Write what a hosted graph was told of its action. A node that runs again says it again."""
+        """Write the answer that a hosted graph got. A node that runs again writes it again."""
         with self._connection() as connection:
             row = (job, action_id, receipt, outcome, time.time())
             connection.execute("INSERT INTO told VALUES (?, ?, ?, ?, ?)", row)

@@ -26,7 +26,7 @@ KILLED = 0.1
 REFUSED = {0, 1}
 """Exit codes of a command that was obeyed, or refused because things have moved on."""
 RETRIES = (0, 1, 1, 2, 3)
-"""So often a stalled thread is set going again before it is withdrawn, drawn by lot."""
+"""How often a stalled thread is retried before it is withdrawn, drawn at random."""
 PRESSES_EVERY_S = 1.5
 ROTATIONS = 2
 STALLED = """

@@ -71,7 +71,7 @@ SEAMS = {
     "writes": Seam(GroupedSaver, "aput_writes", "saving what a node wrote"),
     "park": Seam(Interrupts, "park", "writing the reviews of a parked thread"),
     "resume": Seam(ThreadRunner, "resume", "resuming a thread with its answer"),
-    "take-up": Seam(Threads, "take_up", "noting that a thread runs again, with what it is owed"),
+    "take-up": Seam(Threads, "take_up", "noting that a thread runs again, and its due work"),
     "delivered": Seam(Interrupts, "mark_delivered", "noting that a thread took its answer"),
     "thread-state": Seam(Threads, "set_state", "noting where a thread stands"),
     "ended": Seam(Interrupts, "end_thread", "ending a thread that did not finish"),
@@ -126,7 +126,7 @@ def starting(name: str) -> bool:
 
 
 def arm(name: str, crossing: int) -> None:
-    """Let this process die at the `crossing`-th time that it comes by a crash point."""
+    """Let this process die the `crossing`-th time it passes a crash point."""
     seam, _, side = name.partition(".")
     where = SEAMS[seam]
     countdown = _countdown(crossing)

@@ -37,14 +37,14 @@ LATE_S = 3.0
 HEARD = {"card": 4, "page": 2}
 """So much of the quiet agent's is shown beside the flood before a round ends."""
 STALLED_S = 60.0
-"""What is owed grows less within this time, until nothing is, once nothing goes wrong any more."""
+"""In peace, the amount of unsettled work shrinks within this many seconds until none is left."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Result:
-    """What a round came to."""
+    """The result of a round."""
 
     deaths: list[Death] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Round:
         self._result.violations += [Violation(rule, what) for what in whats]
 
     async def _make_peace(self, stage: _Stage) -> None:
-        """Let the windows run out, then let people answer everything, and wait until nothing is owed."""
+        """Let the windows run out, then let people answer everything, and wait until all is settled."""
         stage.weather.clear_up()
         watch = Watch(self._data)
         await stage.lives.begin()
@@ -149,13 +149,13 @@ class Round:
     async def _settle(self, stage: _Stage, watch: Watch) -> None:
         began = moved = time.monotonic()
         least = sys.maxsize
-        while (owed := watch.unsettled()) or stage.fleet.under_way:
-            left = sum(map(len, owed.values())) + stage.fleet.under_way
+        while (unsettled := watch.unsettled()) or stage.fleet.under_way:
+            left = sum(map(len, unsettled.values())) + stage.fleet.under_way
             if left < least:
                 least, moved = left, time.monotonic()
             if time.monotonic() - moved > STALLED_S or not stage.lives.up.is_set():
-                ids = tuple(each for found in owed.values() for each in found[:3])
-                counts = {what: len(found) for what, found in owed.items()}
+                ids = tuple(each for found in unsettled.values() for each in found[:3])
+                counts = {what: len(found) for what, found in unsettled.items()}
                 what = f"{counts} and {stage.fleet.under_way} agents have stood for {STALLED_S:.0f} s"
                 self._result.violations.append(Violation("everything settles", what, ids))
                 return

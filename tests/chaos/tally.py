@@ -1,4 +1,4 @@
-"""What many rounds came to, and how that is told."""
+"""The results of many rounds, and their report."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Tally:
 
 
 def explain(violations: list[Violation], found: Evidence | None, folder: Path, say: Say) -> None:
-    """Say what does not hold, with the journal's lines about it, and where everything is kept."""
+    """Explain each violation with its journal lines, and name the folder of the evidence."""
     of_rule: Counter[str] = Counter()
     for violation in violations:
         of_rule[violation.rule] += 1

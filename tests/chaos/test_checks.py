@@ -166,7 +166,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("the journal tells it all", lambda e: e.journal.append(entry("action.claimed"))),
     ("the journal tells it all", lambda e: e.journal.pop()),
     (
-        "the auditor has nothing to mend",
+        "the auditor has nothing to repair",
         lambda e: e.journal.append(entry("audit.found", what="No card was wanted for rev_1")),
     ),
     (

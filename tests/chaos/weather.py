@@ -1,4 +1,4 @@
-"""What goes wrong between the bot and Slack while the bot lives its lives."""
+"""The faults between the bot and Slack during the bot's lives."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Weather:
         self._breaking = asyncio.create_task(work())
 
     def clear_sockets(self) -> None:
-        """Break none that were to be broken."""
+        """Cancel the planned breaks of sockets."""
         if self._breaking is not None:
             self._breaking.cancel()
             self._breaking = None

@@ -25,7 +25,7 @@ CHANNELS = (
 
 AGENTS = ("chaos-one", "chaos-two", "chaos-three")
 FLOODER = "chaos-flood"
-"""Asks for all that it may have open, all of it in one channel."""
+"""Asks for as many reviews as it may have open, all in one channel."""
 QUIET = "chaos-quiet"
 """Asks now and then, in that channel too, and only for what is Tier 3."""
 

@@ -1,4 +1,4 @@
-"""Locks between processes: one holder at a time, who it is, and that a killed process holds none."""
+"""Locks between processes have one named holder at a time, and a killed process holds none."""
 
 from __future__ import annotations
 

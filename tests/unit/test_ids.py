@@ -10,7 +10,7 @@ from bot.membrane.core import Ids, id_at
 
 @given(st.lists(st.integers(0, 2**43), min_size=2, max_size=20))
 def test_ids_sort_in_the_order_in_which_they_were_made(clock: list[int]) -> None:
-    """Also within one millisecond, and while the clock is behind."""
+    """This holds within one millisecond, and while the clock is behind."""
     ids = Ids(iter(clock).__next__)
     made = [ids.new("act") for _ in clock]
     assert made == sorted(set(made))

@@ -42,5 +42,5 @@ def test_the_page_on_the_code_has_every_invariant_with_a_test() -> None:
 
 
 def test_no_test_is_named_after_an_invariant_that_is_not_there() -> None:
-    """A slip of the pen in a number would leave the right one without its test unnoticed."""
+    """A mistyped number would leave the right invariant without a test, unnoticed."""
     assert set(named_after_invariants()) <= set(INVARIANTS)

@@ -1,4 +1,4 @@
-"""A storm of log lines ends in a count; what differs is told."""
+"""A storm of equal log lines ends in a count; different lines are logged."""
 
 from __future__ import annotations
 

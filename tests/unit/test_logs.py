@@ -1,4 +1,4 @@
-"""What is logged is one line per event, and never a secret."""
+"""The log has one line per event, and never a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed becomes log events, line by line, whoever prints it and however."""
+"""Printed output becomes log events line by line, from any code and any stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is added in one place and forgotten in another fails here: CONTRIBUTING.md's recipes rest on it."""
+"""An addition that is incomplete fails here: CONTRIBUTING.md's recipes rely on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a store that cannot be written is told, and when that is over."""
+"""The monitor reports a store that cannot be written, and its recovery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold after any number of kills. Each check reads the evidence alone."""
+"""Checks that must hold after any number of kills. Each reads only the evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.chaos.evidence import Evidence
 ALWAYS: tuple[Check, ...] = (
     records.files_are_sound,
     records.the_journal_tells_it_all,
-    records.the_auditor_has_nothing_to_mend,
+    records.the_auditor_has_nothing_to_repair,
     reviews.one_outcome,
     reviews.votes_count_once,
     effects.effects_happen_once,

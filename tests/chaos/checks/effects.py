@@ -1,4 +1,4 @@
-"""What must hold of actions and their effects: allowed, at most once, and honestly told of."""
+"""Checks of actions and their effects: allowed, at most once, and honestly reported."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def approvals_do_not_keep(evidence: Evidence) -> Iterator[Violation]:
 
 
 def receipts_are_honest(evidence: Evidence) -> Iterator[Violation]:
-    """What is said to have happened has, and what is said not to have has not."""
+    """An effect reported as done has happened, and one reported as not done has not."""
     patient = _patient(evidence)
     for action in evidence.actions:
         runs, state = evidence.runs_of.get(action["job"], []), action["state"]
@@ -99,7 +99,7 @@ def nothing_is_asked_twice(evidence: Evidence) -> Iterator[Violation]:
 
 
 def what_was_told_stands(evidence: Evidence) -> Iterator[Violation]:
-    """What an agent was told is in the store, and an end that it was told is the end."""
+    """The store holds every state that an agent was told, and a final state stays final."""
     for told in evidence.told_agents:
         action = evidence.action.get(told.action_id)
         if action is None:

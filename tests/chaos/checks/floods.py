@@ -1,4 +1,4 @@
-"""What must hold of the quiet agent: nobody's flood delays its Tier 3 cards and its pages.
+"""Checks of the quiet agent: nobody's flood delays its Tier 3 cards and its pages.
 
 How late a message is counts in Slack's order: by the posts that went before it once it was wanted. Slack
 takes so many in ten seconds, and no busy machine can make them more. Messages during whose wait a call to

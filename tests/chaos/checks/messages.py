@@ -1,4 +1,4 @@
-"""What must hold of the workspace: everything is shown, once, as it is now, and to nobody too late."""
+"""Checks of the workspace: everything is shown once, as it is now, and to nobody too late."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def the_store_knows_what_slack_shows(evidence: Evidence) -> Iterator[Violation]:
 
 
 def what_is_unknown_is_asked(evidence: Evidence) -> Iterator[Violation]:
-    """What never reported back has a message with buttons of its own until somebody answers."""
+    """An effect that never reported back has a message with its own buttons until somebody answers."""
     places = {(shown.channel, shown.ts): shown for shown in evidence.shown}
     cards = {(each["action_id"], each["position"]): each for each in evidence.messages if each["action_id"]}
     for unknown in evidence.unknowns:
@@ -77,7 +77,7 @@ def what_is_unknown_is_asked(evidence: Evidence) -> Iterator[Violation]:
 
 
 def no_page_after_an_outcome(evidence: Evidence) -> Iterator[Violation]:
-    """Nobody is paged about what is decided."""
+    """Nobody is paged about a decided review."""
     closed = {review["id"]: review["closed_at"] for review in evidence.reviews}
     for message in evidence.messages:
         if message["kind"] not in ("page", "post"):

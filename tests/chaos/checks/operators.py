@@ -1,4 +1,4 @@
-"""What must hold of what operators do: stalled threads keep what they ask, freezes hold."""
+"""Checks of operators' commands: stalled threads keep their reviews, and freezes hold."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _names(evidence: Evidence, action_id: str) -> set[str]:
 
 
 def operators_are_obeyed(evidence: Evidence) -> Iterator[Violation]:
-    """What an operator asked of a thread is in the journal and was done; one that was withdrawn has ended."""
+    """Each operator request on a thread is journaled and done; a withdrawn thread has ended."""
     asked = [
         each["body"]["thread"] for each in evidence.journal if each["event"] == "thread.asked_by_operator"
     ]

@@ -1,4 +1,4 @@
-"""What must hold of the record: the files are sound, the journal is whole, the auditor has nothing to do."""
+"""Checks of the record: the files are sound, the journal is whole, the auditor has nothing to repair."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def the_journal_tells_it_all(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("the journal tells it all", what, about)
 
 
-def the_auditor_has_nothing_to_mend(evidence: Evidence) -> Iterator[Violation]:
-    """The auditor found nothing missing. What it found late is for a slow machine to answer for."""
+def the_auditor_has_nothing_to_repair(evidence: Evidence) -> Iterator[Violation]:
+    """The auditor found nothing missing. Late findings are a slow machine's doing and do not count."""
     for entry in evidence.journal:
         if entry["event"] == "audit.found" and any(words in entry["body"]["what"] for words in MISSING):
-            yield Violation("the auditor has nothing to mend", entry["body"]["what"])
+            yield Violation("the auditor has nothing to repair", entry["body"]["what"])

@@ -1,4 +1,4 @@
-"""What must hold of reviews: one outcome each, made by the right people, and delivered."""
+"""Checks of reviews: one outcome each, made by the right people, and delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of showing: windows start with it, and silence is said only of what was seen."""
+"""Checks of showing: it starts the window, and only a review that was shown is called unanswered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FairQueue go round the tokens: what one asks for all at once does not stand before another's."""
+"""FairQueue serves the tokens in turn: a burst of one token does not delay another's request."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from bot.errors import SettingsError
 
 
 async def test_each_write_is_sent_at_once() -> None:
-    """Asyncio turns Nagle's algorithm off only for what says that it is TCP: 40 ms of each answer."""
+    """Asyncio disables Nagle's algorithm only for sockets declared as TCP: 40 ms of each answer."""
     said = asyncio.get_running_loop().create_future()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

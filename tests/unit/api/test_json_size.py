@@ -1,4 +1,4 @@
-"""What a JSON text holds is counted without parsing it, and never too low."""
+"""The values in a JSON text are counted without parsing it, and never too low."""
 
 from __future__ import annotations
 

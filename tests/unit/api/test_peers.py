@@ -1,4 +1,4 @@
-"""Who stands behind a proxy is read from where only trusted proxies write."""
+"""The client behind a proxy is read only from the header part that trusted proxies write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast reader and the exact one agree on every text: what one refuses, the other never lets pass."""
+"""The fast reader and the exact one agree on every text: both accept it, or both refuse it."""
 
 from __future__ import annotations
 

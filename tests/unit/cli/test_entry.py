@@ -1,4 +1,4 @@
-"""Which commands there are, and what an error becomes."""
+"""The list of commands, and the exit code of each error."""
 
 from __future__ import annotations
 

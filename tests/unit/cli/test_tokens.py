@@ -1,4 +1,4 @@
-"""`membrane token create --on-behalf-of`: whom an agent may write to."""
+"""`membrane token create --on-behalf-of`: the people an agent may write to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a whole run must have shown: each thing that is missing is named."""
+"""A whole run shows every feature; each one that is missing is named."""
 
 from __future__ import annotations
 

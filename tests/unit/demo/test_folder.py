@@ -39,7 +39,7 @@ def test_the_default_is_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["membrane.db", "threads.db", "secret", "bot.log"])
 def test_a_bots_data_are_never_touched(tmp_path: Path, name: str) -> None:
-    """Nor half of them, as they lie there while somebody restores a backup."""
+    """A half-restored backup is left alone too."""
     (tmp_path / name).touch()
     with pytest.raises(SettingsError, match=f"holds {name} of something else than a demo; name another"):
         prepare(tmp_path)

@@ -1,4 +1,4 @@
-"""The agent of another process says in words what the membrane refuses, or that it is not there."""
+"""The agent in another process reports in words that the membrane refused, or is unreachable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class Door:
-    """A membrane that answers what it is told to, in order, and keeps what it was asked."""
+    """A membrane that gives prepared answers in order and keeps the requests."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, Json]] = []

@@ -1,4 +1,4 @@
-"""The scripted model plays its tickets like a chat model, and minds what its tools were told."""
+"""The scripted model plays its tickets like a chat model and heeds its tools' results."""
 
 from __future__ import annotations
 

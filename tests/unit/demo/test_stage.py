@@ -1,4 +1,4 @@
-"""What the demo's bot is started with: all of it is said here, whatever a real bot's environment says."""
+"""The demo's bot starts with settings of its own and ignores a real bot's environment."""
 
 from __future__ import annotations
 

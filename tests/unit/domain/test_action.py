@@ -1,4 +1,4 @@
-"""The quick look at the arguments lets nothing pass that the close one refuses."""
+"""The quick look at the arguments passes nothing that the close one refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The args digest: one for one value, whatever its spelling, and of every release and secret still in use."""
+"""One value has one args digest in any spelling, and digests of earlier releases and secrets still match."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def version_1(secret: bytes, kind: str, args: dict[str, Any]) -> str:
 
 
 def worth(number: float) -> Decimal:
-    """What a number means to who reads its shortest decimal."""
+    """The value of a number's shortest decimal."""
     return Decimal(repr(number))
 
 

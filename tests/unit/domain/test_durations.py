@@ -1,4 +1,4 @@
-"""Durations in text: exact where a file has to be read back, and never zero where people read them."""
+"""Durations in text are exact in files that are read back, and never zero for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A redacted value is recognised in later text by what is kept of it, which does not say what it was."""
+"""A kept fingerprint recognises a redacted value in later text without revealing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent does next, for every state, and the outcome that a state rests on."""
+"""The agent's next step for every state, and the outcome behind each state."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_every_state_under_every_circumstance(state: ActionState, flags: dict[st
 
 
 def test_a_final_state_has_a_receipt_or_is_withdrawn() -> None:
-    """What is not done may have one: a halted action can be answered, an unknown one reported."""
+    """Other states may have one too: a halted action can be answered, an unknown one reported."""
     final = {state for state in ActionState if following(state).done}
     assert final == {*RECEIPTS, ActionState.WITHDRAWN} - {ActionState.HALTED}
     assert RECEIPTS[ActionState.HALTED] is Receipt.HALTED

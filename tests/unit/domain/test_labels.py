@@ -1,4 +1,4 @@
-"""A label is what its pattern says, which is what the API's page shows to clients."""
+"""The rule for labels agrees with the pattern that the API's page shows to clients."""
 
 from __future__ import annotations
 

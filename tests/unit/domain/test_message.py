@@ -308,7 +308,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule()
     def close(self) -> None:
-        """Close the review: what was never tried goes, and what may be in Slack is drawn as it ended."""
+        """Close the review: an untried message is dropped, and one that may be in Slack shows the outcome."""
         self.open = False
         kind, found = self.message.kind, self.message
         unsent = kind in COPIES or (kind == MessageKind.CARD and found.posted_at is None)
@@ -355,7 +355,7 @@ class Life(RuleBasedStateMachine):
         assert found.given_up_at is None or found.error is not None or not self.open
 
     def teardown(self) -> None:
-        """Let all go well from now on: one copy is left that shows what is wanted, or none is needed."""
+        """Let all go well from now on: one copy is left and shows the wanted version, or none is needed."""
         if not hasattr(self, "message"):
             return
         self.land()
@@ -386,7 +386,7 @@ TestLife.settings = settings(max_examples=200, stateful_step_count=25, deadline=
 
 
 def test_slacks_pace_costs_a_message_nothing_and_an_unwelcome_message_is_given_up() -> None:
-    """Slack's pace costs a message nothing; one that its recipient must not get is given up."""
+    """A message that waits for Slack's pace is released unchanged; an unwelcome one is given up."""
     held = message(leased_until=NOW + 1)
     assert after(held, Release(), NOW) == replace(held, leased_until=None)
     assert next_step(held, Busy(), NOW) == Release()

@@ -1,4 +1,4 @@
-"""Whose message goes next, among any messages that wait."""
+"""The order in which any waiting messages are sent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_most_urgent_message_goes_first_in_any_channel(
 
 @given(HEADS, st.lists(st.sampled_from(["flood", "quiet"]), max_size=5))
 def test_a_clicked_card_goes_first(heads: list[Head], served_before: list[str]) -> None:
-    """It goes before all else that waits, whatever its agent was served before."""
+    """It goes before every other waiting message, however often its agent was served before."""
     turns, others = Turns(), [head for head in heads if head.priority is not Priority.CLICKED]
     for number, agent in enumerate(served_before):
         turns.choose([Head(f"s{number}", "#a", Priority.CARD_3, agent, 0.0)], 1, one_each=True)

@@ -1,4 +1,4 @@
-"""Instants that cannot be are pulled back, and possible ones are left alone."""
+"""Impossible instants are pulled back; possible ones are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks like something else is found, and what is ordinary in a language is left alone."""
+"""Lookalike letters are found; text that is ordinary in a language is left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a thread is told: the outcome, who made it, and the sentence that a model reads."""
+"""A thread's answer holds the outcome, the people behind it, and a sentence for the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of results, and what is said outside of a run."""
+"""Results are kept as plain JSON, and a call outside of a run fails with a clear error."""
 
 from __future__ import annotations
 

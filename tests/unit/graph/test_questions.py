@@ -1,4 +1,4 @@
-"""Reading what a thread is parked at, and checking an answer before it could poison the thread."""
+"""The question that a thread is parked at is read, and an answer that would poison the thread is refused."""
 
 from __future__ import annotations
 

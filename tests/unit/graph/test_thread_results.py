@@ -1,4 +1,4 @@
-"""What a finished thread's result is made of: the output of its graph, as plain JSON, bounded."""
+"""A finished thread's result is the output of its graph as bounded plain JSON."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_long_result_is_bounded(value: Any) -> None:
 
 
 def test_redacted_arguments_of_tool_calls_are_cut_out() -> None:
-    """Of every call in the messages, wherever the value stands, and of no tool that redacts nothing."""
+    """This covers every call in the messages and every copy of the value; other tools' arguments stay."""
     policy = fakes.policy()
     mail = replace(policy.actions["mail.send"], redact=("card.number",))
     policy = replace(policy, actions={**policy.actions, "mail.send": mail}, tools={"mail": "mail.send"})

@@ -109,7 +109,7 @@ quick = settings(max_examples=40, deadline=None)
 
 
 def refused_or(check: Callable[..., Any], *args: Any) -> tuple[str, Any]:
-    """The word with which a check refuses, and else what it returns."""
+    """Return the error code of a check that refuses, else its result."""
     try:
         return "", check(*args)
     except SlackRefusal as refusal:

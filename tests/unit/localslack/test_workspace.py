@@ -35,7 +35,7 @@ def test_northwind_refers_only_to_people_who_are_in_it() -> None:
 
 @pytest.mark.parametrize("name", ["default.yaml", "demo.yaml"])
 def test_northwind_has_the_people_and_channels_of_the_policies(name: str) -> None:
-    """So whoever tries a bot against it can begin with the policy as it stands."""
+    """So a trial bot can begin with a shipped policy unchanged."""
     company = northwind()
     there = {user.id for user in company.users} | {group.id for group in company.usergroups}
     text = (Path(__file__).parents[3] / "policies" / name).read_text(encoding="utf-8")

@@ -57,7 +57,7 @@ def policy(*kinds: Kind, **changes: Any) -> Policy:
 def ruling(
     of: Kind, args: dict[str, Any] | None = None, *, hint: Risk | None = None, **changes: Any
 ) -> Ruling:
-    """Return what a policy with one kind says of an action of that kind."""
+    """Return the ruling of a one-kind policy on an action of that kind."""
     return policy(of, **changes).rule(Action.of(of.name, args or {}, agent="bot", hint=hint))
 
 

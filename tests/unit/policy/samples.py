@@ -1,4 +1,4 @@
-"""Texts that two readers read differently: what an attacker sends for an address, a path or a name."""
+"""Texts that two readers read differently; an attacker sends them as an address, a path or a name."""
 
 from __future__ import annotations
 

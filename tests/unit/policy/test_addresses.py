@@ -129,7 +129,7 @@ def test_an_entry_names_the_host_that_is_spelt_alike(host: str) -> None:
 
 @given(st.text())
 def test_a_domain_is_in_normal_form_already(text: str) -> None:
-    """Whatever is sent, there is no error; and the form is final."""
+    """Any text is handled without an error, and normalising twice changes nothing."""
     domain = domain_of(text)
     if domain is not None:
         assert normal_domain(domain) == domain

@@ -1,4 +1,4 @@
-"""What a change of policy does, in sentences, and which way each one goes."""
+"""A change of policy in sentences, each marked looser or stricter."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_further_condition_is_looser_and_one_less_is_stricter() -> None:
 
 
 def test_a_removed_kind_lists_the_settings_it_loses() -> None:
-    """A file that is half written lacks its last kinds, and with them whatever they demanded."""
+    """A half-written file lacks its last kinds and all of their demands."""
     settings = OwnSettings(quorum=5)
     strict = kind("a.a", LARGE, mandated=True, redact=("card",), settings=settings, valid_for_s=1.0)
     found = changes_between(policy(strict), policy())

@@ -1,4 +1,4 @@
-"""Each operator: what it holds for, what it does not, and what is doubt."""
+"""Each operator holds, fails or is in doubt for the right values."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_operator(op: Op, operand: Any, holds: list[Any], not_so: list[Any], 
     ],
 )
 def test_any_and_all(op: Op, value: Any, verdict: int) -> None:
-    """In an empty list there is not any item, and all of its items are whatever is asked."""
+    """In an empty list no item holds, so `any` fails and `all` holds."""
     outside = Condition(Op.DOMAIN_NOT_IN, ("acme.example",))
     assert judge_of([Condition(op, (outside,))])(value) == verdict
 
@@ -128,7 +128,7 @@ CONDITIONS = st.one_of(
 
 @given(CONDITIONS, JSON)
 def test_every_value_has_a_verdict(condition: Condition, value: Any) -> None:
-    """Whatever an agent sends, an operator answers and does not raise; null is always doubt."""
+    """An operator answers for any value and never raises; null is always in doubt."""
     assert judge_of([condition])(value) in (NO, YES, DOUBT)
     if condition.operand != ():
         assert judge_of([condition])(None) == DOUBT

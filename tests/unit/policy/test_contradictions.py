@@ -107,7 +107,7 @@ BOUNDS = st.dictionaries(
 
 @given(BOUNDS, st.sampled_from([ArgType.NUMBER, ArgType.INTEGER]))
 def test_never_means_never(bounds: dict[Op, int], kind: ArgType) -> None:
-    """What is called contradictory is met by no value of a fine grid; what is not, by some."""
+    """No value of a fine grid meets a contradictory condition; some value meets every other."""
     conditions = tuple(Condition(op, bound) for op, bound in bounds.items())
     step = 1 if kind is ArgType.INTEGER else 4
     grid = [value / step for value in range(-8 * step, 8 * step + 1)]

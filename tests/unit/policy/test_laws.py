@@ -42,7 +42,7 @@ def test_invariant_2_a_further_rule_never_lowers(
 
 @given(kinds(), actions(), st.randoms())
 def test_the_order_of_rules_never_matters(kind: Kind, action: Action, chance: random.Random) -> None:
-    """Not for the tier, nor for the reason or the trace."""
+    """It changes neither the tier, nor the reason, nor the trace."""
     shuffled = list(kind.rules)
     chance.shuffle(shuffled)
     before, after = _rule(kind, action), _rule(replace(kind, rules=tuple(shuffled)), action)
@@ -57,7 +57,7 @@ def test_invariant_1_unknown_is_strictest_in_every_policy(kind: Kind, action: Ac
 
 @given(kinds(), actions())
 def test_invariant_5_no_setting_makes_expiry_proceed(kind: Kind, action: Action) -> None:
-    """Whatever is set, the default is that of the tier, and what waits has who, until when, and then what."""
+    """The default is always the tier's, and a waiting action has approvers, a deadline and a default."""
     said = _rule(kind, action)
     expected = {Tier.ASYNC_APPROVAL: AbsentDefault.SAFE_HALT, Tier.SYNC_APPROVAL: AbsentDefault.ABORT}
     if kind.mandated:

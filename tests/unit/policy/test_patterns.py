@@ -1,4 +1,4 @@
-"""Patterns: what they match, what they refuse, and that no pattern and no text makes them slow."""
+"""Patterns match, or are refused, and no pattern and no text makes them slow."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_pattern_that_is_refused(pattern: str, why: str) -> None:
     ],
 )
 def test_the_effort_of_a_pattern_is_in_passes_over_the_text(pattern: str, text: str, effort: int) -> None:
-    """A regular expression of this shape would need longer than the universe has been there."""
+    """A backtracking regular expression of this shape would take longer than the age of the universe."""
     compiled = Patterns([pattern])
     assert compiled.effort == effort
     assert Patterns([pattern] * 3).effort == 3 * effort

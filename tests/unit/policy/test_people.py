@@ -1,4 +1,4 @@
-"""Names of people: whom they lead to, how many can vote, who can meet whom. And whose turn it is."""
+"""Names resolve to people; the number of possible votes; shared members; rotations and chains."""
 
 from __future__ import annotations
 

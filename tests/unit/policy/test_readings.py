@@ -1,4 +1,4 @@
-"""Types of text: what is accepted has one reading, and everything else has none."""
+"""Types of text: an accepted text has one reading, and every other text has none."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_where_a_path_leads_is_never_lower_by_its_spelling(segments: list[str], 
     ["evi1.example", "evll.example", "evíl.example", "EVI1.example"],
 )
 def test_a_lookalike_of_a_listed_domain_is_in_doubt(domain: str) -> None:
-    """Which of the two is meant a reviewer cannot see, and who listed the one means the other too."""
+    """A reviewer cannot tell the two apart, so an entry for one covers the other too."""
     for op in (Op.DOMAIN_IN, Op.DOMAIN_NOT_IN):
         assert judge_of([Condition(op, ("evil.example",))], ArgType.EMAIL)(f"a@{domain}") == DOUBT
         assert judge_of([Condition(op, ("*.evil.example",))], ArgType.HOSTNAME)(f"a.{domain}") == DOUBT

@@ -1,4 +1,4 @@
-"""What the policy redacts: which values it meets, what stands in their place, and what no trace tells."""
+"""Redaction finds the values, puts a placeholder in their place, and keeps them out of the trace."""
 
 from __future__ import annotations
 

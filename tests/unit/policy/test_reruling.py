@@ -62,6 +62,6 @@ def test_the_strictest_ruling_is_no_looser_than_either(then: Ruling, now: Ruling
 
 @given(rulings(), rulings(), st.floats(0.0, 200.0))
 def test_a_lower_tier_says_no_more(then: Ruling, now: Ruling, age_s: float) -> None:
-    """A lower tier never asks again, whatever else it says: only up."""
+    """A lower tier never asks again, whatever its other settings."""
     if now.tier < then.tier:
         assert says_more(then, now, age_s) is None

@@ -1,4 +1,4 @@
-"""What a policy says of one action: each source of a tier, each invariant that a policy can hold."""
+"""A policy's ruling on one action: each source of a tier, and each invariant that a policy can hold."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_invariant_1_unknown_is_strictest() -> None:
 
 
 def test_invariant_2_only_up() -> None:
-    """Neither a rule that does not hold nor a mild hint takes anything off what the risk asks for."""
+    """Neither a rule that does not hold nor a mild hint lowers the tier below the risk's."""
     mild = Risk(reversible=True, blast_radius=BlastRadius.LOW)
     harmless = kind(risk=MEDIUM, args={"amount": NUMBER}, rules=(rule(3),))
     assert ruling(harmless, {"amount": 1}, hint=mild).tier == Tier.ASYNC_APPROVAL

@@ -1,4 +1,4 @@
-"""The section that says which channels may show arguments to another company."""
+"""The section that names the channels in which another company may read arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML in its strict form: what is read, where it stood, and that nothing hangs or crashes it."""
+"""Strict YAML: values keep their places, and no file hangs or crashes the reader."""
 
 from __future__ import annotations
 

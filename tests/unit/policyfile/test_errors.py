@@ -1,4 +1,4 @@
-"""Everything that can be wrong in a policy file, with its place and how to mend it. Nothing of it loads."""
+"""Every mistake in a policy file is reported with its place and a hint, and the file does not load."""
 
 # ruff: noqa: E501  # messages stand here as an admin sees them
 
@@ -577,7 +577,7 @@ def test_all_problems_are_reported_at_once_and_in_order() -> None:
 
 
 def test_a_broken_value_is_complained_of_once() -> None:
-    """What is empty is not also of the wrong type, nor missing, nor unknown to those who name it."""
+    """An empty value is not also reported as the wrong type, as missing, or as unknown where it is used."""
     text = BASE.replace("leads: {users: [U0CLEO, U0DIA, U0EVE]}", "leads:")
     assert problems(text) == ["4:3: `leads` is empty; give it a value, or delete it"]
 

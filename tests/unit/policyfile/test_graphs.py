@@ -1,4 +1,4 @@
-"""The section that says which agents may start which hosted graph."""
+"""The section that names the agents that may start each hosted graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a file to a policy: every key arrives, the version is of the meaning, what ships is sound."""
+"""From a file to a policy: every key arrives, the version follows the meaning, shipped policies are sound."""
 
 from __future__ import annotations
 
@@ -249,7 +249,7 @@ def _shipped(path: Path) -> Policy:
 
 
 def test_the_schema_that_ships_is_made_from_the_models() -> None:
-    """Mend it with: membrane policy schema --write."""
+    """To update the file, run: membrane policy schema --write."""
     shipped = json.loads((POLICIES / "policy.schema.json").read_text(encoding="utf-8"))
     assert shipped == schema()
     jsonschema.Draft202012Validator.check_schema(shipped)

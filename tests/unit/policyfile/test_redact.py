@@ -1,4 +1,4 @@
-"""`redact:` in a policy file: what it may name, and how a slip is mended."""
+"""`redact:` in a policy file: the paths it may name, and the hint for a wrong one."""
 
 from __future__ import annotations
 

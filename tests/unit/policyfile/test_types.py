@@ -1,4 +1,4 @@
-"""Types of text in a policy file: what loads, what is refused and where, what is noted, what a change loosens."""
+"""Types of text in a policy file: loading, refusals with their places, notes, and changes that loosen."""
 
 # ruff: noqa: E501  # messages stand here as an admin sees them
 

@@ -17,7 +17,7 @@ SIGNING = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture(autouse=True)
 def tidy_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine that the tests run on leaks in."""
+    """Keep this machine's own settings out of the tests."""
     monkeypatch.setattr("os.environ", {})
     monkeypatch.chdir(tmp_path)
 

@@ -1,4 +1,4 @@
-"""What a button carries is read back exactly, or not at all."""
+"""A button's value is read back exactly, or not at all."""
 
 from __future__ import annotations
 

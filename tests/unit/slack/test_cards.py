@@ -1,4 +1,4 @@
-"""What cards say, read as a reviewer reads them."""
+"""The text of cards, read as a reviewer reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a digest says of what passed and of what was halted."""
+"""The text of a digest of passed and halted actions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_digest_leaves_out_a_long_text_before_a_recipient() -> None:
 
 
 def test_a_digest_leaves_out_reviews_answered_before_it_was_sent() -> None:
-    """It is drawn as things are when it is sent, so there may be nothing left to say."""
+    """A digest shows the state at sending, so it may be empty."""
     drawn = digests.digest(passed(), [], NOON)
     assert drawn.text == "Digest: 0 actions passed"
     assert drawn.blocks

@@ -93,7 +93,7 @@ def standings(draw: st.DrawFn) -> tuple[Standing, Review]:
 
 
 def check_markup(text: dict[str, Any]) -> None:
-    """Our own lines: mentions and dates are all that works in them, and foreign words are code."""
+    """In our own lines only mentions and dates are live markup; foreign words are code."""
     assert text["verbatim"] is True
     tokens = re.findall(r"<[^>]*>", text["text"])
     assert all(re.fullmatch(r"<@[UW][A-Z0-9]+>|<!date\^\d+\^[^|<>]*\|[^|<>]*>", token) for token in tokens)

@@ -1,4 +1,4 @@
-"""What the card of an unknown receipt says, read as whoever is asked reads it."""
+"""The card of an unknown receipt, read as the person who is asked reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that somebody else wrote can be seen, all of it."""
+"""All of a text that somebody else wrote is visible."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_two_texts_never_look_the_same(one: str, other: str) -> None:
 
 
 def skeleton(text: str) -> str:
-    """Return a text as who takes each letter for the plain one that it looks like reads it."""
+    """Return a text with each letter replaced by the plain letter that it looks like."""
     plain = unicodedata.normalize("NFKC", text)
     return unicodedata.normalize("NFKC", "".join(LOOKS_LIKE.get(char, char) for char in plain))
 
@@ -80,7 +80,7 @@ ALIKE = st.text("aceo dt;K'асео дж\u037e\u212aé\u0301e\uff41\u0251αο", 
 
 @given(ALIKE, ALIKE)
 def test_two_texts_never_look_alike(one: str, other: str) -> None:
-    """Not even to who takes each letter for the one that it looks like."""
+    """This holds even for a reader who takes each letter for its lookalike."""
     assert (skeleton(visible(one)) == skeleton(visible(other))) is (one == other)
 
 

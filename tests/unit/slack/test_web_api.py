@@ -1,4 +1,4 @@
-"""The door to the Web API: what Slack said was too fast is left alone for as long as it said."""
+"""The Web API client pauses a rate-limited method for as long as Slack asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Now:
 
 
 class Limited:
-    """A call that Slack refuses as too fast, for as long as it says."""
+    """A call that Slack refuses as rate-limited, with a given Retry-After."""
 
     def __init__(self, retry_after: str = "30") -> None:
         self.retry_after = retry_after

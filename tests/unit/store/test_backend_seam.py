@@ -1,4 +1,4 @@
-"""The store's statements run on more than one database product: the seam is where it is said to be."""
+"""The store's statements run on more than one database product, and only the backend knows which."""
 
 from __future__ import annotations
 
