@@ -1,7 +1,8 @@
 """The life of a message in Slack: its states, and one pure function to the next step.
 
-`bot.domain.attempts` has the answers and the steps as values, `bot.domain.message_changes` what a step makes
-of the message. Instants are seconds since the epoch, UTC.
+`bot.domain.attempts` has the answers and `bot.domain.message_steps` the steps, as values;
+`bot.domain.message_failures` chooses the step after a failed call, and `bot.domain.message_changes` applies a
+step to the message. Instants are seconds since the epoch, UTC.
 """
 
 from __future__ import annotations
@@ -102,10 +103,10 @@ def next_step(message: Message, answer: Answer, now: Instant, timing: Timing = U
 
     | state when it is taken | first step |
     |---|---|
-    | wanted | Post |
+    | wanted | Post; Look first if an earlier post may still land |
     | in doubt | Look for the earlier post |
     | shown, stale | Redraw |
-    | blocked | as the message is: Post or Redraw |
+    | blocked | as the message is: Post, Look or Redraw |
     | replaced | Delete |
     | given up | never taken |
 
@@ -113,25 +114,36 @@ def next_step(message: Message, answer: Answer, now: Instant, timing: Timing = U
     |---|---|---|
     | Busy: Slack's pace | Release, in its turn | as before |
     | Checked: moot | GiveUp | given up |
-    | Checked: late | Wait until its review has expired | wanted |
+    | Checked: late | Wait five seconds; its review expires meanwhile | as before |
     | Checked: neither | Try, then the post itself | trying |
     | Unwelcome | GiveUp | given up |
     | Posted | Place | shown; stale if more is wanted |
     | Redrawn | Show | shown; stale if more is wanted, or an older redraw may land |
     | Found | Place the first copy, delete the others | stale |
-    | NotFound, within the settle time | Wait for the next look | in doubt |
+    | NotFound, within the settle time | Wait for the next look | as before |
     | NotFound, afterwards | Post, and go on looking | trying |
-    | Deleted | PostAgain if somebody needs it, else GiveUp | wanted, or given up |
-    | Failed: unsure | Wait, longer each time | in doubt, or stale |
-    | Failed: down, limited, token | Wait, as long as Slack says | as before |
-    | Failed: refused | Wait, and tell the admins at the third | as before |
-    | Failed: closed, shared | Readdress it to a fallback, and tell the admins | wanted |
-    | – nobody is left to be shown it | Wait while it asks, else GiveUp | blocked, or given up |
-    | – its question is closed | GiveUp until the place is open again | blocked |
-    | Failed: gone | PostAgain while it asks, else GiveUp | wanted, or given up |
+    | Deleted | PostAgain if its kind is in REPOSTED, else GiveUp | wanted, or given up |
+    | Failed to delete | Wait if TRANSIENT, else as after Deleted | replaced, wanted or given up |
+    | Failed: unsure, down | Wait, longer each time | in doubt or stale if unsure, else as before |
+    | Failed: limited, token | Wait for the failure's `retry_after_s` | as before |
+    | Failed: refused | Wait, longer each time; tell the admins at the third | as before |
+    | Failed: closed, shared | the first that applies; after the first row, tell the admins | |
+    | – its question is closed | GiveUp | blocked if it is in Slack, else given up |
+    | – it has a fallback | Readdress it there | wanted |
+    | – it is no card or receipt | GiveUp | blocked if it is in Slack, else given up |
+    | – it is away from home | Readdress it home, in five minutes | blocked |
+    | – it is at home | Wait five minutes | blocked |
+    | Failed: gone | PostAgain a card or receipt that asks, else GiveUp | wanted, or given up |
     | Failed: uneditable | Replace: Delete it next | replaced |
     | – a notice; a page that asks the same as the card | Leave | shown |
-    | Failed: too long | Wait, to be drawn short; then tell the admins | stale, wanted, shown or given up |
+    | – a digest | GiveUp | given up |
+    | Failed: too long | Wait, to be drawn short at once | as before |
+    | – already short, in Slack | Leave, and tell the admins | shown |
+    | – already short, a card or receipt that asks | Wait five minutes, and tell the admins | as before |
+    | – already short, any other | GiveUp, and tell the admins | given up |
+
+    `as before` is wanted for a post that Slack refused: it is not in doubt any more. A blocked message stays
+    blocked until it is shown, readdressed or given up. The outbox retries one given up while blocked.
     """
     if isinstance(answer, Failed):
         return after_failure(message, answer, now, again_at=now + timing.recheck_s[0])

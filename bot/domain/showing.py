@@ -53,11 +53,11 @@ def _next_page(review: Review, at: Instant, window: float) -> Instant | None:
     return max(then, following.due_at) if following is not None and then is not None else then
 
 
-def expire(review: Review, now: Instant, in_doubt_since: Instant | None = None) -> Review:
-    """Return the review after its window, as `review.expire` does.
+def expire_unless_in_doubt(review: Review, now: Instant, in_doubt_since: Instant | None = None) -> Review:
+    """Return the review after its window, unless a post in doubt may have shown it in time.
 
-    `in_doubt_since` is when a message about it was posted that may not have landed. Until that is
-    settled, it counts as shown since then.
+    `in_doubt_since` is when a post about it was tried that may not have landed; None if there is none. Until
+    that is settled, the review counts as shown since then.
     """
     if in_doubt_since is not None and not transitions.due(show(review, in_doubt_since), now):
         return review

@@ -113,7 +113,7 @@ class Deadlines:
             now = core.clock()
             review = the_review(tx.connection, due.id)
             in_doubt = hidden.in_doubt_since(tx.connection) if hidden is not None else None
-            expired = showing.expire(review, now, in_doubt)
+            expired = showing.expire_unless_in_doubt(review, now, in_doubt)
             if expired is review:
                 if in_doubt is not None:
                     reviews.postpone_expiry(tx.connection, review.id, now + IN_DOUBT_S)

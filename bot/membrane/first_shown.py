@@ -43,7 +43,7 @@ class Unshown:
         review = the_review(connection, self.review_id)
         if review.shown_at is not None or review.ruling.mandated:
             return False
-        return showing.expire(review, now) is not review
+        return showing.expire_unless_in_doubt(review, now) is not review
 
 
 async def unshown(core: Core, review_id: str | None) -> Unshown | None:

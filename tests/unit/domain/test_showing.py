@@ -62,7 +62,7 @@ def test_only_a_review_that_was_shown_is_called_unanswered(
     default: AbsentDefault, at: float | None, doubt: float | None, now: float
 ) -> None:
     before = review(default) if at is None else showing.show(review(default), at)
-    after = showing.expire(before, now, doubt if before.shown_at is None else None)
+    after = showing.expire_unless_in_doubt(before, now, doubt if before.shown_at is None else None)
     if after.state is ReviewState.EXPIRED:
         assert default is not AbsentDefault.ESCALATE
         assert (expiry_reason(after) is ExpiryReason.NEVER_SHOWN) == (before.shown_at is None)
@@ -74,7 +74,7 @@ def test_a_review_ends_within_a_window_of_its_showing(
     default: AbsentDefault, doubt: float | None, now: float
 ) -> None:
     opened = review(default)
-    ended = showing.expire(opened, now, doubt) is not opened
+    ended = showing.expire_unless_in_doubt(opened, now, doubt) is not opened
     in_time = doubt is not None and doubt < OPENED + WINDOW
     assert ended == (now >= (doubt + WINDOW if doubt is not None and in_time else OPENED + WINDOW))
     if now >= (opened.expires_by or 0.0):
