@@ -137,7 +137,7 @@ class StoreMonitor:
         try:
             await self._at_once(notice)
         except Exception as error:  # noqa: BLE001 - Slack may be down too; the next look tries again
-            _log.warning("the admins could not be told", why=str(error))
+            _log.warning("the admins could not be notified", why=str(error))
             return
         self._told, self._said_at = True, now
 

@@ -15,7 +15,7 @@ from bot.api.problems import ApiError
 
 _CHECK = 8
 """Length of the hash of a list's filters, in characters."""
-_NOT_ONE = "it is no cursor; send `next_cursor` of an answer unchanged"
+_NOT_ONE = "it is not a cursor; send `next_cursor` of an answer unchanged"
 
 
 def cursor(last_id: str, *filters: object) -> str:

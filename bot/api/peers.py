@@ -30,7 +30,7 @@ class Peers:
         return _name(found) if found is not None else address
 
     def of_request(self, address: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
-        """Return the name of the peer that a request came from: the last address that is no trusted proxy.
+        """Return the name of the peer that a request came from: the last address that is not a trusted proxy.
 
         Only the addresses that trusted proxies appended are read; anybody could have written the ones before.
         """

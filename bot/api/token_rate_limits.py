@@ -12,7 +12,7 @@ BYTES_A_REQUEST = 8 * 1024
 
 
 class Buckets:
-    """One bucket for each token. `rate` is in requests a second; 0 is no limit."""
+    """One bucket for each token. `rate` is in requests a second; 0 means no limit."""
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate

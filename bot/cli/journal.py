@@ -97,7 +97,7 @@ def verify(*, anchors: tuple[Path, ...], export: Path | None, noted: str | None,
     """Check that no entry was changed, removed or moved. If one was, name it and exit with 1.
 
     A chain does not show that entries were cut off its end. An anchor that knows them does. If a file begins
-    too late to be checked against an anchor, the command says so; that is no break.
+    too late to be checked against an anchor, the command says so; that is not a break.
 
     \b
       membrane journal anchor >> /elsewhere/anchors.jsonl          for example every night

@@ -22,7 +22,7 @@ def before(_: click.Context, __: click.Parameter, value: str) -> float:
         found = datetime.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter(
-            f"{value!r} is no age such as 90d or 12h, and no date such as 2026-06-01"
+            f"{value!r} is neither an age such as 90d or 12h nor a date such as 2026-06-01"
         ) from error
     at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     if at > now:
@@ -43,6 +43,7 @@ def until(_: click.Context, __: click.Parameter, value: str | None) -> float | N
         found = datetime.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter(
-            f"{value!r} is no duration such as 30m, 2h or 1d, and no instant such as 2026-06-01T09:00:00Z"
+            f"{value!r} is neither a duration such as 30m, 2h or 1d nor an instant such as "
+            "2026-06-01T09:00:00Z"
         ) from error
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -115,7 +115,7 @@ class Declaration:
             yield TraceStep(WRONG_TYPE, matched=True, why=why, to=Tier.SYNC_APPROVAL)
 
     def _meant(self, undeclared: list[str], args: Mapping[str, Any]) -> str:
-        """Return in brackets which declared arguments were likely meant; nothing where none is near."""
+        """Return in brackets which declared arguments were likely meant; nothing if none is near."""
         near = [self._undeclared(name, args).near for name in undeclared[:_MOST_NAMED]]
         meant = list(dict.fromkeys(each for each in near if each))
         return f" (did you mean {_and(meant)}?)" if meant else ""

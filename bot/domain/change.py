@@ -48,7 +48,7 @@ def name_changes(subject: str, word: str, old: tuple[str, ...], new: tuple[str, 
     for name in sorted({*new} - {*old}):
         yield Change(subject, Direction.LOOSER, f"{name} is {word} now")
     for name in sorted({*old} - {*new}):
-        yield Change(subject, Direction.STRICTER, f"{name} is no {word} any more")
+        yield Change(subject, Direction.STRICTER, f"{name} is no longer {word}")
 
 
 def gated_changes(subject: str, before: GatedTier, after: GatedTier) -> Iterator[Change]:

@@ -10,7 +10,7 @@ file loads. What each operator means is in the table of `Op`. Three laws hold fo
   type (`email`, `path`, `identifier`, ...) is read by its one grammar first; see readings.py.
 
 Several operators on one argument, and several arguments in one rule, must all hold. `{exists: true, gt: 5}`
-thus leaves an optional argument alone where it is absent.
+thus leaves an optional argument alone if it is absent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_ITEMS = 256
 
 
 def has_type(arg: Arg) -> Callable[[Any], bool]:
-    """Return a function that tells whether a value, not None, has the declared type."""
+    """Return a function that checks whether a value, not None, has the declared type."""
     if arg.type is not ArgType.LIST:
         return _TYPE_CHECKS[arg.type]
     if arg.of is None:
@@ -69,7 +69,7 @@ def judge_of(conditions: Iterable[Condition], kind: ArgType | None = None) -> Ju
     """Compile the conditions of one argument, which must all hold, into one judge of its value.
 
     The value None stands for a missing argument. `kind` is the type by which a text, or each text of a list,
-    is read; None where none is declared.
+    is read; None if none is declared.
     """
     judges = [_compile(condition, kind) for condition in conditions]
     return judges[0] if len(judges) == 1 else _all_hold(judges)
@@ -212,7 +212,7 @@ def _all(item: Judge) -> Judge:
 
 
 def _verdicts(item: Judge, value: Any) -> list[Judgement]:
-    """Judge each item of a list. What is no list, or too much to judge, is doubt."""
+    """Judge each item of a list. A value that is not a list, or is too large to judge, is doubt."""
     if type(value) not in (list, tuple) or not _can_be_read(value):
         return [DOUBT]
     return [item(each) for each in value]

@@ -23,7 +23,7 @@ _NOT_LISTED = frozenset({Op.NE, Op.NOT_IN})
 def follows(condition: Condition, given: Iterable[Condition]) -> bool:
     """Whether a value of any type that all of `given` let through is let through by `condition` too.
 
-    False where that is not known. None, a missing argument, is a value like others.
+    False if that is not known. None, a missing argument, is a value like others.
     """
     return any(condition == each or _follows_from(condition, each) for each in given)
 

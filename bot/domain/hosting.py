@@ -44,7 +44,7 @@ class Cause(StrEnum):
     ERROR = "error"
     """The graph raised after it had acted or asked; answers wait until it runs again."""
     QUESTION = "question"
-    """It asks a question that is no approval; an operator answers."""
+    """It asks a question that is not an approval; an operator answers."""
     REFUSED = "refused"
     """Its graph is refused, or not loaded."""
     CHANGED = "changed"

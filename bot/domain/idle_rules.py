@@ -91,7 +91,7 @@ class _Arguments:
         }
 
     def why_unmet(self, rule: RaiseRule) -> str | None:
-        """Return why no action meets a rule that is not of its tier already, or None where one may."""
+        """Return why no action meets a rule that is not of its tier already, or None if one may."""
         for name, conditions in sorted(rule.when.items()):
             words = describe(name, conditions)
             if name != self._cost_arg and never_met(conditions, self._declared.get(name)):
@@ -103,7 +103,7 @@ class _Arguments:
         return None
 
     def why_covered(self, rule: RaiseRule, others: Iterable[RaiseRule]) -> str | None:
-        """Return which other rules raise all that a rule raises, or None where something is left to it."""
+        """Return which other rules raise all that a rule raises, or None if something is left to it."""
         able = [each for each in others if self._may_cover(each, rule)]
         for each in able:
             if all(self._all_meet(each, rule, name) for name in each.when):

@@ -1,7 +1,7 @@
 """One action kind, compiled: everything that does not depend on the action is built beforehand.
 
-A ruling takes some microseconds: the trace steps, the reasons and the settings of each tier are made when the
-policy loads, and a rule is one closure.
+A ruling takes a few microseconds: the trace steps, the reasons and the settings of each tier are made when
+the policy loads, and a rule is one closure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESERVED_IDS = frozenset(
         ARGUMENTS,
     }
 )
-"""Values of a ruling's `rule` that are no id of a raise rule."""
+"""Values of `Ruling.rule` that the bot uses itself; no raise rule may have one as its id."""
 UNFIT_RULES = frozenset({UNKNOWN_KIND, UNDECLARED_ARGUMENT, MISSING_ARGUMENT, WRONG_TYPE})
 """The rules of proposals that do not fit the policy's schema. Most are a mistake of the agent."""
 
@@ -58,7 +58,7 @@ class _Finding(NamedTuple):
 
 class _Rule(NamedTuple):
     arg: str | None
-    """The one argument that the judge judges; None where it judges all of them."""
+    """The one argument that the judge judges; None if it judges all of them."""
     judge: Judge
     to: Tier
     id: str
@@ -93,7 +93,7 @@ class CompiledKind:
         cost = self._cost_usd if self._cost_arg is None else _cost(args.get(self._cost_arg))
         top, by, reason, steps = self._risk(cost)
         doubts = self._declaration.doubts(args)
-        if doubts[0].matched:  # what an agent can correct by itself says more than the risk
+        if doubts[0].matched:  # a misfit that the agent can fix is a more useful reason than the risk
             trace = [*doubts, *steps]
             top, by, reason = Tier.SYNC_APPROVAL, doubts[0].name, self._in_words(doubts[0].why)
         else:
@@ -127,7 +127,7 @@ class CompiledKind:
         return f"{_MANDATED}{why}" if self._mandated else why
 
     def valid_for_s(self, tier: Tier) -> float:
-        """Return for how many seconds a crossing of this tier may be started."""
+        """Return how many seconds an action of this tier stays startable."""
         valid_for: float = self._parts[tier]["valid_for_s"]
         return valid_for
 
@@ -238,7 +238,7 @@ def _risk_in_words(kind: Kind, tier: Tier, threshold_usd: float) -> str:
 def _compile_rule(rule: RaiseRule, kind: Kind) -> _Rule:
     hidden = {part for path in kind.redact for part in (path, path.partition(".")[0])}
     words = " and ".join(
-        # That a condition held would tell the value, as in `card_number is …`.
+        # Saying that the condition held would reveal the redacted value, as in `card_number is …`.
         f"{name}, which is redacted" if name in hidden else describe(name, conditions)
         for name, conditions in sorted(rule.when.items())
     )

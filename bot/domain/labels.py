@@ -24,7 +24,7 @@ _UNPRINTED = (
     (0xE0001, 0xE0001),
     (0xF0000, 0x10FFFF),
 )
-"""Controls, line ends, private use, what reorders text, is drawn as nothing, or is no character.
+"""Controls, line ends, private use, and code points that reorder text, are invisible or are not characters.
 
 Joiners are not among them: scripts and emoji need them. Nor are unassigned characters: Unicode grows.
 """
@@ -37,7 +37,7 @@ _UNPRINTED_CHAR = re.compile(rf"[{_CLASS}{_BEYOND}\ud800-\udfff]")
 
 
 def what_is_wrong(label: str) -> str | None:
-    """Return why a text is no label; None if it is one.
+    """Return why a text is not a label; None if it is one.
 
     A label is 1 to 200 characters of any script that can be printed on one line, without blanks at its ends.
     Controls, line ends, what reorders text and what no character is are in none.

@@ -14,12 +14,12 @@ from bot.domain.scripts import LOOKS_LIKE
 
 _FOLDED = str.maketrans({"0": "o", "1": "l", "|": "l", "i": "l", "5": "s"})
 _CAPITALS = str.maketrans("\u0432\u043d\u0442\u043c\u043a\u03b2\u03b7\u03ba\u03c4", "bhtmkbnkt")
-"""Small letters that are drawn like small ones of ASCII, or whose capitals are."""
+"""Lower-case letters that look like ASCII letters, or whose capitals do."""
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def look(text: str) -> str:
-    """Return a form that all names with the same look share. It is no name itself."""
+    """Return a form shared by all names that look alike. It is for comparison and is not a name."""
     if not text.isascii():
         text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
         text = "".join(letter for letter in text if not unicodedata.combining(letter))
@@ -31,7 +31,7 @@ def look(text: str) -> str:
 
 
 def look_of_domain(domain: str) -> str:
-    """Return the look of an ASCII domain when its international letters are shown."""
+    """Return the look of a domain as displayed, with `xn--` decoded."""
     if "xn--" in domain:
         try:
             domain = idna.decode(domain)

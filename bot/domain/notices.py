@@ -120,5 +120,5 @@ def _one_line(words: str) -> str:
 
 
 def level_of(text: str) -> Level | None:
-    """Return the level that a text begins with; None where it is no notice to the admins."""
+    """Return the level that a text begins with; None if it is not a notice to the admins."""
     return next((level for level in Level if text.startswith(f"{level}: ")), None)

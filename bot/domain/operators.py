@@ -105,7 +105,7 @@ class Condition:
 
     @property
     def operands(self) -> tuple[Scalar | Condition, ...]:
-        """The operand as a tuple, also where it is one value."""
+        """The operand as a tuple, also if it is one value."""
         return self.operand if isinstance(self.operand, tuple) else (self.operand,)
 
 

@@ -49,7 +49,7 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A pattern, cut at its stars. `last` is None where it has no star."""
+    """A pattern, cut at its stars. `last` is None if it has no star."""
 
     first: _Piece
     between: tuple[_Piece, ...]
@@ -141,7 +141,7 @@ def _piece(characters: list[str], loose: bool) -> _Piece:  # noqa: FBT001  # one
 def _one_character(found: re.Match[str]) -> str:
     if bad := found["bad"]:
         raise BadPattern(
-            f"a pattern with a bare {bad}; patterns know *, ? and [a-z], they are no regular expressions "
+            f"a pattern with a bare {bad}; patterns know *, ? and [a-z], they are not regular expressions "
             f"(for the character itself write \\{bad})"
         )
     if found["one"]:

@@ -47,7 +47,7 @@ class Policy:
     graphs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Which agents may start which hosted graph over HTTP, by the graph's name. Others, nobody may."""
     strict: bool = False
-    """Whether what does not fit the schema is refused at the door, where it would be Tier 3 otherwise."""
+    """Whether proposals that do not fit the schema are refused; otherwise they are ruled Tier 3."""
     external_channels: tuple[str, ...] = ()
     """Where arguments are posted though people of another company are there, or are invited."""
     version: str = field(init=False)

@@ -175,7 +175,7 @@ NOT_TOLD = Clicked("", "")
 class Claim:
     """The right to run an action once.
 
-    `key` is the idempotency key of the effect; `attempt` counts from 1. `repeated`: whoever asks made this
+    `key` is the idempotency key of the effect; `attempt` counts from 1. `repeated`: the caller made this
     claim before, and is given it again. `report_within_s` are the seconds that are left for its report.
     """
 
@@ -223,7 +223,7 @@ class Unknown:
 class TokenRecord:
     """A token: which agent it is and which Slack user answers for it. Never the token itself.
 
-    An `operator`'s token stops and starts things. It is no agent's, and proposes, claims and votes nothing.
+    An `operator`'s token stops and starts things. It belongs to no agent, and cannot propose, claim or vote.
     `acts_for` are Slack users who are told of what the agent does in their name.
     """
 

@@ -36,9 +36,9 @@ class Review:
     """One gated action and the question asked about it.
 
     `shown_at` is when it was first shown to somebody who may decide it. Its window starts then, and
-    `expires_at` is fixed from then on; before, `expires_at` is when it expires unless it is shown until
+    `expires_at` is fixed from then on; before, `expires_at` is when it expires if it is not shown by
     then. `expires_at` is None for a successor: it has no window. `requesters` cannot vote. `interrupt_id`
-    names the parked interrupt that this review's outcome answers, where there is one.
+    names the parked interrupt that this review's outcome answers, if there is one.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Review:
 
     @property
     def window_from(self) -> Instant:
-        """Since when the window and the chain count: when it was first shown, until then when it opened.
+        """When the window and the chain begin: when it was first shown, or, before that, when it opened.
 
         A showing after the window has passed moves neither: the chain of an overdue sign-off goes on.
         """
@@ -81,7 +81,10 @@ class Review:
 
     @property
     def expires_by(self) -> Instant | None:
-        """When it expires at the latest: while it was not shown, a window after it can be shown last."""
+        """When it expires at the latest.
+
+        If it is not shown yet, that is one window after the last moment at which it can be shown.
+        """
         if self.expires_at is None or not self.pending or self.shown_at or self.overdue_at:
             return self.expires_at
         return self.expires_at + (self.ruling.window_s or 0.0)
@@ -128,9 +131,9 @@ def entitled(
 ) -> None:
     """Raise VoteRefused unless this person may vote.
 
-    `approvers` are the Slack user ids that the policy in force names, None where that cannot be told now.
+    `approvers` are the Slack user ids that the policy in force names, None if they cannot be looked up now.
     `full_member` is False for a bot, a guest, a deactivated user or somebody from another workspace. `why`
-    says in sentences why they cannot be told, where trying again later does not help.
+    says in sentences why they cannot be looked up, if a retry will not help.
     """
     if not full_member:
         raise VoteRefused(
@@ -146,8 +149,8 @@ def entitled(
             Refusal.UNRESOLVED,
             " ".join(("Your vote was not counted.", *why, "The admins have been told."))
             if why
-            else "Who may vote on this cannot be told right now, so no vote counts. Try again in a minute; "
-            "the admins have been told.",
+            else "Who may vote on this cannot be looked up right now, so no vote counts. Try again in a "
+            "minute; the admins have been told.",
         )
     if voter not in approvers:
         raise VoteRefused(

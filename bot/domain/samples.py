@@ -92,7 +92,7 @@ def _names_texts(condition: Condition) -> bool:
 def never_met(conditions: Conditions, arg: Arg | None) -> bool:
     """Whether no value that is as declared meets these conditions, not even in doubt.
 
-    False where that is not known.
+    False if that is not known.
     """
     if arg is None:
         return False

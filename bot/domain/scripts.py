@@ -75,7 +75,7 @@ _NOTHING_ODD = Oddities(frozenset(), {})
 
 @lru_cache(4096)
 def script_of(char: str) -> str:
-    """Return the script of a character by its ISO 15924 code; `-` where it is of none, or of any."""
+    """Return the script of a character by its ISO 15924 code; `-` if it belongs to none or to any."""
     return str(_NAMES[bisect(_BEGINS, ord(char)) - 1])
 
 

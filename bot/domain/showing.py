@@ -21,7 +21,7 @@ def reaches(recipient: str, able: frozenset[str] | None) -> bool:
     """Whether a recipient of a message may decide.
 
     A recipient is a person, several with commas between them, or a channel, where everybody sees it. `able`
-    are who may decide, None where that cannot be told now.
+    are the users who may decide, None if they cannot be looked up now.
     """
     people = recipient.split(",")
     if all(USER_ID.fullmatch(one) for one in people):

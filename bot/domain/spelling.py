@@ -10,7 +10,7 @@ from functools import lru_cache
 MAX_WORDS = 300
 """How many known words are compared with a misspelt one."""
 MAX_LENGTH = 80
-"""Characters of a misspelt word; a longer one is no slip of a key."""
+"""Characters of a misspelt word; a longer one is not a typing error."""
 _MOST_COMPARED = 6
 """How many words are compared letter by letter: those that share the most pairs of letters."""
 _SEPARATORS = re.compile(r"[-_.\s/]+")

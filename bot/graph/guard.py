@@ -15,7 +15,7 @@ raises if the tool may not run:
 
 An ungated tool is stopped too while a freeze holds its kind, its agent or its graph.
 
-The guard cannot see `tool.func()` and plain functions, because they are no start of a tool.
+The guard cannot see `tool.func()` and plain functions, because calling them does not start a tool.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class ToolGuard(BaseCallbackHandler):
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:  # noqa: ARG002
         """Report the result of a stock agent's call. A message with the status error is a failure.
 
-        This is no coroutine: LangChain would start an event loop for it at the end of every synchronous tool.
+        Not a coroutine: LangChain would start an event loop for it at the end of each synchronous tool.
         """
         run = self._runs.pop(run_id, None)
         if run is None:
@@ -219,7 +219,7 @@ def _frozen(membrane: Membrane, tool: str, context: RunContext | None) -> Stop |
 
 
 GUARD = ToolGuard()
-"""The only guard of this process. To import this module registers it; a host arms it."""
+"""The only guard of this process. Importing this module registers it; a host arms it."""
 
 register_configure_hook(
     ContextVar("membrane_tool_guard", default=GUARD),  # a default holds in every context, fresh ones too

@@ -38,8 +38,8 @@ def shape_of(value: Any) -> InterruptShape:
         if isinstance(value.get("action_requests"), list) and isinstance(value.get("review_configs"), list):
             return InterruptShape.HITL_BATCH
     raise GraphRefused(
-        f"the graph interrupted with {str(value)[:200]!r}, which is none of the questions that the membrane "
-        "can put before a person; use bot.graph.add_gate, MembraneMiddleware, or LangChain's "
+        f"the graph interrupted with {str(value)[:200]!r}, which is not one of the questions that the "
+        "membrane can put before a person; use bot.graph.add_gate, MembraneMiddleware, or LangChain's "
         "HumanInTheLoopMiddleware"
     )
 

@@ -148,7 +148,7 @@ class Reconciler:
                 vanished.append(record.id)
         if vanished:
             log.info("a thread no longer waits for its answers", thread=thread.id, interrupts=vanished)
-            why = "the thread was started again or its question taken back, so nothing waits for this answer"
+            why = "the thread was restarted or withdrew its question, so nothing waits for this answer"
             await self._membrane.interrupts.withdraw_vanished(thread.id, tuple(vanished), why)
 
     async def _taken(self, record: InterruptRecord, again: Collection[str]) -> bool:
@@ -180,7 +180,7 @@ class Reconciler:
 
         The notice omits the question, which may hold redacted values: the operator's command shows it.
         """
-        why = "it asks something that is no approval, so an operator has to answer it"
+        why = "it asks a question that is not an approval, so an operator has to answer it"
         stall = await self._membrane.stalls.stall(thread.id, Cause.QUESTION, why, questions=questions)
         await self._tell_stalled(thread, stall, about=" ".join(sorted(questions)))
 
@@ -216,7 +216,7 @@ class Reconciler:
             admin_notices.stalled(thread.graph, thread.id, stall.cause, stall.why, verb=verb, about=about)
         )
         await self._tell_requesters(
-            thread, "stands still and needs an operator; its state is kept", about="stalled"
+            thread, "is stalled and needs an operator; its state is kept", about="stalled"
         )
 
     async def fail(
@@ -247,7 +247,7 @@ class Reconciler:
     async def _not_known(self, thread: ThreadRecord, permits: Permits | None) -> None:
         """Ask people what happened to claimed calls for which no tool was seen to start.
 
-        A node can act on an approval without a tool, so that no start was seen proves nothing.
+        A node can act on an approval without a tool, so not having seen a start proves nothing.
         """
         if permits is None or not permits.reporting:
             return

@@ -39,7 +39,7 @@ def without_redacted(result: Any, snapshot: StateSnapshot, policy: Policy) -> An
     """Return a thread's result without the arguments of its tool calls that the policy redacts.
 
     The calls in the messages are searched, because the store does not know all of them: a call that a strict
-    policy refused, for example, is no action.
+    policy refused, for example, is not an action.
     """
     args: dict[str, Any] = {}
     paths: list[str] = []

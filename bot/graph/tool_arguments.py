@@ -2,7 +2,7 @@
 
 A model's `{"amount": "9e2"}` runs as `amount=900.0, currency="USD"`. Both the gate and the guard read a call
 with `read_args`, so the call that a person saw and the call that starts are compared in one form. Values that
-LangGraph injects (state, store, runtime, call id) are left out, because they are no arguments of the call.
+LangGraph injects (state, store, runtime, call id) are left out, because they are not arguments of the call.
 """
 
 from __future__ import annotations

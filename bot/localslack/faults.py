@@ -34,12 +34,12 @@ class Fault:
 
     Attributes:
         method: a method's name or a pattern.
-        kind: ``rate_limit`` (429 with `retry_after`), ``http`` (an answer with `status` that is no JSON),
+        kind: ``rate_limit`` (429 with `retry_after`), ``http`` (an answer with `status` that is not JSON),
             ``error`` (``ok: false`` with `error`), ``drop`` (the connection breaks without an answer),
             ``delay`` (`seconds`), ``lands_late`` (the connection breaks at once, the call takes effect
             after `seconds`); for deliveries ``lost``, ``late`` (`seconds`), ``twice``, ``at_once`` (twice at
-            the same time, on two connections where there are two) and ``out_of_order`` (after the next one,
-            or after `seconds` where none comes); for the sockets' handshake ``refuse``.
+            the same time, on two connections if there are two) and ``out_of_order`` (after the next one,
+            or after `seconds` if none comes); for the sockets' handshake ``refuse``.
         after: for ``http``, ``error``, ``drop`` and ``delay``: the call takes effect before it goes wrong.
         retry_after: seconds.
         seconds: how long it takes; `HELD` lets it take until `Faults.release`.

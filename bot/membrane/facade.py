@@ -133,7 +133,7 @@ class Membrane:
         """Take over what an earlier process was sending and running. No other process has this database open.
 
         Without this, messages that a killed bot was sending would wait for its lease to end. If the machine's
-        clock was set back meanwhile, postponed messages would wait for that long, too.
+        clock was set back meanwhile, postponed messages would be late by as much.
         """
 
         def work(tx: Transaction) -> None:

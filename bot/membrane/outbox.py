@@ -28,7 +28,7 @@ LEASE_S = 60.0
 CLOSED_S = 300.0
 """How soon a place that was closed to the bot is tried again."""
 LEFT_FOR_S = 30 * 86_400.0
-"""After so long a stale copy in a closed place is left there for good."""
+"""How long the deletion of a stale copy in a closed place is tried; then the copy stays."""
 MOST_LEFTOVERS = 50
 MOST_IN_DOUBT = 200
 """Messages whose late copies are looked for at once."""
@@ -99,7 +99,7 @@ class Outbox:
             return tried if tried.digest_id else self._drawn(tx.connection, tried, hidden, now)
 
         found = await core.db.write(work)
-        # The actions of a digest are counted beside the writing: a million take seconds.
+        # The actions of a digest are counted outside the write transaction, because a million take seconds.
         return await self.facts(found) if isinstance(found, Message) else found
 
     async def _unshown(self, message_id: str) -> Unshown | None:
@@ -108,7 +108,7 @@ class Outbox:
         return await unshown(self._core, message.review_id) if message.kind in SHOWS else None
 
     def _drawn(self, connection: Connection, message: Message, hidden: Unshown | None, now: float) -> Facts:
-        """Return what a message is drawn from that is about to be posted, and may start its window."""
+        """Return the facts of a message that is about to be posted, which may start its window."""
         facts = read_facts(connection, message.id, self._core.policy())
         if not isinstance(facts, CardFacts):
             return facts

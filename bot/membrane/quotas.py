@@ -22,8 +22,8 @@ RETRY_DISK_S = 60.0
 class Quotas:
     """Counts the bytes that each agent stores, by the hour.
 
-    `most` is the limit in bytes for one agent in a day; 0 is no limit. `disk` returns what is wrong with the
-    disk, or None. Counts from before this process are read from the store, once for each agent.
+    `most` is the limit in bytes for one agent in a day; 0 means no limit. `disk` returns what is wrong with
+    the disk, or None. Counts from before this process are read from the store, once for each agent.
     """
 
     def __init__(self, most: int = 0, disk: Callable[[], str | None] = lambda: None) -> None:

@@ -117,7 +117,7 @@ def _bytes(sealed: dict[str, Any], place: str) -> bytes:
 
 
 def matches_keyring(keyring: Keyring, kept: Iterable[ActionRecord]) -> bool:
-    """Whether these actions were written under a secret of this ring; True if that cannot be told.
+    """Whether these actions were written under a secret of this ring; True if that is unknown.
 
     Their args digests tell. One match is enough, because a changed row matches under no secret. Actions with
     redacted arguments do not count: the store lacks the values that were digested.

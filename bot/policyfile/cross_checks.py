@@ -70,7 +70,7 @@ def _check_repeat(parts: Parts, chain: Chain, user: str) -> None:
     if chain.repeat is not None and chain.repeat.times is None:
         parts.say(
             ("escalations", chain.name, "repeat"),
-            f"`{chain.name}` repeats without end, but {user} uses it and is no mandated sign-off",
+            f"`{chain.name}` repeats without end, but {user} uses it and is not a mandated sign-off",
             "add times: 3; only a mandated sign-off is re-paged until a person acts",
             at_key=True,
         )

@@ -64,7 +64,7 @@ def delay(value: Any) -> Delay:
         return Delay(share=int(share[1]) / 100)
     if not isinstance(value, str) or read_duration(value) is None:
         raise problem(
-            f"{shown(value)} is no time for a step", "write a share of the window, 25%, or 90s, 30m, 4h"
+            f"{shown(value)} is not a time for a step", "write a share of the window, 25%, or 90s, 30m, 4h"
         )
     return Delay(seconds=duration(value))
 

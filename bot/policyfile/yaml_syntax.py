@@ -1,6 +1,6 @@
 """Syntax errors in YAML: the likely place of the mistake, and how to correct it.
 
-libyaml reports where it gave up. After an unclosed quotation mark or bracket, or a line that is no
+libyaml reports where it gave up. After an unclosed quotation mark or bracket, or a line that is not
 `key: value`, the mistake is some lines above.
 """
 
@@ -186,7 +186,7 @@ def _indent(line: str) -> int:
 
 
 def _no_key(slip: _Slip) -> _Found | None:
-    """Find the line, here or above, that is no `key: value`."""
+    """Find the line, here or above, that is not `key: value`."""
     if "could not find expected ':'" in slip.problem:
         number = slip.began[0]
     elif "mapping values are not allowed" in slip.problem and (above := slip.above()) is not None:
@@ -196,7 +196,7 @@ def _no_key(slip: _Slip) -> _Found | None:
     line = slip.lines[number] if number < len(slip.lines) else ""
     if _KEY.match(line) or _ITEM.match(line):
         return None
-    return number, _indent(line), "a line that is no `key: value`", _KEY_VALUE
+    return number, _indent(line), "a line that is not `key: value`", _KEY_VALUE
 
 
 def _stray_bracket(slip: _Slip) -> _Found | None:

@@ -116,7 +116,7 @@ def _strangers(values: Mapping[str, Any]) -> list[str]:
         ours = [other.removeprefix(PREFIX) for other in known if other.startswith(PREFIX)]
         close = get_close_matches(name.removeprefix(PREFIX), ours, n=1)
         hint = f"did you mean {PREFIX}{close[0]}?" if close else "`membrane settings` lists all settings"
-        sentences.append(f"{name} is no setting; {hint}")
+        sentences.append(f"{name} is not a setting; {hint}")
     return sentences
 
 

@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         8484, ge=0, le=65535, description="the port of the HTTP API, 1 to 65535; 0 picks a free one"
     )
     rate: float = Field(
-        200.0, ge=0, description="average requests per second for one agent's token; 0 is no limit"
+        200.0, ge=0, description="average requests per second for one agent's token; 0 means no limit"
     )
     connections: int = Field(
         700,  # fits the usual limit of 1024 descriptors
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     agent_mb_a_day: float = Field(
         1000.0,
         ge=0,
-        description="megabytes that the actions of one agent may add to the store per day; 0 is no limit",
+        description="megabytes that the actions of one agent may add to the store per day; 0 means no limit",
     )
     disk_floor_mb: float = Field(
         200.0,

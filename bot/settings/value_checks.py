@@ -1,6 +1,6 @@
 """Checks of the values of settings. Each check returns the value, corrected if that is safe.
 
-An error message continues the setting's name ("SLACK_BOT_TOKEN is no token …") and never repeats a secret.
+An error message continues the setting's name ("SLACK_BOT_TOKEN is not a token …") and never repeats a secret.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def token(prefix: str, page: str) -> AfterValidator:
         if text.startswith("xoxe."):
             raise ValueError("is a rotating token; turn token rotation off in the Slack app's settings")
         if not shape.fullmatch(text):
-            raise ValueError(f"is no token that starts with {prefix}-; copy it from {page}")
+            raise ValueError(f"is not a token that starts with {prefix}-; copy it from {page}")
         return SecretStr(text)
 
     return AfterValidator(check)
@@ -50,7 +50,7 @@ def slack_url(value: str) -> str:
     """Refuse a URL that must not receive a token; add the final slash that slack-sdk needs."""
     scheme, _, rest = value.partition("://")
     if scheme not in ("https", "http") or not rest:
-        raise ValueError("is no URL that starts with https://")
+        raise ValueError("is not a URL that starts with https://")
     if scheme == "http" and not LOOPBACK.match(rest):
         raise ValueError("is http:// to another machine, so the token would cross the network unencrypted")
     return value if value.endswith("/") else value + "/"
@@ -75,12 +75,12 @@ def networks(value: Any) -> Any:
         return tuple(ipaddress.ip_network(each) for each in found)
     except ValueError as error:
         raise ValueError(
-            f"has an entry that is no address or network ({error}); write 10.0.0.5 or 10.0.0.0/8"
+            f"has an entry that is not an address or network ({error}); write 10.0.0.5 or 10.0.0.0/8"
         ) from error
 
 
 def graph_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse an entry that names no graph, and a name that occurs twice."""
+    """Refuse an entry that does not name a graph, and a name that occurs twice."""
     names = []
     for spec in value:
         name, equals, source = spec.partition("=")

@@ -53,7 +53,7 @@ async def identify(client: AsyncWebClient) -> Identity:
             "again and take the Bot User OAuth Token, which begins with xoxb-."
         ) from failed
     if not all(told.get(part) for part in ("team_id", "user_id", "url")):
-        raise CallFailed("auth.test", Failure(FailureKind.DOWN, "the answer is none of Slack's"))
+        raise CallFailed("auth.test", Failure(FailureKind.DOWN, "the answer is not from Slack"))
     if not told.get("bot_id"):
         raise SettingsError("SLACK_BOT_TOKEN is not a bot's token; it has to begin with xoxb-.")
     return Identity(

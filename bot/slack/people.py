@@ -2,7 +2,7 @@
 
 Answers are kept for half a minute, and concurrent clicks share one question. When a quorum fills, Slack is
 asked afresh about the earlier voters. Without an answer a name is unresolved: no older answer is used, so a
-vote is refused rather than counted on old news.
+vote is refused rather than counted on a stale answer.
 """
 
 from __future__ import annotations
@@ -52,10 +52,9 @@ class _Account:
 
 
 class SlackPeople:
-    """The membrane's directory, asked of Slack. `identity` tells the bot's own workspace, once it is known.
+    """The membrane's directory, asked of Slack. `identity` returns the bot's workspace, once it is known.
 
-    `tell`, where it is set, is awaited with a sentence for the admins and what it is about, when a user group
-    cannot be read.
+    `tell`, if set, is called with a notice to the admins when a user group cannot be read.
     """
 
     def __init__(
@@ -160,7 +159,7 @@ class SlackPeople:
 
 def _why(name: str, group_id: str, failure: Failure) -> tuple[str, str]:
     """Return what is wrong with a user group, and what to do about it."""
-    lead = f"Who {name} is cannot be told, so nobody can vote as one of them: "
+    lead = f"Who {name} is cannot be looked up, so nobody can vote as one of them: "
     match failure.error:
         case "plan_upgrade_required":
             return (

@@ -24,10 +24,10 @@ NEVER = math.inf
 
 
 def _following(what: str, queue: Sequence[str], *after: ColumnElement[Any]) -> Any:
-    """Return the id of the first message of the queue after this one, or of the first queue.
+    """Return the id of the first message in the queue after `after`, or without `after` in the first queue.
 
-    The comparison starts beyond every due time of this queue: SQLite would begin with the equal rows, and
-    walk through the whole queue. `coalesce` hides the type of a column's values, or SQLite would use the
+    Compare with an infinite due time. Otherwise SQLite starts at the rows of this queue and scans all of it.
+    `coalesce` hides the type of a column's values, or SQLite would use the
     index's first column alone.
     """
     each = messages.alias("each_one")

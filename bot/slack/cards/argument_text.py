@@ -1,6 +1,6 @@
 """Arguments as a reviewer reads them: one line per value, and nothing in a value can look like another.
 
-Strings stand in quotes, or, where they have several lines, each line behind a bar. Names that are not plain
+Strings stand in quotes, or, if they have several lines, each line behind a bar. Names that are not plain
 words stand in quotes. So the drawing can be read back into the same arguments, and two different arguments
 never look the same (invariant 9), but for what the policy redacts, which is said in no quotes.
 """
@@ -157,7 +157,7 @@ def _shortened(args: Mapping[str, Any]) -> Drawing:
 
 
 def pages(drawn: Shown, size: int) -> list[Shown]:
-    """Split a drawing into parts of at most `size` characters, at line ends where it can be.
+    """Split a drawing into parts of at most `size` characters, at line ends if possible.
 
     A line that goes on in the next part ends in ↩.
     """

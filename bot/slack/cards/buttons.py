@@ -187,9 +187,9 @@ def receipt_row(standing: Standing, unknown: Unknown) -> Json | None:
 def _sure(action: ActionRecord, unknown: Unknown) -> Json:
     """Ask once more before something is run that may have happened."""
     if unknown.restored_from is not None:
-        then = "It goes on as it was let before the restore, and may run."
+        then = "It keeps the approval it had before the restore, and may run."
     elif action.thread_id is not None:
-        then = "It is recorded as failed, and the agent may propose it anew."
+        then = "It is recorded as failed, and the agent may propose it again."
     elif action.tier.waits:
         then = "It is put up for approval again, with yours counted, and may run a second time."
     else:

@@ -20,8 +20,8 @@ from bot.slack.cards.visible import cut
 Json = dict[str, Any]
 
 FALLEN = {
-    Refusal.NOT_A_MEMBER: "is no full, active member of this workspace now",
-    Refusal.NOT_APPROVER: "is none of its approvers now",
+    Refusal.NOT_A_MEMBER: "is not a full, active member of this workspace now",
+    Refusal.NOT_APPROVER: "is not one of its approvers now",
     Refusal.REQUESTER: "is by now somebody in whose name, or by whose agent, it is done",
 }
 """Why an approval stopped counting before the quorum filled."""

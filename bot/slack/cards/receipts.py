@@ -113,7 +113,7 @@ def _then(action: ActionRecord, unknown: Unknown) -> str:
     if unknown.restored_from is not None:
         return f"It goes on from there: it is {action.state.value} now."
     if action.thread_id is not None:
-        return "Its thread had gone on, so the agent has to propose it anew."
+        return "Its thread had gone on, so the agent has to propose it again."
     if action.tier.waits:
         return "It was put up for approval again."
     return "The agent may start it once more."

@@ -167,7 +167,7 @@ def _lead(words: str, message: Message, review: Review, links: Links) -> Json:
 
 
 def arguments(action: ActionRecord, rest: str = "all of it is under “View all”") -> Json:
-    """The arguments, cut visibly where they are long; `rest` says where to read on."""
+    """The arguments, cut visibly if they are long; `rest` says where to read on."""
     drawing = argument_text.draw_short(action.args)
     parts = [rich_text.section(text("Arguments", bold=True)), rich_text.preformatted(drawing.text)]
     if not drawing.complete:

@@ -4,7 +4,7 @@ Bidirectional controls reorder what stands beside them, zero-width characters sp
 runs of blanks push the rest out of view. A reviewer who cannot see a character cannot judge it, so each such
 character is written out as ⟨U+202E⟩. So is one that looks like another: a letter of another script within a
 word, full-width and mathematical letters, what another spelling of the same text has not. The mark itself is
-written out too where it stands in the text, so two different texts never look the same. What is ordinary in a
+written out too if it occurs in the text, so two different texts never look the same. What is ordinary in a
 language stays: the joiners of Persian and Hindi, the spaces of French, the parts of an emoji.
 """
 

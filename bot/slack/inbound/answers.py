@@ -17,7 +17,7 @@ TOO_SLOW = (
     "That took too long here. The card shows whether it counted; if nothing changes there, click again."
 )
 BROKEN = "Something went wrong in the bot, and its log says what. The card shows how the review stands now."
-NO_WINDOW = "Slack did not open the window in time, so nothing was changed. Click again."
+NO_MODAL = "Slack did not open the dialog in time, so nothing was changed. Click again."
 NOT_HERE = (
     "This bot has no such review (any more), so nothing was changed. If the card is new, another bot may be "
     "connected with the same Slack app, and the card may be its own: click again, and tell the admins."
@@ -116,7 +116,7 @@ def resolved(standing: Standing, verdict: Verdict) -> str:
     if action.thread_id is not None:
         return (
             "You said that it did not happen. The agent's thread had gone on without it, so the bot cannot "
-            "run it any more: it is recorded as failed, and the agent may propose it anew."
+            "run it any more: it is recorded as failed, and the agent may propose it again."
         )
     if standing.review is None:
         return "You said that it did not happen. The agent may start it once more."
@@ -163,7 +163,7 @@ def failed(error: BaseException, *, other_connections: int = 0) -> str:
         case TimeoutError():
             return TOO_SLOW
         case CallFailed():
-            return NO_WINDOW
+            return NO_MODAL
         case NotFound():
             return ELSEWHERE if other_connections else NOT_HERE
         case StoreError():

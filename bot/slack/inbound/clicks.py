@@ -28,10 +28,10 @@ class Click:
 
     @classmethod
     def of(cls, body: Json, value: Any) -> Click:
-        """Read a payload. Raises BadButton for one that names nobody."""
+        """Read a payload. Raises BadButton if it does not say who clicked."""
         user = body.get("user") or {}
         if not USER_ID.fullmatch(str(user.get("id"))):
-            raise buttons.BadButton("That click names nobody, so nothing was changed.")
+            raise buttons.BadButton("Slack did not say who clicked, so nothing was changed.")
         team = user.get("team_id") or (body.get("team") or {}).get("id")
         view = body.get("view") or {}
         box = body.get("container") or {}

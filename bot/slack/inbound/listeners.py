@@ -38,7 +38,7 @@ CHECK_S = 1.0
 NEW_S = 86_400.0
 """An action younger than this cannot have been pruned: if it is not here, it never was."""
 SPENT = "exchanged_trigger_id"
-"""Slack's answer to the second window of one click, which was delivered twice."""
+"""Slack's answer to the second modal of one click, which was delivered twice."""
 
 _log = structlog.get_logger(__name__)
 
@@ -179,7 +179,7 @@ class Listeners:
     async def _check(self, click: Click, review: Review) -> None:
         """Raise VoteRefused before the note is written, if the vote will not count.
 
-        Slack leaves little time for a window. If the check takes longer, the vote itself is refused later.
+        Slack leaves little time to open a modal. If the check takes longer, the vote itself is refused later.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(CHECK_S):

@@ -36,7 +36,7 @@ class Waits:
 USUAL = Waits()
 WHAT_TO_DO = (
     "Stop the other bot, or give each its own Slack app, made from manifest.yml, with tokens of its own. "
-    "Until then whoever clicks in vain clicks again."
+    "Until then, people whose click had no effect have to click again."
 )
 
 

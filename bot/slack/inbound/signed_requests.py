@@ -23,7 +23,7 @@ BODY_S = 10.0
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 NOT_SIGNED = (
-    "its signature is missing or wrong, or it is older than five minutes; if it was Slack's, mend "
+    "its signature is missing or wrong, or it is older than five minutes; if it was Slack's, fix "
     "SLACK_SIGNING_SECRET or this machine's clock"
 )
 

@@ -35,7 +35,7 @@ SLOW_PAGE = 15
 AS_NEW_S = 90.0
 """How long after its end a reading serves others: for a minute Slack lets a slow app read nothing else."""
 STALE_S = 600.0
-"""After so long without progress, a reading that was cut short starts again."""
+"""How long without progress until a reading that was cut short starts again."""
 MOST_KEPT = 500
 """Channels whose readings are kept."""
 

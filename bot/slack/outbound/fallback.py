@@ -51,7 +51,7 @@ def _who_may_answer(facts: CardFacts | ReceiptFacts) -> tuple[tuple[str, ...], f
 
 
 def _home(facts: Facts) -> str | None:
-    """Return the channel where a message belongs that a person is to answer."""
+    """Return the home channel of a message that asks a person something."""
     if isinstance(facts, CardFacts):
         return facts.review.ruling.channel
     return facts.channel if isinstance(facts, ReceiptFacts) else None

@@ -28,7 +28,7 @@ GROUP = 8
 
 
 class NoSuchChannel(MembraneError):
-    """There is no channel of that name that the bot is in."""
+    """The bot is in no channel of that name."""
 
 
 class Places:

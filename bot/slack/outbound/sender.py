@@ -105,7 +105,7 @@ class Sender:
     async def _post(self, message: Message, *, terse: bool) -> Answer | None:
         if message.kind in TO_A_PERSON and not USER_ID.fullmatch(message.recipient):
             # An agent names on whose behalf it acts: that name must not lead to a channel.
-            raise NoSuchChannel("the recipient is no person")
+            raise NoSuchChannel("the recipient is not a person")
         if message.kind == MessageKind.TOLD and not await self._outbox.may_be_told(message):
             return Unwelcome("its recipient is nobody whom this agent may write to")
         channel_id = await self._places.find(message.recipient)

@@ -1,7 +1,7 @@
 """Draws mentions of people whom Slack does not know as text.
 
-Slack refuses a message or a window whose rich text mentions an unknown id. Agents, policies and tokens may
-name somebody who never existed, and that must hide no card.
+Slack refuses a message or a modal whose rich text mentions an unknown id. Agents, policies and tokens may
+name somebody who never existed, and that must not keep a card from being shown.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Json = dict[str, Any]
 UNKNOWN = ("user_not_found", "user_not_visible", "users_not_found")
 """Slack's answers about an id that nobody has, or nobody whom the bot may see."""
 REFUSED = ("invalid_blocks", "invalid_arguments", "invalid_blocks_format")
-"""Slack's answers to a message or a window that mentions such an id."""
+"""Slack's answers to a message or a modal that mentions such an id."""
 REMEMBERED_S = 600.0
-"""How long an id is believed to be nobody's."""
+"""How long an id is remembered as unknown."""
 MOST_KEPT = 1000
 
 _MARKUP = re.compile(r"<@([UW][A-Z0-9]{2,20})>")
@@ -50,7 +50,7 @@ def _leaves(value: Any) -> Iterator[Json]:
 
 
 def as_text(value: Any, users: Collection[str] | None = None) -> Any:
-    """Return blocks or a window with the mentions of `users` as plain text; None means all users."""
+    """Return blocks or a modal with the mentions of `users` as plain text; None means all users."""
     if isinstance(value, list):
         return [as_text(item, users) for item in value]
     if isinstance(value, str):
@@ -71,7 +71,7 @@ def _plain(user: str, markup: str, users: Collection[str] | None) -> str:
 
 
 async def show(method: str, call: Callable[..., Awaitable[Any]], view: Json, **arguments: Any) -> None:
-    """Show a window. If Slack refuses a mention in it, show it with mentions as text."""
+    """Show a modal. If Slack refuses a mention in it, show it with mentions as text."""
     try:
         await ask(method, call(view=view, **arguments))
     except CallFailed as failed:

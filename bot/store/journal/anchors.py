@@ -59,7 +59,7 @@ def writers(connection: Connection) -> list[str]:
 
 
 def read_anchors(text: str, source: str) -> list[Anchor]:
-    """Read a file of anchors, one a line. Raises StoreError with the number of a line that is no anchor."""
+    """Read a file of anchors, one a line. Raises StoreError that names a line that is not an anchor."""
     anchors = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
@@ -67,7 +67,7 @@ def read_anchors(text: str, source: str) -> list[Anchor]:
                 anchors.append(_anchor_of(orjson.loads(line)))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StoreError(
-                    f"{source}:{number}: this is no anchor; give a file of lines that `membrane journal "
+                    f"{source}:{number}: this is not an anchor; give a file of lines that `membrane journal "
                     "anchor` printed"
                 ) from error
     if not anchors:

@@ -142,7 +142,7 @@ def beginning(connection: Connection, writer: str, exported: list[segments.Segme
 
 
 def verify_export(path: Path, anchors: Sequence[Anchor] = ()) -> VerifiedExport:
-    """Verify an exported file by itself and against anchors. Raises StoreError if it is no export."""
+    """Verify an exported file by itself and against anchors. Raises StoreError if it is not an export."""
     with files.opened(path) as file:
         covered = _first_line(path, file.readline())
         anchored = _within(covered, anchors)
@@ -165,7 +165,7 @@ def _first_line(path: Path, line: bytes) -> Range:
         return Range.of_line(line)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
-            f"{path}:1: this is no export of a journal, or its first line was changed; give a file that "
+            f"{path}:1: this is not an export of a journal, or its first line was changed; give a file that "
             "`membrane journal export` wrote"
         ) from error
 

@@ -26,7 +26,7 @@ _TOLD = {
     sqlite3.SQLITE_INTERRUPT: f"it was interrupted ({NOTHING})",
     sqlite3.SQLITE_CORRUPT: "it is damaged. Stop the bot, keep the file aside and restore a backup "
     "(`membrane backup --help` says how); nothing is repaired by guessing",
-    sqlite3.SQLITE_NOTADB: "it is no SQLite database. Keep the file aside and restore a backup "
+    sqlite3.SQLITE_NOTADB: "it is not a SQLite database. Keep the file aside and restore a backup "
     "(`membrane backup --help` says how), or set MEMBRANE_DATA",
 }
 """Failures of the database itself, by primary result code. Others are failures of one statement."""

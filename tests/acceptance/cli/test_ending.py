@@ -60,7 +60,7 @@ async def test_missing_and_misspelt_settings_stop_the_start_with_2(shell: Shell)
     misspelt = await shell.run("run", MEMBRANE_PROT="1", **TOKENS)
     assert (misspelt.code, misspelt.err) == (
         2,
-        "membrane: MEMBRANE_PROT is no setting; did you mean MEMBRANE_PORT?\n",
+        "membrane: MEMBRANE_PROT is not a setting; did you mean MEMBRANE_PORT?\n",
     )
 
 

@@ -209,7 +209,7 @@ async def test_an_agent_lists_its_own_threads_by_state_in_pages(bot: Bot, agent:
         ("?state=finnished", "did you mean finished?"),
         ("?state=waiting", "it is not a state"),
         ("?reference=x", "query.reference: it is not a parameter here"),
-        ("?cursor=YWN0XzE", "query.cursor: it is no cursor"),
+        ("?cursor=YWN0XzE", "query.cursor: it is not a cursor"),
     ],
 )
 async def test_a_misspelt_query_for_threads_is_refused(

@@ -1,4 +1,4 @@
-"""Graphs that stall: a service is down, a question is no approval, a node acts by itself."""
+"""Graphs that stall: a service is down, a question is not an approval, a node acts by itself."""
 
 from __future__ import annotations
 

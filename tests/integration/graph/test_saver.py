@@ -199,7 +199,7 @@ async def test_a_close_saves_waiting_writes_and_refuses_later_ones(tmp_path: Pat
 async def test_a_file_that_is_no_database_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "threads.db"
     path.write_bytes(b"not a database, however long one looks at it" * 50)
-    with pytest.raises(StoreError, match="is no SQLite database"):
+    with pytest.raises(StoreError, match="is not a SQLite database"):
         async with open_saver(path, VAULT):
             pass
     assert path.read_bytes().startswith(b"not a database")

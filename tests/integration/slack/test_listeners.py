@@ -122,7 +122,7 @@ async def test_a_click_after_the_window_is_told_that_it_is_late(live: Room, cleo
     ("who", "words"),
     [
         (ADA, "not one of the approvers of this action, so nothing was changed. Who may: leads."),
-        (GUS, "cannot be told right now"),
+        (GUS, "cannot be looked up right now"),
     ],
 )
 async def test_a_person_who_may_not_vote_is_told_why_and_nothing_changes(
@@ -218,7 +218,7 @@ async def test_an_approval_of_a_person_who_left_does_not_fill_the_quorum(
     await shown(dia, f"1 of 2 approvals: @{CLEO}")
     live.people.people["leads"] = (DIA, ADA)
     assert (await dia.click(CARD, card, "approve")).acked
-    await shown(dia, f"An approval does not count any more: @{CLEO} is none of its approvers now.")
+    await shown(dia, f"An approval does not count any more: @{CLEO} is not one of its approvers now.")
     assert f"1 of 2, 1 more to go. ⚠ An approval does not count any more: <@{CLEO}>" in await whisper(dia)
     assert (await now(live, standing)).action.state is ActionState.WAITING
     async with Person(live.slack.base_url, ADA) as ada:
@@ -441,7 +441,7 @@ async def test_a_clicker_is_told_when_slack_does_not_open_a_modal(live: Room, cl
     await live.propose()
     live.slack.faults.arm(method="views.open", kind="error", error="expired_trigger_id")
     assert (await cleo.click(CARD, await shown(cleo), "view_all")).acked
-    assert "Slack did not open the window in time" in await whisper(cleo)
+    assert "Slack did not open the dialog in time" in await whisper(cleo)
 
 
 async def test_bolt_asks_slack_nothing_for_a_click(live: Room, cleo: Person) -> None:

@@ -58,7 +58,7 @@ async def test_unknown_people_and_inactive_groups_are_unresolved(people: SlackPe
         frozenset({CLEO, "U0DIA"}), ("off", "nobody")
     )
     assert people.troubles == {
-        "S0OFF": "Who off is cannot be told, so nobody can vote as one of them: there is no active user "
+        "S0OFF": "Who off is cannot be looked up, so nobody can vote as one of them: there is no active user "
         "group S0OFF. Correct the policy, or restore the group."
     }
 

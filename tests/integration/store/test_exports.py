@@ -198,7 +198,7 @@ def test_an_entry_with_a_field_of_another_type_is_refused(whole: Path, field: st
 def test_a_file_that_is_no_export_is_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "file.jsonl"
     path.write_bytes(text)
-    with pytest.raises(StoreError, match=r"file.jsonl:1: this is no export.*membrane journal export"):
+    with pytest.raises(StoreError, match=r"file.jsonl:1: this is not an export.*membrane journal export"):
         journal.verify_export(path)
 
 

@@ -98,7 +98,7 @@ def test_langchains_default_description_is_not_shown_twice() -> None:
 
 @pytest.mark.parametrize("value", ["are you sure?", None, {}, {"type": "form"}, {"action_requests": []}])
 def test_an_unknown_question_is_refused(value: Any) -> None:
-    with pytest.raises(GraphRefused, match="none of the questions"):
+    with pytest.raises(GraphRefused, match="not one of the questions"):
         shape_of(value)
 
 

@@ -174,7 +174,7 @@ CASES = [
     pytest.param(
         BASE.replace("expires_in: 30m, escalation: platform", "expires_in: 30m, escalation: endless"),
         [
-            "15:5: `endless` repeats without end, but tier 3 uses it and is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts",
+            "15:5: `endless` repeats without end, but tier 3 uses it and is not a mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts",
             "23:90: `endless` pages nobody before the window of tier 3 ends; add a step with page: [a-name] that is due earlier",
         ],
         id="a chain that is due too late",
@@ -184,14 +184,14 @@ CASES = [
             "[finance, oncall]", "[finance, leads]"
         ),
         [
-            "15:5: `endless` repeats without end, but tier 2 uses it and is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
+            "15:5: `endless` repeats without end, but tier 2 uses it and is not a mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
         ],
         id="an unbounded repeat",
     ),
     pytest.param(
         with_action(HIGH + "escalation: endless\nexpires_in: 4h"),
         [
-            "15:5: `endless` repeats without end, but x.y uses it and is no mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
+            "15:5: `endless` repeats without end, but x.y uses it and is not a mandated sign-off; add times: 3; only a mandated sign-off is re-paged until a person acts"
         ],
         id="an unbounded repeat of one action",
     ),
@@ -266,7 +266,7 @@ CASES = [
     pytest.param(
         with_rule("{to: {matches: '^drop'}}"),
         [
-            "33:46: a pattern with a bare ^; patterns know *, ? and [a-z], they are no regular expressions (for the character itself write \\^)"
+            "33:46: a pattern with a bare ^; patterns know *, ? and [a-z], they are not regular expressions (for the character itself write \\^)"
         ],
         id="a regular expression",
     ),
@@ -460,7 +460,7 @@ CASES = [
     ),
     pytest.param(
         BASE.replace("25%", "125%"),
-        ["9:17: '125%' is no time for a step; write a share of the window, 25%, or 90s, 30m, 4h"],
+        ["9:17: '125%' is not a time for a step; write a share of the window, 25%, or 90s, 30m, 4h"],
         id="a step after the end",
     ),
     pytest.param(

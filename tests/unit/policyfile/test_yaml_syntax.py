@@ -13,7 +13,7 @@ FIRST, SECOND = "      - {after: 25%, page: [oncall]}\n", "      - {after: 50%, 
 TABLES = "  tables: [orders, ledger]\n"
 ONE = "version: 1"
 NO_KEY = (
-    "a line that is no `key: value`; write key: value, with a space after the colon; a comment begins with #"
+    "a line that is not `key: value`; write key: value, with a space after the colon; a comment begins with #"
 )
 CONFLICT = "a merge conflict that is not resolved; keep one side, and delete the markers"
 NO_DASH = "an item of a list without its dash; begin each item of a list with `- `"

@@ -85,12 +85,12 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("SLACK_BOT_TOKEN", APP, "is no token that starts with xoxb-"),
+        ("SLACK_BOT_TOKEN", APP, "is not a token that starts with xoxb-"),
         ("SLACK_BOT_TOKEN", "xoxe.xoxb-1-abcdefgh", "turn token rotation off"),
-        ("SLACK_APP_TOKEN", BOT, "is no token that starts with xapp-"),
+        ("SLACK_APP_TOKEN", BOT, "is not a token that starts with xapp-"),
         ("SLACK_SIGNING_SECRET", "short", "has 5 characters"),
         ("MEMBRANE_SECRET", "x" * 31, "has 31 characters, and at least 32 are needed"),
-        ("MEMBRANE_SLACK_API_URL", "slack.com/api", "is no URL"),
+        ("MEMBRANE_SLACK_API_URL", "slack.com/api", "is not a URL"),
         ("MEMBRANE_SLACK_API_URL", "http://slack.com/api/", "would cross the network unencrypted"),
         ("MEMBRANE_SLACK_API_URL", "http://127.0.0.1.evil.example/", "would cross the network unencrypted"),
         ("MEMBRANE_DELIVERY", "sockets", "'socket' or 'http'"),
@@ -135,8 +135,8 @@ def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_misspelt_name_is_an_error_with_a_guess(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, MEMBRANE_PROT="1", MEMBRANE_XYZZY="1")
     assert refused().splitlines() == [
-        "MEMBRANE_PROT is no setting; did you mean MEMBRANE_PORT?",
-        "MEMBRANE_XYZZY is no setting; `membrane settings` lists all settings",
+        "MEMBRANE_PROT is not a setting; did you mean MEMBRANE_PORT?",
+        "MEMBRANE_XYZZY is not a setting; `membrane settings` lists all settings",
     ]
 
 

@@ -102,7 +102,7 @@ def test_an_idempotent_action_may_go_on_by_itself() -> None:
         (Verdict.HAPPENED, {"state": ActionState.EXECUTED}, "🏁 @U0CCC says that it happened, {2026"),
         (Verdict.LEFT, {"state": UNKNOWN}, "@U0CCC left it as it is, {2026"),
         (Verdict.DID_NOT, {"state": ActionState.WAITING}, "It was put up for approval again."),
-        (Verdict.DID_NOT, {"state": ActionState.FAILED, "thread_id": "thr_1"}, "has to propose it anew"),
+        (Verdict.DID_NOT, {"state": ActionState.FAILED, "thread_id": "thr_1"}, "has to propose it again"),
         (None, {"state": ActionState.EXECUTED}, "🏁 It was reported late: executed."),
         (None, {"state": ActionState.FAILED}, "❌ It was reported late: failed."),
         (None, {"state": ActionState.RUNNING}, "Its agent started it again, under the same key."),
