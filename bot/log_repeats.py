@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class _Tally:
 class RepeatFilter(logging.Filter):
     """Passes a line a few times in a window, then counts its repetitions.
 
-    `tell` is called with the line that states how many were left out.
+    `tell` is called with the line that states how many were left out. Threads log at the same time, and a
+    handler filters before it takes its own lock, so the filter has one.
     """
 
     def __init__(
@@ -40,28 +42,41 @@ class RepeatFilter(logging.Filter):
         self._lines: dict[tuple[Any, ...], _Tally] = {}
         self._events: dict[tuple[Any, ...], _Tally] = {}
         self._looked_at = 0.0
+        self._counting = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a line passes."""
         if getattr(record, "sums_up", False):
             return True
-        now = self._clock()
-        for tallies in (self._lines, self._events):
-            if now >= self._looked_at + 1.0 or len(tallies) > MOST_KEPT:
-                self._end_windows(tallies, now)
-        if now >= self._looked_at + 1.0:
-            self._looked_at = now
         event, whole = _keys(record)
-        return _room(self._lines, whole, MOST_ALIKE, now) and _room(self._events, event, MOST_OF_EVENT, now)
+        with self._counting:
+            now = self._clock()
+            summaries = self._summaries(now)
+            passes = _room(self._lines, whole, MOST_ALIKE, now) and _room(
+                self._events, event, MOST_OF_EVENT, now
+            )
+        for summary in summaries:
+            self._tell(summary)
+        return passes
 
-    def _end_windows(self, tallies: dict[tuple[Any, ...], _Tally], now: float) -> None:
-        full = len(tallies) > MOST_KEPT
-        over = [(key, tally) for key, tally in tallies.items() if full or tally.until <= now]
-        for key, _ in over:
-            del tallies[key]
-        for key, tally in over:
-            if tally.left_out:
-                self._tell(_summary(key, tally.left_out))
+    def _summaries(self, now: float) -> list[logging.LogRecord]:
+        """End the windows that are over, and return a line for each that left some out."""
+        found = []
+        looks = now >= self._looked_at + 1.0
+        for tallies in (self._lines, self._events):
+            if looks or len(tallies) > MOST_KEPT:
+                found += _end_windows(tallies, now)
+        if looks:
+            self._looked_at = now
+        return found
+
+
+def _end_windows(tallies: dict[tuple[Any, ...], _Tally], now: float) -> list[logging.LogRecord]:
+    full = len(tallies) > MOST_KEPT
+    over = [(key, tally) for key, tally in tallies.items() if full or tally.until <= now]
+    for key, _ in over:
+        del tallies[key]
+    return [_summary(key, tally.left_out) for key, tally in over if tally.left_out]
 
 
 def _room(tallies: dict[tuple[Any, ...], _Tally], key: tuple[Any, ...], most: int, now: float) -> bool:

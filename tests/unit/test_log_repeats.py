@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from bot import log_repeats
 from bot.log_repeats import RepeatFilter
@@ -52,3 +54,20 @@ def test_the_filter_remembers_a_bounded_number_of_lines() -> None:
     for number in range(20_000):
         filter_.filter(line(f"no two alike {number}"))
     assert max(len(filter_._lines), len(filter_._events)) <= log_repeats.MOST_KEPT + 1
+
+
+def test_several_threads_may_log_at_once() -> None:
+    """A handler filters a line before it takes its own lock."""
+    filter_ = RepeatFilter(lambda _: None)
+
+    def log(thread: int) -> None:
+        for number in range(5_000):
+            filter_.filter(line(f"{thread} {number}"))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(log, range(4)))
+    finally:
+        sys.setswitchinterval(before)
