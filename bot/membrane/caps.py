@@ -63,13 +63,17 @@ def at_cap(core: Core, connection: Connection, agent: str, now: float) -> str | 
     most = core.policy().limits.open_per_agent
     is_open, withdrawn = _counted(connection, agent, now)
     if is_open >= most:
-        return f"{agent} has {is_open} open reviews, as many as the policy allows at once"
+        return f"{agent} has {_reviews(is_open)}, as many as the policy allows at once"
     if is_open + withdrawn >= most:
         return (
-            f"{agent} has {is_open} open reviews, and {withdrawn} were withdrawn within the last "
+            f"{agent} has {_reviews(is_open)}, and {withdrawn} were withdrawn within the last "
             f"{in_sentence(TAKEN_BACK_S)}: together as many as the policy allows at once"
         )
     return None
+
+
+def _reviews(count: int) -> str:
+    return f"{count} open review{'' if count == 1 else 's'}"
 
 
 def free_places(core: Core, connection: Connection, agent: str, now: float) -> int:

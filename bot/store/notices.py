@@ -30,8 +30,9 @@ def fold(
     connection: Connection, message_id: str, recipient: str, body: str, *, into: str, now: float
 ) -> bool:
     """Store a notice that another message lists. False: it exists already."""
-    rest, kind = Priority.REST, MessageKind.NOTICE
-    new = messages.want(connection, message_id, kind, recipient, now=now, priority=rest, body=body)
+    new = messages.want(
+        connection, message_id, MessageKind.NOTICE, recipient, now=now, priority=Priority.REST, body=body
+    )
     if new:
         listed = {"folded_into": into, "given_up_at": now, "error": f"it is counted and listed in {into}"}
         ended = update(table).where(table.c.id == message_id)

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
@@ -43,7 +56,7 @@ def _drawn_again(urgency: ColumnElement[int]) -> dict[Any, Any]:
 # with the card that everybody looks at.
 _IS_CLICKED = and_(messages.c.channel_id == bindparam("channel"), messages.c.ts == bindparam("ts"))
 _GOES_FIRST = or_(_IS_CLICKED, messages.c.kind == MessageKind.CARD)
-_OF_A_CLICK = case((_GOES_FIRST, Priority.CLICKED), else_=Priority.REDRAW)
+_OF_A_CLICK = case((_GOES_FIRST, literal(Priority.CLICKED, Integer)), else_=literal(Priority.REDRAW, Integer))
 _TOUCH = Prepared(
     update(messages)
     .where(and_(messages.c.review_id == bindparam("review"), messages.c.given_up_at.is_(None)))

@@ -185,7 +185,7 @@ async def test_too_many_open_reviews_are_answered_429_with_a_retry_time(make_bot
         assert answer.status_code == 429
         assert answer.headers["Retry-After"] == "30"
         assert answer.json()["type"] == "urn:membrane:problem:too-many"
-        assert "1 reviews open" in answer.json()["detail"]
+        assert "1 open review," in answer.json()["detail"]
         await propose(agent, "db.read")
 
 

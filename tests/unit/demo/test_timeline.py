@@ -49,7 +49,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "review.opened",
         {"tier": 3, "quorum": 2, "predecessor": None},
-        f"support-agent: {REFUND} waits, Tier 3: 2 of release-leads; 75 s",
+        f"support-agent: {REFUND} waits, Tier 3: 2 of release-leads; 1 minute 15 seconds",
     ),
     (
         "review.opened",

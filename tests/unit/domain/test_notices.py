@@ -65,7 +65,7 @@ def test_no_message_to_the_admins_goes_around_its_level() -> None:
     around = {
         file
         for file, call in calls("want")
-        if any(isinstance(each, ast.Constant) and each.value == "notice" for each in call.args)
+        if any(ast.unparse(each) == "MessageKind.NOTICE" for each in call.args)
     }
     assert around == {ADMINS, REQUESTERS, "store/notices.py"}
 

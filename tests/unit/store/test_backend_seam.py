@@ -81,7 +81,7 @@ STATEMENTS = statements()
 
 def test_there_are_statements_to_look_at() -> None:
     assert len(STATEMENTS) > 150
-    assert {"bot.store.reviews._CLOSE", "bot.store.turns._TO_POST"} <= STATEMENTS.keys()
+    assert {"bot.store.reviews._CLOSE", "bot.store.queues._TO_POST"} <= STATEMENTS.keys()
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
