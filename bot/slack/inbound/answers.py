@@ -1,4 +1,8 @@
-"""The words that answer a click, in one kind sentence. Errors become words here alone."""
+"""The answers to clicks, in words.
+
+A refusal brings its own sentence from where it was raised; only one about a closed question is replaced.
+Other errors get their words here.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Where a message goes if its channel is archived, or closed to the bot in another way, and who is told.
 
-A card goes to the admin channel, or else to its approvers as a group message. `bot.domain.message` decides;
-this module finds the other place, and tells the admins what to do.
+A message goes to the admin channel. If that is closed too, a card or receipt goes to the people who may
+answer it, and any other message to the admins, as a group message. A message to people has no other place.
+`bot.domain.message_failures` decides; this module finds the place, and tells the admins what to do.
 """
 
 from __future__ import annotations
