@@ -1,1 +1,1 @@
-"""Tables, queries and the journal: the only place with SQL. The membrane owns the transactions."""
+"""Tables, queries and the journal: the only SQL on `membrane.db`. The membrane owns the transactions."""
