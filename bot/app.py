@@ -37,8 +37,8 @@ from bot.policy_reloads import PolicyReloads
 from bot.policyfile import PolicyInForce, load, policy_at_start
 from bot.settings import Settings
 from bot.slack import LATE_S, Slack
+from bot.store import policies
 from bot.store.database import Database, open_database
-from bot.store.digests import policy_allowed, policy_in_force
 from bot.store.sqlite import check_folder
 from bot.store_monitor import EVERY_S, StoreMonitor
 
@@ -100,7 +100,7 @@ class Bot:
         in_force = PolicyInForce(policy)
         door = self._stack.enter_context(bound(settings.host, settings.port))
         await self._start_membrane(db, keyring, in_force)
-        await self.membrane.policy_in_force(policy.version, source)
+        await self.membrane.put_in_force(policy.version, source)
         await self._start_graphs()
         await self._start_sweeps(db)
         await self._run("host", self.host.run())
@@ -132,7 +132,7 @@ class Bot:
         """Return the policy to start with, and its text: the file's, or the one that was in force before."""
         settings = self._settings
         last, allowed = await db.read(
-            lambda connection: (policy_in_force(connection), policy_allowed(connection))
+            lambda connection: (policies.in_force(connection), policies.allowed(connection))
         )
         return await policy_at_start(
             settings.policy, last, refuse_looser=settings.policy_refuse_looser, allowed=allowed

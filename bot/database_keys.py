@@ -12,7 +12,7 @@ from bot.domain.record import ActionRecord
 from bot.errors import SettingsError
 from bot.membrane import matches_keyring
 from bot.settings import Settings
-from bot.store import actions, keyed
+from bot.store import actions, secret_keys
 from bot.store.database import Transaction
 
 LOOK_AT = 20
@@ -34,13 +34,13 @@ class Written:
 def written(connection: Connection) -> Written:
     """Read what `keyring_of` needs to check the keys."""
     newest = actions.of_agent(connection, None, most=LOOK_AT)
-    needed = sorted({key for key in keyed.of_open_actions(connection) if key})
-    return Written(newest, needed, keyed.last_key(connection))
+    needed = sorted({key for key in secret_keys.of_open_actions(connection) if key})
+    return Written(newest, needed, secret_keys.last_key(connection))
 
 
 def note(tx: Transaction, key: str) -> None:
     """Record the current key, so that older keys can be dropped although the newest actions name them."""
-    keyed.set_last_key(tx.connection, key)
+    secret_keys.set_last_key(tx.connection, key)
 
 
 def keyring_of(settings: Settings, kept: Written) -> Keyring:

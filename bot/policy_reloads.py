@@ -45,7 +45,7 @@ class PolicyReloads:
         now = self._clock()
         if policy.version != self._version:
             self._version, self._since = policy.version, now
-        await self._membrane.policy_in_force(policy.version, reload.source)
+        await self._membrane.put_in_force(policy.version, reload.source)
         graphs = self._recheck(policy)
         since = f"in force since {_told_time(self._since, now)}"
         if not reload.repaired:

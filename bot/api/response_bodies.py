@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.domain.agent_steps import outcome_of, step_of, step_of_line
 from bot.domain.durations import in_sentence
 from bot.domain.expiry import ExpiryReason, expired_words, expiry_reason
-from bot.domain.following import follows, line_follows, outcome_of
 from bot.domain.hosting import ThreadRecord
 from bot.domain.kind_ruling import UNFIT_RULES
 from bot.domain.record import ActionLine, ActionRecord, Claim, Standing
@@ -44,7 +44,7 @@ def action(standing: Standing, now: float) -> dict[str, Any]:
     """Return an ActionAnswer."""
     record, decided = standing.action, _decided(standing)
     until, ruling = standing.valid_until, record.ruling
-    review, then = standing.review, follows(standing, now)
+    review, then = standing.review, step_of(standing, now)
     expired = decided or standing.remembered
     reason = expiry_reason(expired) if expired is not None else None
     return {
@@ -198,7 +198,7 @@ def no_link(_channel_id: str, _ts: str) -> str | None:
 
 def line(record: ActionLine, link: CardLink = no_link) -> dict[str, Any]:
     """Return an ActionLine."""
-    then = line_follows(record)
+    then = step_of_line(record)
     return {
         "id": record.id,
         "kind": record.kind,

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api import examples
 from bot.domain.action import MAX_BYTES
+from bot.domain.agent_steps import Next
 from bot.domain.expiry import ExpiryReason
-from bot.domain.following import Next
 from bot.domain.ruling import AbsentDefault
 from bot.domain.states import ActionState, Receipt, ReviewState, ThreadState
 

@@ -25,7 +25,7 @@ from bot.membrane import stranded
 from bot.policyfile import load, parse, schema
 from bot.policyfile.explanation import explanation
 from bot.policyfile.hints import did_you_mean
-from bot.store import digests
+from bot.store import policies
 from bot.store.database import Database, Transaction
 
 DEFAULT_POLICY = "policies/default.yaml"
@@ -145,9 +145,9 @@ async def _allow(db: Database, version: str) -> Policy | None:
     """Record that a version is allowed; return the last policy in force, if it still loads."""
 
     def work(tx: Transaction) -> str | None:
-        digests.allow_policy(tx.connection, version)
+        policies.allow(tx.connection, version)
         tx.journal(time.time(), "policy.allowed", {"version": version})
-        return digests.policy_in_force(tx.connection)
+        return policies.in_force(tx.connection)
 
     source = await db.write(work)
     try:

@@ -19,9 +19,8 @@ from bot.errors import PolicyError, SettingsError
 from bot.membrane import sealed_under
 from bot.policyfile import parse
 from bot.settings import Settings, keyfile, load
-from bot.store import keyed
+from bot.store import policies, secret_keys
 from bot.store.database import Database, Transaction
-from bot.store.digests import policy_in_force
 
 COSTS = """\
 The new key is {new}. Consequences:
@@ -146,12 +145,12 @@ def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
     from bot.graph.state_keys import keys_of_saved_state  # noqa: PLC0415  # the other commands stay quick
 
     has_database = settings.database.exists()
-    actions = read(keyed.of_open_actions) if has_database else Counter[str]()
+    actions = read(secret_keys.of_open_actions) if has_database else Counter[str]()
     rejections = read(_remembered) if has_database else Counter[str]()
     rows = read(sealed_under) if has_database else Counter[str]()
     threads = keys_of_saved_state(settings.threads_database)
     for counted in (actions, rejections, rows, threads):
-        counted[ring.keys[-1].id] += counted.pop(keyed.UNNAMED, 0)
+        counted[ring.keys[-1].id] += counted.pop(secret_keys.UNNAMED, 0)
     ids = [key.id for key in ring.keys]
     ids += sorted({*actions, *rejections, *rows, *threads} - {*ids})
     return [
@@ -163,11 +162,13 @@ def _needs(settings: Settings, ring: Keyring) -> list[Needs]:
 def _remembered(connection: Connection) -> Counter[str]:
     """Count the rejections and expiries that the policy in force still remembers, by key."""
     try:
-        limits = parse(policy_in_force(connection) or "").limits
+        limits = parse(policies.in_force(connection) or "").limits
     except PolicyError:
         limits = Limits()
     now = time.time()
-    return keyed.of_remembered(connection, now - limits.remember_rejection_s, now - limits.remember_expiry_s)
+    return secret_keys.of_remembered(
+        connection, now - limits.remember_rejection_s, now - limits.remember_expiry_s
+    )
 
 
 def _row(needs: Needs) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The life of a message in Slack: its states, and one pure function to the next step.
 
-`bot.domain.attempts` has the answers and `bot.domain.message_steps` the steps, as values;
+`bot.domain.message_answers` has the answers and `bot.domain.message_steps` the steps, as values;
 `bot.domain.message_failures` chooses the step after a failed call, and `bot.domain.message_changes` applies a
 step to the message. Instants are seconds since the epoch, UTC.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.domain.attempts import (
+from bot.domain.escalation import Instant
+from bot.domain.message_answers import (
     Answer,
     Checked,
     Deleted,
@@ -22,7 +23,6 @@ from bot.domain.attempts import (
     Taken,
     Unwelcome,
 )
-from bot.domain.escalation import Instant
 from bot.domain.message_failures import after_deletion, after_failure
 from bot.domain.message_record import Message, Obstacle
 from bot.domain.message_steps import (

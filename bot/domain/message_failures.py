@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain.attempts import TRANSIENT, Call, Failed, FailureKind
 from bot.domain.escalation import Instant
+from bot.domain.message_answers import TRANSIENT, Call, Failed, FailureKind
 from bot.domain.message_record import (
     ABOUT_A_QUESTION,
     ASKING,

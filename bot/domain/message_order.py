@@ -41,7 +41,7 @@ MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class QueueHead:
     """The first message of a queue that is due. `place` is its recipient, or UPDATES."""
 
     id: str
@@ -59,15 +59,15 @@ class Turns:
         self._served: dict[tuple[str, str], int] = {}
         self._agents: dict[str, int] = {}
 
-    def choose(self, heads: list[Head], most: int, *, one_each: bool) -> list[Head]:
+    def choose(self, heads: list[QueueHead], most: int, *, one_each: bool) -> list[QueueHead]:
         """Return the queues whose turn it is, at most `most`, in order; with `one_each` one for each place.
 
         In a place, the agent goes first that was served there longest ago. Among places, the agent goes first
         that was served anywhere longest ago.
         """
-        left, chosen = list(heads), list[Head]()
+        left, chosen = list(heads), list[QueueHead]()
         while left and len(chosen) < most:
-            firsts: dict[str, Head] = {}
+            firsts: dict[str, QueueHead] = {}
             for head in sorted(left, key=self._in_place):
                 firsts.setdefault(head.place, head)
             head = min(firsts.values(), key=self._anywhere)
@@ -76,14 +76,14 @@ class Turns:
             left = [each for each in left if each is not head and not (one_each and each.place == head.place)]
         return chosen
 
-    def _in_place(self, head: Head) -> tuple[Any, ...]:
+    def _in_place(self, head: QueueHead) -> tuple[Any, ...]:
         served = self._served.get((head.place, head.agent), 0)
         return URGENCY[head.priority], served, head.priority, head.due_at, head.id
 
-    def _anywhere(self, head: Head) -> tuple[Any, ...]:
+    def _anywhere(self, head: QueueHead) -> tuple[Any, ...]:
         return URGENCY[head.priority], self._agents.get(head.agent, 0), head.priority, head.due_at, head.id
 
-    def _serve(self, head: Head) -> None:
+    def _serve(self, head: QueueHead) -> None:
         if len(self._served) > MOST_REMEMBERED:
             self._served.clear()
             self._agents.clear()
@@ -91,6 +91,6 @@ class Turns:
         self._served[head.place, head.agent] = self._agents[head.agent] = self._count
 
 
-def every(_: Head) -> bool:
+def every(_: QueueHead) -> bool:
     """Let any queue go."""
     return True

@@ -35,7 +35,7 @@ class Subject(Enum):
     THREAD_FAILED = (Level.WARNING, "threads that failed")
     ANSWER_NOT_TAKEN = (Level.WARNING, "answers that a thread did not take")
     TOOL_STOPPED = (Level.WARNING, "tools that were stopped")
-    PAUSE_SWALLOWED = (Level.ACTION, "questions that a graph lost")
+    PAUSE_SWALLOWED = (Level.ACTION, "questions that a graph swallowed")
     NEVER_SHOWN = (Level.ACTION, "reviews that nobody was shown")
     AGENT_SILENT = (Level.ACTION, "agents that do not report")
     PAGE_MISSED = (Level.ACTION, "pages that did not reach everybody")

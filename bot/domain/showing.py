@@ -13,9 +13,6 @@ from bot.domain.escalation import Instant, page_at
 from bot.domain.people import USER_ID
 from bot.domain.review import Review
 
-SHOWS = ("card", "page", "post")
-"""The kinds of messages that show a review, with its arguments and its buttons."""
-
 
 def reaches(recipient: str, able: frozenset[str] | None) -> bool:
     """Whether a recipient of a message may decide.

@@ -1,6 +1,6 @@
 """The states of everything that the store keeps, and the sets of them that the code asks for.
 
-Values are the strings in the database, the journal and the API; they never change. `following.py` says what
+Values are the strings in the database, the journal and the API; they never change. `agent_steps.py` says what
 an agent does in each state of an action.
 """
 

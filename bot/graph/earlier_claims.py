@@ -8,20 +8,20 @@ from bot.domain.hosting import ThreadRecord
 from bot.domain.record import ActionRecord
 from bot.domain.states import CLAIMED, STARTED, ActionState
 from bot.errors import ClaimRefused
-from bot.graph.reconciler import RETRY_S, Later
+from bot.graph.reconciler import RETRY_S, TryLater
 from bot.graph.tool_permits import Permit, Permits
 from bot.membrane import Membrane
 
 
 async def hold_up(membrane: Membrane, thread: ThreadRecord, actions: Iterable[ActionRecord]) -> None:
-    """Raise Later while a freeze holds the thread or one of these actions.
+    """Raise TryLater while a freeze holds the thread or one of these actions.
 
     A freeze does not stop calls that a live run has claimed. Calls that an interrupted run claimed, or was
     about to claim, would start in a new run, and that run waits for the thaw.
     """
     kinds = {action.kind for action in actions}
     if freeze := await membrane.freeze_effects.find({thread.agent, thread.graph, *kinds}):
-        raise Later(str(freeze), RETRY_S)
+        raise TryLater(str(freeze), RETRY_S)
 
 
 async def allow_again(

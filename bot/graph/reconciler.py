@@ -38,7 +38,7 @@ STALLED_S = 60.0
 """Seconds until a thread that cannot go on is looked at again."""
 
 
-class Later(Exception):
+class TryLater(Exception):
     """The thread cannot go on now. The text says why; it is looked at again after `after_s` seconds."""
 
     def __init__(self, why: str, after_s: float) -> None:
@@ -63,7 +63,7 @@ class Reconciler:
         """Write where a thread stands, after a run or after a look at its saved state.
 
         `taken` are the interrupts whose answers it has just taken. New interrupts get reviews; interrupts at
-        which the thread no longer waits are closed. Raises Later if the graph changed while it was parked.
+        which the thread no longer waits are closed. Raises TryLater if the graph changed while it was parked.
         """
         same_graph = thread.graph_version == hosted.version
         finished = same_graph and ended(snapshot) and not (permits and permits.reporting)
@@ -93,7 +93,7 @@ class Reconciler:
         try:
             questions = await self._park(thread, hosted, snapshot, new)
         except (GraphRefused, BadAction) as refused:
-            await self.broke(thread, hosted, refused, permits)
+            await self.stall_after_error(thread, hosted, refused, permits)
             return
         if questions:
             await self._await_operator(thread, questions)
@@ -112,9 +112,9 @@ class Reconciler:
             await self._membrane.threads.set_state(thread.id, ThreadState.PARKED)
         elif snapshot.next:
             why = f"it stopped before {', '.join(snapshot.next)} without asking anything"
-            await self.broke(thread, hosted, GraphRefused(why), permits)
+            await self.stall_after_error(thread, hosted, GraphRefused(why), permits)
         else:
-            await self._not_known(thread, permits)
+            await self._mark_unknown(thread, permits)
             result = await self._result(hosted, snapshot)
             await self._membrane.threads.set_state(thread.id, ThreadState.FINISHED, result=result)
 
@@ -173,7 +173,7 @@ class Reconciler:
         )
         await self._membrane.stalls.stall(thread.id, Cause.CHANGED, why)
         await self._membrane.admins.tell(notice)
-        raise Later(why, STALLED_S)
+        raise TryLater(why, STALLED_S)
 
     async def _await_operator(self, thread: ThreadRecord, questions: dict[str, Any]) -> None:
         """Stall a thread that asks something other than an approval, until an operator answers it.
@@ -184,7 +184,7 @@ class Reconciler:
         stall = await self._membrane.stalls.stall(thread.id, Cause.QUESTION, why, questions=questions)
         await self._tell_stalled(thread, stall, about=" ".join(sorted(questions)))
 
-    async def broke(
+    async def stall_after_error(
         self,
         thread: ThreadRecord,
         hosted: Hosted,
@@ -233,7 +233,7 @@ class Reconciler:
         why = await self._membrane.scrubber.scrub_for_thread(thread.id, _what(error))
         name = type(error).__name__
         log.error("a thread failed", thread=thread.id, graph=thread.graph, why=why)
-        await self._not_known(thread, permits)
+        await self._mark_unknown(thread, permits)
         await self._membrane.interrupts.end_thread(thread.id, ThreadState.FAILED, why, cause=name)
         version = hosted.version if hosted is not None else "none"
         about = f"{version} {name} {NUMBERS.sub('#', why[: admin_notices.MOST])}"
@@ -244,7 +244,7 @@ class Reconciler:
         words = f"A thread of the graph {thread.graph}, which {thread.agent} started, {what} ({thread.id})."
         await self._membrane.stalls.tell_requesters(thread, words, about=about)
 
-    async def _not_known(self, thread: ThreadRecord, permits: Permits | None) -> None:
+    async def _mark_unknown(self, thread: ThreadRecord, permits: Permits | None) -> None:
         """Ask people what happened to claimed calls for which no tool was seen to start.
 
         A node can act on an approval without a tool, so not having seen a start proves nothing.

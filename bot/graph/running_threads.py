@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from bot.domain.durations import in_sentence
-from bot.graph.reconciler import STALLED_S, Later
+from bot.graph.reconciler import STALLED_S, TryLater
 
 CANCEL_S = 5.0
 """Seconds that a stop waits for the runs that it cancelled."""
@@ -54,7 +54,7 @@ class RunningThreads:
     async def _watch(self, thread_id: str, run: Coroutine[Any, Any, None]) -> None:
         try:
             await run
-        except Later as later:
+        except TryLater as later:
             log.info("a thread cannot go on now, and is looked at later", thread=thread_id, why=str(later))
             self._later[thread_id] = self._clock() + later.after_s
         except Exception:

@@ -77,7 +77,7 @@ def messages_of(snapshot: StateSnapshot) -> list[Any]:
 
 def unfinished(snapshot: StateSnapshot) -> bool:
     """Whether a run was interrupted, so that it has to continue without an answer."""
-    return broken_off(snapshot) or unsealed(snapshot)
+    return broken_off(snapshot) or step_not_saved(snapshot)
 
 
 def broken_off(snapshot: StateSnapshot) -> bool:
@@ -95,7 +95,7 @@ def failed_tasks(snapshot: StateSnapshot) -> set[str]:
     return found
 
 
-def unsealed(snapshot: StateSnapshot) -> bool:
+def step_not_saved(snapshot: StateSnapshot) -> bool:
     """Whether all tasks of the last step ended but the checkpoint after it is missing: the next step is due.
 
     LangGraph saves the writes of a step's tasks before it saves the checkpoint, and in between the snapshot

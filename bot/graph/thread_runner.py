@@ -25,7 +25,7 @@ from bot.graph.hitl_decisions import Decider, Lapsed
 from bot.graph.invocation import invoke, saved_state
 from bot.graph.loader import Hosted
 from bot.graph.questions import calls_of, is_known
-from bot.graph.reconciler import RETRY_S, STALLED_S, Later, Reconciler
+from bot.graph.reconciler import RETRY_S, STALLED_S, Reconciler, TryLater
 from bot.graph.registry import GraphRegistry
 from bot.graph.run_context import RunContext
 from bot.graph.snapshots import asked_by_stock, broken_off, failed_tasks, live_interrupts, unfinished
@@ -47,7 +47,7 @@ class ThreadRunner:
         self._decider = Decider(membrane)
 
     async def start(self, thread: ThreadRecord) -> None:
-        """Start a wanted thread. Raises Later if its graph cannot run now."""
+        """Start a wanted thread. Raises TryLater if its graph cannot run now."""
         hosted = await self._usable(thread)
         await self._membrane.threads.set_state(thread.id, ThreadState.RUNNING)
         await self._run(thread, hosted, thread.input, Permits())
@@ -55,7 +55,7 @@ class ThreadRunner:
     async def go_on(self, thread_id: str) -> None:
         """Look at a thread and bring it up to date: continue an interrupted run, or park, close, deliver.
 
-        Effects are claimed, so none runs twice. Raises Later.
+        Effects are claimed, so none runs twice. Raises TryLater.
         """
         thread = await self._membrane.threads.get(thread_id)
         if (
@@ -82,7 +82,7 @@ class ThreadRunner:
     async def resume(
         self, thread_id: str, answered: Collection[InterruptRecord], *, look: bool = False
     ) -> None:
-        """Deliver a thread's answers, and check that it took them. Raises Later.
+        """Deliver a thread's answers, and check that it took them. Raises TryLater.
 
         The saved state is read first only if the thread was not parked by this version of its graph, or with
         `look`. Otherwise it waits where it was parked, and LangGraph refuses an answer to anything else.
@@ -104,7 +104,7 @@ class ThreadRunner:
             given = self._answers(thread, hosted, asked, snapshot, permits)
             answers = {each.record.id: answer async for each, answer in given}
         except GraphRefused as refused:
-            await self._reconciler.broke(thread, hosted, refused)
+            await self._reconciler.stall_after_error(thread, hosted, refused)
             return
         if not answers:
             await self._continue(thread, hosted, snapshot or await saved_state(hosted, thread))
@@ -119,11 +119,11 @@ class ThreadRunner:
         await self._run(thread, hosted, Command(resume=answers), permits, answers)
 
     async def again(self, thread_id: str, request: ThreadRequest | None = None) -> None:
-        """Continue a stalled thread from its saved state, for a retry or an operator. Raises Later."""
+        """Continue a stalled thread from its saved state, for a retry or an operator. Raises TryLater."""
         thread = await self._membrane.threads.get(thread_id)
         try:
             hosted = await self._usable(thread)
-        except Later as later:
+        except TryLater as later:
             if request is not None:
                 await self._membrane.stalls.close_request(request, f"refused: {later}")
             raise
@@ -152,12 +152,12 @@ class ThreadRunner:
             return why
         try:
             await self._hold_up(thread)
-        except Later as frozen:
+        except TryLater as frozen:
             return str(frozen)
         return None
 
     async def _hold_up(self, thread: ThreadRecord) -> None:
-        """Raise Later while a freeze holds the thread or an action that it would start."""
+        """Raise TryLater while a freeze holds the thread or an action that it would start."""
         actions = await self._membrane.interrupts.actions_of(thread.id)
         await hold_up(self._membrane, thread, [each for each in actions if each.state in RUNNABLE])
 
@@ -183,7 +183,7 @@ class ThreadRunner:
         )
 
     async def _usable(self, thread: ThreadRecord) -> Hosted:
-        """Return a thread's graph. Raises Later if it is not loaded or is refused: the thread waits."""
+        """Return a thread's graph. Raises TryLater if it is not loaded or is refused: the thread waits."""
         try:
             return self._graphs.usable(thread.graph)
         except NotFound:
@@ -199,7 +199,7 @@ class ThreadRunner:
         ):
             await self._membrane.stalls.stall(thread.id, Cause.REFUSED, why)
         await self._membrane.admins.tell(admin_notices.unusable(thread.graph, thread.id, why))
-        raise Later(why, STALLED_S)
+        raise TryLater(why, STALLED_S)
 
     async def _answers(
         self,
@@ -248,11 +248,11 @@ class ThreadRunner:
             log.warning("a thread moved on before its answer came", thread=thread.id, why=str(error))
             answers = ()  # raised before anything was taken
         except StoreError as error:
-            raise Later(f"a database could not be used: {error}", RETRY_S) from error
+            raise TryLater(f"a database could not be used: {error}", RETRY_S) from error
         except Exception as error:
             if not is_invalid_resume(error):
                 again = await self._may_run_again(hosted, thread, context.starts)
-                await self._reconciler.broke(thread, hosted, error, permits, again=again)
+                await self._reconciler.stall_after_error(thread, hosted, error, permits, again=again)
                 return
             log.exception("a thread did not take its answer", thread=thread.id)
         snapshot = await saved_state(hosted, thread)
@@ -271,18 +271,18 @@ class ThreadRunner:
         held = {(value.get("tool_call_id"), value.get("kind")) for value in asked}
         for call_id, kind in dict.fromkeys(context.paused):
             if (call_id, kind) not in held:
-                await self._membrane.guard_log.record_lost_question(
+                await self._membrane.guard_log.record_swallowed_pause(
                     kind=kind, thread=context.thread.id, call_id=call_id
                 )
 
     async def _not_taken(self, thread: ThreadRecord, hosted: Hosted, interrupt_id: str) -> None:
-        """Stall a thread that did not take its answer, tell the admins, and raise Later."""
+        """Stall a thread that did not take its answer, tell the admins, and raise TryLater."""
         why = (
             f"{thread.id} did not take the answer to {interrupt_id}; the graph {hosted.name} may have changed"
         )
         await self._membrane.stalls.stall(thread.id, Cause.UNTAKEN, why)
         await self._membrane.admins.tell(admin_notices.not_taken(hosted.name, thread.id, interrupt_id, why))
-        raise Later(why, STALLED_S)
+        raise TryLater(why, STALLED_S)
 
 
 def _not_asked(snapshot: StateSnapshot, answers: Collection[str]) -> str | None:

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from bot.domain.durations import in_sentence
 from bot.domain.escalation import page_at
+from bot.domain.future_instants import pulled_back
 from bot.domain.message_order import Priority
 from bot.domain.message_record import MessageKind
 from bot.domain.notices import Notice, Subject
-from bot.domain.repair import pulled_back
 from bot.domain.review import Review
 from bot.membrane.admins import Admins
 from bot.membrane.clock_repair import ClockRepair

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bot.domain.durations import in_sentence
+from bot.domain.future_instants import FAR_S
 from bot.domain.record import ActionRecord
-from bot.domain.repair import FAR_S
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState
 from bot.errors import TooMany

@@ -20,7 +20,7 @@ from bot.errors import MembraneError, Refusal, VoteRefused
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
 from bot.membrane.first_shown import note_seen
-from bot.membrane.memory import pages_sent
+from bot.membrane.remembered_outcomes import pages_sent
 from bot.membrane.thread_changes import in_gate, settle_interrupt
 from bot.store import actions, messages, redraws, reviews, sightings
 from bot.store.database import Transaction

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from bot.domain.future_instants import FAR_S, pulled_back
 from bot.domain.notices import Notice, Subject
-from bot.domain.repair import FAR_S, pulled_back
 from bot.membrane.admins import Admins
 from bot.membrane.core import Core, the_action
 from bot.store import instants, redraws, reviews

@@ -37,9 +37,9 @@ from bot.membrane.vault import Vault
 from bot.membrane.votes import Votes
 from bot.membrane.wakeups import Wakeups
 from bot.store import (
-    digests,
     facts,
     messages,
+    policies,
     queued_actions,
     review_counts,
     threads,
@@ -142,19 +142,19 @@ class Membrane:
 
         await self._core.db.write(work)
 
-    async def policy_in_force(self, version: str, source: str) -> None:
+    async def put_in_force(self, version: str, source: str) -> None:
         """Store the text of a policy that comes into force, and journal it."""
         core = self._core
 
         def work(tx: Transaction) -> None:
             now = core.clock()
-            digests.keep_policy(tx.connection, version, source, now)
-            facts.set_fact(tx.connection, digests.IN_FORCE, version)
-            digests.use_allowance(tx.connection, version)
+            policies.keep(tx.connection, version, source, now)
+            facts.set_fact(tx.connection, policies.IN_FORCE, version)
+            policies.use_allowance(tx.connection, version)
             tx.journal(now, "policy.in_force", {"version": version})
 
         await core.db.write(work)
 
     async def policy_allowed(self) -> str | None:
         """Return the version of a looser policy that somebody has allowed, or None."""
-        return await self._core.db.read(digests.policy_allowed)
+        return await self._core.db.read(policies.allowed)

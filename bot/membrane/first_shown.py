@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot.domain import showing
-from bot.domain.message_record import Message
+from bot.domain.message_record import SHOWS, Message
 from bot.domain.review import Review
 from bot.membrane.core import Core, the_action, the_review
 from bot.membrane.entitlement import requesters_of
@@ -27,7 +27,7 @@ class Unshown:
 
     def reached_by(self, message: Message) -> bool:
         """Whether a message shows the review to one of them."""
-        return message.kind in showing.SHOWS and showing.reaches(message.recipient, self.able)
+        return message.kind in SHOWS and showing.reaches(message.recipient, self.able)
 
     def in_doubt_since(self, connection: Connection) -> float | None:
         """Return when the first post to one of them that is in doubt was tried; None if none is in doubt."""

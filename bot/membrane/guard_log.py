@@ -1,4 +1,4 @@
-"""The records of the guard of hosted tools: tools that it stopped, and questions that a graph lost."""
+"""The records of the guard of hosted tools: tools that it stopped, and questions that a graph swallowed."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class GuardLog:
         await core.db.write(work)
         core.wakeups.messages.set()
 
-    async def record_lost_question(self, *, kind: str, thread: str, call_id: str | None) -> None:
-        """Journal that a graph lost a question on its way to a person, and tell the admins."""
+    async def record_swallowed_pause(self, *, kind: str, thread: str, call_id: str | None) -> None:
+        """Journal that a graph swallowed the pause of a question, and tell the admins."""
         core, recipients = self._core, await self._admins.recipients()
         notice = Notice(
             Subject.PAUSE_SWALLOWED,

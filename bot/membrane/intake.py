@@ -11,11 +11,11 @@ from bot.domain.record import ActionRecord, Standing
 from bot.domain.redaction import withheld
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState
-from bot.membrane import memory
+from bot.membrane import remembered_outcomes
 from bot.membrane.caps import check_cap, open_or_queue
 from bot.membrane.core import Core, freeze_of, standing_of
-from bot.membrane.memory import Remembered
 from bot.membrane.merges import merge
+from bot.membrane.remembered_outcomes import Remembered
 from bot.store import actions
 from bot.store.database import Transaction
 from bot.store.freezes import Borne
@@ -59,11 +59,11 @@ def record(
     same = alternatives(core.keyring, action.kind, action.args)
     digest, action = same[0], _withheld(core, action, ruling)
     earlier = (tx.connection, action.agent, same, core.policy().limits, core.clock())
-    if remembered := memory.rejection(*earlier):
+    if remembered := remembered_outcomes.rejection(*earlier):
         return _record_remembered(core, tx, action, ruling, origin, digest=digest, remembered=remembered)
     if merges and (twin := merge(core, tx, action, ruling, same, reference=origin.reference)):
         return twin
-    if remembered := memory.expiry(*earlier):
+    if remembered := remembered_outcomes.expiry(*earlier):
         return _record_remembered(core, tx, action, ruling, origin, digest=digest, remembered=remembered)
     now = core.clock()
     if not queues:

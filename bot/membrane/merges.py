@@ -15,7 +15,7 @@ from bot.domain.record import ActionRecord, Standing
 from bot.domain.reruling import says_more
 from bot.domain.ruling import Ruling
 from bot.membrane.core import Core, standing_of
-from bot.store import equals, reviews
+from bot.store import equal_actions, reviews
 from bot.store.database import Transaction
 
 
@@ -33,7 +33,7 @@ def merge(
     `ruling` is the ruling of the new proposal. If it demands more than people were asked for, because of a
     stricter policy or a hint, they are asked again instead. The owner of the new proposal may not vote.
     """
-    for each in equals.open_ones(tx.connection, action.agent, digests, action.on_behalf_of):
+    for each in equal_actions.open_ones(tx.connection, action.agent, digests, action.on_behalf_of):
         if each.kind != action.kind:
             continue
         standing = standing_of(tx.connection, each.id)

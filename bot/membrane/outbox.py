@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from bot.domain.attempts import Checked
 from bot.domain.message import next_step
+from bot.domain.message_answers import Checked
 from bot.domain.message_changes import after
-from bot.domain.message_order import Head, Turns, every
+from bot.domain.message_order import QueueHead, Turns, every
 from bot.domain.message_record import SHOWS, Message, MessageKind
 from bot.domain.message_steps import GiveUp, Leave, Outcome, Place, PostAgain, Readdress, Request, Show, Try
 from bot.domain.record import ActionRecord
@@ -42,7 +42,7 @@ class Outbox:
         self._turns = Turns()
 
     async def lease(
-        self, limit: int, *, may: Callable[[Head], bool] = every, one_each: bool = False
+        self, limit: int, *, may: Callable[[QueueHead], bool] = every, one_each: bool = False
     ) -> list[Message]:
         """Take due messages that `may` go now, the most urgent first, and every agent's in turn.
 

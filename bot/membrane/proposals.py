@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot.domain.action import Action
-from bot.domain.following import Next, follows
+from bot.domain.agent_steps import Next, step_of
 from bot.domain.record import ALL, ActionLine, ActionRecord, Listing, Standing
 from bot.domain.ruling import Ruling
 from bot.domain.states import UNSTARTED, ActionState
@@ -18,7 +18,7 @@ from bot.membrane.core import Core, standing_of, the_action
 from bot.membrane.intake import Origin, record, record_passed
 from bot.membrane.scrubber import Scrubber
 from bot.membrane.wakeups import LOOK_AGAIN_S, wait_for
-from bot.store import actions, lines
+from bot.store import action_lines, actions
 from bot.store.database import Transaction
 
 THREAD_KEY = "thr_"
@@ -179,13 +179,15 @@ class Proposals:
         """Return the newest actions of an agent that match `wanted`, one line each."""
         now = self._core.clock()
         return await self._core.db.read(
-            lambda connection: lines.of_agent(connection, agent, most=most, now=now, wanted=wanted)
+            lambda connection: action_lines.of_agent(connection, agent, most=most, now=now, wanted=wanted)
         )
 
     async def lines_of(self, thread_id: str) -> list[ActionLine]:
         """Return the newest actions of a thread, one line each, in the order of their proposal."""
         now = self._core.clock()
-        return await self._core.db.read(lambda connection: lines.of_thread(connection, thread_id, now=now))
+        return await self._core.db.read(
+            lambda connection: action_lines.of_thread(connection, thread_id, now=now)
+        )
 
     async def wait(self, action_id: str, timeout_s: float, *, agent: str | None = None) -> Standing:
         """Return an action once its state changes, or after `timeout_s` seconds.
@@ -198,7 +200,7 @@ class Proposals:
             while standing.action.state is first.action.state:
                 now = self._core.clock()
                 left = ends - now
-                if left <= 0 or follows(standing, now).next is not Next.WAIT:
+                if left <= 0 or step_of(standing, now).next is not Next.WAIT:
                     break
                 await wait_for(changed, min(left, LOOK_AGAIN_S))
                 standing = await self.standing(action_id, agent=agent)

@@ -13,13 +13,13 @@ from bot.domain.record import ActionRecord
 from bot.domain.reruling import says_more, strictest
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState, InterruptState
-from bot.membrane import memory
+from bot.membrane import remembered_outcomes
 from bot.membrane.caps import free_places
 from bot.membrane.changes import open_review
 from bot.membrane.core import Core, the_action
 from bot.membrane.rerulings import rule_now
 from bot.membrane.thread_changes import settle_interrupt
-from bot.store import actions, equals, interrupts, queued_actions
+from bot.store import actions, equal_actions, interrupts, queued_actions
 from bot.store.database import Transaction
 
 MOST_AT_ONCE = 20
@@ -65,9 +65,9 @@ class Queue:
         """Ask people about an action, or answer it from memory. Return how many places that takes: 1 or 0."""
         core, now = self._core, self._core.clock()
         asked = (tx.connection, action.agent, [action.args_digest], core.policy().limits, now)
-        earlier = memory.rejection(*asked) or memory.expiry(*asked)
+        earlier = remembered_outcomes.rejection(*asked) or remembered_outcomes.expiry(*asked)
         if earlier is not None:
-            equals.remember(
+            equal_actions.remember(
                 tx.connection, action.id, earlier.action_id, earlier.state, at=now, detail=earlier.why
             )
             body = {"remembers": earlier.action_id, "tier": int(action.tier)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bot.domain.future_instants import is_ahead
 from bot.domain.record import ActionRecord, Standing
-from bot.domain.repair import is_ahead
 from bot.domain.ruling import Ruling
 from bot.domain.states import ActionState, InterruptShape, InterruptState
 from bot.errors import ClaimRefused, Refusal

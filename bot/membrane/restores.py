@@ -27,7 +27,7 @@ from bot.membrane.core import Core, the_action
 from bot.membrane.unknown_receipts import note_restored
 from bot.store import facts, heads, journal, redraws, restores, reviews
 from bot.store.database import Transaction
-from bot.store.heads import Head
+from bot.store.heads import JournalHead
 from bot.store.restores import EPOCH, INSTANCE, Restore
 
 BATCH = 200
@@ -58,7 +58,7 @@ class Restores:
         self._core = core
         self._admins = admins
         self._paths: tuple[Path, ...] = ()
-        self._head: Head | None = None
+        self._head: JournalHead | None = None
         self._told = False
         self._trouble: str | None = None
 
@@ -72,23 +72,23 @@ class Restores:
         noted = await asyncio.to_thread(self._noted)
         if noted is None and await core.db.read(lambda c: facts.fact(c, INSTANCE)) is None:
             # Write the note before the database has a name: a kill in between must not look like a lost note.
-            noted = Head(secrets.token_hex(8), 0, core.clock(), {})
+            noted = JournalHead(secrets.token_hex(8), 0, core.clock(), {})
             await asyncio.to_thread(self._write, noted)
         started = await core.db.write(lambda tx: self._begin(tx, noted))
-        self._head = Head(*started, at=core.clock(), ends={})
+        self._head = JournalHead(*started, at=core.clock(), ends={})
         await self.note_head(strict=True)
         return await core.db.read(restores.restore)
 
-    def _noted(self) -> Head | None:
+    def _noted(self) -> JournalHead | None:
         """Return the newest note: some of the files may have been restored, too."""
         found = [head for path in self._paths if (head := heads.read(path)) is not None]
         return max(found, key=lambda head: (head.epoch, head.at), default=None)
 
-    def _write(self, head: Head) -> None:
+    def _write(self, head: JournalHead) -> None:
         for path in self._paths:
             heads.write(path, head)
 
-    def _begin(self, tx: Transaction, noted: Head | None) -> tuple[str, int]:
+    def _begin(self, tx: Transaction, noted: JournalHead | None) -> tuple[str, int]:
         connection, now = tx.connection, self._core.clock()
         known = _known(tx)
         why = _restored(tx, known, noted)
@@ -206,7 +206,7 @@ def _known(tx: Transaction) -> _Known:
     )
 
 
-def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
+def _restored(tx: Transaction, known: _Known, noted: JournalHead | None) -> str | None:
     """Return what shows that the database came from a backup; None if it did not."""
     if known.backup_at is not None:
         return f"`membrane backup` wrote it at {say_when(known.backup_at)}"
@@ -222,7 +222,7 @@ def _restored(tx: Transaction, known: _Known, noted: Head | None) -> str | None:
     return _behind(tx, known.epoch or 0, noted)
 
 
-def _behind(tx: Transaction, epoch: int, noted: Head) -> str | None:
+def _behind(tx: Transaction, epoch: int, noted: JournalHead) -> str | None:
     """Return how far the database is behind its note; None if it is not. It is normally ahead."""
     if epoch < noted.epoch:
         return f"the bot was started {noted.epoch - epoch} times since it was copied"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from bot.errors import StoreError
 from bot.membrane.core import Core
 from bot.membrane.vault import named_key
-from bot.store import keyed
+from bot.store import secret_keys
 from bot.store.database import Transaction
 
 ROWS = 200
@@ -34,7 +34,7 @@ class Seals:
 
     @staticmethod
     def _places() -> Iterator[tuple[str, str]]:
-        for table in keyed.SEALED:
+        for table in secret_keys.SEALED:
             yield table, ""
 
     async def renew(self) -> int:
@@ -43,7 +43,7 @@ class Seals:
             return 0
         table, after = self._at
         rows = await self._core.db.read(
-            lambda connection: keyed.sealed_rows(connection, table, after=after, most=ROWS)
+            lambda connection: secret_keys.sealed_rows(connection, table, after=after, most=ROWS)
         )
         done = await self._core.db.write(lambda tx: self._seal(tx, table, rows)) if rows else 0
         self._at = (table, rows[-1][0]) if len(rows) == ROWS else next(self._walk, None)
@@ -60,7 +60,7 @@ class Seals:
                 log.warning("a row of a hosted thread could not be sealed again", row=row, why=str(error))
                 continue
             if renewed is not None:
-                keyed.seal(tx.connection, table, row, orjson.dumps(renewed).decode())
+                secret_keys.seal(tx.connection, table, row, orjson.dumps(renewed).decode())
                 done += 1
         return done
 
@@ -68,9 +68,9 @@ class Seals:
 def sealed_under(connection: Connection) -> Counter[str]:
     """Return how many rows of hosted threads are sealed under each key id; "" if a row names none."""
     found: Counter[str] = Counter()
-    for table in keyed.SEALED:
+    for table in secret_keys.SEALED:
         after = ""
-        while rows := keyed.sealed_rows(connection, table, after=after, most=BATCH):
+        while rows := secret_keys.sealed_rows(connection, table, after=after, most=BATCH):
             found.update(named_key(orjson.loads(sealed)) for _, sealed in rows)
             after = rows[-1][0]
     return found

@@ -146,7 +146,7 @@ class Slack:
         drawn = digests.notice(str(notice))
         for recipient in await self._admins.recipients():
             channel, send = await self._places.find(recipient), self._client.chat_postMessage
-            await self._calls.ask(
+            await self._calls.call(
                 POST, send, changes=True, channel=channel, text=drawn.text, blocks=drawn.blocks
             )
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.errors import MembraneError
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Failure:
     retry_after: float = 0.0
 
 
-async def ask(method: str, call: Awaitable[T], *, changes: bool = False) -> T:
+async def call_slack(method: str, call: Awaitable[T], *, changes: bool = False) -> T:
     """Await a call to Slack. Raises CallFailed.
 
     A call that `changes` nothing is never in doubt: if it broke, it is made again.

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.errors import SettingsError
 from bot.proxies import proxy_for
-from bot.slack.failures import CallFailed, Failure, ask
+from bot.slack.failures import CallFailed, Failure, call_slack
 
 ORG_INSTALL = "the app is installed in the whole organisation, so Slack does not say where its channels are"
 ONE_WORKSPACE = (
@@ -44,7 +44,7 @@ def web_client(token: str | None, base_url: str, *, timeout_s: int = 15) -> Asyn
 async def identify(client: AsyncWebClient) -> Identity:
     """Ask Slack who the token belongs to. Raises SettingsError for a bad token, CallFailed otherwise."""
     try:
-        told = await ask("auth.test", client.auth_test())
+        told = await call_slack("auth.test", client.auth_test())
     except CallFailed as failed:
         if failed.failure.kind is not FailureKind.TOKEN:
             raise

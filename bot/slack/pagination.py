@@ -44,6 +44,6 @@ async def pages(
 ) -> AsyncIterator[Any]:
     """Read the remaining pages of a list. Raises CallFailed."""
     while not walk.ended:
-        page = await calls.ask(method, call, limit=PAGE, cursor=walk.cursor, **arguments)
+        page = await calls.call(method, call, limit=PAGE, cursor=walk.cursor, **arguments)
         walk.turn(page)
         yield page

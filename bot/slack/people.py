@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.people import UserGroup, present_users
 from bot.domain.policy import Policy
@@ -103,7 +103,7 @@ class SlackPeople:
 
     async def _members(self, group_id: str) -> frozenset[str]:
         listing = self._calls.client.usergroups_users_list
-        told = await self._calls.ask("usergroups.users.list", listing, usergroup=group_id)
+        told = await self._calls.call("usergroups.users.list", listing, usergroup=group_id)
         return frozenset(str(user) for user in told["users"])
 
     async def _say(self, name: str, group_id: str, failure: Failure) -> None:
@@ -141,7 +141,7 @@ class SlackPeople:
         return account.full and account.belongs_to(home) and account.clicks_as(team, home)
 
     async def _account(self, user: str) -> _Account:
-        answer = await self._calls.ask("users.info", self._calls.client.users_info, user=user)
+        answer = await self._calls.call("users.info", self._calls.client.users_info, user=user)
         told: dict[str, Any] = answer["user"]
         flags = (
             "deleted",

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.attempts import FailureKind
 from bot.domain.escalation import Instant
-from bot.slack.failures import CallFailed, Failure, ask
+from bot.domain.message_answers import FailureKind
+from bot.slack.failures import CallFailed, Failure, call_slack
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Calls:
         self._held: dict[tuple[str, str], Instant] = {}
         self._stopped_until = 0.0
 
-    async def ask(
+    async def call(
         self, method: str, call: Callable[..., Awaitable[T]], *, changes: bool = False, **arguments: Any
     ) -> T:
         """Make one call of `method`. Raises CallFailed, without a call if the method is held back.
@@ -45,7 +45,7 @@ class Calls:
         if wait > 0:
             raise CallFailed(method, Failure(FailureKind.LIMITED, "ratelimited", wait))
         try:
-            return await ask(method, call(**arguments), changes=changes)
+            return await call_slack(method, call(**arguments), changes=changes)
         except CallFailed as failed:
             if failed.failure.kind is FailureKind.LIMITED:
                 self._hold(method, channel_id, failed.failure.retry_after)

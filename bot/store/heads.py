@@ -29,7 +29,7 @@ _AT = select(journal.c.hash).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class JournalHead:
     """One note. `at` is the clock's time, in seconds since the epoch. Epoch 0: no bot has started yet."""
 
     instance: str
@@ -38,7 +38,7 @@ class Head:
     ends: dict[str, End]
 
 
-def read(path: Path) -> Head | None:
+def read(path: Path) -> JournalHead | None:
     """Return the note, or None. Raises StoreError if it cannot be read."""
     try:
         data = orjson.loads(path.read_bytes())
@@ -54,13 +54,13 @@ def read(path: Path) -> Head | None:
         ) from error
 
 
-def _head_of(data: Any) -> Head:
+def _head_of(data: Any) -> JournalHead:
     if data["head"] != KIND:
         raise ValueError(data["head"])
-    return Head(str(data["instance"]), int(data["epoch"]), float(data["at"]), ends_of(data["chains"]))
+    return JournalHead(str(data["instance"]), int(data["epoch"]), float(data["at"]), ends_of(data["chains"]))
 
 
-def write(path: Path, head: Head) -> None:
+def write(path: Path, head: JournalHead) -> None:
     """Write the note. It is complete and on disk when this returns. Raises StoreError."""
     data = {
         "head": KIND,
@@ -73,7 +73,7 @@ def write(path: Path, head: Head) -> None:
         out.write(orjson.dumps(data, option=orjson.OPT_INDENT_2))
 
 
-def behind(connection: Connection, head: Head) -> str | None:
+def behind(connection: Connection, head: JournalHead) -> str | None:
     """Return how a chain in the database differs from the note, as a sentence, or None."""
     for writer, noted in head.ends.items():
         end = end_of(connection, writer)

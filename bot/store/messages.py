@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot.domain.message_order import Head, Priority, Turns, every
+from bot.domain.message_order import Priority, QueueHead, Turns, every
 from bot.domain.message_record import COPIES, Message, MessageKind, Obstacle
 from bot.store.expressions import earlier
 from bot.store.queues import heads_of
@@ -234,7 +234,7 @@ def lease(
     until: float,
     most: int,
     turns: Turns | None = None,
-    may: Callable[[Head], bool] = every,
+    may: Callable[[QueueHead], bool] = every,
     one_each: bool = False,
 ) -> list[Message]:
     """Take due messages for one worker, in the order of `turns`: the most urgent first, and agents in turn.

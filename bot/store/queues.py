@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, literal, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
-from bot.domain.message_order import UPDATES, Head, Priority
+from bot.domain.message_order import UPDATES, Priority, QueueHead
 from bot.store.statements import Prepared
 from bot.store.tables import messages
 
@@ -69,11 +69,11 @@ _TO_POST = _heads(POST, ("recipient", "priority", "agent"))
 _TO_UPDATE = _heads(UPDATE, ("priority", "agent"))
 
 
-def heads_of(connection: Connection, now: float) -> list[Head]:
+def heads_of(connection: Connection, now: float) -> list[QueueHead]:
     """Return the first due message of every queue."""
     posts, updates = (each.all(connection, {"now": now}) for each in (_TO_POST, _TO_UPDATE))
     return [*(_head(row, row.recipient) for row in posts), *(_head(row, UPDATES) for row in updates)]
 
 
-def _head(row: Any, place: str) -> Head:
-    return Head(row.id, place, Priority(row.priority), row.agent, row.due_at)
+def _head(row: Any, place: str) -> QueueHead:
+    return QueueHead(row.id, place, Priority(row.priority), row.agent, row.due_at)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli.doctor.findings import Finding, ok, warn
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.domain.policy import Policy
-from bot.slack.failures import CallFailed, ask
+from bot.slack.failures import CallFailed, call_slack
 from bot.slack.outbound.channel_history import METHOD, SLOW_PAGE
 from bot.slack.outbound.places import NoSuchChannel, Places
 from bot.slack.pagination import PAGE
@@ -39,11 +39,11 @@ async def check(client: AsyncWebClient, places: Places, policy: Policy) -> list[
 
 async def _is_slow(client: AsyncWebClient, channel_id: str) -> bool:
     """Raises CallFailed, with Kind.LIMITED if the running bot has already read in this minute."""
-    page = await ask(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
+    page = await call_slack(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
     count = len(page["messages"])
     if count > SLOW_PAGE:
         return False
     if count == SLOW_PAGE and page.get("has_more"):
         return True
-    await ask(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
+    await call_slack(METHOD, client.conversations_history(channel=channel_id, limit=PAGE))
     return False

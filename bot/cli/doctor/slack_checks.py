@@ -19,7 +19,7 @@ from bot.errors import MembraneError, SettingsError
 from bot.package_files import MANIFEST, package_file
 from bot.proxies import proxy_for
 from bot.settings import DeliveryMode, Settings
-from bot.slack.failures import CallFailed, ask
+from bot.slack.failures import CallFailed, call_slack
 from bot.slack.identity import ONE_WORKSPACE, ORG_INSTALL, Identity, identify, web_client
 from bot.slack.inbound.other_bots import WHAT_TO_DO, in_words
 from bot.slack.outbound.places import NoSuchChannel, Places
@@ -87,7 +87,7 @@ async def _app_token(client: AsyncWebClient, chosen: Settings, *, running: bool)
         return [warn("socket", "not checked: there is no SLACK_APP_TOKEN")]
     token = chosen.slack_app_token.get_secret_value()
     try:
-        told = await ask("apps.connections.open", client.apps_connections_open(app_token=token))
+        told = await call_slack("apps.connections.open", client.apps_connections_open(app_token=token))
     except CallFailed as failed:
         fix = "the token needs connections:write, and the app Socket Mode: Basic Information, Socket Mode"
         return [fail("socket", f"SLACK_APP_TOKEN opens no connection: {failed.failure.error}", fix)]
@@ -115,7 +115,7 @@ async def _channel(client: AsyncWebClient, places: Places, name: str, policy: Po
     part = f"channel {name}"
     try:
         channel_id = await places.find(name)
-        told = await ask("conversations.info", client.conversations_info(channel=channel_id))
+        told = await call_slack("conversations.info", client.conversations_info(channel=channel_id))
         channel: Mapping[str, Any] | None = told["channel"]
     except NoSuchChannel:
         channel = await _public(client, name)

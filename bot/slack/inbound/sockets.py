@@ -13,7 +13,7 @@ import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.errors import SettingsError
 from bot.proxies import proxy_for
 from bot.slack.failures import CallFailed
@@ -127,7 +127,7 @@ class SocketDelivery:
     async def _ticket(self, handler: AsyncSocketModeHandler) -> str:
         """Get an address for one connection. The SDK's own way ignores the limits of other connections."""
         opening = self._calls.client.apps_connections_open
-        told = await self._calls.ask("apps.connections.open", opening, app_token=self._app_token)
+        told = await self._calls.call("apps.connections.open", opening, app_token=self._app_token)
         address = str(told["url"])
         handler.client.proxy = proxy_for(address)
         return address

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.domain.attempts import FailureKind
 from bot.domain.escalation import Instant
+from bot.domain.message_answers import FailureKind
 from bot.slack.failures import CallFailed
 from bot.slack.pagination import PAGE, Walk, pages
 from bot.slack.web_api import Calls

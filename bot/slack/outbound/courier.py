@@ -16,7 +16,7 @@ import structlog
 
 from bot.domain import message as message_life
 from bot.domain.message import Timing
-from bot.domain.message_order import Head, Priority
+from bot.domain.message_order import Priority, QueueHead
 from bot.domain.message_record import Message
 from bot.domain.policy import Policy
 from bot.membrane import Admins, Directory, Outbox, Wakeups, wait_for
@@ -149,7 +149,7 @@ class Courier:
             task.add_done_callback(self._finished)
         return len(taken)
 
-    def _may(self, most: int, head: Head) -> bool:
+    def _may(self, most: int, head: QueueHead) -> bool:
         return head.priority <= most and self._sender.may(head)
 
     def _begin_tidying(self) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.attempts import TRANSIENT, FailureKind, Found, NotFound
 from bot.domain.escalation import Instant
 from bot.domain.message import USUAL, Timing, keep_first
+from bot.domain.message_answers import TRANSIENT, FailureKind, Found, NotFound
 from bot.membrane import Outbox
 from bot.slack.failures import CallFailed
 from bot.slack.outbound.channel_history import Histories
@@ -84,7 +84,7 @@ class Duplicates:
         for ts in copies:
             _log.info("copy_deleted", message=message_id, channel=channel_id, ts=ts)
             try:
-                await self._calls.ask(DELETE, self._calls.client.chat_delete, channel=channel_id, ts=ts)
+                await self._calls.call(DELETE, self._calls.client.chat_delete, channel=channel_id, ts=ts)
             except CallFailed as failed:
                 _log.warning("copy_not_deleted", message=message_id, ts=ts, error=str(failed))
                 gone = gone and failed.failure.kind not in TRANSIENT

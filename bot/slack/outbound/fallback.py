@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.domain.attempts import Circumstances, Failed, FailureKind
+from bot.domain.message_answers import Circumstances, Failed, FailureKind
 from bot.domain.message_record import ABOUT_A_QUESTION, ASKING, TO_A_PERSON, Message
 from bot.domain.message_steps import GiveUp, Leave, Outcome, Readdress, Tell, Wait
 from bot.domain.notices import Notice, Subject

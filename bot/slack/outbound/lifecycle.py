@@ -12,8 +12,18 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.domain.attempts import Answer, Busy, Call, Circumstances, Failed, FailureKind, Found, Posted, Taken
 from bot.domain.message import USUAL, Timing, next_step
+from bot.domain.message_answers import (
+    Answer,
+    Busy,
+    Call,
+    Circumstances,
+    Failed,
+    FailureKind,
+    Found,
+    Posted,
+    Taken,
+)
 from bot.domain.message_record import Message
 from bot.domain.message_steps import (
     GiveUp,

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.domain.people import USER_ID
 from bot.errors import MembraneError
 from bot.slack.failures import CallFailed
@@ -86,7 +86,7 @@ class Places:
 
     async def _open(self, people: str) -> str:
         opening = self._calls.client.conversations_open
-        opened = await self._calls.ask("conversations.open", opening, users=people)
+        opened = await self._calls.call("conversations.open", opening, users=people)
         return str(opened["channel"]["id"])
 
     async def _channel(self, name: str) -> str:

@@ -13,9 +13,19 @@ from typing import Any
 
 import structlog
 
-from bot.domain.attempts import Answer, Busy, Call, Deleted, Failed, FailureKind, Posted, Redrawn, Unwelcome
 from bot.domain.escalation import Instant
-from bot.domain.message_order import UPDATES, Head, Priority
+from bot.domain.message_answers import (
+    Answer,
+    Busy,
+    Call,
+    Deleted,
+    Failed,
+    FailureKind,
+    Posted,
+    Redrawn,
+    Unwelcome,
+)
+from bot.domain.message_order import UPDATES, Priority, QueueHead
 from bot.domain.message_record import TO_A_PERSON, Message, MessageKind
 from bot.domain.message_steps import Look, Post, Redraw, Request
 from bot.domain.people import USER_ID
@@ -86,7 +96,7 @@ class Sender:
         except NoSuchChannel:
             return Failed(Call.LOOK_UP, FailureKind.CLOSED, "channel_not_found")
 
-    def may(self, head: Head) -> bool:
+    def may(self, head: QueueHead) -> bool:
         """Whether the first message of a queue is worth an attempt now, by Slack's pace."""
         now = self._clock()
         if head.place != UPDATES:
@@ -146,7 +156,7 @@ class Sender:
 
     async def _delete(self, message: Message) -> Answer:
         where = {"channel": str(message.channel_id), "ts": str(message.ts)}
-        await self._calls.ask(DELETE, self._calls.client.chat_delete, changes=True, **where)
+        await self._calls.call(DELETE, self._calls.client.chat_delete, changes=True, **where)
         return Deleted()
 
     async def _draw(self, facts: Facts, *, terse: bool) -> Drawn:
@@ -164,7 +174,7 @@ class Sender:
 
         async def ask(shown: Drawn) -> tuple[Any, Drawn]:
             more = {**arguments, "text": shown.text, "blocks": shown.blocks}
-            return await self._calls.ask(method, call, changes=True, **more), shown
+            return await self._calls.call(method, call, changes=True, **more), shown
 
         try:
             return await ask(drawn)

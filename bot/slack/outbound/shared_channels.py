@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.domain.notices import Notice, Subject
 from bot.domain.policy import Policy
 from bot.slack.cached import Kept
@@ -101,7 +101,7 @@ class Sharing:
 
     async def _ask(self, channel_id: str) -> bool:
         info = self._calls.client.conversations_info
-        return is_shared((await self._calls.ask(METHOD, info, channel=channel_id))["channel"])
+        return is_shared((await self._calls.call(METHOD, info, channel=channel_id))["channel"])
 
     async def _allowed(self, recipient: str, channel_id: str) -> bool:
         """Whether the policy allows arguments there, by the channel's name or its id."""

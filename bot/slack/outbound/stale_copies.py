@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
-from bot.domain.attempts import TRANSIENT, FailureKind
 from bot.domain.escalation import Instant
+from bot.domain.message_answers import TRANSIENT, FailureKind
 from bot.membrane import Outbox
 from bot.slack.failures import CallFailed
 from bot.slack.web_api import DELETE, Calls
@@ -36,7 +36,7 @@ class StaleCopies:
         delete = self._calls.client.chat_delete
         for leftover in await self._outbox.leftovers():
             try:
-                await self._calls.ask(DELETE, delete, channel=leftover.channel_id, ts=leftover.ts)
+                await self._calls.call(DELETE, delete, channel=leftover.channel_id, ts=leftover.ts)
             except CallFailed as failed:
                 if failed.failure.kind in TRANSIENT | {FailureKind.CLOSED}:
                     continue

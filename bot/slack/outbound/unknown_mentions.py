@@ -15,7 +15,7 @@ import structlog
 
 from bot.slack.cards.reviews import Drawn
 from bot.slack.cards.rich_text import text
-from bot.slack.failures import CallFailed, ask
+from bot.slack.failures import CallFailed, call_slack
 from bot.slack.web_api import Calls
 
 Json = dict[str, Any]
@@ -73,11 +73,11 @@ def _plain(user: str, markup: str, users: Collection[str] | None) -> str:
 async def show(method: str, call: Callable[..., Awaitable[Any]], view: Json, **arguments: Any) -> None:
     """Show a modal. If Slack refuses a mention in it, show it with mentions as text."""
     try:
-        await ask(method, call(view=view, **arguments))
+        await call_slack(method, call(view=view, **arguments))
     except CallFailed as failed:
         if failed.failure.error not in REFUSED or not mentioned(view):
             raise
-        await ask(method, call(view=as_text(view), **arguments))
+        await call_slack(method, call(view=as_text(view), **arguments))
 
 
 class Mentions:
@@ -102,7 +102,7 @@ class Mentions:
         doubtful = set()
         for user in sorted(mentioned(drawn.blocks)):
             try:
-                await self._calls.ask("users.info", self._calls.client.users_info, user=user)
+                await self._calls.call("users.info", self._calls.client.users_info, user=user)
             except CallFailed as failed:
                 doubtful.add(user)
                 if failed.failure.error in UNKNOWN:

@@ -44,7 +44,7 @@ class House:
         try:
             await membrane.restores.check_on_start(paths)
             await membrane.take_over()
-            await membrane.policy_in_force(rules.version, "")
+            await membrane.put_in_force(rules.version, "")
             await membrane.restores.sweep()
             yield membrane
             await membrane.restores.note_head()
@@ -284,10 +284,12 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
-def cut(write: Callable[[Path, heads.Head], None], at: int) -> Callable[[Path, heads.Head], None]:
+def cut(
+    write: Callable[[Path, heads.JournalHead], None], at: int
+) -> Callable[[Path, heads.JournalHead], None]:
     calls = iter(range(1, 9))
 
-    def until(path: Path, head: heads.Head) -> None:
+    def until(path: Path, head: heads.JournalHead) -> None:
         if next(calls) == at:
             raise Killed
         write(path, head)

@@ -200,7 +200,7 @@ def test_apply_allows_one_version_beside_a_running_bot_and_names_its_loosening_c
         db = open_database(folder / "membrane.db", exclusive=True)
         membrane = Membrane(db, lambda: parse(RULED), FakeDirectory(), secret=SECRET)
         if await membrane.policy_allowed() is None:
-            await membrane.policy_in_force(parse(before).version, before)
+            await membrane.put_in_force(parse(before).version, before)
         found = await membrane.policy_allowed()
         events = await db.read(lambda connection: [entry.event for entry in journal.entries(connection)])
         await db.close()

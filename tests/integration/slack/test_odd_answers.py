@@ -44,6 +44,6 @@ async def test_an_odd_answer_is_a_failed_call(body: str, kind: str, status: int)
             await identify(client)
         if body != NO_MORE:
             with pytest.raises(CallFailed):
-                await Calls(client).ask(POST, client.chat_postMessage, channel="C1", text="x")
+                await Calls(client).call(POST, client.chat_postMessage, channel="C1", text="x")
     finally:
         await runner.cleanup()

@@ -13,7 +13,7 @@ import pytest
 
 from bot.domain.risk import Tier
 from bot.errors import AlreadyRunning, StoreError
-from bot.store import actions, digests, journal
+from bot.store import actions, journal, policies
 from bot.store.database import Database, Transaction
 from tests.integration.store.conftest import Opened, say
 from tests.waiting import PATIENCE_S
@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE_S
 def keep(number: int, *, fail: bool = False) -> Callable[[Transaction], int]:
     def work(tx: Transaction) -> int:
         tx.journal(float(number), "said", {"number": number})
-        digests.keep_policy(tx.connection, str(number), "", 0.0)
+        policies.keep(tx.connection, str(number), "", 0.0)
         if fail:
             raise LookupError(number)
         return number

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bot.domain.attempts import (
+from bot.domain.message import MessageState, next_step, state_of
+from bot.domain.message_answers import (
     Answer,
     Busy,
     Call,
@@ -26,7 +27,6 @@ from bot.domain.attempts import (
     Taken,
     Unwelcome,
 )
-from bot.domain.message import MessageState, next_step, state_of
 from bot.domain.message_changes import after
 from bot.domain.message_order import Priority
 from bot.domain.message_record import ASKING, COPIES, SHOWS, Message, MessageKind, Obstacle

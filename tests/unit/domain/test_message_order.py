@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.message_order import UPDATES, URGENCY, Head, Priority, Turns
+from bot.domain.message_order import UPDATES, URGENCY, Priority, QueueHead, Turns
 
 HEADS = st.lists(
     st.builds(
-        Head,
+        QueueHead,
         st.uuids().map(str),
         st.sampled_from(["", "#a", "#b", "U0ADA"]),
         st.sampled_from(list(URGENCY)),
@@ -23,7 +23,7 @@ HEADS = st.lists(
 
 @given(HEADS, st.integers(0, 30), st.booleans())
 def test_the_most_urgent_message_goes_first_in_any_channel(
-    heads: list[Head], most: int, one_each: bool
+    heads: list[QueueHead], most: int, one_each: bool
 ) -> None:
     chosen = Turns().choose(heads, most, one_each=one_each)
     urgency = [URGENCY[head.priority] for head in chosen]
@@ -38,27 +38,27 @@ def test_the_most_urgent_message_goes_first_in_any_channel(
 
 
 @given(HEADS, st.lists(st.sampled_from(["flood", "quiet"]), max_size=5))
-def test_a_clicked_card_goes_first(heads: list[Head], served_before: list[str]) -> None:
+def test_a_clicked_card_goes_first(heads: list[QueueHead], served_before: list[str]) -> None:
     """It goes before every other waiting message, however often its agent was served before."""
     turns, others = Turns(), [head for head in heads if head.priority is not Priority.CLICKED]
     for number, agent in enumerate(served_before):
-        turns.choose([Head(f"s{number}", "#a", Priority.CARD_3, agent, 0.0)], 1, one_each=True)
-    clicked = Head("clicked", UPDATES, Priority.CLICKED, "flood", 100.0)
+        turns.choose([QueueHead(f"s{number}", "#a", Priority.CARD_3, agent, 0.0)], 1, one_each=True)
+    clicked = QueueHead("clicked", UPDATES, Priority.CLICKED, "flood", 100.0)
     assert turns.choose([*others, clicked], 1, one_each=True) == [clicked]
 
 
 def test_agents_take_turns_in_a_place_however_many_messages_one_has() -> None:
     turns, served = Turns(), []
     for number in range(6):
-        flood = Head(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0)
-        quiet = Head(f"b{number}", "#a", Priority.CARD_3, "quiet", 50.0)
+        flood = QueueHead(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0)
+        quiet = QueueHead(f"b{number}", "#a", Priority.CARD_3, "quiet", 50.0)
         served += [head.agent for head in turns.choose([flood, quiet], 1, one_each=True)]
     assert served == ["flood", "quiet"] * 3
 
 
 def test_pages_of_one_agent_do_not_put_off_the_card_of_another() -> None:
-    pages = [Head(f"p{number}", f"U0{number}", Priority.PAGE_3, "flood", 1.0) for number in range(50)]
-    card = Head("card", "#a", Priority.CARD_3, "quiet", 9.0)
+    pages = [QueueHead(f"p{number}", f"U0{number}", Priority.PAGE_3, "flood", 1.0) for number in range(50)]
+    card = QueueHead("card", "#a", Priority.CARD_3, "quiet", 9.0)
     turns = Turns()
     turns.choose(pages, 1, one_each=True)
     assert turns.choose([*pages[1:], card], 12, one_each=True)[0] == card
@@ -68,10 +68,10 @@ def test_an_agent_that_is_served_elsewhere_keeps_its_turn_in_a_place() -> None:
     """The flood waits in one channel alone; the quiet agent's other channel is used all the time."""
     turns, served = Turns(), []
     for number in range(4):
-        turns.choose([Head(f"x{number}", "#b", Priority.CARD_3, "quiet", 1.0)], 1, one_each=True)
+        turns.choose([QueueHead(f"x{number}", "#b", Priority.CARD_3, "quiet", 1.0)], 1, one_each=True)
         rivals = [
-            Head(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0),
-            Head("b", "#a", Priority.CARD_3, "quiet", 2.0),
+            QueueHead(f"a{number}", "#a", Priority.CARD_3, "flood", 1.0),
+            QueueHead("b", "#a", Priority.CARD_3, "quiet", 2.0),
         ]
         served += [head.agent for head in turns.choose(rivals, 1, one_each=True)]
     assert served.count("quiet") == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.domain import showing
 from bot.domain.escalation import Chain, Delay, Step, page_at
 from bot.domain.expiry import ExpiryReason, expiry_reason
-from bot.domain.repair import pulled_back
+from bot.domain.future_instants import pulled_back
 from bot.domain.review import Review
 from bot.domain.risk import Tier
 from bot.domain.ruling import AbsentDefault, Ruling

@@ -9,8 +9,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.domain.attempts import FailureKind
-from bot.slack.failures import CallFailed, Failure, ask, failure_of
+from bot.domain.message_answers import FailureKind
+from bot.slack.failures import CallFailed, Failure, call_slack, failure_of
 
 
 def refusal(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> SlackApiError:
@@ -78,8 +78,8 @@ async def test_only_a_call_that_changes_something_is_ever_in_doubt() -> None:
         raise TimeoutError
 
     with pytest.raises(CallFailed) as reading:
-        await ask("users.info", broken())
+        await call_slack("users.info", broken())
     assert reading.value.failure.kind is FailureKind.DOWN
     with pytest.raises(CallFailed) as posting:
-        await ask("chat.postMessage", broken(), changes=True)
+        await call_slack("chat.postMessage", broken(), changes=True)
     assert posting.value.failure.kind is FailureKind.UNSURE

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.domain.attempts import FailureKind
+from bot.domain.message_answers import FailureKind
 from bot.slack.failures import LONGEST_RETRY_AFTER_S, RETRY_AFTER_S, CallFailed
 from bot.slack.web_api import POST, UPDATE, Calls
 
@@ -57,7 +57,7 @@ def calls(now: Now) -> Calls:
 
 async def refused(calls: Calls, method: str, call: Limited, **arguments: Any) -> float:
     with pytest.raises(CallFailed) as failed:
-        await calls.ask(method, call, **arguments)
+        await calls.call(method, call, **arguments)
     assert failed.value.failure.kind is FailureKind.LIMITED
     return failed.value.failure.retry_after
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from bot.domain.action import Action
-from bot.domain.message_order import Head
+from bot.domain.message_order import QueueHead
 from bot.store.queues import heads_of
 from bot.store.sqlite.prepared import driver_of
 from tests.bench.parked import copy_rows, membrane_on
@@ -35,7 +35,7 @@ async def _wanted(path: Path, copies: int) -> None:
         raw.commit()
 
 
-async def _choice(path: Path) -> tuple[int, int, list[Head]]:
+async def _choice(path: Path) -> tuple[int, int, list[QueueHead]]:
     """Return how many messages are due, how many steps SQLite takes for one choice, and the heads."""
     steps = 0
 
@@ -44,7 +44,7 @@ async def _choice(path: Path) -> tuple[int, int, list[Head]]:
         steps += 1
         return 0
 
-    def choose(connection: Connection) -> tuple[int, list[Head]]:
+    def choose(connection: Connection) -> tuple[int, list[QueueHead]]:
         due = connection.exec_driver_sql(
             "SELECT count(*) FROM messages WHERE due_at IS NOT NULL"
         ).scalar_one()

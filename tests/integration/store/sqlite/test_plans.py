@@ -18,22 +18,22 @@ from bot.domain.states import ReviewState
 from bot.membrane import Membrane
 from bot.membrane.retention import Retention
 from bot.store import (
+    action_lines,
     actions,
     archive,
     audits,
     digested,
     doubts,
-    equals,
+    equal_actions,
     executions,
     freezes,
     halted_actions,
     interrupts,
     journal,
-    keyed,
-    lines,
     messages,
     review_counts,
     reviews,
+    secret_keys,
     starts,
     threads,
     unknowns,
@@ -65,7 +65,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "untold freezes": ("freezes_untold", freezes.untold),
     "frozen": ("actions_frozen", freezes.held),
     "shown as frozen": ("actions_approved", freezes.shown),
-    "keys of open actions": ("actions_approved", keyed.of_open_actions),
+    "keys of open actions": ("actions_approved", secret_keys.of_open_actions),
     "receipts": ("messages_action", lambda c: messages.receipts_of(c, "act_1")),
     "wanted": ("threads_wanted", lambda c: starts.lease_wanted(c, by="me", now=NOW, until=NOW, most=9)),
     "unsettled": ("threads_open_of_agent", threads.unsettled),
@@ -77,7 +77,7 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "into a digest": ("actions_undigested", lambda c: digested.put_in_digest(c, "dig_1", 100)),
     "of a digest": ("actions_digest", lambda c: digested.of_digest(c, "dig_1")),
     "halted": ("actions_halted", halted_actions.listed),
-    "remembered": ("actions_rejected", lambda c: equals.rejected_since(c, "ops", ["d"], NOW, NOW)),
+    "remembered": ("actions_rejected", lambda c: equal_actions.rejected_since(c, "ops", ["d"], NOW, NOW)),
     "idempotency": ("actions_idempotency", lambda c: actions.by_key(c, "ops", "k")),
     "threads of an agent": (
         "threads_state",
@@ -86,18 +86,20 @@ SWEEPS: dict[str, tuple[str, Query]] = {
     "of a turn": ("actions_turn", lambda c: actions.of_turn(c, "trn_1")),
     "of an interrupt": ("actions_interrupt", lambda c: actions.of_interrupt(c, "int")),
     "of an agent": ("actions_agent", lambda c: actions.of_agent(c, "ops", most=9, before="act_2")),
-    "in short of an agent": ("actions_agent", lambda c: lines.of_agent(c, "ops", most=9, now=NOW)),
+    "in short of an agent": ("actions_agent", lambda c: action_lines.of_agent(c, "ops", most=9, now=NOW)),
     "in short in a state": (
         "actions_state",
-        lambda c: lines.of_agent(
+        lambda c: action_lines.of_agent(
             c, "ops", most=9, now=NOW, wanted=Listing(("failed", "waiting"), None, "act_2")
         ),
     ),
     "in short by reference": (
         "actions_reference",
-        lambda c: lines.of_agent(c, "ops", most=9, now=NOW, wanted=Listing(("failed",), "run-1", "act_2")),
+        lambda c: action_lines.of_agent(
+            c, "ops", most=9, now=NOW, wanted=Listing(("failed",), "run-1", "act_2")
+        ),
     ),
-    "in short of a thread": ("actions_thread", lambda c: lines.of_thread(c, "thr_1", now=NOW)),
+    "in short of a thread": ("actions_thread", lambda c: action_lines.of_thread(c, "thr_1", now=NOW)),
     "orphans": ("actions_halted", audits.halted_without_successor),
     "audited": ("reviews_pending", lambda c: audits.pending_after(c, "rev_", 100)),
     "cardless": ("reviews_pending", lambda c: audits.without_card(c, "rev_", "rev_z")),

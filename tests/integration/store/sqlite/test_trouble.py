@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StoreError, TooMany
-from bot.store import digests, journal, writer
+from bot.store import journal, policies, writer
 from bot.store.database import Database, Transaction, open_database
 from bot.store.sqlite import connecting
 from tests.integration.store.conftest import say
@@ -26,7 +26,7 @@ def limit(connection_of: Database, pages: int) -> None:
 
 def large(number: int) -> writer.Work[int]:
     def work(tx: Transaction) -> int:
-        digests.keep_policy(tx.connection, f"policy-{number}", "x" * 50_000, 0.0)
+        policies.keep(tx.connection, f"policy-{number}", "x" * 50_000, 0.0)
         tx.journal(float(number), "said", {"number": number})
         return number
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from bot.domain.following import CLAIM, STOP, WAIT, following, outcome_of
+from bot.domain.agent_steps import CLAIM, STOP, WAIT, agent_step, outcome_of
 from bot.domain.states import RECEIPTS, ActionState, Receipt, ReviewState
 
 TABLE = {
@@ -34,13 +34,13 @@ def test_the_table_has_every_state() -> None:
 
 @pytest.mark.parametrize("state", ActionState)
 def test_every_state_has_its_step(state: ActionState) -> None:
-    assert following(state) == TABLE[state]
+    assert agent_step(state) == TABLE[state]
 
 
 @pytest.mark.parametrize("state", ActionState)
 @pytest.mark.parametrize("flags", EVERY, ids=str)
 def test_every_state_under_every_circumstance(state: ActionState, flags: dict[str, bool]) -> None:
-    found = following(state, **flags)
+    found = agent_step(state, **flags)
     assert found in (CLAIM, WAIT, STOP)
     if found == CLAIM:
         assert state in {ActionState.PASSED, ActionState.APPROVED}
@@ -61,7 +61,7 @@ def test_every_state_under_every_circumstance(state: ActionState, flags: dict[st
 
 def test_a_final_state_has_a_receipt_or_is_withdrawn() -> None:
     """Other states may have one too: a halted action can be answered, an unknown one reported."""
-    final = {state for state in ActionState if following(state).done}
+    final = {state for state in ActionState if agent_step(state).done}
     assert final == {*RECEIPTS, ActionState.WITHDRAWN} - {ActionState.HALTED}
     assert RECEIPTS[ActionState.HALTED] is Receipt.HALTED
 

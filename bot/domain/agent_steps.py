@@ -36,26 +36,26 @@ class Next(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class AgentStep:
     """The next step of an agent. `done`: nothing more comes of the action."""
 
     done: bool
     next: Next
 
 
-STOP = Following(done=True, next=Next.STOP)
-WAIT = Following(done=False, next=Next.WAIT)
-CLAIM = Following(done=False, next=Next.CLAIM)
+STOP = AgentStep(done=True, next=Next.STOP)
+WAIT = AgentStep(done=False, next=Next.WAIT)
+CLAIM = AgentStep(done=False, next=Next.CLAIM)
 
 
-def following(
+def agent_step(
     state: ActionState,
     *,
     hosted: bool = False,
     frozen: bool = False,
     lapsed: bool = False,
     asked_about: bool = False,
-) -> Following:
+) -> AgentStep:
     """Return the next step of an agent, from the table above.
 
     `hosted`: a hosted thread starts it. `frozen`: a freeze holds it. `lapsed`: it passed too long ago to be
@@ -72,10 +72,10 @@ def following(
     return WAIT
 
 
-def follows(standing: Standing, now: Instant) -> Following:
+def step_of(standing: Standing, now: Instant) -> AgentStep:
     """Return the next step of an agent for an action as it stands now."""
     until = standing.valid_until
-    return following(
+    return agent_step(
         standing.action.state,
         hosted=standing.action.thread_id is not None,
         frozen=standing.frozen is not None,
@@ -84,9 +84,9 @@ def follows(standing: Standing, now: Instant) -> Following:
     )
 
 
-def line_follows(line: ActionLine) -> Following:
+def step_of_line(line: ActionLine) -> AgentStep:
     """Return the next step of an agent for a line of a list."""
-    return following(
+    return agent_step(
         line.state,
         hosted=line.thread_id is not None,
         frozen=line.frozen,

@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 
 from bot.domain.escalation import Chain
 from bot.domain.expiry import expired_review, expired_words
+from bot.domain.future_instants import FAR_S
 from bot.domain.policy_model import Limits
 from bot.domain.record import ActionRecord
-from bot.domain.repair import FAR_S
 from bot.domain.states import UNJUDGED, ActionState
-from bot.store import equals, messages, reviews
+from bot.store import equal_actions, messages, reviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def rejection(
 ) -> Remembered | None:
     """Return the rejection that answers an action, or None."""
     since = now - limits.remember_rejection_s
-    found = equals.rejected_since(connection, agent, digests, since, now + FAR_S)
+    found = equal_actions.rejected_since(connection, agent, digests, since, now + FAR_S)
     if found is None:
         return None
     why = f"the same action was rejected recently ({found.id}), so nobody was asked again"
@@ -47,7 +47,7 @@ def expiry(
 ) -> Remembered | None:
     """Return the expiry that answers an action, or None. Only expiries that people were shown count."""
     since = now - limits.remember_expiry_s
-    for found in equals.over(connection, agent, digests, since, now + FAR_S):
+    for found in equal_actions.over(connection, agent, digests, since, now + FAR_S):
         expired = expired_review(reviews.of_action(connection, found.id))
         if expired is None or (expired.closed_at or 0.0) < since:
             continue
@@ -64,7 +64,7 @@ def pages_sent(connection: Connection, action: ActionRecord, chain: Chain, limit
     latest, as everybody has been paged by then. Actions digested under an older secret are not found.
     """
     since, digests = now - limits.remember_expiry_s, [action.args_digest]
-    ended = equals.over(connection, action.agent, digests, since, now + FAR_S)
+    ended = equal_actions.over(connection, action.agent, digests, since, now + FAR_S)
     about = [
         review
         for found in ended

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.action import Action
 from bot.domain.escalation import page_at
-from bot.domain.repair import FAR_S, pulled_back
+from bot.domain.future_instants import FAR_S, pulled_back
 from bot.domain.review import Review
 from tests.fakes import policy
 
