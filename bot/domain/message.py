@@ -57,7 +57,7 @@ class MessageState(StrEnum):
     BLOCKED = "blocked"
     """The place where it is, or belongs, is closed to the bot."""
     REPLACED = "replaced"
-    """Slack lets nobody edit it, so it is deleted, and posted again if somebody needs it."""
+    """It is to be replaced: Slack refuses edits, so it is deleted, and posted again if somebody needs it."""
     GIVEN_UP = "given up"
     """Nobody needs it any more, or nobody can be shown it."""
 

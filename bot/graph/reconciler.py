@@ -245,7 +245,7 @@ class Reconciler:
         await self._membrane.stalls.tell_requesters(thread, words, about=about)
 
     async def _mark_unknown(self, thread: ThreadRecord, permits: Permits | None) -> None:
-        """Ask people what happened to claimed calls for which no tool was seen to start.
+        """Mark claimed calls as unknown if no tool was seen to start: people are asked what happened.
 
         A node can act on an approval without a tool, so not having seen a start proves nothing.
         """

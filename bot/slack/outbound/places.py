@@ -67,13 +67,13 @@ class Places:
         self._names.pop(recipient.removeprefix("#").lower(), None)
         self._listed_at = min(self._listed_at, self._clock() - LISTED_FOR_S + FAILED_S)
 
-    async def _once(self, key: str, ask: Callable[[str], Awaitable[str]]) -> str:
+    async def _once(self, key: str, look_up: Callable[[str], Awaitable[str]]) -> str:
         """Ask Slack, or fail as it failed a moment ago."""
         until, failed = self._failed.get(key, (0.0, None))
         if failed is not None and self._clock() < until:
             raise CallFailed(failed.method, failed.failure)
         try:
-            return await ask(key)
+            return await look_up(key)
         except CallFailed as error:
             if error.failure.kind is not FailureKind.DOWN:  # that may be over at once
                 self._remember(key, error)

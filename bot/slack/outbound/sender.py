@@ -172,19 +172,19 @@ class Sender:
         client = self._calls.client
         call = client.chat_postMessage if method == POST else client.chat_update
 
-        async def ask(shown: Drawn) -> tuple[Any, Drawn]:
+        async def send(shown: Drawn) -> tuple[Any, Drawn]:
             more = {**arguments, "text": shown.text, "blocks": shown.blocks}
             return await self._calls.call(method, call, changes=True, **more), shown
 
         try:
-            return await ask(drawn)
+            return await send(drawn)
         except CallFailed as failed:
             if failed.failure.error not in REFUSED:
                 raise
             known = await self._mentions.without_unknown(drawn)
             if known == drawn:
                 raise
-            return await ask(known)
+            return await send(known)
 
     def _known(self, facts: Facts) -> dict[str, str]:
         """Return the links to the cards that this message may point to, by review id."""

@@ -75,7 +75,7 @@ async def test_errors_of_the_membrane_are_problems(
     async def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(bot.membrane.proposals, "action_lines", fail)
+    monkeypatch.setattr(bot.membrane.proposals, "lines", fail)
     assert check(await agent.get("/v1/actions"), status, slug).detail == str(error)
     monkeypatch.setattr(bot.membrane.tokens, "authenticate", fail)
     check(await agent.get("/v1/actions"), status, slug)
@@ -85,7 +85,7 @@ async def test_an_unexpected_error_reveals_no_internals(bot: Bot, monkeypatch: p
     async def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret insides")
 
-    monkeypatch.setattr(bot.membrane.proposals, "action_lines", fail)
+    monkeypatch.setattr(bot.membrane.proposals, "lines", fail)
     async with bot.client(raises=False) as agent:
         answer = await agent.get("/v1/actions")
     assert check(answer, 500, "internal").detail == "the bot failed; its log has the error"
