@@ -127,7 +127,7 @@ def _ascii_hostname(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _encoded(text: str) -> str | None:
-    """Return a host name in ASCII; None if it is no host name or a number, or its letters are in doubt."""
+    """Return a host name in ASCII; None if it is not one, is a number, or its letters are in doubt."""
     try:
         host = idna.encode(text, strict=True).decode("ascii")
         letters = idna.decode(host, strict=True) if "xn--" in host else host

@@ -130,7 +130,7 @@ def next_step(message: Message, answer: Answer, now: Instant, timing: Timing = U
     | Failed: closed, shared | the first that applies; after the first row, tell the admins | |
     | – its question is closed | GiveUp | blocked if it is in Slack, else given up |
     | – it has a fallback | Readdress it there | wanted |
-    | – it is no card or receipt | GiveUp | blocked if it is in Slack, else given up |
+    | – it is not a card or receipt | GiveUp | blocked if it is in Slack, else given up |
     | – it is away from home | Readdress it home, in five minutes | blocked |
     | – it is at home | Wait five minutes | blocked |
     | Failed: gone | PostAgain a card or receipt that asks, else GiveUp | wanted, or given up |

@@ -21,7 +21,7 @@ from bot.membrane.freezes import Freezes
 from bot.membrane.guard_log import GuardLog
 from bot.membrane.interrupts import Interrupts
 from bot.membrane.outbox import Outbox
-from bot.membrane.pointers import PointedPeople, StrandedReviews
+from bot.membrane.pointers import ReplacementDirectory, StrandedReviews
 from bot.membrane.proposals import Proposals
 from bot.membrane.queue import Queue
 from bot.membrane.quotas import Quotas
@@ -67,7 +67,7 @@ class Membrane:
         quotas: Quotas | None = None,
     ) -> None:
         ring = secret if isinstance(secret, Keyring) else Keyring.of(secret)
-        self.people = people = PointedPeople(people, policy, db)
+        self.people = people = ReplacementDirectory(people, policy, db)
         self._core = core = Core(
             db, policy, people, ring, wakeups or Wakeups(), clock, ids or Ids().new, quotas=quotas or Quotas()
         )

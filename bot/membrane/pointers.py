@@ -20,7 +20,7 @@ NAMED = 5
 """Maximum number of reviews that a sentence names; it counts the rest."""
 
 
-class PointedPeople:
+class ReplacementDirectory:
     """A directory that resolves a name the policy no longer has to the name in its place."""
 
     def __init__(self, people: Directory, policy: Callable[[], Policy], db: Database) -> None:

@@ -1,4 +1,4 @@
-"""The keys of the bot's secret that the database still needs, by id."""
+"""The keys of the bot's secret that the database still needs, by id, and the columns that they seal."""
 
 from __future__ import annotations
 
