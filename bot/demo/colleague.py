@@ -28,6 +28,7 @@ PATIENCE_S = 8.0
 
 APPROVED, COUNTED = "You approved it", "Your approval counts"
 ALREADY_COUNTED, DECIDED = "already counted", "decided already: approved"
+REJECTED = "decided already: rejected"
 TOO_SLOW = "That took too long"
 
 
@@ -126,11 +127,23 @@ class Colleague:
         return all_text(left)
 
     async def rejects(self, message: Json, note: str) -> None:
-        """Reject with a note. Raises NotSeen if the vote does not count."""
-        async with self.modal:
-            answer = await self.submits(await self.opens_note(message), note)
-        if answer:
-            raise NotSeen(f"{self.name}'s rejection of {headline(message)} did not count: {answer}")
+        """Reject with a note, again if the bot was too slow. Raises NotSeen if the vote does not count."""
+        answer = ""
+        for attempt in range(TRIES):
+            if attempt and await self._is_decided(message):
+                return  # the previous vote counted, but its answer came too late
+            async with self.modal:
+                answer = await self.submits(await self.opens_note(message), note)
+            if not answer or (attempt and REJECTED in answer):
+                return
+            if TOO_SLOW not in answer:
+                break
+        raise NotSeen(f"{self.name}'s rejection of {headline(message)} did not count: {answer}")
+
+    async def _is_decided(self, card: Json) -> bool:
+        """Whether a card has no button left to decide with."""
+        shown = [each for each in await self._person.messages(APPROVALS) if each["ts"] == card["ts"]]
+        return not any(action_of(each, "approve") for each in shown)
 
     async def counts(self, fits: Callable[[Json], bool], where: str) -> int:
         """Return how many messages in a conversation match."""

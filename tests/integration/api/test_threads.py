@@ -87,7 +87,7 @@ async def test_a_thread_shows_which_of_its_actions_wait_for_a_place(
     assert [line.state for line in found.actions] == ["waiting", "queued"]
     told = (await agent.get(f"/v1/actions/{found.actions[1].id}")).json()
     assert (told["state"], told["next"], told["may_start"]) == ("queued", "wait", False)
-    assert "mailer has 1 open reviews, as many as the policy allows at once" in told["message"]
+    assert "mailer has 1 open review, as many as the policy allows at once" in told["message"]
 
 
 async def test_a_thread_shows_its_actions(bot: Bot, agent: httpx2.AsyncClient) -> None:

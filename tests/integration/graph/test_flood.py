@@ -99,7 +99,7 @@ async def test_threads_keep_their_turn_after_a_restart(house: House) -> None:
         ["queued"],
     ]
     (waiting,) = await house.actions(second)
-    assert "ops-agent has 1 open reviews, as many as the policy allows at once" in (waiting.detail or "")
+    assert "ops-agent has 1 open review, as many as the policy allows at once" in (waiting.detail or "")
     await house.host.stop()
     await house.open("one", "batched")
     await house.settle()
