@@ -110,6 +110,9 @@ async def test_a_refresh_makes_the_client_come_back(
 
     reasons: tuple[Literal["warning", "refresh_requested"], ...] = ("warning", "refresh_requested")
     ts = (await web.chat_postMessage(channel="C0APPR", text="a card", blocks=card()))["ts"]
+    slack.sockets.ack_timeout = (
+        1.0  # a click that goes down the connection which ends is lost, and made again
+    )
     async with connected(app):
         for opened, reason in enumerate(reasons, start=2):
             await slack.sockets.announce(reason)
