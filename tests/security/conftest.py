@@ -198,10 +198,15 @@ class Scene:
         """Every file of the data folder.
 
         Another process copies them: one that closes a database's file drops all of its own locks on it, and
-        the next command would truncate what the bot has mapped, which kills it (SIGBUS).
+        the next command would truncate what the bot has mapped, which kills it (SIGBUS). A file that the bot
+        replaces meanwhile can vanish under the copy, which is then made again.
         """
         with TemporaryDirectory() as copies:
-            subprocess.run(["cp", "-r", self.data, copies], check=True)
+            copied = any(
+                subprocess.run(["cp", "-r", self.data, copies], check=False).returncode == 0
+                for _ in range(100)
+            )
+            assert copied, f"{self.data} could not be copied"
             found = (path for path in sorted(Path(copies).rglob("*")) if path.is_file())
             return {path.name: path.read_bytes() for path in found}
 
