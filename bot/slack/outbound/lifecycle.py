@@ -26,12 +26,15 @@ from bot.domain.message_answers import (
 )
 from bot.domain.message_record import Message
 from bot.domain.message_steps import (
+    Delete,
     GiveUp,
+    Look,
     Outcome,
     Place,
     Post,
     PostAgain,
     Readdress,
+    Redraw,
     Release,
     Replace,
     Request,
@@ -44,6 +47,13 @@ from bot.slack.outbound.sender import Sender
 
 WHOLE_S = 45.0
 """How long all calls for one message may take together: less than its lease."""
+CALL_OF: dict[type[Request], Call] = {
+    Look: Call.LOOK_UP,
+    Post: Call.POST,
+    Redraw: Call.REDRAW,
+    Delete: Call.DELETE,
+}
+"""What each request asks of Slack last: a call that was cut off may have worked."""
 
 _log = structlog.get_logger(__name__)
 
@@ -101,8 +111,7 @@ class Lifecycle:
             async with asyncio.timeout_at(until):
                 answer = await self._sender.attempt(request, message, terse=memory.terse)
         except TimeoutError:
-            call = Call.POST if message.ts is None else Call.REDRAW
-            answer = Failed(call, FailureKind.UNSURE, "Slack was too slow")
+            answer = Failed(CALL_OF[type(request)], FailureKind.UNSURE, "Slack was too slow")
         if isinstance(answer, Failed):
             known = Circumstances(tries=memory.tries, terse=memory.terse)
             return replace(answer, given=await self._fallback.circumstances(message, answer, known))

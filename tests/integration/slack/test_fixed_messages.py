@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from bot.slack.outbound.sender import Sender
 from tests.fakes import ADA, CLEO
 from tests.integration.slack.conftest import Room
 from tests.integration.slack.test_courier_faults import paged, until_quiet, vote
@@ -114,3 +115,23 @@ async def test_a_notice_whose_post_was_in_doubt_stays(room: Room) -> None:
 
 def journal_events(connection: Connection) -> list[str]:
     return [row[0] for row in connection.exec_driver_sql("SELECT event FROM journal ORDER BY id")]
+
+
+async def test_a_deletion_that_takes_too_long_keeps_why_the_card_is_replaced(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        raise TimeoutError
+
+    standing = await room.propose()
+    await until_quiet(room)
+    room.slack.faults.arm(method="chat.update", kind="error", error="edit_window_closed")
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "_delete", hang)
+        await vote(room, standing)
+        await until_quiet(room)
+    card = await room.card(standing)
+    assert (card.error, card.unsure_since) == ("edit_window_closed", None)
+    room.clock.ahead += 61
+    await until_quiet(room)
+    assert "✅ Approved" in read(room.blocks("C0APPR"))
