@@ -120,11 +120,8 @@ class Outbox:
         None: the lease of this worker has ended, so nothing changes. Not `leased` is a look for late copies,
         which ends the lease of anybody who holds the message.
         """
-        match step:
-            case Place():
-                return await self._posted(message_id, step, leased=leased)
-            case Show():
-                return await self._updated(message_id, step, leased=leased)
+        if isinstance(step, Place):
+            return await self._posted(message_id, step, leased=leased)
         return await self._noted(message_id, step, leased=leased)
 
     async def _posted(self, message_id: str, step: Place, *, leased: bool) -> Message | None:
@@ -147,10 +144,6 @@ class Outbox:
         placed = await core.db.write(work)
         core.wakeups.messages.set()
         return placed
-
-    async def _updated(self, message_id: str, step: Show, *, leased: bool) -> Message | None:
-        """Keep which version a message shows."""
-        return await self._noted(message_id, step, leased=leased)
 
     async def _noted(self, message_id: str, step: Outcome, *, leased: bool) -> Message | None:
         core = self._core

@@ -105,7 +105,7 @@ SEAMS = {
     "posted": Seam(Outbox, "_posted", "noting where a message is"),
     "update": Seam(AsyncWebClient, "chat_update", "redrawing a message"),
     "delete": Seam(AsyncWebClient, "chat_delete", "deleting a copy"),
-    "updated": Seam(Outbox, "_updated", "noting what a message shows"),
+    "updated": Seam(Outbox, "_noted", "noting what became of an attempt"),
     # The group's commit, between the work and the answer.
     "commit": Seam(transactions, "commit", "committing a group"),
 }
