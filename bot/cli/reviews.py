@@ -15,6 +15,7 @@ from bot.cli.freezes import at_the_terminal
 from bot.cli.output import json_option, left, print_facts, print_json, print_table, safe, say, when
 from bot.domain.durations import in_table
 from bot.domain.expiry import ExpiryReason, expiry_reason
+from bot.domain.message import state_of
 from bot.domain.message_record import Message
 from bot.domain.record import ActionRecord, JournalEntry
 from bot.domain.review import Review
@@ -229,7 +230,8 @@ def _print(story: _Story) -> None:
     if story.messages:
         click.secho("\nMessages", bold=True)
         head = ("KIND", "TO", "POSTED", "STATE")
-        print_table(head, [_message(message) for message in story.messages])
+        now = time.time()
+        print_table(head, [_message(message, now) for message in story.messages])
     click.secho("\nJournal", bold=True)
     for entry in story.journal:
         body = " ".join(f"{name}={safe(value)}" for name, value in orjson.loads(entry.body).items())
@@ -281,6 +283,8 @@ def _print_review(review: Review) -> None:
         say(f"  {vote.voter} {verdict} {when(vote.at)}" + (f": {safe(vote.note)}" if vote.note else ""))
 
 
-def _message(message: Message) -> tuple[Any, ...]:
-    state = "shown" if message.shown >= message.wanted else message.error or "due"
+def _message(message: Message, now: float) -> tuple[Any, ...]:
+    state = str(state_of(message, now))
+    if message.error is not None:
+        state += f": {message.error}"
     return message.kind, message.recipient, when(message.posted_at), state

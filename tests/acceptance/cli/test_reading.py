@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -68,6 +69,7 @@ async def test_show_prints_a_whole_review_without_control_characters(shell: Shel
         assert f"{fakes.CLEO} approved" in shown.out
         assert "review.vote" in shown.out
         assert "2 of them" in shown.out
+        assert re.search(r"^card +#\S+ +\S* +wanted$", shown.out, re.MULTILINE), shown.out
     story = json.loads((await shell.run("reviews", "show", review.id, "--json")).out)
     assert story["reviews"][0]["votes"][0]["voter"] == fakes.CLEO
     assert {entry["event"] for entry in story["journal"]} >= {"action.proposed", "review.opened"}
