@@ -42,7 +42,7 @@ def unanswered(review: Review) -> str:
 
 
 def expired_words(review: Review) -> str:
-    """Return what an agent is told of an expiry. It must not read as a refusal."""
+    """Return the words in which an agent learns of an expiry. They must not read as a refusal."""
     within = f" within {in_sentence(review.ruling.window_s)}" if review.ruling.window_s else ""
     return f"{unanswered(review)}{within}; this is not a refusal by a person"
 

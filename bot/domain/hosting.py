@@ -79,9 +79,9 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ThreadRequest:
-    """What an operator asked of a thread. `by` is a user of the operating system; `body` is sealed.
+    """A request of an operator about a thread. `by` is a user of the operating system; `body` is sealed.
 
-    `outcome` says what came of it, once that is so.
+    `outcome` is None until the request was carried out or refused.
     """
 
     id: str

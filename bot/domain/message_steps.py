@@ -41,7 +41,7 @@ Request = Look | Post | Redraw | Delete
 
 
 class Tell(StrEnum):
-    """What the admins are told of a message."""
+    """Which notice the admins get about a message."""
 
     SHARED = "shared"
     """Its channel is shared with another company."""

@@ -55,7 +55,7 @@ class Admins:
 
 
 def want(tx: Transaction, recipients: Sequence[str], notice: Notice, now: float) -> bool:
-    """Want a notice to each recipient, unless they were told of it today. Return whether it is news to one.
+    """Want a notice to each recipient who did not get the same one today. Return whether anybody gets it.
 
     After ONE_BY_ONE notices of one subject within an hour, one message counts and lists the rest.
     """

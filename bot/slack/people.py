@@ -52,9 +52,10 @@ class _Account:
 
 
 class SlackPeople:
-    """The membrane's directory, asked of Slack. `identity` returns the bot's workspace, once it is known.
+    """The membrane's directory, as Slack knows people now.
 
-    `tell`, if set, is called with a notice to the admins when a user group cannot be read.
+    `identity` returns the bot's workspace, once it is known. `tell`, if set, is called with a notice to the
+    admins when a user group cannot be read.
     """
 
     def __init__(

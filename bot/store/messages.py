@@ -261,7 +261,7 @@ def write(connection: Connection, message: Message, *, by: str, now: float) -> b
 
 
 def take_over(connection: Connection, message: Message) -> bool:
-    """Write where a message is in its life, whoever holds a lease. False: there is no such message."""
+    """Write where a message is in its life, even if a worker holds it. False: there is no such message."""
     return _TAKE_OVER.changed(connection, _life_of(message)) == 1
 
 

@@ -1,4 +1,4 @@
-"""No gated tool of a hosted agent runs without a person's approval, whoever wrote the agent."""
+"""No gated tool of a hosted agent runs without a person's approval. The agent's author does not matter."""
 
 from __future__ import annotations
 

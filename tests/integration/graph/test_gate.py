@@ -305,7 +305,7 @@ async def test_the_review_of_a_gate_closes_like_any_other(house: House) -> None:
 
 
 async def test_a_remembered_expiry_is_reported_as_an_expiry(house: House) -> None:
-    """A second thread asks the same within the hour: it is told of an expiry, not of a refusal."""
+    """A second thread asks the same within the hour. Its answer is an expiry and not a refusal."""
     await house.open("one", "gated", "batched")
     first = await house.run("one", DELETE)
     await house.expire()
